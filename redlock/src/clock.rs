@@ -1,0 +1,161 @@
+//! The clock by which leases are judged.
+//!
+//! A lease must end on time on a laptop that was closed and in a test that runs on paused time.
+//! Tokio's clock follows paused time but, like [`std::time::Instant`] on Linux and macOS, stands
+//! still while the machine is suspended. So `now` is Tokio's clock plus all the time this
+//! machine has been suspended since the process first asked.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant as Awake};
+
+use tokio::time::Instant;
+
+/// A point in time on the suspend-aware clock.
+///
+/// A type of its own, so that it is never compared with an instant of a clock that stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment(Instant);
+
+impl Moment {
+    /// Reads the clock.
+    #[must_use]
+    pub fn now() -> Self {
+        Self(Instant::now() + suspended())
+    }
+
+    /// The moment `duration` later; `None` where the clock cannot count that far.
+    #[must_use]
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        self.0.checked_add(duration).map(Self)
+    }
+
+    /// The moment `duration` earlier; `None` where the clock cannot count that far.
+    #[must_use]
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        self.0.checked_sub(duration).map(Self)
+    }
+
+    /// The time from `earlier` to this moment, zero if it is not earlier.
+    #[must_use]
+    pub fn saturating_since(self, earlier: Self) -> Duration {
+        self.0.saturating_duration_since(earlier.0)
+    }
+
+    /// The same point on Tokio's clock, for arming a timer. A suspend after this call makes the
+    /// timer late: see [`sleep_until`].
+    fn timer(self) -> Instant {
+        self.0.checked_sub(suspended()).unwrap_or(self.0)
+    }
+}
+
+/// Sleeps until `moment`, waking in between to notice a suspend: a timer alone fires late by the
+/// time the machine slept.
+pub(crate) async fn sleep_until(moment: Moment) {
+    loop {
+        let now = Moment::now();
+        if now >= moment {
+            return;
+        }
+        let target = moment.timer().min(Instant::now() + TICK);
+        tokio::time::sleep_until(target).await;
+    }
+}
+
+/// How late a suspend may be noticed.
+pub(crate) const TICK: Duration = Duration::from_secs(1);
+
+/// How long this machine has been suspended since the first call, in steps: it changes only when
+/// the two clocks have moved apart by more than reading them one after the other explains.
+fn suspended() -> Duration {
+    static START: OnceLock<(Awake, Duration)> = OnceLock::new();
+    static SUSPENDED: AtomicU64 = AtomicU64::new(0);
+
+    let (awake_start, continuous_start) = *START.get_or_init(|| (Awake::now(), continuous()));
+    // Read the continuous clock first: a pause of this thread in between then makes the
+    // difference too small, never too large, and cannot be taken for a suspend.
+    let continuous = continuous().saturating_sub(continuous_start);
+    let awake = awake_start.elapsed();
+    let apart = u64::try_from(continuous.saturating_sub(awake).as_nanos()).unwrap_or(u64::MAX);
+    let known = SUSPENDED.load(Ordering::Relaxed);
+    if apart > known.saturating_add(NOISE) {
+        return Duration::from_nanos(SUSPENDED.fetch_max(apart, Ordering::Relaxed).max(apart));
+    }
+    Duration::from_nanos(known)
+}
+
+/// Differences below this are noise of reading two clocks: 500 µs, in nanoseconds.
+const NOISE: u64 = 500_000;
+
+/// A clock that goes on while the machine is suspended.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn continuous() -> Duration {
+    read(rustix::time::ClockId::Boottime)
+}
+
+/// A clock that goes on while the machine is suspended: on Apple systems this is
+/// `CLOCK_MONOTONIC`, while [`Awake`] reads `CLOCK_UPTIME_RAW`.
+#[cfg(target_vendor = "apple")]
+fn continuous() -> Duration {
+    read(rustix::time::ClockId::Monotonic)
+}
+
+/// Elsewhere there is no such clock, or [`Awake`] is one already (Windows).
+#[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
+fn continuous() -> Duration {
+    Duration::ZERO
+}
+
+#[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+fn read(clock: rustix::time::ClockId) -> Duration {
+    let time = rustix::time::clock_gettime(clock);
+    // Both fields are non-negative for clocks that count from boot.
+    Duration::new(
+        time.tv_sec.unsigned_abs(),
+        u32::try_from(time.tv_nsec).unwrap_or(0),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn the_clock_follows_paused_time() {
+        let before = Moment::now();
+        tokio::time::advance(Duration::from_secs(3600)).await;
+        let passed = Moment::now().saturating_since(before);
+        // Real suspends would add to it; nothing can take from it.
+        assert!(passed >= Duration::from_secs(3600), "{passed:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn sleeping_ends_at_the_moment_and_not_before() {
+        let end = Moment::now()
+            .checked_add(Duration::from_millis(3456))
+            .unwrap();
+        sleep_until(end).await;
+        assert!(Moment::now() >= end);
+        assert!(Moment::now().saturating_since(end) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn a_clock_that_was_never_suspended_does_not_drift() {
+        let first = suspended();
+        for _ in 0..100_000 {
+            let _same = suspended();
+        }
+        // Equal unless the machine really slept in these milliseconds.
+        assert!(suspended().saturating_sub(first) < Duration::from_millis(1));
+    }
+
+    #[test]
+    fn arithmetic_at_the_ends_of_the_clock_does_not_wrap() {
+        let now = Moment::now();
+        assert_eq!(now.checked_add(Duration::MAX), None);
+        assert_eq!(
+            now.saturating_since(now.checked_add(Duration::from_secs(1)).unwrap()),
+            Duration::ZERO
+        );
+    }
+}

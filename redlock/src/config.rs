@@ -1,0 +1,221 @@
+//! What a manager was told, and what one request was told on top of it.
+
+use std::time::Duration;
+
+use crate::clock::Moment;
+use crate::error::{ConfigError, InvalidRequest};
+use crate::validity;
+
+/// The options of a manager. Each is documented at its setter on the builder.
+#[derive(Clone, Debug)]
+pub(crate) struct Config {
+    pub(crate) ttl: Duration,
+    pub(crate) max_ttl: Duration,
+    pub(crate) wait: Duration,
+    pub(crate) retry_delay: Duration,
+    pub(crate) retry_count: Option<u32>,
+    pub(crate) node_timeout: Option<Duration>,
+    pub(crate) drift_factor: f64,
+    pub(crate) auto_extend: bool,
+    pub(crate) max_hold: Option<Duration>,
+    pub(crate) key_prefix: String,
+    pub(crate) rng_seed: Option<u64>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ttl: Duration::from_secs(30),
+            max_ttl: Duration::from_secs(60),
+            wait: Duration::from_secs(10),
+            retry_delay: Duration::from_millis(200),
+            retry_count: None,
+            node_timeout: None,
+            drift_factor: 0.01,
+            auto_extend: true,
+            max_hold: None,
+            key_prefix: String::new(),
+            rng_seed: None,
+        }
+    }
+}
+
+impl Config {
+    /// Checks the options against each other.
+    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+        if !(0.0..1.0).contains(&self.drift_factor) {
+            return Err(ConfigError::DriftFactor {
+                factor: self.drift_factor,
+            });
+        }
+        if validity::whole_millis(self.max_ttl).is_none() {
+            return Err(ConfigError::MaxTtl {
+                max_ttl: self.max_ttl,
+            });
+        }
+        if self.retry_count == Some(0) {
+            return Err(ConfigError::RetryCount);
+        }
+        if self.node_timeout.is_some_and(|timeout| timeout.is_zero()) {
+            return Err(ConfigError::NodeTimeout);
+        }
+        self.check_ttl(self.ttl).map_err(ConfigError::Ttl)
+    }
+
+    /// Whether a lease of `ttl` can be taken under these options.
+    pub(crate) fn check_ttl(&self, ttl: Duration) -> Result<(), InvalidRequest> {
+        if ttl < validity::MIN_TTL {
+            return Err(InvalidRequest::TtlTooShort {
+                ttl,
+                min: validity::MIN_TTL,
+            });
+        }
+        if ttl > self.max_ttl {
+            return Err(InvalidRequest::TtlTooLong {
+                ttl,
+                max: self.max_ttl,
+            });
+        }
+        let valid = ttl.saturating_sub(validity::drift(ttl, self.drift_factor));
+        if valid <= validity::min_validity(ttl) {
+            return Err(InvalidRequest::NoValidity { ttl });
+        }
+        Ok(())
+    }
+
+    /// How long one node may take over a lease of `ttl`.
+    pub(crate) fn node_timeout(&self, ttl: Duration, round_trip: Option<Duration>) -> Duration {
+        self.node_timeout.map_or_else(
+            || validity::node_timeout(ttl, round_trip),
+            |fixed| fixed.min(ttl / 4),
+        )
+    }
+
+    /// How long a session may be silent while work is outstanding.
+    pub(crate) fn patience(&self) -> Duration {
+        validity::patience(self.node_timeout(self.ttl, None))
+    }
+}
+
+/// One request: the manager's options, overridden call by call.
+#[derive(Clone, Debug)]
+pub(crate) struct LockOptions {
+    pub(crate) ttl: Duration,
+    pub(crate) wait: Wait,
+    pub(crate) auto_extend: bool,
+    pub(crate) max_hold: Option<Duration>,
+}
+
+impl LockOptions {
+    pub(crate) fn of(config: &Config) -> Self {
+        Self {
+            ttl: config.ttl,
+            wait: Wait::For(config.wait),
+            auto_extend: config.auto_extend,
+            max_hold: config.max_hold,
+        }
+    }
+
+    /// The ttl to ask nodes for: never beyond what `max_hold` allows.
+    pub(crate) fn first_ttl(&self) -> Duration {
+        self.max_hold.map_or(self.ttl, |most| most.min(self.ttl))
+    }
+}
+
+/// How long a request goes on trying.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// One round.
+    No,
+    /// Rounds until this much time has passed.
+    For(Duration),
+}
+
+impl Wait {
+    /// When the last round starts; `None` is never, for waits beyond what a clock can count.
+    pub(crate) fn until(self, now: Moment) -> Option<Moment> {
+        match self {
+            Self::No => Some(now),
+            Self::For(duration) => now.checked_add(duration),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    #[test]
+    fn the_defaults_are_valid() {
+        Config::default().validate().unwrap();
+    }
+
+    #[test]
+    fn a_ttl_out_of_bounds_is_refused_with_the_bound() {
+        let config = Config::default();
+        for ttl in [Duration::ZERO, Duration::from_micros(1), MS * 9] {
+            let refused = config.check_ttl(ttl);
+            assert!(
+                matches!(refused, Err(InvalidRequest::TtlTooShort { .. })),
+                "{ttl:?}"
+            );
+        }
+        for ttl in [Duration::from_secs(61), Duration::MAX] {
+            let refused = config.check_ttl(ttl);
+            assert!(
+                matches!(refused, Err(InvalidRequest::TtlTooLong { .. })),
+                "{ttl:?}"
+            );
+        }
+        config.check_ttl(MS * 10).unwrap();
+    }
+
+    #[test]
+    fn a_drift_that_leaves_no_validity_is_refused() {
+        for factor in [1.0, -0.1, f64::NAN, f64::INFINITY] {
+            let config = Config {
+                drift_factor: factor,
+                ..Config::default()
+            };
+            assert!(
+                matches!(config.validate(), Err(ConfigError::DriftFactor { .. })),
+                "{factor}"
+            );
+        }
+        let config = Config {
+            drift_factor: 0.8,
+            ..Config::default()
+        };
+        let refused = config.validate();
+        assert!(matches!(
+            refused,
+            Err(ConfigError::Ttl(InvalidRequest::NoValidity { .. }))
+        ));
+    }
+
+    #[test]
+    fn nothing_that_can_be_set_overflows() {
+        let config = Config {
+            max_ttl: Duration::MAX,
+            ..Config::default()
+        };
+        assert!(matches!(config.validate(), Err(ConfigError::MaxTtl { .. })));
+        assert_eq!(Wait::For(Duration::MAX).until(Moment::now()), None);
+    }
+
+    #[test]
+    fn no_rounds_and_no_patience_are_refused() {
+        let config = Config {
+            retry_count: Some(0),
+            ..Config::default()
+        };
+        assert!(matches!(config.validate(), Err(ConfigError::RetryCount)));
+        let config = Config {
+            node_timeout: Some(Duration::ZERO),
+            ..Config::default()
+        };
+        assert!(matches!(config.validate(), Err(ConfigError::NodeTimeout)));
+    }
+}

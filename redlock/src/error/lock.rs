@@ -1,0 +1,146 @@
+//! Why a lock was not acquired.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::lost::LockLost;
+use super::node::{Causes, NodeFailure};
+use crate::resource::Resource;
+
+/// Why a lock was not acquired.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Somebody else holds it. Try again later, or do without: nothing is wrong.
+    #[error("{resource} is held by another owner (on {busy} of {nodes} nodes)")]
+    Busy {
+        /// What was asked for.
+        resource: Resource,
+        /// When the holder's lease ends if it is not extended, as far as the nodes told.
+        remaining: Option<Duration>,
+        /// The number of nodes where another owner has it.
+        busy: u16,
+        /// The number of configured nodes.
+        nodes: u16,
+    },
+
+    /// Too few nodes could be reached to decide. Check the nodes that `failures` names.
+    #[error(
+        "no quorum: {granted} of {nodes} nodes granted, {needed} needed{}",
+        Causes(failures)
+    )]
+    NoQuorum {
+        /// The number of nodes that granted the lock, all released again.
+        granted: u16,
+        /// The number of grants a quorum needs.
+        needed: u16,
+        /// The number of configured nodes.
+        nodes: u16,
+        /// Every failed node, with its cause. Nodes that are in neither count were busy.
+        failures: Arc<[NodeFailure]>,
+    },
+
+    /// The key holds something that is not a lock, which was left untouched. Choose another name,
+    /// or set a key prefix.
+    #[error("the key of {resource} on {node} holds something that is not a lock")]
+    NotALock {
+        /// What was asked for.
+        resource: Resource,
+        /// A node where it was found.
+        node: Arc<str>,
+    },
+
+    /// The lock was held and then lost. From [`adopt`](crate::Redlock::adopt): the lease was gone.
+    #[error(transparent)]
+    Lost(#[from] LockLost),
+
+    /// No manager was named, none is in scope, and none is installed for the process.
+    #[error("no manager: install one with Redlock::install_global, or name one")]
+    NoGlobal,
+
+    /// The manager was shut down.
+    #[error("the manager was shut down")]
+    Closed,
+
+    /// The request makes no sense, and nothing was sent.
+    #[error(transparent)]
+    Invalid(#[from] InvalidRequest),
+}
+
+impl LockError {
+    /// Whether somebody else holds the lock.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Busy { .. })
+    }
+
+    /// Whether too few nodes could be reached to decide.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::NoQuorum { .. } | Self::Closed)
+    }
+
+    /// When another attempt may succeed, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Busy { remaining, .. } => *remaining,
+            _ => None,
+        }
+    }
+
+    /// The nodes that failed, with their causes.
+    #[must_use]
+    pub fn failures(&self) -> &[NodeFailure] {
+        match self {
+            Self::NoQuorum { failures, .. } => failures,
+            _ => &[],
+        }
+    }
+}
+
+/// A request that cannot be carried out whatever the nodes say. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidRequest {
+    /// A resource needs a name.
+    #[error("a resource needs a name")]
+    EmptyResource,
+    /// The name is longer than [`Resource::MAX_LEN`].
+    #[error("a resource of {len} bytes is longer than {}", Resource::MAX_LEN)]
+    ResourceTooLong {
+        /// The length of the name.
+        len: usize,
+    },
+    /// The name ends in `:fence` or `:fence!`, which is where fencing counters are kept.
+    #[error("a resource must not end in :fence or :fence!")]
+    ReservedResource,
+    /// The lease id is empty.
+    #[error("a lease id must not be empty")]
+    EmptyLeaseId,
+    /// The ttl is too short for any round trip.
+    #[error("a ttl of {ttl:?} is below {min:?}")]
+    TtlTooShort {
+        /// What was asked for.
+        ttl: Duration,
+        /// The shortest that is possible.
+        min: Duration,
+    },
+    /// The ttl is longer than the manager's `max_ttl`.
+    #[error("a ttl of {ttl:?} is above the manager's max_ttl of {max:?}")]
+    TtlTooLong {
+        /// What was asked for.
+        ttl: Duration,
+        /// The manager's `max_ttl`.
+        max: Duration,
+    },
+    /// Nothing would be left of the ttl after the allowance for drift.
+    #[error("the allowance for drift leaves nothing of a ttl of {ttl:?}")]
+    NoValidity {
+        /// What was asked for.
+        ttl: Duration,
+    },
+    /// The request was polled outside a Tokio runtime with its timers enabled.
+    #[error("locks are acquired inside a tokio runtime")]
+    NoRuntime,
+}

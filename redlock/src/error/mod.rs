@@ -1,0 +1,125 @@
+//! What can go wrong, one type per operation.
+//!
+//! Every error is cheap to clone, at most 64 bytes, and says what the caller can do about it. The
+//! types of the client library never appear in a signature.
+
+mod config;
+mod lock;
+mod lost;
+mod node;
+mod report;
+
+pub use self::config::{AlreadyInstalled, ConfigError, ConnectError};
+pub use self::lock::{InvalidRequest, LockError};
+pub use self::lost::{LockLost, LossReason};
+pub use self::node::{NodeError, NodeErrorKind, NodeFailure};
+pub use self::report::{
+    ExtendError, NodeRelease, ReleaseError, ReleaseOutcome, Released, UnlockError,
+};
+
+/// Any error of this crate: what `?` in a function of your own converts into, and what
+/// `#[redlocked]` asks your error type to be convertible from.
+///
+/// ```
+/// # #[derive(Debug)] struct Receipt;
+/// #[derive(Debug)]
+/// enum ChargeError {
+///     Lock(redlock::Error),
+///     Declined,
+/// }
+///
+/// impl From<redlock::Error> for ChargeError {
+///     fn from(error: redlock::Error) -> Self {
+///         Self::Lock(error)
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+#[error(transparent)]
+pub enum Error {
+    /// A lock could not be acquired, or was lost while it was held.
+    Lock(#[from] LockError),
+    /// A lease could not be extended.
+    Extend(#[from] ExtendError),
+    /// A release could not be confirmed.
+    Release(#[from] ReleaseError),
+    /// A release by id could not be confirmed.
+    Unlock(#[from] UnlockError),
+    /// A manager could not connect.
+    Connect(#[from] ConnectError),
+    /// A manager could not be configured.
+    Config(#[from] ConfigError),
+}
+
+impl Error {
+    /// Whether somebody else holds the lock.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        matches!(self, Self::Lock(error) if error.is_busy())
+    }
+
+    /// Whether too few nodes could be reached to decide.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        match self {
+            Self::Lock(error) => error.is_unavailable(),
+            Self::Extend(error) => matches!(error, ExtendError::NoQuorum { .. }),
+            Self::Release(_) | Self::Unlock(UnlockError::NoQuorum { .. }) => true,
+            Self::Connect(error) => matches!(error, ConnectError::NoQuorum { .. }),
+            Self::Unlock(_) | Self::Config(_) => false,
+        }
+    }
+
+    /// Whether the lock was held and then lost.
+    #[must_use]
+    pub fn is_lost(&self) -> bool {
+        matches!(
+            self,
+            Self::Lock(LockError::Lost(_)) | Self::Extend(ExtendError::Lost(_))
+        )
+    }
+}
+
+impl From<LockLost> for Error {
+    fn from(lost: LockLost) -> Self {
+        Self::Lock(LockError::Lost(lost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A large error makes every `Result` on the way up large.
+    #[test]
+    fn errors_stay_small() {
+        assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
+        assert!(size_of::<LockError>() <= 64, "{}", size_of::<LockError>());
+        assert!(
+            size_of::<ConnectError>() <= 64,
+            "{}",
+            size_of::<ConnectError>()
+        );
+        assert!(
+            size_of::<ConfigError>() <= 64,
+            "{}",
+            size_of::<ConfigError>()
+        );
+    }
+
+    #[test]
+    fn errors_are_send_sync_and_clone() {
+        fn check<T: std::error::Error + Clone + Send + Sync + 'static>() {}
+        check::<Error>();
+        check::<LockError>();
+        check::<LockLost>();
+        check::<ExtendError>();
+        check::<ReleaseError>();
+        check::<UnlockError>();
+        check::<ConnectError>();
+        check::<ConfigError>();
+        check::<NodeError>();
+        check::<NodeFailure>();
+    }
+}

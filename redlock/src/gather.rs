@@ -1,0 +1,96 @@
+//! Asking every node one question and waiting for as many answers as it takes.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use crate::error::{NodeError, NodeErrorKind, NodeFailure};
+use crate::node::{Answer, Ballot, Reply};
+
+/// The answers to one question, by node.
+pub(crate) type Answers<T> = Vec<Option<Answer<T>>>;
+
+/// Collects the answers to one question.
+pub(crate) struct Gather<T>(Mutex<State<T>>);
+
+struct State<T> {
+    answers: Answers<T>,
+    waker: Option<Waker>,
+}
+
+impl<T: Clone + Send + 'static> Gather<T> {
+    /// A place for the answers of `nodes` nodes.
+    pub(crate) fn new(nodes: usize) -> Arc<Self> {
+        let answers = std::iter::repeat_with(|| None).take(nodes).collect();
+        Arc::new(Self(Mutex::new(State {
+            answers,
+            waker: None,
+        })))
+    }
+
+    /// Where the answer of the node at position `node` goes.
+    pub(crate) fn reply(self: &Arc<Self>, node: usize) -> Reply<T> {
+        Reply::new(Arc::<Self>::clone(self), node)
+    }
+
+    /// Waits until the answers are `enough`, at most for `timeout`, and returns what is there.
+    ///
+    /// Cancel safe: the answers stay, and come in without anybody waiting.
+    pub(crate) async fn until(
+        &self,
+        timeout: Duration,
+        enough: impl Fn(&Answers<T>) -> bool,
+    ) -> Answers<T> {
+        let waiting = poll_fn(|cx| {
+            let mut state = self.lock();
+            if enough(&state.answers) {
+                return Poll::Ready(());
+            }
+            state.waker = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        // Out of time, or enough: what is there is the answer.
+        let _elapsed = tokio::time::timeout(timeout, waiting).await;
+        self.lock().answers.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Clone + Send + 'static> Ballot<T> for Gather<T> {
+    fn cast(&self, node: usize, answer: Answer<T>) {
+        let waker = {
+            let mut state = self.lock();
+            state.answers[node] = Some(answer);
+            state.waker.take()
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}
+
+/// Whether every node has answered.
+pub(crate) fn all<T>(answers: &Answers<T>) -> bool {
+    answers.iter().all(Option::is_some)
+}
+
+/// The nodes that failed, those that were silent included.
+pub(crate) fn failures<T>(answers: &Answers<T>, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
+    let silent = || NodeError::new(NodeErrorKind::Timeout, "");
+    answers
+        .iter()
+        .zip(names)
+        .filter_map(|(answer, name)| {
+            let error = match answer {
+                Some(Ok(_)) => return None,
+                Some(Err(error)) => error.clone(),
+                None => silent(),
+            };
+            Some(NodeFailure::new(Arc::clone(name), error))
+        })
+        .collect()
+}

@@ -1,0 +1,67 @@
+//! The manager that is meant when none is named.
+
+use std::future::Future;
+use std::sync::OnceLock;
+
+use crate::error::AlreadyInstalled;
+use crate::manager::Redlock;
+
+static GLOBAL: OnceLock<Redlock> = OnceLock::new();
+
+tokio::task_local! {
+    static SCOPED: Redlock;
+}
+
+impl Redlock {
+    /// Makes this the manager that `#[redlocked]` functions use when they name none.
+    ///
+    /// For applications, once, in `main`. A library takes a manager from its caller instead.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyInstalled`] if there is one, which stays.
+    pub fn install_global(self) -> Result<(), AlreadyInstalled> {
+        GLOBAL.set(self).map_err(|_| AlreadyInstalled)
+    }
+
+    /// The manager that was installed for the process.
+    #[must_use]
+    pub fn global() -> Option<&'static Self> {
+        GLOBAL.get()
+    }
+
+    /// Runs `future` with this as the manager that `#[redlocked]` functions use when they name
+    /// none, instead of the global one. For tests, which can each have nodes of their own.
+    ///
+    /// The scope is that of the task: tasks spawned inside do not inherit it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redlock::{Redlock, redlocked};
+    ///
+    /// #[redlocked("counter")]
+    /// async fn count() -> Result<u32, redlock::Error> {
+    ///     Ok(1)
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// let redlock = Redlock::in_memory(3);
+    /// assert_eq!(redlock.scope(count()).await?, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn scope<F: Future>(&self, future: F) -> impl Future<Output = F::Output> + use<F> {
+        SCOPED.scope(self.clone(), future)
+    }
+}
+
+/// The manager in scope: that of the task, or else that of the process.
+#[cfg(feature = "macros")]
+pub(crate) fn current() -> Option<Redlock> {
+    SCOPED
+        .try_with(Clone::clone)
+        .ok()
+        .or_else(|| Redlock::global().cloned())
+}

@@ -1,0 +1,213 @@
+//! What is true about one lease: who holds it where, until when, and how it ended.
+//!
+//! An [`ActiveLease`] owns everything from the first command of its round to the last release. No
+//! task stands behind it: answers are cast at it by the sessions, and the timer of the engine
+//! [pulses](ActiveLease::pulse) it. So a request that is dropped leaves the lease to end itself,
+//! and an idle guard costs nothing but its memory.
+
+mod extend;
+mod release;
+pub(crate) mod renewal;
+mod round;
+mod state;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::release::release_by_id;
+pub(crate) use self::round::{Refused, Round};
+use self::state::{End, Phase, State};
+use crate::clock::Moment;
+use crate::config::LockOptions;
+use crate::engine::Engine;
+use crate::error::{LockLost, LossReason};
+use crate::lease_id::LeaseId;
+use crate::quorum::Tally;
+use crate::resource::Resource;
+use crate::validity;
+
+/// One lease id's claim on a resource at all nodes.
+pub(crate) struct ActiveLease {
+    engine: Arc<Engine>,
+    resource: Resource,
+    key: Arc<[u8]>,
+    id: LeaseId,
+    ttl: Duration,
+    auto_extend: bool,
+    /// When the nodes were first asked.
+    asked: Moment,
+    /// The end that `max_hold` sets.
+    hold_until: Option<Moment>,
+    /// Never held while a command is submitted or somebody is woken: both may come back here.
+    state: Mutex<State>,
+}
+
+impl ActiveLease {
+    fn new(engine: &Arc<Engine>, resource: &Resource, id: LeaseId, options: &LockOptions) -> Self {
+        let asked = Moment::now();
+        let ttl = options.first_ttl();
+        let config = engine.config();
+        Self {
+            key: resource.key(&config.key_prefix),
+            resource: resource.clone(),
+            id,
+            ttl,
+            auto_extend: options.auto_extend,
+            asked,
+            hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
+            state: Mutex::new(State::new(
+                Tally::asked(engine.quorum()),
+                validity::gone_by(asked, ttl, config.drift_factor),
+            )),
+            engine: Arc::clone(engine),
+        }
+    }
+
+    pub(crate) fn resource(&self) -> &Resource {
+        &self.resource
+    }
+
+    pub(crate) fn id(&self) -> &LeaseId {
+        &self.id
+    }
+
+    pub(crate) fn node_timeout(&self) -> Duration {
+        self.engine.node_timeout(self.ttl)
+    }
+
+    /// Whether the lease is held at this moment, by the clock.
+    pub(crate) fn is_held(&self) -> bool {
+        !self.remaining().is_zero()
+    }
+
+    /// The time until the lease must be treated as gone; zero once it is.
+    pub(crate) fn remaining(&self) -> Duration {
+        let deadline = self.lock().deadline();
+        let remaining = deadline.map_or(Duration::ZERO, |end| {
+            validity::remaining(end, Moment::now())
+        });
+        if deadline.is_some() && remaining.is_zero() {
+            // Once seen to be over, it stays over.
+            self.lose(LossReason::Expired);
+        }
+        remaining
+    }
+
+    /// When to act on the deadline; `None` once the lease has ended.
+    pub(crate) fn ends_at(&self) -> Option<Moment> {
+        self.lock()
+            .deadline()
+            .map(|end| validity::act_before(end, self.ttl))
+    }
+
+    /// Loses the lease if the deadline has come, and says whether it is lost.
+    pub(crate) fn check(&self) -> Option<LockLost> {
+        if self.ends_at().is_some_and(|end| Moment::now() >= end) {
+            self.lose(LossReason::Expired);
+        }
+        match self.lock().phase {
+            Phase::Ended(End::Lost(reason)) => Some(LockLost::new(self.resource.clone(), reason)),
+            _ => None,
+        }
+    }
+
+    /// A token that is cancelled when the lease ends, in whatever way.
+    pub(crate) fn token(&self) -> CancellationToken {
+        let mut state = self.lock();
+        if let Phase::Ended(_) = state.phase {
+            let ended = CancellationToken::new();
+            ended.cancel();
+            return ended;
+        }
+        state
+            .token
+            .get_or_insert_with(CancellationToken::new)
+            .clone()
+    }
+
+    /// Ends the lease as lost, unless it has ended before, and releases what is left of it.
+    pub(crate) fn lose(&self, reason: LossReason) {
+        let reason = match (reason, self.hold_until) {
+            // Not extended any further on purpose.
+            (LossReason::Expired, Some(end)) if self.is_near(end) => LossReason::MaxHold,
+            (reason, _) => reason,
+        };
+        if self.end(End::Lost(reason)) {
+            tracing::warn!(resource = %self.resource, %reason, "redlock lost");
+        }
+    }
+
+    /// Ends the lease without touching the nodes, for somebody else to go on with. Returns when it
+    /// ends if nobody does.
+    pub(crate) fn detach(&self) -> Option<Moment> {
+        let deadline = self.lock().deadline();
+        self.end(End::Detached);
+        deadline
+    }
+
+    /// Ends the lease because its guard is gone.
+    pub(crate) fn release(&self) {
+        self.end(End::Released);
+    }
+
+    /// Whether `max_hold`, rather than missing extensions, is what ends the lease now.
+    fn is_near(&self, end: Moment) -> bool {
+        let drift = validity::drift(self.ttl, self.engine.config().drift_factor);
+        let margin = drift
+            .saturating_add(self.ttl / 100)
+            .saturating_add(Duration::from_millis(2));
+        validity::remaining(end, Moment::now()) <= margin
+    }
+
+    /// Ends the lease once; says whether it was this call that did.
+    fn end(&self, end: End) -> bool {
+        self.end_with(end, |nodes, until| {
+            if end.releases() {
+                self.send_releases(nodes, until);
+            }
+        })
+    }
+
+    /// Ends the lease once, with `undo` to be done at the nodes that may have the key until then.
+    fn end_with(&self, end: End, undo: impl FnOnce(&[usize], Moment)) -> bool {
+        let (nodes, until, token, waker) = {
+            let mut state = self.lock();
+            if let Phase::Ended(_) = state.phase {
+                return false;
+            }
+            // From here on no command of this lease but a release is sent.
+            state.phase = Phase::Ended(end);
+            if let Some(timer) = state.timer.take() {
+                self.engine.renewals().remove(timer);
+            }
+            let (nodes, until) = state.held_at();
+            (nodes, until, state.token.take(), state.waker.take())
+        };
+        // Queued before anybody is told, so that whoever is told asks after the release.
+        undo(&nodes, until);
+        if let Some(token) = token {
+            token.cancel();
+        }
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        true
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is whole before anything that could panic.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for ActiveLease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ActiveLease")
+            .field("resource", &self.resource)
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}

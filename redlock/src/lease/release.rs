@@ -1,0 +1,145 @@
+//! Giving a lease back.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::ActiveLease;
+use super::state::End;
+use crate::clock::Moment;
+use crate::engine::Engine;
+use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
+use crate::gather::{Answers, Gather};
+use crate::lease_id::LeaseId;
+use crate::node::{Command, Release, Removal, Reply};
+use crate::quorum::Verdict;
+
+impl ActiveLease {
+    /// Queues a release at each of `nodes`, and waits for nothing.
+    pub(super) fn send_releases(&self, nodes: &[usize], until: Moment) {
+        for node in nodes {
+            self.send_release(*node, until, Reply::ignored());
+        }
+    }
+
+    /// Releases the lease and waits for a quorum to confirm it, at most for the node timeout.
+    ///
+    /// Cancel safe: the releases are queued by the first poll.
+    pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
+        let was_held = self.is_held();
+        let gather = Gather::new(self.engine.quorum().nodes());
+        let mut asked = Vec::new();
+        let mut send = |nodes: &[usize], until| {
+            for node in nodes {
+                self.send_release(*node, until, gather.reply(*node));
+            }
+            asked = nodes.to_vec();
+        };
+        if !self.end_with(End::Released, &mut send) {
+            // It was lost and has sent its releases before; these are for the report.
+            let (nodes, until) = self.lock().held_at();
+            send(&nodes, until);
+        }
+        let report = Report {
+            gather,
+            asked,
+            was_held: Some(was_held),
+        };
+        report
+            .confirmed(&self.engine, self.node_timeout())
+            .await
+            .map_err(ReleaseError::new)
+    }
+
+    fn send_release(&self, node: usize, until: Moment, reply: Reply<Removal>) {
+        let (key, id) = (Arc::clone(&self.key), self.id.clone());
+        self.engine.submit(
+            node,
+            Command::Release(Release {
+                key,
+                id,
+                until,
+                reply,
+            }),
+        );
+    }
+}
+
+/// Releases a lease of which only the id is known, on all nodes.
+pub(crate) async fn release_by_id(
+    engine: &Engine,
+    key: &Arc<[u8]>,
+    id: &LeaseId,
+    until: Moment,
+    timeout: Duration,
+) -> Result<Released, Released> {
+    let gather = engine.ask(|reply| {
+        let (key, id) = (Arc::clone(key), id.clone());
+        Command::Release(Release {
+            key,
+            id,
+            until,
+            reply,
+        })
+    });
+    let asked = (0..engine.quorum().nodes()).collect();
+    let report = Report {
+        gather,
+        asked,
+        was_held: None,
+    };
+    report.confirmed(engine, timeout).await
+}
+
+/// A release whose answers are awaited.
+struct Report {
+    gather: Arc<Gather<Removal>>,
+    asked: Vec<usize>,
+    /// As far as known here; otherwise a node that had the key tells.
+    was_held: Option<bool>,
+}
+
+impl Report {
+    /// Waits until a quorum has confirmed, or cannot any more.
+    async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
+        let quorum = engine.quorum();
+        let not_asked = quorum.nodes() - self.asked.len();
+        let verdict = |answers: &Answers<Removal>| {
+            let failed = answers
+                .iter()
+                .flatten()
+                .filter(|answer| answer.is_err())
+                .count();
+            let confirmed = answers.iter().flatten().count() - failed;
+            quorum.verdict(confirmed + not_asked, failed)
+        };
+        let answers = self
+            .gather
+            .until(timeout, |answers| verdict(answers) != Verdict::Open)
+            .await;
+        let verdict = verdict(&answers);
+        let report = self.report(engine, answers);
+        if verdict == Verdict::Reached {
+            Ok(report)
+        } else {
+            Err(report)
+        }
+    }
+
+    fn report(&self, engine: &Engine, answers: Answers<Removal>) -> Released {
+        let is_deleted = |answer: &Option<_>| *answer == Some(Ok(Removal::Deleted));
+        let was_held = self
+            .was_held
+            .unwrap_or_else(|| answers.iter().any(is_deleted));
+        let nodes = answers.into_iter().enumerate().map(|(node, answer)| {
+            let outcome = match answer {
+                Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
+                Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,
+                Some(Err(error)) => ReleaseOutcome::Failed(error),
+                None if self.asked.contains(&node) => ReleaseOutcome::Pending,
+                None => ReleaseOutcome::NotAsked,
+            };
+            NodeRelease::new(Arc::clone(&engine.names()[node]), outcome)
+        });
+        Released::new(was_held, nodes.collect())
+    }
+}

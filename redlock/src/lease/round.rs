@@ -1,0 +1,204 @@
+//! One attempt at all nodes.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::state::{End, Phase};
+use super::{ActiveLease, State};
+use crate::clock::Moment;
+use crate::config::LockOptions;
+use crate::engine::Engine;
+use crate::lease_id::LeaseId;
+use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Vote};
+use crate::quorum::{Standing, Tally, Verdict};
+use crate::resource::Resource;
+use crate::validity;
+
+/// A round that is under way. Dropping it gives it up: whatever it took, on whichever node, even
+/// what a node grants later, is released.
+#[derive(Debug)]
+pub(crate) struct Round {
+    lease: Arc<ActiveLease>,
+    given_up: End,
+    is_won: bool,
+}
+
+/// What a lost round left behind: nothing but what the nodes said.
+#[derive(Debug)]
+pub(crate) struct Refused(pub(crate) Tally);
+
+impl Round {
+    /// Asks all nodes at once for `resource`, under a fresh lease id.
+    pub(crate) fn start(
+        engine: &Arc<Engine>,
+        resource: &Resource,
+        options: &LockOptions,
+        contended: bool,
+    ) -> Self {
+        let lease = Arc::new(ActiveLease::new(engine, resource, LeaseId::draw(), options));
+        for node in 0..engine.quorum().nodes() {
+            let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
+            let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
+            engine.submit(
+                node,
+                Command::Acquire(Acquire {
+                    key,
+                    id,
+                    ttl,
+                    contended,
+                    reply,
+                }),
+            );
+        }
+        Self {
+            lease,
+            given_up: End::GivenUp,
+            is_won: false,
+        }
+    }
+
+    /// Asks all nodes to extend a lease that was made elsewhere. Giving this up leaves it alone.
+    pub(crate) fn adopt(
+        engine: &Arc<Engine>,
+        resource: &Resource,
+        id: LeaseId,
+        options: &LockOptions,
+    ) -> Self {
+        let lease = Arc::new(ActiveLease::new(engine, resource, id, options));
+        let ballot = Arc::new(Adoption(Arc::clone(&lease)));
+        for node in 0..engine.quorum().nodes() {
+            let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);
+            let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
+            engine.submit(
+                node,
+                Command::Extend(Extend {
+                    key,
+                    id,
+                    ttl,
+                    reply,
+                }),
+            );
+        }
+        Self {
+            lease,
+            given_up: End::Detached,
+            is_won: false,
+        }
+    }
+
+    /// Waits until the outcome is certain, at most for the node timeout. Returns the lease, held,
+    /// or what stood in the way.
+    ///
+    /// Cancel safe: dropping this drops the round.
+    pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
+        let decided = poll_fn(|cx| {
+            let mut state = self.lease.lock();
+            if state.tally.verdict() != Verdict::Open {
+                return Poll::Ready(());
+            }
+            state.waker = Some(cx.waker().clone());
+            Poll::Pending
+        });
+        // Nodes that have not answered by then count as failed.
+        let _elapsed = tokio::time::timeout(self.lease.node_timeout(), decided).await;
+        self.is_won = self.lease.conclude();
+        if self.is_won {
+            return Ok(Arc::clone(&self.lease));
+        }
+        Err(Refused(self.lease.lock().tally.clone()))
+    }
+}
+
+impl Drop for Round {
+    fn drop(&mut self) {
+        if !self.is_won {
+            self.lease.end(self.given_up);
+        }
+    }
+}
+
+impl ActiveLease {
+    /// Turns a won round into a held lease. Says no if it was not won, or so late that too little
+    /// is left of it.
+    fn conclude(self: &Arc<Self>) -> bool {
+        let mut state = self.lock();
+        let now = Moment::now();
+        let enough = now.checked_add(validity::min_validity(self.ttl));
+        let is_won = state.phase == Phase::Asking
+            && state.tally.verdict() == Verdict::Reached
+            && state.tally.deadline() >= enough
+            && enough.is_some();
+        if is_won {
+            state.phase = Phase::Held;
+            state.tally_changed();
+            self.schedule_first(&mut state);
+        }
+        is_won
+    }
+
+    /// Arms the timer of a lease that was just won.
+    fn schedule_first(self: &Arc<Self>, state: &mut State) {
+        let delay = self.engine.jitter().before(self.extend_interval());
+        state.extend_at = self.asked.checked_add(delay).unwrap_or(self.asked);
+        self.arm(state);
+    }
+
+    /// Takes one node's vote.
+    fn vote(&self, node: usize, standing: Standing) {
+        let waker = {
+            let mut state = self.lock();
+            // A late grant joins a lease that is held. One that comes after the end is undone by
+            // the release that was queued behind it.
+            state.tally.set(node, standing);
+            state.tally_changed();
+            match state.phase {
+                Phase::Asking if state.tally.verdict() != Verdict::Open => state.waker.take(),
+                _ => None,
+            }
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    fn expiry(&self, sent: Moment, ttl: Duration) -> Moment {
+        validity::expiry(sent, ttl, self.engine.config().drift_factor)
+    }
+}
+
+impl Ballot<Vote> for ActiveLease {
+    fn cast(&self, node: usize, answer: Answer<Vote>) {
+        self.vote(
+            node,
+            match answer {
+                Ok(Vote::Granted) => Standing::Holds(self.expiry(self.asked, self.ttl)),
+                Ok(Vote::Busy { remaining }) => Standing::Busy(remaining),
+                Ok(Vote::NotALock) => Standing::NotALock,
+                Err(error) => Standing::Failed(error),
+            },
+        );
+    }
+
+    fn is_wanted(&self) -> bool {
+        !matches!(self.lock().phase, Phase::Ended(_))
+    }
+}
+
+/// The votes for taking over a lease that was made elsewhere.
+struct Adoption(Arc<ActiveLease>);
+
+impl Ballot<Extension> for Adoption {
+    fn cast(&self, node: usize, answer: Answer<Extension>) {
+        let lease = &self.0;
+        lease.vote(
+            node,
+            match answer {
+                Ok(Extension::Confirmed) => Standing::Holds(lease.expiry(lease.asked, lease.ttl)),
+                Ok(Extension::NotHeld) => Standing::Gone,
+                Err(error) => Standing::Failed(error),
+            },
+        );
+    }
+}

@@ -1,0 +1,103 @@
+//! The part of a lease that changes.
+
+use std::task::Waker;
+
+use tokio_util::sync::CancellationToken;
+
+use super::renewal::TimerKey;
+use crate::clock::Moment;
+use crate::error::LossReason;
+use crate::quorum::Tally;
+
+/// Everything about a lease that changes.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) tally: Tally,
+    /// When the key is gone from every node at the latest.
+    pub(super) until: Moment,
+    /// Whoever waits for the round to be decided.
+    pub(super) waker: Option<Waker>,
+    /// Cancelled when the lease ends; made when somebody asks for it.
+    pub(super) token: Option<CancellationToken>,
+    pub(super) timer: Option<TimerKey>,
+    /// When to extend next.
+    pub(super) extend_at: Moment,
+    /// The extension in the background that counts.
+    pub(super) attempt: Attempt,
+    /// The tally's deadline, computed when the tally changes.
+    deadline: Option<Moment>,
+}
+
+/// Where a lease is in its life. It only moves forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The round is not decided.
+    Asking,
+    /// A guard holds it.
+    Held,
+    /// It has ended, for good.
+    Ended(End),
+}
+
+/// How a lease ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The round was lost, or nobody waits for it any more.
+    GivenUp,
+    /// The lease belongs to somebody else, who goes on with it.
+    Detached,
+    /// The guard was dropped or released.
+    Released,
+    /// It ended while a guard held it.
+    Lost(LossReason),
+}
+
+impl End {
+    /// Whether the nodes must be told.
+    pub(super) fn releases(self) -> bool {
+        !matches!(self, Self::Detached)
+    }
+}
+
+/// One extension in the background.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Attempt {
+    /// Tells answers to this attempt from those to earlier ones.
+    pub(super) number: u32,
+    pub(super) confirmed: usize,
+}
+
+impl State {
+    pub(super) fn new(tally: Tally, until: Moment) -> Self {
+        Self {
+            phase: Phase::Asking,
+            tally,
+            until,
+            waker: None,
+            token: None,
+            timer: None,
+            extend_at: until,
+            attempt: Attempt::default(),
+            deadline: None,
+        }
+    }
+
+    /// When the lease must be treated as gone; `None` unless it is held.
+    pub(super) fn deadline(&self) -> Option<Moment> {
+        self.deadline.filter(|_| self.phase == Phase::Held)
+    }
+
+    /// Recomputes what follows from the tally.
+    pub(super) fn tally_changed(&mut self) {
+        self.deadline = self.tally.deadline();
+    }
+
+    /// The nodes that may have the key, and until when.
+    pub(super) fn held_at(&self) -> (Vec<usize>, Moment) {
+        let nodes = (0..self.tally.quorum().nodes())
+            .filter(|node| self.tally.get(*node).may_hold())
+            .collect();
+        (nodes, self.until)
+    }
+}

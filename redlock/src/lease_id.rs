@@ -1,0 +1,140 @@
+//! The random value that proves ownership on a node.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use rand::Rng;
+
+/// The value under the key: whoever knows it owns the lease.
+///
+/// A fresh one is drawn for every round from the operating system's random generator (20 bytes,
+/// written as 40 hexadecimal characters), is never reused and never chosen by a caller. A late
+/// release of one round can therefore never delete the key of another.
+///
+/// Text converts into a lease id so that a lease made elsewhere, by another process or another
+/// library, can be [released](crate::Redlock::unlock) or [adopted](crate::Redlock::adopt).
+///
+/// # Examples
+///
+/// ```
+/// use redlock::LeaseId;
+///
+/// let id = LeaseId::from("fa1c0ffee");
+/// assert_eq!(id.as_str(), "fa1c0ffee");
+/// ```
+#[derive(Clone)]
+pub struct LeaseId(Repr);
+
+#[derive(Clone)]
+enum Repr {
+    /// Drawn here. Kept inline: one is made for every round.
+    Drawn([u8; LeaseId::LEN]),
+    /// Handed in by a caller, of any length.
+    Given(Arc<str>),
+}
+
+impl LeaseId {
+    const LEN: usize = 40;
+
+    /// Draws a fresh id. Never seeded: two managers with one seed would own each other's leases.
+    pub(crate) fn draw() -> Self {
+        let mut random = [0_u8; Self::LEN / 2];
+        rand::rng().fill_bytes(&mut random);
+        let mut text = [0_u8; Self::LEN];
+        for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
+            pair[0] = HEX[usize::from(byte >> 4)];
+            pair[1] = HEX[usize::from(byte & 0xf)];
+        }
+        Self(Repr::Drawn(text))
+    }
+
+    /// The id as it stands under the key.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match &self.0 {
+            // Hexadecimal digits are UTF-8; the empty string is unreachable.
+            Repr::Drawn(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Repr::Given(text) => text,
+        }
+    }
+}
+
+impl PartialEq for LeaseId {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for LeaseId {}
+
+impl std::hash::Hash for LeaseId {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.as_str().hash(state);
+    }
+}
+
+impl fmt::Display for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+impl fmt::Debug for LeaseId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LeaseId({})", self.as_str())
+    }
+}
+
+impl From<&str> for LeaseId {
+    fn from(value: &str) -> Self {
+        Self(Repr::Given(value.into()))
+    }
+}
+
+impl From<String> for LeaseId {
+    fn from(value: String) -> Self {
+        Self(Repr::Given(value.into()))
+    }
+}
+
+impl From<&Self> for LeaseId {
+    fn from(value: &Self) -> Self {
+        value.clone()
+    }
+}
+
+impl FromStr for LeaseId {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(text.into())
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn drawn_ids_are_forty_hex_characters_and_never_repeat() {
+        let ids: HashSet<_> = (0..10_000).map(|_| LeaseId::draw()).collect();
+        assert_eq!(ids.len(), 10_000);
+        for id in &ids {
+            assert_eq!(id.as_str().len(), 40);
+            assert!(id.as_str().bytes().all(|byte| HEX.contains(&byte)));
+        }
+    }
+
+    #[test]
+    fn an_id_survives_the_way_through_text() {
+        let id = LeaseId::draw();
+        assert_eq!(LeaseId::from(id.to_string()), id);
+        assert_eq!(id.as_str().parse::<LeaseId>(), Ok(id));
+    }
+}

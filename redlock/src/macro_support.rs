@@ -1,0 +1,288 @@
+//! What the code that `#[redlocked]` generates is made of. Not a public interface: it may change
+//! in any release, together with `redlock-macros`.
+
+use std::{future::Future, marker::PhantomData, ops::Deref, pin::Pin};
+
+use tracing::{debug, warn};
+
+use crate::{Error, LockError, LockRequest, Redlock, Resource, global};
+
+pub use core::{pin::pin, time::Duration};
+pub use std::{format, result::Result};
+
+pub use crate::LockGuard;
+
+/// A request whose manager may still be unknown: the default one is looked up when it is acquired.
+#[derive(Debug)]
+#[must_use = "the body may not run before the request is acquired"]
+pub struct Request {
+    resource: Resource,
+    manager: Option<Redlock>,
+    ttl: Option<Duration>,
+    wait: Option<Duration>,
+    max_hold: Option<Duration>,
+    auto_extend: Option<bool>,
+}
+
+impl Request {
+    /// Requests a lock on this resource.
+    pub fn new(resource: impl Into<Resource>) -> Self {
+        Self {
+            resource: resource.into(),
+            manager: None,
+            ttl: None,
+            wait: None,
+            max_hold: None,
+            auto_extend: None,
+        }
+    }
+
+    /// Uses this manager, not the default one.
+    pub fn on(self, manager: &Redlock) -> Self {
+        Self {
+            manager: Some(manager.clone()),
+            ..self
+        }
+    }
+
+    /// Sets how long the nodes keep the key.
+    pub fn ttl(self, ttl: Duration) -> Self {
+        Self {
+            ttl: Some(ttl),
+            ..self
+        }
+    }
+
+    /// Sets how long a busy lock is waited for.
+    pub fn wait(self, wait: Duration) -> Self {
+        Self {
+            wait: Some(wait),
+            ..self
+        }
+    }
+
+    /// Sets how long the lock is extended at most.
+    pub fn max_hold(self, max_hold: Duration) -> Self {
+        Self {
+            max_hold: Some(max_hold),
+            ..self
+        }
+    }
+
+    /// Sets whether the lock is extended at all.
+    pub fn auto_extend(self, auto_extend: bool) -> Self {
+        Self {
+            auto_extend: Some(auto_extend),
+            ..self
+        }
+    }
+
+    /// Takes the lock.
+    pub async fn acquire(self) -> Result<LockGuard, LockError> {
+        let Self {
+            resource,
+            manager,
+            ttl,
+            wait,
+            max_hold,
+            auto_extend,
+        } = self;
+        let manager = manager
+            .or_else(global::current)
+            .ok_or(LockError::NoGlobal)?;
+        let request = manager.lock(resource);
+        let request = with(request, ttl, LockRequest::ttl);
+        let request = with(request, wait, LockRequest::wait);
+        let request = with(request, max_hold, LockRequest::max_hold);
+        with(request, auto_extend, LockRequest::auto_extend).await
+    }
+}
+
+fn with<T>(
+    request: LockRequest,
+    value: Option<T>,
+    set: fn(LockRequest, T) -> LockRequest,
+) -> LockRequest {
+    match value {
+        Some(value) => set(request, value),
+        None => request,
+    }
+}
+
+/// Awaits the body for as long as the lock is held.
+pub async fn run<F: Future>(guard: &LockGuard, body: Pin<&mut F>) -> Result<F::Output, LockError> {
+    guard.run(body).await.map_err(LockError::from)
+}
+
+/// Gives the lock back. What the body has returned stays the result, whatever comes of this.
+pub async fn finish(guard: LockGuard) {
+    if let Err(error) = guard.release().await {
+        debug!(%error, "a locked function could not confirm the release of its lock");
+    }
+}
+
+/// A return type that an error of the lock fits into; `V` is the conversion.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot carry a lock error",
+    label = "no place for the error of a lock that was not taken, or was lost",
+    note = "return `Result<T, E>` where `E: From<redlock::Error>`, or `E: From<redlock::LockError>`",
+    note = "`on_busy = skip` also allows `()` and `Option<T>`"
+)]
+pub trait Outcome<V>: Sized {
+    /// The result of a call that had no lock, or lost it.
+    fn refused(via: V, error: LockError) -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<Error>> Outcome<ViaError<Self>> for Result<T, E> {
+    fn refused(_: ViaError<Self>, error: LockError) -> Self {
+        Err(E::from(Error::from(error)))
+    }
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: From<LockError>> Outcome<ViaLockError<Self>> for Result<T, E> {
+    fn refused(_: ViaLockError<Self>, error: LockError) -> Self {
+        Err(E::from(error))
+    }
+}
+
+/// A return type with a value that says "skipped".
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot say that a call was skipped",
+    label = "no value of this type means \"skipped\"",
+    note = "return `()`, `Option<T>`, `Result<(), E>` or `Result<Option<T>, E>`, or give a value: `on_busy = default(value)`"
+)]
+pub trait Skip<V>: Sized {
+    /// The result of a call that had no lock, or lost it.
+    fn skipped(via: V, error: LockError) -> Self;
+}
+
+impl Skip<ViaError<Self>> for () {
+    fn skipped(_: ViaError<Self>, error: LockError) {
+        unreported(&error);
+    }
+}
+
+impl<T> Skip<ViaError<Self>> for Option<T> {
+    fn skipped(_: ViaError<Self>, error: LockError) -> Self {
+        unreported(&error);
+        None
+    }
+}
+
+impl<E, V> Skip<V> for Result<(), E>
+where
+    Self: Outcome<V>,
+{
+    fn skipped(via: V, error: LockError) -> Self {
+        if error.is_busy() {
+            Ok(())
+        } else {
+            Self::refused(via, error)
+        }
+    }
+}
+
+impl<T, E, V> Skip<V> for Result<Option<T>, E>
+where
+    Self: Outcome<V>,
+{
+    fn skipped(via: V, error: LockError) -> Self {
+        if error.is_busy() {
+            Ok(None)
+        } else {
+            Self::refused(via, error)
+        }
+    }
+}
+
+/// Reports what the return type cannot; that the lock is busy is no news.
+fn unreported(error: &LockError) {
+    if !error.is_busy() {
+        warn!(%error, "a locked function did not run, or not to its end");
+    }
+}
+
+/// Finds the conversion for a return type: `Via::<R>::new().via()` is the first of the methods
+/// below whose bounds hold, because method look-up tries each step of `Deref` in turn. A trait
+/// could not choose: many an `E` can be made from both errors.
+#[expect(
+    missing_debug_implementations,
+    reason = "gone before it could be shown"
+)]
+pub struct Via<R>(Otherwise<R>);
+
+/// The second choice.
+#[expect(
+    missing_debug_implementations,
+    reason = "gone before it could be shown"
+)]
+pub struct Otherwise<R>(Neither<R>);
+
+/// What is left for a type that neither fits.
+#[expect(
+    missing_debug_implementations,
+    reason = "gone before it could be shown"
+)]
+pub struct Neither<R>(PhantomData<fn() -> R>);
+
+/// Through `redlock::Error`. It names the whole return type, so that a part of it that is still to
+/// be inferred is the same part everywhere.
+#[expect(
+    missing_debug_implementations,
+    reason = "gone before it could be shown"
+)]
+pub struct ViaError<R>(PhantomData<fn() -> R>);
+
+/// Through `redlock::LockError`.
+#[expect(
+    missing_debug_implementations,
+    reason = "gone before it could be shown"
+)]
+pub struct ViaLockError<R>(PhantomData<fn() -> R>);
+
+impl<R> Via<R> {
+    /// Looks for the conversion of `R`.
+    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    pub const fn new() -> Self {
+        Self(Otherwise(Neither(PhantomData)))
+    }
+}
+
+impl<T, E: From<Error>> Via<Result<T, E>> {
+    /// `E` is made from a `redlock::Error`.
+    pub const fn via(&self) -> ViaError<Result<T, E>> {
+        ViaError(PhantomData)
+    }
+}
+
+impl<T, E: From<LockError>> Otherwise<Result<T, E>> {
+    /// `E` is made from a `redlock::LockError`.
+    pub const fn via(&self) -> ViaLockError<Result<T, E>> {
+        ViaLockError(PhantomData)
+    }
+}
+
+impl<R> Neither<R> {
+    /// `R` has no conversion. Where it needs one, the missing [`Outcome`] is the error to show.
+    pub const fn via(&self) -> ViaError<R> {
+        ViaError(PhantomData)
+    }
+}
+
+impl<R> Deref for Via<R> {
+    type Target = Otherwise<R>;
+
+    fn deref(&self) -> &Otherwise<R> {
+        &self.0
+    }
+}
+
+impl<R> Deref for Otherwise<R> {
+    type Target = Neither<R>;
+
+    fn deref(&self) -> &Neither<R> {
+        &self.0
+    }
+}

@@ -1,0 +1,357 @@
+//! The front door.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::runtime::{self, Handle};
+
+use crate::acquire;
+use crate::builder::{Connect, RedlockBuilder};
+use crate::clock::Moment;
+use crate::config::{Config, LockOptions};
+use crate::engine::{Engine, Members};
+use crate::error::{ConfigError, InvalidRequest, LockError, Released, UnlockError};
+use crate::gather;
+use crate::guard::LockGuard;
+use crate::lease;
+use crate::lease_id::LeaseId;
+use crate::node::{Command, Inspect, MemoryNode, NodeReport, Ping};
+use crate::quorum::Quorum;
+use crate::request::LockRequest;
+use crate::resource::Resource;
+use crate::retry::Jitter;
+use crate::source::IntoNode;
+use crate::status::Status;
+use crate::validity;
+
+/// A lock manager: the nodes, the options, and the way to every lock.
+///
+/// Cloning is cheap and gives another handle to the same manager. It works from every thread and
+/// runtime; each runtime that uses it gets connections of its own, which end with the runtime or
+/// with the last handle and guard.
+///
+/// # Examples
+///
+/// ```no_run
+/// use redlock::Redlock;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), redlock::Error> {
+/// let nodes = ["redis://a:6379", "redis://b:6379", "redis://c:6379"];
+/// let redlock = Redlock::connect(nodes).await?;
+/// let guard = redlock.lock("invoice:42").await?;
+/// // …
+/// drop(guard);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Redlock(Arc<Inner>);
+
+/// What all handles share.
+struct Inner {
+    config: Arc<Config>,
+    jitter: Arc<Jitter>,
+    members: Members,
+    /// One engine for every runtime that has used the manager and is alive.
+    engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
+    is_closed: AtomicBool,
+}
+
+impl Redlock {
+    /// Connects to `nodes` with the default options: `Ok` as soon as a quorum of them is usable.
+    /// [`builder`](Self::builder) has the options.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address makes no sense, there
+    ///   is none, or one stands there twice.
+    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes are usable.
+    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to one
+    ///   server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the connections made so far are closed.
+    pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
+        Self::builder().nodes(nodes).connect()
+    }
+
+    /// Starts a manager with options.
+    pub fn builder() -> RedlockBuilder {
+        RedlockBuilder::new()
+    }
+
+    /// Starts a manager with nodes and options from the environment:
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `REDLOCK_NODES` | the nodes' URLs, separated by commas; required |
+    /// | `REDLOCK_TTL`, `REDLOCK_WAIT`, `REDLOCK_MAX_TTL` | durations such as `30s` or `1m 30s` |
+    /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
+    /// | `REDLOCK_RETRY_COUNT` | a number of rounds |
+    /// | `REDLOCK_KEY_PREFIX` | text |
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Environment`], which names the variable. A value that may hold a password
+    /// is not repeated.
+    pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
+        crate::env::builder(|variable| std::env::var(variable))
+    }
+
+    /// A manager over `n` fresh nodes in this process: for tests, examples, and locks among the
+    /// tasks of one process. Nothing is spawned, so it can stand in a `static`.
+    ///
+    /// To disturb the nodes, make them first: [`MemoryNode`].
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[must_use]
+    pub fn in_memory(n: usize) -> Self {
+        assert!(n > 0, "a lock needs at least one node");
+        let nodes = std::iter::repeat_with(MemoryNode::new).take(n);
+        let manager = Self::builder().nodes(nodes).build();
+        manager.unwrap_or_else(|error| unreachable!("the default options are valid: {error}"))
+    }
+
+    pub(crate) fn new(members: Members, config: Config) -> Self {
+        let jitter = Arc::new(Jitter::new(config.rng_seed));
+        Self(Arc::new(Inner {
+            config: Arc::new(config),
+            jitter,
+            members,
+            engines: Mutex::default(),
+            is_closed: AtomicBool::new(false),
+        }))
+    }
+
+    /// Asks for a lock on `resource`, and waits for it while another owner has it.
+    ///
+    /// The guard that comes of it extends itself in the background and releases on drop.
+    pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
+        LockRequest::new(self.clone(), resource.into())
+    }
+
+    /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
+    ///
+    /// While another owner has it this is [`LockError::Busy`].
+    pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
+        self.lock(resource).no_wait()
+    }
+
+    /// Releases a lease of which only the id is known: made by another process, or by another
+    /// library that keeps its locks the same way.
+    ///
+    /// Returns when a quorum has answered. [`Released::was_held`] tells whether any node had it.
+    ///
+    /// # Errors
+    ///
+    /// - [`UnlockError::NoQuorum`]: too few nodes answered within the node timeout.
+    /// - [`UnlockError::Invalid`]: the resource or the id is empty or too long.
+    /// - [`UnlockError::Closed`]: the manager was shut down.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the release goes on in the background.
+    pub async fn unlock(
+        &self,
+        resource: impl Into<Resource>,
+        id: impl Into<LeaseId>,
+    ) -> Result<Released, UnlockError> {
+        let (resource, id) = (resource.into(), id.into());
+        check(&resource, &id)?;
+        if self.is_closed() {
+            return Err(UnlockError::Closed);
+        }
+        let engine = self.engine()?;
+        let config = self.config();
+        let key = resource.key(&config.key_prefix);
+        // Whatever ttl the lease was made with.
+        let until = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
+        let timeout = engine.node_timeout(config.ttl);
+        lease::release_by_id(&engine, &key, &id, until, timeout)
+            .await
+            .map_err(|report| UnlockError::NoQuorum { report })
+    }
+
+    /// Takes over a live lease that was made elsewhere, with the manager's default ttl: extends it
+    /// at a quorum, and goes on extending.
+    ///
+    /// Whoever had it before is not told: this is for a lease that was
+    /// [detached](LockGuard::detach), or whose holder is gone.
+    ///
+    /// # Errors
+    ///
+    /// - [`LockError::Lost`]: the lease is gone, or somebody else's.
+    /// - [`LockError::NoQuorum`]: too few nodes answered within the node timeout.
+    /// - [`LockError::Invalid`], [`LockError::Closed`]: as for a request.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelling leaves the lease as it was, though it may have been extended once.
+    pub async fn adopt(
+        &self,
+        resource: impl Into<Resource>,
+        id: impl Into<LeaseId>,
+    ) -> Result<LockGuard, LockError> {
+        let (resource, id) = (resource.into(), id.into());
+        check(&resource, &id)?;
+        let engine = self.open_engine()?;
+        acquire::adopt(&engine, &resource, id, &LockOptions::of(self.config())).await
+    }
+
+    /// Asks the nodes who holds `resource`, without touching it.
+    ///
+    /// By the time the answer is here it may have changed: this is for operators and dashboards,
+    /// not for deciding whether to lock.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is changed.
+    pub async fn status(&self, resource: impl Into<Resource>) -> Status {
+        let resource = resource.into();
+        let quorum = Quorum::of(self.0.members.nodes.len());
+        let names = &self.0.members.names;
+        let Ok(engine) = self.engine() else {
+            return Status::new(quorum, names, &vec![None; quorum.nodes()]);
+        };
+        let key = resource.key(&self.config().key_prefix);
+        let gather = engine.ask(|reply| {
+            Command::Inspect(Inspect {
+                key: Arc::clone(&key),
+                reply,
+            })
+        });
+        let timeout = engine.node_timeout(self.config().ttl);
+        let answers = gather
+            .until(timeout, |answers| {
+                Status::new(quorum, names, answers).is_certain()
+            })
+            .await;
+        Status::new(quorum, names, &answers)
+    }
+
+    /// How each node is doing, in the order in which they were configured. Nodes that have not
+    /// been connected to in this runtime are connected to first.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: nothing is changed.
+    pub async fn nodes(&self) -> Vec<NodeReport> {
+        let Ok(engine) = self.engine() else {
+            return Vec::new();
+        };
+        let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
+        let _answers = gather.until(self.config().patience(), gather::all).await;
+        engine.reports()
+    }
+
+    /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
+    /// have carried out all releases, those of guards dropped earlier included. Bounded: a node
+    /// that does not answer is waited for at most three node timeouts, or a second. Requests that
+    /// come later end with [`LockError::Closed`].
+    ///
+    /// Call it at the end of `main`, so that others need not wait for the ttl.
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, everything is released in the background.
+    pub async fn shutdown(&self) {
+        self.0.is_closed.store(true, Ordering::SeqCst);
+        let engines: Vec<_> = {
+            let engines = self
+                .0
+                .engines
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            engines
+                .iter()
+                .map(|(_, engine)| Arc::clone(engine))
+                .collect()
+        };
+        for engine in &engines {
+            engine.renewals().lose_all();
+        }
+        // Sessions keep the order: what answers now has carried out every release before.
+        let gathers: Vec<_> = engines
+            .iter()
+            .map(|engine| engine.ask(|reply| Command::Ping(Ping { reply })))
+            .collect();
+        for gather in gathers {
+            let _answers = gather.until(self.config().patience(), gather::all).await;
+        }
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// Carries out a request.
+    pub(crate) async fn acquire(
+        &self,
+        resource: &Resource,
+        options: &LockOptions,
+    ) -> Result<LockGuard, LockError> {
+        resource.validate()?;
+        self.config().check_ttl(options.ttl)?;
+        self.config().check_ttl(options.first_ttl())?;
+        let engine = self.open_engine()?;
+        let guard = acquire::acquire(&engine, resource, options).await?;
+        // Won while the manager was being shut down: too late to be among those it released.
+        if self.is_closed() {
+            Err(LockError::Closed)
+        } else {
+            Ok(guard)
+        }
+    }
+
+    /// The engine of the current runtime.
+    pub(crate) fn engine(&self) -> Result<Arc<Engine>, InvalidRequest> {
+        let runtime = Handle::try_current().map_err(|_| InvalidRequest::NoRuntime)?;
+        let id = runtime.id();
+        let mut engines = self
+            .0
+            .engines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, engine)) = engines.iter().find(|(of, _)| *of == id) {
+            return Ok(Arc::clone(engine));
+        }
+        engines.retain(|(_, engine)| engine.is_alive());
+        let engine = Engine::start(&self.0.members, &self.0.config, &self.0.jitter, &runtime);
+        engines.push((id, Arc::clone(&engine)));
+        Ok(engine)
+    }
+
+    fn open_engine(&self) -> Result<Arc<Engine>, LockError> {
+        if self.is_closed() {
+            return Err(LockError::Closed);
+        }
+        Ok(self.engine()?)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.0.is_closed.load(Ordering::SeqCst)
+    }
+}
+
+impl fmt::Debug for Redlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redlock")
+            .field("nodes", &self.0.members.names)
+            .field("config", &self.0.config)
+            .finish_non_exhaustive()
+    }
+}
+
+fn check(resource: &Resource, id: &LeaseId) -> Result<(), InvalidRequest> {
+    resource.validate()?;
+    if id.as_str().is_empty() {
+        Err(InvalidRequest::EmptyLeaseId)
+    } else {
+        Ok(())
+    }
+}

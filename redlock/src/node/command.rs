@@ -1,0 +1,176 @@
+//! What a node can be asked to do, and what it can say.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::reply::Reply;
+use crate::clock::Moment;
+use crate::error::NodeError;
+use crate::lease_id::LeaseId;
+
+/// A command and the way its answer goes back.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Command {
+    /// Set the key if it is not there.
+    Acquire(Acquire),
+    /// Move the expiry of a key that is ours further away.
+    Extend(Extend),
+    /// Delete a key that is ours.
+    Release(Release),
+    /// Look at a key without touching it.
+    Inspect(Inspect),
+    /// Answer, and say who you are.
+    Ping(Ping),
+}
+
+impl Command {
+    /// Answers with an error, whatever the command is.
+    pub fn fail(self, error: NodeError) {
+        match self {
+            Self::Acquire(command) => command.reply.give(Err(error)),
+            Self::Extend(command) => command.reply.give(Err(error)),
+            Self::Release(command) => command.reply.give(Err(error)),
+            Self::Inspect(command) => command.reply.give(Err(error)),
+            Self::Ping(command) => command.reply.give(Err(error)),
+        }
+    }
+}
+
+/// Asks for a key.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Acquire {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// What to put under it.
+    pub id: LeaseId,
+    /// How long to keep it.
+    pub ttl: Duration,
+    /// Whether an earlier round met another holder. A hint: a node may choose the cheaper way to
+    /// ask when a grant is likely, and the more talkative one when it is not.
+    pub contended: bool,
+    /// Where the vote goes.
+    pub reply: Reply<Vote>,
+}
+
+/// A node's answer to [`Acquire`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Vote {
+    /// The key was not there and is now ours.
+    Granted,
+    /// Somebody else has it.
+    Busy {
+        /// The time until it expires; `None` if it never does.
+        remaining: Option<Duration>,
+    },
+    /// The key holds something that is no lock.
+    NotALock,
+}
+
+/// Asks to keep a key for longer.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Extend {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// What must be under it.
+    pub id: LeaseId,
+    /// How long to keep it from now on, at least.
+    pub ttl: Duration,
+    /// Where the answer goes.
+    pub reply: Reply<Extension>,
+}
+
+/// A node's answer to [`Extend`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a key is ours or it is not")]
+pub enum Extension {
+    /// The key is ours and stays for at least the ttl.
+    Confirmed,
+    /// The key is not there, or not ours.
+    NotHeld,
+}
+
+/// Asks to delete a key.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Release {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// What must be under it.
+    pub id: LeaseId,
+    /// When the key is gone in any case, so that a node which could not be reached until then
+    /// need not be asked any more.
+    pub until: Moment,
+    /// Where the answer goes.
+    pub reply: Reply<Removal>,
+}
+
+/// A node's answer to [`Release`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]
+pub enum Removal {
+    /// The key was ours and is deleted.
+    Deleted,
+    /// The key was not there, or not ours.
+    Absent,
+}
+
+/// Asks what is under a key.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Inspect {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// Where the answer goes.
+    pub reply: Reply<Option<Record>>,
+}
+
+/// A node's answer to [`Inspect`] where there is a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Record {
+    /// Who has it; `None` if the value is no lease id: another type, or not text.
+    pub id: Option<LeaseId>,
+    /// The time until it expires; `None` if it never does.
+    pub remaining: Option<Duration>,
+}
+
+/// Asks for a sign of life.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Ping {
+    /// Where the answer goes.
+    pub reply: Reply<Identity>,
+}
+
+/// A node's answer to [`Ping`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Identity {
+    /// What tells this server process from every other one, where the node tells.
+    pub run_id: Option<Arc<str>>,
+}

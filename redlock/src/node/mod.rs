@@ -1,0 +1,83 @@
+//! One vote: the contract that everything above builds on, and its two implementations.
+//!
+//! [`RedisNode`] is a Redis or Valkey master, [`MemoryNode`] lives in this process. Both pass the
+//! same conformance suite. A node of your own, or a wrapper that watches or disturbs another
+//! node in a test, implements [`Node`] and [`Session`].
+
+mod command;
+mod memory;
+mod redis;
+mod reply;
+mod report;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+pub use self::command::{
+    Acquire, Command, Extend, Extension, Identity, Inspect, Ping, Record, Release, Removal, Vote,
+};
+pub use self::memory::{Fault, MemoryNode};
+pub use self::redis::RedisNode;
+pub use self::reply::{Answer, Ballot, Reply};
+pub use self::report::{NodeHealth, NodeReport, NodeWarning};
+pub use crate::clock::Moment;
+
+/// One vote among the nodes of a manager.
+///
+/// # Contract
+///
+/// A node keeps keys. To *acquire* sets a key that is not there to a lease id, to expire after
+/// the ttl; to *extend* moves the expiry of a key that holds the given id further away, never
+/// nearer; to *release* deletes the key if it holds the given id. A key that holds anything else
+/// is never touched, and an expired key is not there. Each is atomic.
+///
+/// Commands travel through a [`Session`], which keeps their order.
+pub trait Node: fmt::Debug + Send + Sync + 'static {
+    /// The node's name in reports and errors: its address, without credentials.
+    fn name(&self) -> Arc<str>;
+
+    /// Opens a session whose work is done by `runtime`.
+    ///
+    /// Returns at once; connecting goes on in the background. A session that has work outstanding
+    /// and hears nothing for `patience` must fail commands at once until it hears again.
+    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session>;
+}
+
+/// An ordered way to one node.
+///
+/// # Contract
+///
+/// - Commands take effect in the order in which they were submitted. A release is queued behind
+///   the acquire it undoes, so it can never be overtaken by it.
+/// - A command is answered at most once, and an answer is the truth: `Err` with
+///   [`NodeError::is_sent`](crate::NodeError::is_sent) false promises that it took no effect and
+///   never will. A node that hangs may never answer; whoever asked keeps the time.
+/// - A release is kept until it was carried out or its [`until`](Release::until) has passed,
+///   across lost connections too, and it takes effect after every acquire that was submitted
+///   before it. Other commands fail while there is no connection.
+/// - No lock is held while a [`Reply`] is given: it may submit the next command.
+pub trait Session: fmt::Debug + Send + Sync + 'static {
+    /// Queues a command. Never blocks, and works on any thread, in or out of a runtime.
+    fn submit(&self, command: Command);
+
+    /// How the node is doing.
+    fn report(&self) -> NodeReport;
+
+    /// The smoothed time from sending a command to its answer, once there was one.
+    fn round_trip(&self) -> Option<Duration> {
+        None
+    }
+}
+
+impl<N: Node + ?Sized> Node for Arc<N> {
+    fn name(&self) -> Arc<str> {
+        (**self).name()
+    }
+
+    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
+        (**self).open(runtime, patience)
+    }
+}

@@ -1,0 +1,81 @@
+//! Where a node is, and how its sockets are set up.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
+use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+
+use crate::error::ConfigError;
+
+/// Understands a URL.
+pub(super) fn parse(url: &str) -> Result<ConnectionInfo, ConfigError> {
+    url.into_connection_info().map_err(|error| refused(&error))
+}
+
+/// The node's name: its address and database, without credentials.
+pub(super) fn name(info: &ConnectionInfo) -> String {
+    let database = info.redis_settings().db();
+    if database == 0 {
+        info.addr().to_string()
+    } else {
+        format!("{}/{database}", info.addr())
+    }
+}
+
+/// Sets up the socket: small commands leave at once, and a peer that vanished without a word is
+/// noticed by the kernel too.
+pub(super) fn tune(info: ConnectionInfo) -> ConnectionInfo {
+    let keepalive = TcpKeepalive::new()
+        .with_time(Duration::from_secs(15))
+        .with_interval(Duration::from_secs(5));
+    let settings = TcpSettings::default()
+        .set_nodelay(true)
+        .set_keepalive(keepalive);
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    let settings = settings.set_user_timeout(Duration::from_secs(30));
+    info.set_tcp_settings(settings)
+}
+
+/// An address that was refused. Only the category is kept: the details may repeat the URL, and
+/// with it a password.
+pub(super) fn refused(error: &RedisError) -> ConfigError {
+    ConfigError::Address {
+        index: 0,
+        reason: error.category().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_shows_where_the_node_is_and_no_credentials() {
+        let names = [
+            ("redis://user:secret@host:7000/2", "host:7000/2"),
+            ("redis://:secret@host", "host:6379"),
+            ("redis://[::1]:7000", "::1:7000"),
+            ("redis+unix:///run/redis.sock", "/run/redis.sock"),
+        ];
+        for (url, expected) in names {
+            assert_eq!(name(&parse(url).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn an_address_that_makes_no_sense_is_refused_without_repeating_it() {
+        for url in [
+            "",
+            "host:6379",
+            "http://:secret@host",
+            "redis://:secret@host:port/x",
+        ] {
+            let error = parse(url).unwrap_err();
+            assert!(matches!(error, ConfigError::Address { .. }));
+            assert!(
+                !format!("{error} {error:?}").contains("secret"),
+                "{error:?}"
+            );
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! The task that talks to a server: it sends what waits as one batch, never waits for an answer
+//! before it sends the next, and reconnects in the background.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{Pipeline, RedisResult, Value};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, Sleep};
+
+use super::Inner;
+use super::debts::Debts;
+use super::fault;
+use super::flight::{self, Answers, Flight};
+use super::link::{self, Client, Link};
+use super::session::Shared;
+use super::wire::{Item, Settled};
+use crate::clock;
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::{Command, Identity, NodeHealth, Session};
+use crate::retry::{Jitter, reconnect_delay};
+
+/// Everything one session does.
+pub(super) struct Driver {
+    node: Arc<Inner>,
+    shared: Arc<Shared>,
+    queue: mpsc::UnboundedReceiver<Command>,
+    /// Where the queue is emptied to; kept for its memory.
+    inbox: Vec<Command>,
+    /// What has to be sent before anything from the queue.
+    pending: VecDeque<Item>,
+    link: State,
+    /// Batches that are under way. Answers come in the order in which they were sent.
+    flights: VecDeque<Flight>,
+    debts: Debts,
+    identity: Identity,
+    client: Option<Client>,
+    /// How many attempts to connect have failed in a row.
+    attempts: u32,
+    jitter: Jitter,
+    patience: Duration,
+    heard: Instant,
+}
+
+enum State {
+    Up(MultiplexedConnection),
+    Down {
+        /// Why commands fail meanwhile; without a cause yet they wait for the outcome.
+        cause: Option<NodeError>,
+        connecting: Connecting,
+    },
+}
+
+type Connecting = Pin<Box<dyn Future<Output = Result<Link, NodeError>> + Send>>;
+
+/// What the task wakes up for.
+enum Event {
+    Commands(usize),
+    Answers(RedisResult<Vec<Value>>),
+    Connected(Result<Link, NodeError>),
+    Silence,
+    RepeatDue,
+}
+
+impl Driver {
+    pub(super) fn new(
+        node: Arc<Inner>,
+        shared: Arc<Shared>,
+        queue: mpsc::UnboundedReceiver<Command>,
+        patience: Duration,
+    ) -> Self {
+        let connecting = Box::pin(link::connect(node.pool.clone(), None, Duration::ZERO));
+        Self {
+            node,
+            shared,
+            queue,
+            inbox: Vec::new(),
+            pending: VecDeque::new(),
+            link: State::Down {
+                cause: None,
+                connecting,
+            },
+            flights: VecDeque::new(),
+            debts: Debts::default(),
+            identity: Identity::default(),
+            client: None,
+            attempts: 0,
+            jitter: Jitter::new(None),
+            patience,
+            heard: Instant::now(),
+        }
+    }
+
+    /// Runs until the session is dropped and nothing is owed any more.
+    pub(super) async fn run(mut self) {
+        // One timer for all silences: it is moved when it fires, not whenever an answer comes.
+        let mut watch = std::pin::pin!(tokio::time::sleep_until(self.silence_ends()));
+        loop {
+            match self.next_event(watch.as_mut()).await {
+                // The session is gone and the queue is empty.
+                Event::Commands(0) if self.is_done() => return,
+                Event::Commands(count) => self.take_commands(count),
+                Event::Answers(answers) => self.take_answers(answers),
+                Event::Connected(Ok(link)) => self.connected(link),
+                Event::Connected(Err(cause)) => self.not_connected(cause),
+                Event::Silence if self.silence_ends() > Instant::now() => {
+                    watch.as_mut().reset(self.silence_ends());
+                }
+                Event::Silence => {
+                    let text = format!("no answer for {:?}", self.patience);
+                    self.disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
+                }
+                Event::RepeatDue => self.pending.extend(self.debts.pop_repeat()),
+            }
+            self.send();
+        }
+    }
+
+    async fn next_event(&mut self, watch: Pin<&mut Sleep>) -> Event {
+        let receiving = match &self.link {
+            State::Up(_) => self.flights.len() < MAX_FLIGHTS,
+            State::Down { cause, .. } => cause.is_some(),
+        } && !(self.queue.is_closed() && self.queue.is_empty() && !self.is_done());
+        let repeat = match self.link {
+            State::Up(_) => self.debts.next_repeat(),
+            State::Down { .. } => None,
+        };
+        let waiting = !self.flights.is_empty();
+        let flights = &mut self.flights;
+        let connecting = match &mut self.link {
+            State::Up(_) => None,
+            State::Down { connecting, .. } => Some(connecting),
+        };
+        tokio::select! {
+            biased;
+            answers = flight::first(flights), if waiting => Event::Answers(answers),
+            count = self.queue.recv_many(&mut self.inbox, MAX_BATCH), if receiving => {
+                Event::Commands(count)
+            }
+            Some(outcome) = maybe(connecting) => Event::Connected(outcome),
+            () = watch, if waiting => Event::Silence,
+            Some(()) = maybe(repeat.map(|due| Box::pin(clock::sleep_until(due)))) => {
+                Event::RepeatDue
+            }
+        }
+    }
+
+    /// Moves commands from the queue to where they are sent from, or fails them.
+    fn take_commands(&mut self, count: usize) {
+        self.shared.dequeued(count);
+        for command in self.inbox.drain(..) {
+            match (&self.link, command) {
+                (State::Down { cause: Some(_), .. }, Command::Release(release)) => {
+                    self.debts.owe(release);
+                }
+                (
+                    State::Down {
+                        cause: Some(cause), ..
+                    },
+                    command,
+                ) => command.fail(cause.clone()),
+                (_, command) => self.pending.push_back(Item::new(command)),
+            }
+        }
+    }
+
+    /// Sends what waits, as batches. Never blocks.
+    fn send(&mut self) {
+        while let State::Up(connection) = &self.link {
+            if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
+                return;
+            }
+            let mut pipeline = Pipeline::with_capacity(self.pending.len().min(MAX_BATCH));
+            let mut items = Vec::with_capacity(self.pending.len().min(MAX_BATCH));
+            while let Some(item) = self.pending.pop_front() {
+                if !item.is_wanted() {
+                    let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
+                    item.command.fail(error);
+                    continue;
+                }
+                item.encode(&mut pipeline);
+                items.push(item);
+                if items.len() == MAX_BATCH {
+                    break;
+                }
+            }
+            if items.is_empty() {
+                return;
+            }
+            let sent = Instant::now();
+            let answers = Answers::of(connection.clone(), pipeline, items.len());
+            if let Answers::Here(Err(_)) = answers {
+                return self.send_again(items);
+            }
+            if self.flights.is_empty() {
+                self.heard = sent;
+            }
+            self.flights.push_back(Flight {
+                answers,
+                items,
+                sent,
+            });
+        }
+    }
+
+    /// The connection had ended while it was idle: not worth a failure unless there is no other.
+    fn send_again(&mut self, items: Vec<Item>) {
+        for item in items.into_iter().rev() {
+            // In all likelihood nothing was sent. If it was, the acquire must not meet itself.
+            let undo = item.undo();
+            self.pending.push_front(item);
+            if let Some(undo) = undo {
+                self.pending.push_front(undo);
+            }
+        }
+        self.reconnect(None, Duration::ZERO);
+    }
+
+    fn take_answers(&mut self, answers: RedisResult<Vec<Value>>) {
+        let values = match answers {
+            Ok(values) => values,
+            Err(error) => return self.disconnected(fault::of_command(&error)),
+        };
+        let Some(flight) = self.flights.pop_front() else {
+            return;
+        };
+        self.heard = Instant::now();
+        self.shared
+            .measured(self.heard.saturating_duration_since(flight.sent));
+        for (item, value) in flight.items.into_iter().zip(values) {
+            match item.settle(value, &self.identity) {
+                Settled::Answered => {}
+                Settled::Again(item) => self.pending.push_back(item),
+                Settled::NothingToRelease(key, id) => self.debts.found_nothing(key, id),
+            }
+        }
+    }
+
+    fn connected(&mut self, link: Link) {
+        self.attempts = 0;
+        for warning in &link.warnings {
+            tracing::warn!(node = %self.shared.name(), %warning, "redlock node");
+        }
+        {
+            let mut report = self.shared.report();
+            report.health = NodeHealth::Connected;
+            report.server = link.server;
+            report.warnings = link.warnings;
+        }
+        self.identity = link.identity;
+        self.client = link.client;
+        // Releases of acquires that an earlier connection may have left behind go first.
+        let mut first = self.debts.due_on_connect(link.previous_is_settled);
+        first.append(&mut self.pending);
+        self.pending = first;
+        self.link = State::Up(link.connection);
+    }
+
+    fn not_connected(&mut self, cause: NodeError) {
+        if self.attempts == 0 {
+            tracing::warn!(node = %self.shared.name(), %cause, "redlock node is down");
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        let delay = self.jitter.before(reconnect_delay(self.attempts));
+        self.reconnect(Some(cause), delay);
+    }
+
+    /// The connection is of no use any more; what was under way has an unknown fate.
+    fn disconnected(&mut self, cause: NodeError) {
+        tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
+        let delay = self.jitter.up_to(reconnect_delay(0));
+        let flights = std::mem::take(&mut self.flights);
+        for item in flights.into_iter().flat_map(|flight| flight.items) {
+            match item.command {
+                Command::Release(release) => self.debts.owe(release),
+                command => {
+                    if let Command::Acquire(acquire) = &command {
+                        self.debts.unknown(acquire);
+                    }
+                    command.fail(cause.clone());
+                }
+            }
+        }
+        let unsent = NodeError::unsent(cause.kind(), cause.message());
+        self.reconnect(Some(unsent), delay);
+    }
+
+    /// Starts to connect anew. With a cause, what cannot wait fails with it; without one,
+    /// everything waits for the outcome.
+    fn reconnect(&mut self, cause: Option<NodeError>, delay: Duration) {
+        if let Some(cause) = &cause {
+            self.shared.set_health(NodeHealth::Down(cause.clone()));
+            for item in std::mem::take(&mut self.pending) {
+                match item.command {
+                    Command::Release(release) => self.debts.owe(release),
+                    command => command.fail(cause.clone()),
+                }
+            }
+        }
+        let connecting = link::connect(self.node.pool.clone(), self.client.clone(), delay);
+        self.link = State::Down {
+            cause,
+            connecting: Box::pin(connecting),
+        };
+    }
+
+    fn silence_ends(&self) -> Instant {
+        self.heard + self.patience
+    }
+
+    fn is_done(&mut self) -> bool {
+        self.queue.is_closed()
+            && self.queue.is_empty()
+            && self.pending.is_empty()
+            && self.flights.is_empty()
+            && !self.debts.remain()
+    }
+}
+
+impl Drop for Driver {
+    /// The runtime ends with work left: releases are worth another way.
+    fn drop(&mut self) {
+        self.queue.close();
+        while let Ok(command) = self.queue.try_recv() {
+            self.pending.push_back(Item::new(command));
+        }
+        let flights = std::mem::take(&mut self.flights);
+        let left = flights
+            .into_iter()
+            .flat_map(|flight| flight.items)
+            .chain(std::mem::take(&mut self.pending))
+            .chain(self.debts.take())
+            .filter(|item| matches!(item.command, Command::Release(_)));
+        let mut left = left.peekable();
+        if left.peek().is_none() {
+            return;
+        }
+        let other = self.node.live_session();
+        for item in left {
+            match &other {
+                Some(other) => other.submit(item.command),
+                None => item.command.fail(NodeError::new(
+                    NodeErrorKind::Closed,
+                    "its runtime has ended",
+                )),
+            }
+        }
+    }
+}
+
+/// Waits for a future that may not be there.
+async fn maybe<F: Future + Unpin>(future: Option<F>) -> Option<F::Output> {
+    match future {
+        Some(future) => Some(future.await),
+        None => None,
+    }
+}
+
+/// Commands that leave as one batch: about a millisecond of a server's time.
+const MAX_BATCH: usize = 256;
+
+/// Batches under way at once. Below what the client library queues for a connection, so that
+/// handing one over never waits.
+const MAX_FLIGHTS: usize = 32;

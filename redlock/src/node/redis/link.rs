@@ -1,0 +1,213 @@
+//! Making one connection, and getting to know who is at its other end.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::{Connection, Pool};
+
+use super::{fault, wire};
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::{Identity, NodeWarning};
+
+/// How long making a connection may take, its handshake included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A connection and what its server told.
+pub(super) struct Link {
+    pub(super) connection: MultiplexedConnection,
+    /// How the server calls this connection.
+    pub(super) client: Option<Client>,
+    /// Whether everything that was sent over the previous connection has either been carried out
+    /// or never will be.
+    pub(super) previous_is_settled: bool,
+    pub(super) identity: Identity,
+    /// Name and version of the server.
+    pub(super) server: Option<Arc<str>>,
+    pub(super) warnings: Vec<NodeWarning>,
+}
+
+/// How a server calls a connection: the number alone is given to another after a restart.
+#[derive(Clone, Debug)]
+pub(super) struct Client {
+    id: String,
+    addr: String,
+}
+
+/// Makes a connection after `delay`.
+///
+/// Whatever the `previous` connection still had under way is stopped first: a command that a hung
+/// server has received is carried out when it wakes, even if nobody listens any more.
+pub(super) async fn connect(
+    pool: Pool,
+    previous: Option<Client>,
+    delay: Duration,
+) -> Result<Link, NodeError> {
+    tokio::time::sleep(delay).await;
+    // Longer than the pool's own connect, which it must not cut short: that would start anew each
+    // time and never come up.
+    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(&pool, previous)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err(NodeError::unsent(
+            NodeErrorKind::Unreachable,
+            "timed out while connecting",
+        )),
+    }
+}
+
+async fn establish(pool: &Pool, previous: Option<Client>) -> Result<Link, NodeError> {
+    let pooled = pool
+        .get()
+        .await
+        .map_err(|error| fault::of_connecting(&error))?;
+    let mut connection = Connection::take(pooled);
+
+    let mut pipeline = Pipeline::new();
+    let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO");
+    if let Some(client) = &previous {
+        let mut kill = Cmd::new();
+        kill.arg("CLIENT")
+            .arg("KILL")
+            .arg("ID")
+            .arg(&client.id)
+            .arg("ADDR")
+            .arg(&client.addr);
+        pipeline.add_command(kill);
+    }
+    let scripts = wire::load_scripts(&mut pipeline);
+    let count = 2 + usize::from(previous.is_some()) + scripts;
+    let mut answers = connection
+        .send_packed_commands(&pipeline, 0, count)
+        .await
+        .map_err(|error| {
+            NodeError::unsent(
+                NodeErrorKind::Unreachable,
+                fault::of_command(&error).message(),
+            )
+        })?
+        .into_iter();
+
+    let info = answers.next().as_ref().and_then(text).map(fields);
+    let client = answers
+        .next()
+        .as_ref()
+        .and_then(text)
+        .and_then(Client::parse);
+    // With number and address given, 0 means that the server has already let go of it.
+    let previous_is_settled = match &previous {
+        Some(_) => matches!(answers.next(), Some(Value::Int(_))),
+        None => false,
+    };
+    // A server that is still loading, or lets us do nothing, says so to the scripts as well. A
+    // missing right is left to the command that needs it, whose error then names it.
+    if let Some(Value::ServerError(error)) = answers.next()
+        && error.code() == "LOADING"
+    {
+        return Err(NodeError::unsent(
+            NodeErrorKind::Loading,
+            error.details().unwrap_or_default(),
+        ));
+    }
+    Ok(Link {
+        connection,
+        client,
+        previous_is_settled,
+        identity: Identity {
+            run_id: info.as_ref().and_then(|info| field(info, "run_id")),
+        },
+        server: info.as_ref().and_then(server),
+        warnings: warnings(info.as_ref()),
+    })
+}
+
+impl Client {
+    /// Reads the answer to `CLIENT INFO`: `id=7 addr=127.0.0.1:40100 …`.
+    fn parse(line: String) -> Option<Self> {
+        let find = |name: &str| {
+            line.split_whitespace()
+                .find_map(|part| part.strip_prefix(name))
+                .map(str::to_owned)
+        };
+        Some(Self {
+            id: find("id=")?,
+            addr: find("addr=")?,
+        })
+    }
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// The lines `name:value` of `INFO`.
+type Info = HashMap<String, String>;
+
+fn fields(info: String) -> Info {
+    info.lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
+}
+
+fn field(info: &Info, name: &str) -> Option<Arc<str>> {
+    info.get(name).map(|value| value.as_str().into())
+}
+
+fn server(info: &Info) -> Option<Arc<str>> {
+    // Valkey calls itself Redis 7.2.4 for the sake of old clients.
+    if let Some(version) = info.get("valkey_version") {
+        return Some(format!("valkey {version}").into());
+    }
+    info.get("redis_version")
+        .map(|version| format!("redis {version}").into())
+}
+
+fn warnings(info: Option<&Info>) -> Vec<NodeWarning> {
+    let Some(info) = info else {
+        return vec![NodeWarning::Unverified];
+    };
+    let mut warnings = Vec::new();
+    if let Some(policy) = field(info, "maxmemory_policy").filter(|policy| &**policy != "noeviction")
+    {
+        warnings.push(NodeWarning::Eviction(policy));
+    }
+    if info.get("role").is_some_and(|role| role != "master") {
+        warnings.push(NodeWarning::Replica);
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_client_is_its_number_and_its_address() {
+        let line = "id=12 addr=127.0.0.1:41000 laddr=127.0.0.1:6379 fd=8 name= age=0";
+        let client = Client::parse(line.to_owned()).unwrap();
+        assert_eq!(
+            (client.id.as_str(), client.addr.as_str()),
+            ("12", "127.0.0.1:41000")
+        );
+        assert!(Client::parse("id=12".to_owned()).is_none());
+    }
+
+    #[test]
+    fn settings_that_weaken_the_lock_are_told() {
+        let info = fields("# Server\r\nrole:slave\r\nmaxmemory_policy:allkeys-lru\r\n".to_owned());
+        let expected = vec![
+            NodeWarning::Eviction("allkeys-lru".into()),
+            NodeWarning::Replica,
+        ];
+        assert_eq!(warnings(Some(&info)), expected);
+        assert_eq!(warnings(None), vec![NodeWarning::Unverified]);
+        let good = fields("role:master\r\nmaxmemory_policy:noeviction\r\n".to_owned());
+        assert!(warnings(Some(&good)).is_empty());
+    }
+}

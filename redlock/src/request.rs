@@ -1,0 +1,167 @@
+//! A lock that was asked for.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::config::{LockOptions, Wait};
+use crate::error::{Error, LockError};
+use crate::guard::LockGuard;
+use crate::manager::Redlock;
+use crate::resource::Resource;
+
+/// A request for a lock: options to set, then a future to await. Made by
+/// [`Redlock::lock`](crate::Redlock::lock).
+///
+/// It owns what it needs, so it can be spawned, boxed and collected. Nothing is sent before the
+/// first poll; options cannot be changed after it.
+///
+/// # Errors
+///
+/// - [`LockError::Busy`]: another owner has it, and `wait` is over.
+/// - [`LockError::NoQuorum`]: too few nodes can be reached to decide, and `wait` is over.
+/// - [`LockError::NotALock`]: the key holds something else.
+/// - [`LockError::Invalid`]: the resource or an option makes no sense, or there is no runtime.
+/// - [`LockError::Closed`]: the manager was shut down.
+///
+/// # Cancel safety
+///
+/// Dropping the request at any point leaves nothing behind but the time a release takes: whatever
+/// was taken, on whichever node, is released in the background.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), redlock::Error> {
+/// # let redlock = redlock::Redlock::in_memory(3);
+/// let guard = redlock
+///     .lock("report")
+///     .ttl(Duration::from_secs(10))
+///     .wait(Duration::from_secs(2))
+///     .await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a request does nothing unless it is awaited"]
+pub struct LockRequest {
+    manager: Redlock,
+    resource: Resource,
+    options: LockOptions,
+    /// Under way since the first poll.
+    work: Option<Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>>,
+}
+
+impl LockRequest {
+    pub(crate) fn new(manager: Redlock, resource: Resource) -> Self {
+        let options = LockOptions::of(manager.config());
+        Self {
+            manager,
+            resource,
+            options,
+            work: None,
+        }
+    }
+
+    /// How long nodes keep the lock when nothing extends it: the time others wait after a holder
+    /// has crashed, and the time a holder may be cut off or paused without losing it.
+    ///
+    /// Default: the manager's, 30 s unless set.
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.options.ttl = ttl;
+        self
+    }
+
+    /// How long to go on trying. The error comes at most one node timeout later.
+    ///
+    /// Default: the manager's, 10 s unless set.
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.options.wait = Wait::For(wait);
+        self
+    }
+
+    /// Tries once. What [`Redlock::try_lock`](crate::Redlock::try_lock) does.
+    pub fn no_wait(mut self) -> Self {
+        self.options.wait = Wait::No;
+        self
+    }
+
+    /// Whether the lock is extended in the background while the guard lives. Without it, the lock
+    /// is lost after its ttl.
+    ///
+    /// Default: the manager's, true unless set, because work takes longer than expected.
+    pub fn auto_extend(mut self, auto_extend: bool) -> Self {
+        self.options.auto_extend = auto_extend;
+        self
+    }
+
+    /// The longest time the lock can be held, whatever extends it: a bound on work that hangs
+    /// while its process lives.
+    ///
+    /// Default: the manager's, none unless set.
+    pub fn max_hold(mut self, max_hold: Duration) -> Self {
+        self.options.max_hold = Some(max_hold);
+        self
+    }
+
+    /// Acquires the lock, runs `f` while it is held, and releases it.
+    ///
+    /// The release is awaited, so that the next holder need not wait; its outcome does not
+    /// replace that of `f`.
+    ///
+    /// # Errors
+    ///
+    /// As of the request itself; and [`LockError::Lost`] if the lock was lost before `f` had
+    /// completed, which is then dropped.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops `f` and releases the lock in the background.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let left = redlock.lock("stock:7").run(async |guard| guard.remaining()).await?;
+    /// assert!(!left.is_zero());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn run<T>(self, f: impl AsyncFnOnce(&LockGuard) -> T) -> Result<T, Error> {
+        let guard = self.await?;
+        let outcome = guard.run(f(&guard)).await;
+        if let Err(error) = guard.release().await {
+            tracing::debug!(%error, "redlock release");
+        }
+        Ok(outcome?)
+    }
+}
+
+impl Future for LockRequest {
+    type Output = Result<LockGuard, LockError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let work = this.work.get_or_insert_with(|| {
+            let (manager, resource) = (this.manager.clone(), this.resource.clone());
+            let options = this.options.clone();
+            Box::pin(async move { manager.acquire(&resource, &options).await })
+        });
+        work.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for LockRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockRequest")
+            .field("resource", &self.resource)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,198 @@
+//! What is locked.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use crate::error::InvalidRequest;
+
+/// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
+///
+/// On the servers a resource is the key `<prefix><resource>`. Text and bytes convert into a
+/// resource without a check; a name that cannot be locked is refused by the request that uses it,
+/// with [`LockError::Invalid`](crate::LockError::Invalid), before anything is sent.
+///
+/// Your own identifiers become resources with `impl From<InvoiceId> for Resource`.
+///
+/// ```
+/// use redlock::Resource;
+///
+/// let text = Resource::from("invoice:42");
+/// let bytes = Resource::from(&[0xff, 0x00][..]);
+/// assert_eq!(text, "invoice:42");
+/// assert_eq!(bytes.as_str(), None);
+/// assert_eq!(bytes.to_string(), r"\xff\x00");
+/// ```
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Resource(Arc<[u8]>);
+
+impl Resource {
+    /// The longest name that can be locked, in bytes.
+    pub const MAX_LEN: usize = 64 * 1024;
+
+    /// The name, byte for byte.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The name, if it is UTF-8.
+    #[must_use]
+    pub fn as_str(&self) -> Option<&str> {
+        std::str::from_utf8(&self.0).ok()
+    }
+
+    /// Refuses names that no node could hold apart from others.
+    pub(crate) fn validate(&self) -> Result<(), InvalidRequest> {
+        if self.0.is_empty() {
+            return Err(InvalidRequest::EmptyResource);
+        }
+        if self.0.len() > Self::MAX_LEN {
+            return Err(InvalidRequest::ResourceTooLong { len: self.0.len() });
+        }
+        if RESERVED_SUFFIXES
+            .iter()
+            .any(|suffix| self.0.ends_with(suffix))
+        {
+            return Err(InvalidRequest::ReservedResource);
+        }
+        Ok(())
+    }
+
+    /// The key that stands for this resource on a server. Shares the bytes when there is no prefix.
+    pub(crate) fn key(&self, prefix: &str) -> Arc<[u8]> {
+        if prefix.is_empty() {
+            return Arc::clone(&self.0);
+        }
+        [prefix.as_bytes(), &self.0].concat().into()
+    }
+}
+
+impl fmt::Display for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_str() {
+            Some(text) => f.write_str(text),
+            None => write!(f, "{}", self.0.escape_ascii()),
+        }
+    }
+}
+
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.as_str() {
+            Some(text) => write!(f, "Resource({text:?})"),
+            None => write!(f, "Resource(b\"{}\")", self.0.escape_ascii()),
+        }
+    }
+}
+
+impl PartialEq<str> for Resource {
+    fn eq(&self, other: &str) -> bool {
+        self.as_bytes() == other.as_bytes()
+    }
+}
+
+impl PartialEq<&str> for Resource {
+    fn eq(&self, other: &&str) -> bool {
+        *self == **other
+    }
+}
+
+impl From<&Self> for Resource {
+    fn from(value: &Self) -> Self {
+        value.clone()
+    }
+}
+
+impl<const N: usize> From<&[u8; N]> for Resource {
+    fn from(value: &[u8; N]) -> Self {
+        Self(value.as_slice().into())
+    }
+}
+
+impl From<Cow<'_, str>> for Resource {
+    fn from(value: Cow<'_, str>) -> Self {
+        Self(value.as_bytes().into())
+    }
+}
+
+/// Each of these is its bytes; the list is what callers have in hand.
+macro_rules! from_bytes {
+    ($($source:ty => |$value:ident| $bytes:expr;)+) => {$(
+        impl From<$source> for Resource {
+            fn from($value: $source) -> Self {
+                Self($bytes.into())
+            }
+        }
+    )+};
+}
+
+from_bytes! {
+    &str => |value| value.as_bytes();
+    &&str => |value| value.as_bytes();
+    String => |value| value.into_bytes();
+    &String => |value| value.as_bytes();
+    Arc<str> => |value| value;
+    Box<str> => |value| value.into_boxed_bytes();
+    &[u8] => |value| value;
+    Vec<u8> => |value| value;
+    &Vec<u8> => |value| value.as_slice();
+}
+
+/// Endings of the keys that hold a resource's fencing counter.
+const RESERVED_SUFFIXES: [&[u8]; 2] = [b":fence", b":fence!"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_source_is_its_bytes() {
+        let expected = Resource::from("a:1");
+        assert_eq!(Resource::from(&"a:1"), expected);
+        assert_eq!(Resource::from(String::from("a:1")), expected);
+        assert_eq!(Resource::from(&String::from("a:1")), expected);
+        assert_eq!(Resource::from(Cow::from("a:1")), expected);
+        assert_eq!(Resource::from(Arc::<str>::from("a:1")), expected);
+        assert_eq!(Resource::from(Box::<str>::from("a:1")), expected);
+        assert_eq!(Resource::from(b"a:1"), expected);
+        assert_eq!(Resource::from(b"a:1".as_slice()), expected);
+        assert_eq!(Resource::from(b"a:1".to_vec()), expected);
+        assert_eq!(Resource::from(&b"a:1".to_vec()), expected);
+        assert_eq!(Resource::from(&expected), expected);
+        assert_eq!(expected, *"a:1");
+    }
+
+    #[test]
+    fn names_that_cannot_be_locked_are_refused() {
+        assert!(matches!(
+            Resource::from("").validate(),
+            Err(InvalidRequest::EmptyResource)
+        ));
+        let long = Resource::from(vec![b'x'; Resource::MAX_LEN + 1]);
+        assert!(matches!(
+            long.validate(),
+            Err(InvalidRequest::ResourceTooLong { len: 65_537 })
+        ));
+        assert!(
+            Resource::from(vec![b'x'; Resource::MAX_LEN])
+                .validate()
+                .is_ok()
+        );
+        for reserved in ["{a}:fence", "a{b}c:fence!"] {
+            let verdict = Resource::from(reserved).validate();
+            assert!(
+                matches!(verdict, Err(InvalidRequest::ReservedResource)),
+                "{reserved}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_part_of_the_key_and_not_of_the_name() {
+        let resource = Resource::from("a");
+        assert_eq!(&*resource.key("app:"), b"app:a");
+        assert_eq!(&*resource.key(""), b"a");
+        assert_eq!(resource, "a");
+    }
+}
