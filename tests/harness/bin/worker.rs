@@ -1,0 +1,105 @@
+//! A process that takes locks, for tests of what holds between processes: see `Worker` in the
+//! harness.
+
+use std::error::Error;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::Path;
+use std::time::Duration;
+use std::{env, thread};
+
+use redlock::{FencingToken, Redlock};
+
+type Outcome<T = ()> = Result<T, Box<dyn Error>>;
+
+#[tokio::main]
+async fn main() -> Outcome {
+    let args: Vec<String> = env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["contend", urls, resource, count, file] => {
+            contend(
+                &connect(urls).await?,
+                resource,
+                count.parse()?,
+                file.as_ref(),
+            )
+            .await
+        }
+        ["hold", urls, resource, ttl] => {
+            let ttl = Duration::from_millis(ttl.parse()?);
+            hold(&connect(urls).await?, resource, ttl).await
+        }
+        _ => Err("usage: contend <urls> <resource> <count> <file> | hold <urls> <resource> <ms>")?,
+    }
+}
+
+async fn connect(urls: &str) -> Outcome<Redlock> {
+    Ok(Redlock::connect(urls.split(',')).await?)
+}
+
+/// Counts to `count` in a file that only the lock protects.
+async fn contend(redlock: &Redlock, resource: &str, count: u32, file: &Path) -> Outcome {
+    for _ in 0..count {
+        let guard = redlock.lock(resource).wait(PATIENCE).await?;
+        critical_section(file, guard.try_token())?;
+        if !guard.release().await?.was_held() {
+            Err("the lock was lost while it was held")?;
+        }
+    }
+    println!("done {count}");
+    Ok(())
+}
+
+/// Fails if another process is in here as well, or was with a token that is not smaller.
+fn critical_section(file: &Path, token: Option<FencingToken>) -> Outcome {
+    let marker = file.with_extension("marker");
+    File::create_new(&marker).map_err(|error| format!("overlap with another holder: {error}"))?;
+    let (count, last) = read(file)?;
+    if token.is_some_and(|token| token <= last) {
+        Err(format!("token {} came after {last}", number(token)))?;
+    }
+    // Long enough for another holder, if there were one, to read the same count.
+    thread::sleep(Duration::from_millis(1));
+    fs::write(file, format!("{} {}", count + 1, number(token)))?;
+    fs::remove_file(marker)?;
+    Ok(())
+}
+
+/// How often the file was counted up, and the token of the last holder who did.
+fn read(file: &Path) -> Outcome<(u64, FencingToken)> {
+    if !file.exists() {
+        return Ok((0, FencingToken::new(0)));
+    }
+    let text = fs::read_to_string(file)?;
+    let (count, token) = text.split_once(' ').ok_or("no two numbers")?;
+    Ok((count.parse()?, token.parse()?))
+}
+
+/// Zero, which no token is, stands for none.
+fn number(token: Option<FencingToken>) -> u64 {
+    token.map_or(0, FencingToken::get)
+}
+
+/// Holds the lock until the input is closed, or the lock is lost.
+async fn hold(redlock: &Redlock, resource: &str, ttl: Duration) -> Outcome {
+    let guard = redlock.lock(resource).ttl(ttl).wait(PATIENCE).await?;
+    println!("held {} {}", guard.lease_id(), number(guard.try_token()));
+    // In a thread that nobody waits for, so that it does not keep a process that has lost the lock.
+    let (sender, closed) = tokio::sync::oneshot::channel();
+    thread::spawn(move || {
+        io::stdin().read_to_end(&mut Vec::new()).ok();
+        sender.send(())
+    });
+    tokio::select! {
+        _ = guard.lost() => println!("lost"),
+        _ = closed => {
+            guard.release().await?;
+            println!("released");
+        }
+    }
+    Ok(())
+}
+
+/// Well above what any number of contenders in a test needs.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,71 @@
+use std::ops::Deref;
+use std::{iter, slice, thread};
+
+use crate::{Link, Server, ServerBuilder};
+
+/// Several independent servers, as a slice of them.
+#[derive(Debug)]
+pub struct Servers(Vec<Server>);
+
+impl Servers {
+    /// Starts `n` servers at once and returns when all of them answer.
+    #[track_caller]
+    pub fn start(n: usize) -> Self {
+        Self::start_each(iter::repeat_n(Server::builder(), n))
+    }
+
+    /// Starts one server from each of `builders`.
+    #[track_caller]
+    pub fn start_each(builders: impl IntoIterator<Item = ServerBuilder>) -> Self {
+        let builders: Vec<_> = builders.into_iter().collect();
+        thread::scope(|scope| {
+            let starts: Vec<_> = builders
+                .iter()
+                .map(|builder| scope.spawn(|| builder.start()))
+                .collect();
+            // A start that failed has already said why.
+            Self(
+                starts
+                    .into_iter()
+                    .map(|start| start.join().expect("a server"))
+                    .collect(),
+            )
+        })
+    }
+
+    /// The URLs of all servers, in order.
+    pub fn urls(&self) -> Vec<String> {
+        self.iter().map(Server::url).collect()
+    }
+
+    /// Puts a proxy in front of each server.
+    pub fn links(&self) -> Vec<Link> {
+        self.iter().map(Server::link).collect()
+    }
+
+    /// Has `act` called for all servers at the same time, each in a thread of its own.
+    pub fn at_once(&self, act: impl Fn(&Server) + Sync) {
+        thread::scope(|scope| {
+            for server in self {
+                scope.spawn(|| act(server));
+            }
+        });
+    }
+}
+
+impl Deref for Servers {
+    type Target = [Server];
+
+    fn deref(&self) -> &[Server] {
+        &self.0
+    }
+}
+
+impl<'a> IntoIterator for &'a Servers {
+    type Item = &'a Server;
+    type IntoIter = slice::Iter<'a, Server>;
+
+    fn into_iter(self) -> slice::Iter<'a, Server> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,201 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use deadpool_redis::redis::{
+    Arg, Client, Cmd, Connection, FromRedisValue, RedisResult, ToRedisArgs, cmd,
+};
+
+/// A view of one server past the library, over a connection of its own.
+///
+/// Every method blocks for one round trip, and panics at the caller's line when the server does
+/// not answer or refuses. A probe outlives restarts of its server.
+pub struct Probe {
+    client: Client,
+    connection: Mutex<Option<Connection>>,
+}
+
+impl Probe {
+    /// Returns a probe of the server at `url`.
+    #[track_caller]
+    pub fn new(url: &str) -> Self {
+        Self {
+            client: Client::open(url).unwrap(),
+            connection: Mutex::default(),
+        }
+    }
+
+    /// The string under `key`.
+    #[track_caller]
+    pub fn get(&self, key: impl ToRedisArgs) -> Option<String> {
+        self.query(cmd("GET").arg(key))
+    }
+
+    /// Whether there is anything under `key`.
+    #[track_caller]
+    pub fn exists(&self, key: impl ToRedisArgs) -> bool {
+        self.query(cmd("EXISTS").arg(key))
+    }
+
+    /// How long `key` is going to exist: `None` when it does not, `Duration::MAX` when for ever.
+    #[track_caller]
+    pub fn pttl(&self, key: impl ToRedisArgs) -> Option<Duration> {
+        match self.query(cmd("PTTL").arg(key)) {
+            -2_i64 => None,
+            -1 => Some(Duration::MAX),
+            left => Some(Duration::from_millis(left.try_into().unwrap())),
+        }
+    }
+
+    /// All keys, in order.
+    #[track_caller]
+    pub fn keys(&self) -> Vec<String> {
+        let mut keys: Vec<String> = self.query(cmd("KEYS").arg("*"));
+        keys.sort_unstable();
+        keys
+    }
+
+    /// Sets `key` to `value`, for `ttl` or for ever.
+    #[track_caller]
+    pub fn set(
+        &self,
+        key: impl ToRedisArgs,
+        value: impl ToRedisArgs,
+        ttl: impl Into<Option<Duration>>,
+    ) {
+        let mut set = cmd("SET");
+        set.arg(key).arg(value);
+        if let Some(ttl) = ttl.into() {
+            set.arg("PX").arg(millis(ttl));
+        }
+        self.query::<()>(&set);
+    }
+
+    /// Deletes `key`, and says whether it was there.
+    #[track_caller]
+    pub fn del(&self, key: impl ToRedisArgs) -> bool {
+        self.query(cmd("DEL").arg(key))
+    }
+
+    /// Has `key` end after `ttl`, as a clock that was set forward would have it.
+    #[track_caller]
+    pub fn pexpire(&self, key: impl ToRedisArgs, ttl: Duration) -> bool {
+        self.query(cmd("PEXPIRE").arg(key).arg(millis(ttl)))
+    }
+
+    /// Deletes everything.
+    #[track_caller]
+    pub fn flushall(&self) {
+        self.query::<()>(&cmd("FLUSHALL"));
+    }
+
+    /// Has the server forget all scripts.
+    #[track_caller]
+    pub fn script_flush(&self) {
+        self.query::<()>(cmd("SCRIPT").arg("FLUSH"));
+    }
+
+    /// Changes a setting of the running server.
+    #[track_caller]
+    pub fn config_set(&self, name: &str, value: impl ToRedisArgs) {
+        self.query::<()>(cmd("CONFIG").arg("SET").arg(name).arg(value));
+    }
+
+    /// Closes the connections of everybody else, and returns how many there were.
+    #[track_caller]
+    pub fn client_kill(&self) -> usize {
+        self.query(cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]))
+    }
+
+    /// Has the server keep everybody's commands, this probe's too, unanswered for `pause`.
+    #[track_caller]
+    pub fn client_pause(&self, pause: Duration) {
+        self.query::<()>(cmd("CLIENT").arg("PAUSE").arg(millis(pause)));
+    }
+
+    /// How many connections others have to the server.
+    #[track_caller]
+    pub fn clients(&self) -> usize {
+        let list: String = self.query(cmd("CLIENT").arg(&["LIST", "TYPE", "normal"]));
+        list.lines().count() - 1
+    }
+
+    /// How often each command was called since the start or [`reset_calls`](Self::reset_calls), by
+    /// anyone, from within scripts as well. Names are in lower case: `set`, `client|id`.
+    #[track_caller]
+    pub fn calls(&self) -> BTreeMap<String, u64> {
+        let info: String = self.query(cmd("INFO").arg("commandstats"));
+        info.lines()
+            .filter_map(|line| {
+                let (name, stats) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
+                let (calls, _) = stats.split_once(',')?;
+                Some((name.to_owned(), calls.parse().unwrap()))
+            })
+            .collect()
+    }
+
+    /// How often one command was called.
+    #[track_caller]
+    pub fn calls_of(&self, command: &str) -> u64 {
+        self.calls().get(command).copied().unwrap_or_default()
+    }
+
+    /// Has the server count the calls from zero.
+    #[track_caller]
+    pub fn reset_calls(&self) {
+        self.query::<()>(cmd("CONFIG").arg("RESETSTAT"));
+    }
+
+    /// Has the server run any command.
+    #[track_caller]
+    pub fn query<T: FromRedisValue>(&self, command: &Cmd) -> T {
+        self.try_query(command)
+            .unwrap_or_else(|error| panic!("{}: {error}", name(command)))
+    }
+
+    /// Has the server run any command, and returns its refusal.
+    pub fn try_query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        let mut connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(|poison| poison.into_inner());
+        if let Some(open) = connection.as_mut() {
+            match command.query(open) {
+                // What is left of a connection is of no use, not even the answer that comes late.
+                Err(error) if error.is_timeout() => {
+                    *connection = None;
+                    return Err(error);
+                }
+                // The server was restarted, or closed the connection: not worth a test's attention.
+                Err(error) if error.is_io_error() => *connection = None,
+                answer => return answer,
+            }
+        }
+        let open = self.client.get_connection_with_timeout(PATIENCE)?;
+        open.set_read_timeout(Some(PATIENCE))?;
+        open.set_write_timeout(Some(PATIENCE))?;
+        command.query(connection.insert(open))
+    }
+}
+
+impl fmt::Debug for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Probe").finish_non_exhaustive()
+    }
+}
+
+fn name(command: &Cmd) -> String {
+    let words = command.args_iter().filter_map(|arg| match arg {
+        Arg::Simple(word) => Some(String::from_utf8_lossy(word)),
+        _ => None,
+    });
+    words.take(2).collect::<Vec<_>>().join(" ")
+}
+
+fn millis(duration: Duration) -> u64 {
+    duration.as_millis().try_into().unwrap()
+}
+
+/// Well above the time a live server takes. One that is paused is to be resumed first.
+const PATIENCE: Duration = Duration::from_secs(10);

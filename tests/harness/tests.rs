@@ -1,0 +1,5 @@
+//! The harness, tried on itself.
+
+mod links;
+mod orphans;
+mod servers;

@@ -1,0 +1,206 @@
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::{Flow, Link, Server, eventually};
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn delays_shift_every_byte_and_keep_the_order() {
+    let (server, link) = linked();
+    let mut client = Client::new(&link);
+    for both in [false, true] {
+        link.requests(Flow::Delay(SHORT));
+        link.replies(if both { Flow::Delay(SHORT) } else { Flow::Pass });
+        let start = Instant::now();
+        for n in 0..50 {
+            client.send(&format!("ECHO {n}"));
+        }
+        // Fifty requests are under way at the same time: the delay is a distance, not a speed.
+        for n in 0..50 {
+            assert_eq!(client.receive(), format!("${}\r\n{n}", n.to_string().len()));
+        }
+        let (least, took) = (if both { SHORT * 2 } else { SHORT }, start.elapsed());
+        assert!(took >= least && took < least + SHORT * 5, "{took:?}");
+    }
+    drop(server);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_held_request_arrives_after_its_sender_has_gone() {
+    let (server, link) = linked();
+    let mut late = Client::new(&link);
+    assert_eq!(late.ask("SET key first"), "+OK");
+
+    link.requests(Flow::Hold);
+    late.send("SET key late");
+    drop(late);
+    link.heal_new();
+    assert_eq!(Client::new(&link).ask("SET key second"), "+OK");
+    assert_eq!(server.probe().get("key").unwrap(), "second");
+
+    link.heal();
+    let arrived = || server.probe().get("key").unwrap() == "late";
+    eventually("the request arrives", BOUND, arrived).await;
+    eventually("the connections end", BOUND, || link.open() == 0).await;
+    assert_eq!(link.accepted(), 2);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lost_reply_is_to_a_request_that_was_carried_out() {
+    let (server, link) = linked();
+    let mut client = Client::new(&link);
+    link.replies(Flow::Lose);
+    client.send("SET key value");
+    client.silent();
+    assert_eq!(server.probe().get("key").unwrap(), "value");
+
+    // No later reply may take the place of the lost one.
+    link.heal();
+    client.send("PING");
+    client.silent();
+    assert_eq!(Client::new(&link).ask("PING"), "+PONG");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lost_request_never_arrives() {
+    let (server, link) = linked();
+    let mut client = Client::new(&link);
+    link.both(Flow::Lose);
+    client.send("SET key value");
+    client.silent();
+    link.heal();
+    client.send("SET key value");
+    client.silent();
+    assert!(!server.probe().exists("key"));
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_cut_resets_what_is_open_and_only_that() {
+    let (server, link) = linked();
+    let mut client = Client::new(&link);
+    assert_eq!(client.ask("PING"), "+PONG");
+    link.requests(Flow::Hold);
+    client.send("SET key value");
+    link.cut();
+    assert_eq!(client.end(), Some(ErrorKind::ConnectionReset));
+
+    link.heal();
+    assert_eq!(Client::new(&link).ask("EXISTS key"), ":0");
+    drop(server);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_link_that_refuses_keeps_the_connections_it_has() {
+    let (_server, link) = linked();
+    let mut client = Client::new(&link);
+    for _ in 0..3 {
+        link.refuse();
+        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(client.ask("PING"), "+PONG");
+
+        link.accept();
+        assert_eq!(Client::new(&link).ask("PING"), "+PONG");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_link_works_while_its_test_blocks_and_closes_with_it() {
+    let (server, link) = linked();
+    let mut client = Client::new(&link);
+    assert_eq!(client.ask("PING"), "+PONG");
+    server.restart();
+    assert_eq!(client.end(), None);
+
+    let mut client = Client::new(&link);
+    assert_eq!(client.ask("PING"), "+PONG");
+    client.stream.shutdown(Shutdown::Write).unwrap();
+    assert_eq!(client.end(), None);
+
+    let mut client = Client::new(&link);
+    assert_eq!(client.ask("PING"), "+PONG");
+    drop(link);
+    assert_eq!(client.end(), None);
+}
+
+fn linked() -> (Server, Link) {
+    let server = Server::start();
+    let link = server.link();
+    (server, link)
+}
+
+/// A client that can send without waiting for the reply.
+struct Client {
+    stream: TcpStream,
+}
+
+impl Client {
+    fn new(link: &Link) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Self { stream }
+    }
+
+    fn send(&mut self, command: &str) {
+        self.stream
+            .write_all(format!("{command}\r\n").as_bytes())
+            .unwrap();
+    }
+
+    #[track_caller]
+    fn ask(&mut self, command: &str) -> String {
+        self.send(command);
+        self.receive()
+    }
+
+    /// One reply, without its last line ending.
+    #[track_caller]
+    fn receive(&mut self) -> String {
+        self.stream.set_read_timeout(Some(BOUND)).unwrap();
+        let mut reply = String::new();
+        let mut lines = 1;
+        while lines > 0 {
+            let mut byte = [0];
+            self.stream.read_exact(&mut byte).unwrap();
+            reply.push(byte[0].into());
+            if reply == "$" {
+                lines = 2;
+            }
+            lines -= usize::from(byte[0] == b'\n');
+        }
+        reply.trim_end().to_owned()
+    }
+
+    #[track_caller]
+    fn silent(&mut self) {
+        self.stream.set_read_timeout(Some(SHORT)).unwrap();
+        let silence = self.stream.read(&mut [0]).unwrap_err().kind();
+        assert!(
+            [ErrorKind::WouldBlock, ErrorKind::TimedOut].contains(&silence),
+            "{silence}"
+        );
+    }
+
+    /// How the connection ends: in good order, or with an error.
+    #[track_caller]
+    fn end(&mut self) -> Option<ErrorKind> {
+        self.stream.set_read_timeout(Some(BOUND)).unwrap();
+        match self.stream.read(&mut [0]) {
+            Ok(read) => {
+                assert_eq!(read, 0);
+                None
+            }
+            Err(error) => Some(error.kind()),
+        }
+    }
+}
+
+const SHORT: Duration = Duration::from_millis(60);
+const BOUND: Duration = Duration::from_secs(10);
