@@ -1,16 +1,25 @@
 //! What the code that `#[redlocked]` generates is made of. Not a public interface: it may change
 //! in any release, together with `redlock-macros`.
 
-use std::{future::Future, marker::PhantomData, ops::Deref, pin::Pin};
+use std::future::Future;
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::pin::Pin;
 
 use tracing::{debug, warn};
 
-use crate::{Error, LockError, LockRequest, Redlock, Resource, global};
+use crate::error::{Error, LockError};
+use crate::global;
+use crate::manager::Redlock;
+use crate::request::LockRequest;
+use crate::resource::Resource;
 
-pub use core::{pin::pin, time::Duration};
-pub use std::{format, result::Result};
+pub use std::format;
+pub use std::pin::pin;
+pub use std::result::Result;
+pub use std::time::Duration;
 
-pub use crate::LockGuard;
+pub use crate::guard::LockGuard;
 
 /// A request whose manager may still be unknown: the default one is looked up when it is acquired.
 #[derive(Debug)]
@@ -147,23 +156,26 @@ impl<T, E: From<LockError>> Outcome<ViaLockError<Self>> for Result<T, E> {
     }
 }
 
-/// A return type with a value that says "skipped".
+/// A return type with a value that says "skipped"; `V` is the conversion for all other errors.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot say that a call was skipped",
-    label = "no value of this type means \"skipped\"",
-    note = "return `()`, `Option<T>`, `Result<(), E>` or `Result<Option<T>, E>`, or give a value: `on_busy = default(value)`"
+    message = "`{Self}` does not go with `on_busy = skip`",
+    label = "not a type that a call can be skipped with",
+    note = "return `()`, `Option<T>`, `Result<(), E>` or `Result<Option<T>, E>`, where `E: From<redlock::Error>`",
+    note = "or say what a busy lock stands for: `on_busy = default(value)`"
 )]
 pub trait Skip<V>: Sized {
     /// The result of a call that had no lock, or lost it.
     fn skipped(via: V, error: LockError) -> Self;
 }
 
+#[diagnostic::do_not_recommend]
 impl Skip<ViaError<Self>> for () {
     fn skipped(_: ViaError<Self>, error: LockError) {
         unreported(&error);
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T> Skip<ViaError<Self>> for Option<T> {
     fn skipped(_: ViaError<Self>, error: LockError) -> Self {
         unreported(&error);
@@ -171,6 +183,7 @@ impl<T> Skip<ViaError<Self>> for Option<T> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E, V> Skip<V> for Result<(), E>
 where
     Self: Outcome<V>,
@@ -184,6 +197,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T, E, V> Skip<V> for Result<Option<T>, E>
 where
     Self: Outcome<V>,

@@ -1,0 +1,61 @@
+//! The `redlock` command: locks for shell scripts, cron jobs and operators.
+//!
+//! `lock` and `unlock` are for scripts that bracket their work themselves, `run` does it for them
+//! and stops the work when the lock is lost, `status` tells who holds what.
+
+#[cfg(not(unix))]
+compile_error!("the redlock command needs the signals and process groups of Unix");
+
+mod acquire;
+mod args;
+mod child;
+mod console;
+mod failure;
+mod lock;
+mod nodes;
+mod run;
+mod signals;
+mod status;
+mod unlock;
+
+use std::process::ExitCode;
+
+use self::args::{Args, Verb};
+use self::console::Console;
+use self::failure::Failure;
+
+fn main() -> ExitCode {
+    let args = match args::parse() {
+        Ok(args) => args,
+        Err(code) => return code,
+    };
+    let console = Console::new(args.quiet);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let outcome = match runtime {
+        Ok(runtime) => {
+            let outcome = runtime.block_on(carry_out(&args, &console));
+            // A name server that hangs must not keep the command.
+            runtime.shutdown_background();
+            outcome
+        }
+        Err(error) => Err(Failure::system(format!("cannot start: {error}"))),
+    };
+    outcome
+        .unwrap_or_else(|failure| {
+            console.report(&failure);
+            failure.code()
+        })
+        .into()
+}
+
+/// Returns the exit code.
+async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
+    match &args.verb {
+        Verb::Lock(lock) => lock::lock(lock, &args.nodes, console).await,
+        Verb::Unlock(unlock) => unlock::unlock(unlock, &args.nodes, console).await,
+        Verb::Status(status) => status::status(status, &args.nodes).await,
+        Verb::Run(run) => run::run(run, &args.nodes, console).await,
+    }
+}

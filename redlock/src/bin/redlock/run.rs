@@ -1,0 +1,54 @@
+//! `redlock run`
+
+use std::pin::pin;
+
+use redlock::LockGuard;
+
+use crate::acquire::{Acquired, acquire};
+use crate::args::{NodeArgs, RunArgs};
+use crate::child::Child;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::nodes::{farewell, max_ttl};
+use crate::signals::Signals;
+
+/// Runs a command while a lock is held, and returns its exit code.
+pub(crate) async fn run(
+    args: &RunArgs,
+    nodes: &NodeArgs,
+    console: &Console,
+) -> Result<u8, Failure> {
+    let builder = nodes.builder()?.ttl(args.ttl).max_ttl(max_ttl(args.ttl));
+    let mut signals = Signals::listen()?;
+    let acquired = acquire(builder, &args.name, args.wait, &mut signals).await;
+    let Acquired { manager, guard } = acquired?;
+    let outcome = run_under(&guard, args, &mut signals).await;
+    // The command's own outcome is what counts; the lock ends with its ttl in any case.
+    if let Err(error) = guard.release().await {
+        console.report(&Failure::system(error));
+    }
+    farewell(&manager).await;
+    outcome
+}
+
+async fn run_under(
+    guard: &LockGuard,
+    args: &RunArgs,
+    signals: &mut Signals,
+) -> Result<u8, Failure> {
+    let mut child = Child::spawn(&args.command, guard)?;
+    let mut lost = pin!(guard.lost());
+    loop {
+        tokio::select! {
+            // A lock that was lost before the command ended did not protect all of its work.
+            biased;
+            lost = &mut lost => {
+                // Before a word is said: stderr may be a pipe that is full.
+                child.stop(args.grace).await;
+                return Err(lost.into());
+            }
+            code = child.exit_code() => return code,
+            signal = signals.next() => child.pass_on(signal),
+        }
+    }
+}

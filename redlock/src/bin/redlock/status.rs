@@ -1,0 +1,71 @@
+//! `redlock status`
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use redlock::node::Record;
+use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
+
+use crate::args::{NodeArgs, StatusArgs};
+use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED};
+
+/// Prints who holds a lock.
+pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Failure> {
+    let manager = nodes.builder()?.build()?;
+    let status = manager.status(&args.name).await;
+    // The exit code tells as well, even if nobody reads this.
+    io::stdout().write_all(describe(&status).as_bytes()).ok();
+    Ok(match status.state() {
+        LockState::Held => 0,
+        LockState::Free => NOT_OBTAINED,
+        _ => NO_QUORUM,
+    })
+}
+
+fn describe(status: &Status) -> String {
+    let mut text = match (status.state(), status.lease_id()) {
+        (LockState::Held, Some(id)) => format!("held by {id}\n"),
+        (LockState::Held, None) => "held\n".to_owned(),
+        (LockState::Free, _) => "free\n".to_owned(),
+        _ => "unknown: too few nodes answered\n".to_owned(),
+    };
+    if let Some(remaining) = status.remaining() {
+        _ = writeln!(text, "remaining {}", shown(remaining));
+    }
+    for node in status.nodes() {
+        _ = writeln!(text, "  {}: {}", node.node, describe_node(node, status));
+    }
+    text
+}
+
+fn describe_node(node: &NodeStatus, status: &Status) -> String {
+    match &node.record {
+        Ok(None) => "free".to_owned(),
+        Ok(Some(record)) => describe_record(record),
+        // The others had settled it: nobody has waited for this one.
+        Err(error)
+            if error.kind() == NodeErrorKind::Timeout && status.state() != LockState::Unknown =>
+        {
+            "no answer yet".to_owned()
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+fn describe_record(record: &Record) -> String {
+    let holder = match &record.id {
+        Some(id) => format!("held by {id}"),
+        None => "something that is not a lock".to_owned(),
+    };
+    match record.remaining {
+        Some(remaining) => format!("{holder}, remaining {}", shown(remaining)),
+        None => format!("{holder}, for ever"),
+    }
+}
+
+/// To the millisecond, which is what servers count.
+fn shown(remaining: Duration) -> humantime::FormattedDuration {
+    let millis = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
+    humantime::format_duration(Duration::from_millis(millis))
+}

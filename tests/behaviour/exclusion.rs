@@ -1,0 +1,135 @@
+//! Random schedules with faults: whatever happens, no two owners at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use redlock::node::Fault;
+use redlock::{LockGuard, MemoryNode, Redlock};
+use tokio::task::JoinSet;
+
+use crate::common::{MS, SECOND, holding};
+
+/// Virtual time that one schedule covers.
+const SPAN: Duration = Duration::from_secs(60);
+
+/// Guards that exist, by a number that is not zero; at most one of them may be held.
+#[derive(Default)]
+struct Register {
+    holder: AtomicU64,
+    acquisitions: AtomicU64,
+    losses: AtomicU64,
+}
+
+impl Register {
+    /// Works for a while, and looks again and again whether anybody else holds the lock.
+    async fn work(&self, guard: &LockGuard, number: u64, steps: u32, seed: u64) {
+        let before = self.holder.swap(number, Ordering::SeqCst);
+        assert_eq!(before, 0, "seed {seed}: two owners");
+        self.acquisitions.fetch_add(1, Ordering::SeqCst);
+        for _ in 0..steps {
+            tokio::time::sleep(20 * MS).await;
+            if !guard.is_held() {
+                break;
+            }
+            // No await since the look at the clock, so this is the state of one instant.
+            let now = self.holder.load(Ordering::SeqCst);
+            assert_eq!(now, number, "seed {seed}: two owners");
+        }
+    }
+
+    /// The owner is gone, by its own account, unless it was overtaken after its loss.
+    fn leave(&self, number: u64) {
+        let _overtaken =
+            self.holder
+                .compare_exchange(number, 0, Ordering::SeqCst, Ordering::SeqCst);
+    }
+}
+
+/// Every fault that a lock must survive: not the loss of keys, and no clock that jumps.
+fn fault(rng: &mut StdRng) -> Option<Fault> {
+    match rng.random_range(0..8) {
+        0 => Some(Fault::Crash),
+        1 => Some(Fault::Hang),
+        2 => Some(Fault::DropRequests),
+        3 => Some(Fault::LoseReplies),
+        4 => Some(Fault::Delay(MS * rng.random_range(1..3000))),
+        _ => None,
+    }
+}
+
+async fn schedule(seed: u64) -> u64 {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let nodes = MemoryNode::cluster::<5>();
+    let register = Arc::new(Register::default());
+    let mut owners = JoinSet::new();
+    for number in 1..=6 {
+        // Each with a manager of its own, as processes have.
+        let redlock = Redlock::builder()
+            .nodes(nodes.clone())
+            .rng_seed(rng.random())
+            .ttl(MS * rng.random_range(500..4000))
+            .wait(3 * SECOND)
+            .build()
+            .unwrap();
+        let mut rng = StdRng::seed_from_u64(rng.random());
+        let register = Arc::clone(&register);
+        owners.spawn(async move {
+            loop {
+                let request = redlock.lock("a").auto_extend(rng.random_bool(0.8));
+                let patience = MS * rng.random_range(1..5000);
+                let guard = match tokio::time::timeout(patience, request).await {
+                    Ok(Ok(guard)) => guard,
+                    Ok(Err(_)) | Err(_) => continue,
+                };
+                // From the loss on, another owner may come: the register must know first.
+                let lost = guard.lost();
+                let steps = rng.random_range(0..200);
+                tokio::select! {
+                    biased;
+                    _lost = lost => { register.losses.fetch_add(1, Ordering::SeqCst); }
+                    () = register.work(&guard, number, steps, seed) => {}
+                }
+                register.leave(number);
+                if rng.random_bool(0.5) {
+                    drop(guard);
+                } else {
+                    let _outcome = guard.release().await;
+                }
+            }
+        });
+    }
+    let end = tokio::time::Instant::now() + SPAN;
+    while tokio::time::Instant::now() < end {
+        tokio::time::sleep(MS * rng.random_range(1..2000)).await;
+        let node = rng.random_range(0..nodes.len());
+        nodes[node].fault(fault(&mut rng));
+        if let Some(Err(failed)) = owners.try_join_next() {
+            std::panic::resume_unwind(failed.into_panic());
+        }
+    }
+    // Healed, and with everybody gone, nothing is left behind.
+    nodes.iter().for_each(|node| node.fault(None));
+    owners.shutdown().await;
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!(holding(&nodes), 0, "seed {seed}: something was left behind");
+    register.acquisitions.load(Ordering::SeqCst)
+}
+
+#[test]
+fn no_two_owners_under_random_faults() {
+    let mut acquisitions = 0;
+    for seed in 0..100 {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        acquisitions += runtime.block_on(schedule(seed));
+    }
+    // The schedules leave enough room to work: otherwise they would show nothing.
+    assert!(acquisitions > 500, "{acquisitions}");
+    println!("{acquisitions} acquisitions in 100 schedules");
+}

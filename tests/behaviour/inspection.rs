@@ -1,0 +1,69 @@
+//! Status and health.
+
+use redlock::node::{Fault, NodeHealth};
+use redlock::{LockState, Redlock};
+
+use crate::common::{MS, SECOND, Watch, cluster};
+
+#[tokio::test(start_paused = true)]
+async fn status_tells_who_holds_a_resource() {
+    let redlock = Redlock::in_memory(3);
+    let free = redlock.status("a").await;
+    assert_eq!(free.state(), LockState::Free);
+    assert!(!free.is_held() && free.lease_id().is_none() && free.remaining().is_none());
+
+    let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
+    tokio::time::advance(SECOND).await;
+    let held = redlock.status("a").await;
+    assert!(held.is_held());
+    assert_eq!(held.lease_id(), Some(guard.lease_id()));
+    assert_eq!(held.remaining(), Some(9 * SECOND));
+    assert_eq!(held.nodes().len(), 3);
+    assert!(guard.is_held(), "looking changes nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_is_unknown_rather_than_guessed() {
+    let (nodes, redlock) = cluster::<3>();
+    let _guard = redlock.lock("a").await.unwrap();
+    nodes[0].fault(Fault::Crash);
+    nodes[1].fault(Fault::Crash);
+    let unknown = redlock.status("a").await;
+    assert_eq!(unknown.state(), LockState::Unknown);
+    assert!(unknown.nodes()[0].record.is_err() && unknown.nodes()[2].record.is_ok());
+    assert_eq!(redlock.status("b").await.state(), LockState::Unknown);
+}
+
+#[tokio::test(start_paused = true)]
+async fn status_does_not_wait_for_a_hung_minority() {
+    let (nodes, redlock) = cluster::<3>();
+    let _guard = redlock.lock("a").await.unwrap();
+    nodes[0].fault(Fault::Hang);
+    let watch = Watch::start();
+    assert_eq!(redlock.status("a").await.state(), LockState::Held);
+    assert_eq!(redlock.status("b").await.state(), LockState::Free);
+    assert_eq!(watch.elapsed(), 0 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_minority_of_leftovers_is_not_a_lock() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    nodes[0].fault(Fault::Crash);
+    drop(guard);
+    nodes[1].fault(Fault::Crash);
+    nodes[0].fault(Fault::Hang);
+    assert_eq!(redlock.status("a").await.state(), LockState::Unknown);
+    nodes[1].fault(None);
+    assert_eq!(redlock.status("a").await.state(), LockState::Free);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_health_of_every_node_is_told() {
+    let (nodes, redlock) = cluster::<3>();
+    nodes[1].fault(Fault::Crash);
+    let reports = redlock.nodes().await;
+    let usable: Vec<_> = reports.iter().map(redlock::NodeReport::is_usable).collect();
+    assert_eq!(usable, [true, false, true]);
+    assert!(matches!(reports[1].health, NodeHealth::Down(_)));
+}

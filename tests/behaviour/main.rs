@@ -1,0 +1,35 @@
+//! What a user of the library sees, on nodes in memory and on paused time.
+//!
+//! - `acquire`: when a lock is granted, and what stands in the way when it is not
+//! - `rounds`: what is sent to the nodes, command by command
+//! - `waiting`: how long a request goes on, and what it finds then
+//! - `cancellation`: requests that are dropped at every point
+//! - `holding`: extension, the deadline, and the end of a lease
+//! - `running`: work that is bound to a lease
+//! - `release`: drop, release, and what they report
+//! - `handover`: leases that change hands
+//! - `inspection`: status and health
+//! - `configuration`: options and input that make no sense
+//! - `runtimes`: one manager in several runtimes, and in none
+//! - `exclusion`: random schedules with faults
+//! - `attribute`: `#[redlocked]`
+//! - `parity`: the table of the README
+//! - `auto_traits`: what can be sent, shared and moved
+
+mod acquire;
+mod attribute;
+mod auto_traits;
+mod cancellation;
+mod common;
+mod configuration;
+mod exclusion;
+mod handover;
+mod holding;
+mod inspection;
+mod parity;
+mod recorder;
+mod release;
+mod rounds;
+mod running;
+mod runtimes;
+mod waiting;

@@ -1,0 +1,80 @@
+//! A node that writes down what it is asked: also an example of a node of one's own.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use redlock::node::{Command, MemoryNode, Node, NodeReport, Session};
+use tokio::runtime::Handle;
+
+/// Passes commands on to a node in memory, and keeps a note of each.
+#[derive(Clone, Debug)]
+pub(crate) struct Recorder {
+    node: MemoryNode,
+    log: Arc<Mutex<Vec<Note>>>,
+}
+
+/// What a command was, as far as tests ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    Acquire { id: String, contended: bool },
+    Extend { id: String },
+    Release { id: String },
+}
+
+impl Recorder {
+    pub(crate) fn new(node: &MemoryNode) -> Self {
+        Self {
+            node: node.clone(),
+            log: Arc::default(),
+        }
+    }
+
+    /// Everything since the last call.
+    pub(crate) fn take(&self) -> Vec<Note> {
+        std::mem::take(&mut self.log.lock().unwrap())
+    }
+}
+
+impl Node for Recorder {
+    fn name(&self) -> Arc<str> {
+        self.node.name()
+    }
+
+    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
+        let session = self.node.open(runtime, patience);
+        Arc::new(RecordingSession {
+            session,
+            log: Arc::clone(&self.log),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct RecordingSession {
+    session: Arc<dyn Session>,
+    log: Arc<Mutex<Vec<Note>>>,
+}
+
+impl Session for RecordingSession {
+    fn submit(&self, command: Command) {
+        let note = match &command {
+            Command::Acquire(it) => Some(Note::Acquire {
+                id: it.id.to_string(),
+                contended: it.contended,
+            }),
+            Command::Extend(it) => Some(Note::Extend {
+                id: it.id.to_string(),
+            }),
+            Command::Release(it) => Some(Note::Release {
+                id: it.id.to_string(),
+            }),
+            _ => None,
+        };
+        self.log.lock().unwrap().extend(note);
+        self.session.submit(command);
+    }
+
+    fn report(&self) -> NodeReport {
+        self.session.report()
+    }
+}

@@ -1,0 +1,132 @@
+//! What is sent to the nodes, command by command.
+
+use redlock::node::Fault;
+use redlock::{MemoryNode, Redlock};
+
+use crate::common::{MS, SECOND, manager, settle};
+use crate::recorder::{Note, Recorder};
+
+/// A manager whose nodes write down what they are asked.
+fn recorded(nodes: &[MemoryNode]) -> (Vec<Recorder>, Redlock) {
+    let recorders: Vec<_> = nodes.iter().map(Recorder::new).collect();
+    let builder = Redlock::builder().nodes(recorders.clone());
+    (
+        recorders,
+        builder.retry_count(3).retry_delay(20 * MS).build().unwrap(),
+    )
+}
+
+fn ids(notes: &[Note]) -> Vec<&str> {
+    let id = |note| match note {
+        &Note::Acquire { ref id, .. } | &Note::Extend { ref id } | &Note::Release { ref id } => {
+            id.as_str()
+        }
+    };
+    notes.iter().map(id).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_free_lock_costs_each_node_one_command_to_take_and_one_to_give_back() {
+    let nodes = MemoryNode::cluster::<3>();
+    let (recorders, redlock) = recorded(&nodes);
+    let guard = redlock.lock("a").await.unwrap();
+    let id = guard.lease_id().to_string();
+    drop(guard);
+    for recorder in &recorders {
+        let expected = [
+            Note::Acquire {
+                id: id.clone(),
+                contended: false,
+            },
+            Note::Release { id: id.clone() },
+        ];
+        assert_eq!(recorder.take(), expected);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_round_has_a_lease_id_of_its_own() {
+    let nodes = MemoryNode::cluster::<3>();
+    let (recorders, redlock) = recorded(&nodes);
+    let _guard = manager(&nodes).lock("a").await.unwrap();
+    assert!(
+        redlock
+            .lock("a")
+            .wait(60 * SECOND)
+            .await
+            .unwrap_err()
+            .is_busy()
+    );
+    let notes = recorders[0].take();
+    assert_eq!(
+        notes.len(),
+        3,
+        "three rounds, and nothing to undo: {notes:?}"
+    );
+    let ids = ids(&notes);
+    assert!(
+        ids[0] != ids[1] && ids[1] != ids[2] && ids[0] != ids[2],
+        "{ids:?}"
+    );
+    let contended: Vec<_> = notes
+        .iter()
+        .map(|note| {
+            matches!(
+                note,
+                Note::Acquire {
+                    contended: true,
+                    ..
+                }
+            )
+        })
+        .collect();
+    assert_eq!(contended, [false, true, true]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_round_is_released_wherever_the_answer_was_not_a_definite_no() {
+    let nodes = MemoryNode::cluster::<5>();
+    let (recorders, redlock) = recorded(&nodes);
+    // Another owner has two, one is free, one hangs, and one is down.
+    let _guard = manager(&nodes[..2]).lock("a").await.unwrap();
+    nodes[3].fault(Fault::Hang);
+    nodes[4].fault(Fault::Crash);
+    assert!(redlock.try_lock("a").await.is_err());
+    settle().await;
+    let released: Vec<_> = recorders
+        .iter()
+        .map(|recorder| matches!(recorder.take()[..], [_, Note::Release { .. }]))
+        .collect();
+    // Nothing was ever sent to the one that is down.
+    assert_eq!(released, [false, false, true, true, false]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_extension_asks_only_nodes_that_hold_the_key() {
+    let nodes = MemoryNode::cluster::<3>();
+    let (recorders, redlock) = recorded(&nodes);
+    let guard = redlock.lock("a").await.unwrap();
+    nodes[0].wipe();
+    guard.extend(20 * SECOND).await.unwrap();
+    recorders.iter().for_each(|recorder| drop(recorder.take()));
+    guard.extend(20 * SECOND).await.unwrap();
+    let asked: Vec<_> = recorders
+        .iter()
+        .map(|recorder| recorder.take().len())
+        .collect();
+    assert_eq!(asked, [0, 1, 1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nothing_is_sent_after_a_lease_has_ended() {
+    let nodes = MemoryNode::cluster::<3>();
+    let (recorders, redlock) = recorded(&nodes);
+    let guard = redlock.lock("a").await.unwrap();
+    tokio::time::sleep(60 * SECOND).await;
+    drop(guard);
+    recorders.iter().for_each(|recorder| drop(recorder.take()));
+    tokio::time::sleep(600 * SECOND).await;
+    for recorder in &recorders {
+        assert_eq!(recorder.take(), []);
+    }
+}

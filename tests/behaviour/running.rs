@@ -1,0 +1,165 @@
+//! Work that is bound to a lease.
+
+use std::cell::Cell;
+use std::future::pending;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use redlock::{Error, LockError, LossReason, Redlock};
+
+use crate::common::{MS, SECOND, Watch, cluster, holding, manager};
+
+/// Says when it is dropped.
+struct Dropped(Arc<AtomicU32>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_completes_is_returned_and_the_lock_stays() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    assert_eq!(guard.run(async { 7 }).await.unwrap(), 7);
+    assert!(guard.is_held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_dropped_when_the_lock_is_lost() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    let drops = Arc::new(AtomicU32::new(0));
+    let dropped = Dropped(Arc::clone(&drops));
+    let body = async move {
+        let _dropped = dropped;
+        pending::<()>().await;
+    };
+    let mut run = Box::pin(guard.run(body));
+    assert!(tokio::time::timeout(SECOND, run.as_mut()).await.is_err());
+    nodes.iter().for_each(redlock::MemoryNode::wipe);
+    let lost = run.as_mut().await.unwrap_err();
+    assert_eq!(lost.reason(), LossReason::Gone);
+    assert_eq!(
+        drops.load(Ordering::SeqCst),
+        1,
+        "dropped at loss, not with the future"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_is_not_polled_once_the_deadline_is_over() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock
+        .lock("a")
+        .auto_extend(false)
+        .ttl(SECOND)
+        .await
+        .unwrap();
+    let polls = Cell::new(0);
+    let body = std::future::poll_fn(|_| {
+        polls.set(polls.get() + 1);
+        std::task::Poll::<()>::Pending
+    });
+    let mut run = Box::pin(guard.run(body));
+    assert!(tokio::time::timeout(MS, run.as_mut()).await.is_err());
+    let before = polls.get();
+    // The task was not scheduled for longer than the lease.
+    tokio::time::advance(2 * SECOND).await;
+    assert!(run.as_mut().await.is_err());
+    assert_eq!(polls.get(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_goes_on_while_the_lock_is_extended() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
+    let watch = Watch::start();
+    guard.run(tokio::time::sleep(60 * SECOND)).await.unwrap();
+    assert!(watch.elapsed() < 61 * SECOND);
+}
+
+#[tokio::test(start_paused = true)]
+async fn waiting_for_the_loss_has_no_effect_and_never_ends_after_a_release() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    drop(guard.lost());
+    let lost = guard.lost();
+    assert!(tokio::time::timeout(SECOND, guard.lost()).await.is_err());
+    assert!(guard.is_held());
+    guard.release().await.unwrap();
+    assert!(tokio::time::timeout(3600 * SECOND, lost).await.is_err());
+    assert_eq!(holding(&nodes), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancellation_token_is_cancelled_by_loss_and_by_release() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    let token = guard.cancellation_token();
+    nodes.iter().for_each(redlock::MemoryNode::wipe);
+    token.cancelled().await;
+    assert!(!guard.is_held());
+    assert!(
+        guard.cancellation_token().is_cancelled(),
+        "asked for after the loss"
+    );
+
+    let guard = redlock.lock("b").await.unwrap();
+    let token = guard.cancellation_token();
+    assert!(!token.is_cancelled());
+    drop(guard);
+    assert!(token.is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancelling_a_token_changes_nothing_for_the_guard() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    guard.cancellation_token().cancel();
+    assert!(guard.is_held());
+    assert!(!guard.cancellation_token().is_cancelled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_runs_a_closure_and_releases() {
+    let (nodes, redlock) = cluster::<3>();
+    let outcome = redlock
+        .lock("a")
+        .run(async |guard| {
+            assert_eq!(holding(&nodes), 3);
+            guard.resource().to_string()
+        })
+        .await;
+    assert_eq!(outcome.unwrap(), "a");
+    assert_eq!(holding(&nodes), 0);
+
+    let _guard = redlock.lock("a").await.unwrap();
+    let refused = manager(&nodes)
+        .try_lock("a")
+        .run(async |_| unreachable!())
+        .await;
+    let Err(error): Result<(), _> = refused else {
+        panic!("the body must not run")
+    };
+    assert!(error.is_busy());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closure_that_loses_its_lock_is_dropped() {
+    let (nodes, redlock) = cluster::<3>();
+    let outcome: Result<(), _> = redlock
+        .lock("a")
+        .run(async |_| {
+            nodes.iter().for_each(redlock::MemoryNode::wipe);
+            pending().await
+        })
+        .await;
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(error, Error::Lock(LockError::Lost(_))),
+        "{error:?}"
+    );
+    assert!(error.is_lost());
+}

@@ -1,0 +1,125 @@
+//! One manager in several runtimes, and in none.
+
+use std::sync::LazyLock;
+use std::task::{Context, Poll, Waker};
+use std::thread;
+
+use redlock::{InvalidRequest, LockError, LockGuard, LossReason, Redlock};
+use tokio::runtime::{Builder, Runtime};
+
+use crate::common::{MS, SECOND, cluster, holding};
+
+static SHARED: LazyLock<Redlock> = LazyLock::new(|| Redlock::in_memory(3));
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn a_manager_in_a_static_serves_one_runtime_after_the_other() {
+    for _ in 0..3 {
+        runtime().block_on(async {
+            let guard = SHARED.lock("one after the other").await.unwrap();
+            assert!(
+                SHARED
+                    .try_lock("one after the other")
+                    .await
+                    .unwrap_err()
+                    .is_busy()
+            );
+            drop(guard);
+        });
+    }
+}
+
+#[test]
+fn a_manager_in_a_static_serves_several_runtimes_at_once() {
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            thread::spawn(|| {
+                runtime().block_on(async {
+                    for _ in 0..20 {
+                        let guard = SHARED.lock("at once").wait(60 * SECOND).await.unwrap();
+                        assert!(guard.is_held());
+                    }
+                });
+            })
+        })
+        .collect();
+    for thread in threads {
+        thread.join().unwrap();
+    }
+}
+
+#[test]
+fn a_guard_can_be_dropped_outside_of_any_runtime() {
+    let (nodes, redlock) = cluster::<3>();
+    let runtime = runtime();
+    let guard = runtime.block_on(redlock.lock("a")).unwrap();
+    thread::spawn(move || drop(guard)).join().unwrap();
+    assert_eq!(holding(&nodes), 0);
+}
+
+#[test]
+fn a_guard_that_outlives_its_runtime_is_lost_and_says_so() {
+    let (nodes, redlock) = cluster::<3>();
+    let runtime = runtime();
+    let guard = runtime.block_on(redlock.lock("a")).unwrap();
+    assert!(guard.is_held());
+    drop(runtime);
+    assert!(!guard.is_held(), "nobody extends it any more");
+    let lost = self::runtime().block_on(guard.lost());
+    assert_eq!(lost.reason(), LossReason::Shutdown);
+    assert_eq!(holding(&nodes), 0);
+    drop(guard);
+}
+
+#[test]
+fn a_runtime_with_many_guards_ends_without_a_hang() {
+    let (nodes, redlock) = cluster::<3>();
+    let runtime = runtime();
+    let guards: Vec<LockGuard> = runtime.block_on(async {
+        let mut guards = Vec::new();
+        for number in 0..1000 {
+            guards.push(redlock.lock(format!("guard {number}")).await.unwrap());
+        }
+        guards
+    });
+    drop(runtime);
+    assert!(guards.iter().all(|guard| !guard.is_held()));
+    drop(guards);
+    assert_eq!(holding(&nodes), 0);
+}
+
+#[test]
+fn dropping_a_guard_while_its_runtime_shuts_down_is_harmless() {
+    let (_nodes, redlock) = cluster::<3>();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    for number in 0..50 {
+        let redlock = redlock.clone();
+        runtime.spawn(async move {
+            let _guard = redlock.lock(format!("guard {number}")).await.unwrap();
+            std::future::pending::<()>().await;
+        });
+    }
+    thread::sleep(20 * MS);
+    runtime.shutdown_timeout(SECOND);
+}
+
+#[test]
+fn a_request_outside_of_a_runtime_is_refused() {
+    let redlock = Redlock::in_memory(3);
+    let mut request = Box::pin(redlock.lock("a"));
+    let polled = request
+        .as_mut()
+        .poll(&mut Context::from_waker(Waker::noop()));
+    let refused = matches!(
+        polled,
+        Poll::Ready(Err(LockError::Invalid(InvalidRequest::NoRuntime)))
+    );
+    assert!(refused);
+}

@@ -1,0 +1,136 @@
+//! How long a request goes on, and what it finds then.
+
+use std::time::Duration;
+
+use redlock::Redlock;
+use redlock::node::Fault;
+
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Watch, cluster, manager};
+
+#[tokio::test(start_paused = true)]
+async fn a_waiting_request_gets_the_lock_when_it_is_free() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    let waiter = tokio::spawn(redlock.lock("a"));
+    tokio::time::sleep(SECOND).await;
+    assert!(!waiter.is_finished());
+    drop(guard);
+    let watch = Watch::start();
+    let _second = waiter.await.unwrap().unwrap();
+    // At most one retry delay.
+    assert!(watch.elapsed() <= 200 * MS, "{:?}", watch.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_gives_up_after_its_wait_and_not_before() {
+    let redlock = Redlock::in_memory(3);
+    let _guard = redlock.lock("a").await.unwrap();
+    for wait in [0 * MS, 50 * MS, 3 * SECOND] {
+        let watch = Watch::start();
+        assert!(redlock.lock("a").wait(wait).await.unwrap_err().is_busy());
+        assert!(watch.elapsed() >= wait, "{:?}", watch.elapsed());
+        assert!(
+            watch.elapsed() <= wait + NODE_TIMEOUT,
+            "{:?}",
+            watch.elapsed()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_last_round_is_at_the_end_of_the_wait() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = manager(&nodes)
+        .lock("a")
+        .auto_extend(false)
+        .ttl(SECOND)
+        .await
+        .unwrap();
+    // Free one millisecond before the wait is over.
+    let second = redlock.lock("a").wait(SECOND + MS).await.unwrap();
+    assert!(second.is_held() && !guard.is_held());
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_lock_is_one_round() {
+    let redlock = Redlock::in_memory(3);
+    let _guard = redlock.lock("a").await.unwrap();
+    let watch = Watch::start();
+    assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
+    assert!(redlock.lock("a").no_wait().await.unwrap_err().is_busy());
+    assert_eq!(watch.elapsed(), 0 * MS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wait_beyond_what_a_clock_can_count_is_for_ever() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    let waiter = tokio::spawn(redlock.lock("a").wait(Duration::MAX));
+    tokio::time::sleep(3600 * SECOND).await;
+    assert!(!waiter.is_finished());
+    drop(guard);
+    let _second = waiter.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_lock_is_taken_over() {
+    let (nodes, redlock) = cluster::<3>();
+    let lease = redlock.lock("a").ttl(5 * SECOND).await.unwrap().detach();
+    let watch = Watch::start();
+    let guard = manager(&nodes).lock("a").wait(10 * SECOND).await.unwrap();
+    assert!(
+        watch.elapsed() >= 5 * SECOND,
+        "not before the ttl: {:?}",
+        watch.elapsed()
+    );
+    assert!(
+        watch.elapsed() <= 5 * SECOND + 200 * MS,
+        "{:?}",
+        watch.elapsed()
+    );
+    assert_ne!(guard.lease_id(), lease.lease_id());
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_come_back_are_used_within_the_wait() {
+    let (nodes, redlock) = cluster::<3>();
+    nodes[0].fault(Fault::Crash);
+    nodes[1].fault(Fault::Crash);
+    let waiter = tokio::spawn(redlock.lock("a"));
+    tokio::time::sleep(3 * SECOND).await;
+    nodes[0].fault(None);
+    let _guard = waiter.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_retry_delay_nodes_that_fail_are_not_asked_in_a_tight_loop() {
+    let (nodes, _) = cluster::<3>();
+    nodes.iter().for_each(|node| node.fault(Fault::Crash));
+    let redlock = Redlock::builder()
+        .nodes(nodes)
+        .retry_delay(Duration::ZERO)
+        .build()
+        .unwrap();
+    // Never ends if no time passes between the rounds.
+    let refused = redlock.lock("a").wait(50 * MS).await.unwrap_err();
+    assert!(refused.is_unavailable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_tasks_take_turns() {
+    let redlock = Redlock::in_memory(5);
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let redlock = redlock.clone();
+            tokio::spawn(async move {
+                let guard = redlock.lock("a").wait(3600 * SECOND).await.unwrap();
+                tokio::time::sleep(10 * MS).await;
+                assert!(guard.is_held());
+                guard.release().await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+}

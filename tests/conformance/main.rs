@@ -1,0 +1,56 @@
+//! The contract of a node: the same cases against a node in memory and against real servers.
+//!
+//! What the other tests take for granted about nodes in memory is first shown here to be true of
+//! servers.
+
+mod cases;
+mod subject;
+
+/// One test for every case, against what `$make` makes, with these attributes.
+macro_rules! conformance {
+    ($make:path, $attributes:tt, $($case:ident)+) => {
+        $(conformance!(@one $make, $attributes, $case);)+
+    };
+    (@one $make:path, [$($attribute:meta)?], $case:ident) => {
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        $(#[$attribute])?
+        async fn $case() {
+            crate::cases::$case($make()).await;
+        }
+    };
+}
+
+/// The cases, by name.
+macro_rules! all_cases {
+    ($make:path, $attributes:tt) => {
+        conformance! {
+            $make, $attributes,
+            an_absent_key_is_granted_and_a_present_one_is_not
+            busy_tells_the_time_left
+            a_key_expires
+            a_key_is_acquired_again_after_its_release
+            a_release_needs_the_right_id
+            an_extension_moves_the_expiry_further_away
+            an_extension_never_brings_it_nearer
+            an_extension_needs_the_right_id_and_a_key
+            a_release_comes_after_the_acquire_before_it
+            commands_take_effect_in_order
+            inspecting_tells_id_and_time_and_changes_nothing
+            any_bytes_are_a_key
+            a_large_batch_is_answered_one_by_one
+            a_ping_is_answered
+            a_session_serves_threads_without_a_runtime
+        }
+    };
+}
+
+mod memory {
+    all_cases!(crate::subject::memory, []);
+}
+
+mod server {
+    all_cases!(
+        crate::subject::server,
+        [ignore = "starts redis-server: run ./tests/run"]
+    );
+}
