@@ -120,6 +120,11 @@ impl Tally {
             .verdict(votes, self.standings.len() - undecided - votes)
     }
 
+    /// Whether every node has answered.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.count(|standing| matches!(standing, Standing::Asked)) == 0
+    }
+
     /// The number of nodes that hold the key.
     pub(crate) fn granted(&self) -> usize {
         self.count(|standing| matches!(standing, Standing::Holds(_)))

@@ -69,6 +69,11 @@ pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Durat
         .min(ttl / 4)
 }
 
+/// How long to listen to the other nodes once it is certain that a round is lost.
+pub(crate) fn grace(node_timeout: Duration) -> Duration {
+    node_timeout / 10
+}
+
 /// How long a session may stay silent on outstanding work before it counts as failed.
 pub(crate) fn patience(node_timeout: Duration) -> Duration {
     node_timeout.saturating_mul(3).max(Duration::from_secs(1))

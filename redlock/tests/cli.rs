@@ -1,1 +1,142 @@
+//! The `redlock` command, run as its users run it.
 
+#![cfg(unix)]
+
+#[path = "cli/command.rs"]
+mod command;
+#[path = "cli/locks.rs"]
+mod locks;
+#[path = "cli/loss.rs"]
+mod loss;
+#[path = "cli/run.rs"]
+mod run;
+#[path = "cli/signals.rs"]
+mod signals;
+
+use command::{Ran, redlock};
+
+/// Nothing listens on such ports, and nobody but root could.
+const NOWHERE: [&str; 3] = [
+    "redis://:hunter2@127.0.0.1:1",
+    "redis://:hunter2@127.0.0.1:2",
+    "redis://:hunter2@127.0.0.1:3",
+];
+
+#[test]
+fn arguments_that_make_no_sense_end_with_2() {
+    let node = NOWHERE[0];
+    let cases: [&[&str]; 18] = [
+        &[],
+        &["frobnicate"],
+        &["lock"],
+        &["lock", "a"],
+        &["lock", "", "1000"],
+        &["lock", "a", "long"],
+        &["lock", "a", "-1000"],
+        &["lock", "a", "5"],
+        &["lock", "a", "18446744073709551615"],
+        &["lock", "--retry-count", "-2", "a", "1000"],
+        &["lock", "--retry-delay", "soon", "a", "1000"],
+        &["unlock", "a"],
+        &["unlock", "a", ""],
+        &["status"],
+        &["run", "a"],
+        &["run", "a", "true"],
+        &["run", "--ttl", "soon", "a", "--", "true"],
+        &["--redis", node, "--redis", node, "lock", "a", "1000"],
+    ];
+    for args in cases {
+        let ran = Ran::of(redlock([]).args(args));
+        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{args:?}: {ran:?}");
+        assert_ne!(ran.err, "", "{args:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn help_and_version_go_to_stdout() {
+    for args in [&["--help"][..], &["lock", "--help"], &["run", "--help"]] {
+        let ran = Ran::of(redlock([]).args(args).env("REDLOCK_NODES", NOWHERE[0]));
+        assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+        assert!(ran.out.contains("Usage: redlock"), "{ran:?}");
+        ran.has_no_password();
+    }
+    let ran = Ran::of(redlock([]).arg("--version"));
+    assert_eq!(
+        ran.out,
+        concat!("redlock ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn without_a_server_it_is_3_and_every_node_is_named() {
+    let verbs: [&[&str]; 3] = [
+        &["lock", "--retry-delay", "1", "a", "1000"],
+        &["unlock", "a", "key"],
+        &["run", "--wait", "0", "a", "--", "true"],
+    ];
+    for verb in verbs {
+        let ran = Ran::of(redlock(NOWHERE).args(verb));
+        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{ran:?}");
+        ran.names_every_node(&ran.err);
+
+        let quiet = Ran::of(redlock(NOWHERE).arg("--quiet").args(verb));
+        assert_eq!((quiet.code, quiet.err.as_str()), (3, ""), "{quiet:?}");
+    }
+    let ran = Ran::of(redlock(NOWHERE).args(["status", "a"]));
+    assert_eq!((ran.code, ran.err.as_str()), (3, ""), "{ran:?}");
+    assert!(ran.out.starts_with("unknown"), "{ran:?}");
+    ran.names_every_node(&ran.out);
+}
+
+#[test]
+fn no_password_is_repeated() {
+    let password_in_the_wrong_place: [&[&str]; 4] = [
+        &["redis://:hunter2@host", "lock", "a", "1000"],
+        &["--redis", "user:hunter2@host", "lock", "a", "1000"],
+        &["--redis", "http://user:hunter2@host", "lock", "a", "1000"],
+        &["lock", "--redis=redis://:hunter2@host", "a", "1000"],
+    ];
+    for args in password_in_the_wrong_place {
+        let ran = Ran::of(redlock([]).args(args));
+        assert_eq!(ran.code, 2, "{ran:?}");
+        ran.has_no_password();
+    }
+    let nodes = "redis://127.0.0.1:1,user:hunter2@host";
+    let ran = Ran::of(
+        redlock([])
+            .args(["status", "a"])
+            .env("REDLOCK_NODES", nodes),
+    );
+    assert_eq!(ran.code, 2, "{ran:?}");
+    ran.has_no_password();
+}
+
+#[test]
+fn nodes_that_are_set_to_nothing_are_a_mistake() {
+    for nodes in ["", " , "] {
+        let ran = Ran::of(
+            redlock([])
+                .args(["lock", "a", "1000"])
+                .env("REDLOCK_NODES", nodes),
+        );
+        assert_eq!(ran.code, 2, "{ran:?}");
+        assert_eq!(ran.err, "redlock: no nodes are configured\n");
+    }
+}
+
+impl Ran {
+    fn has_no_password(&self) {
+        assert!(!format!("{self:?}").contains("hunter2"), "{self:?}");
+    }
+
+    /// Each with its cause, on a line of its own.
+    fn names_every_node(&self, text: &str) {
+        for port in 1..=3 {
+            let node = format!("  127.0.0.1:{port}: cannot connect");
+            let lines = text.lines().filter(|line| line.starts_with(&node));
+            assert_eq!(lines.count(), 1, "{self:?}");
+        }
+        self.has_no_password();
+    }
+}

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::state::{End, Phase};
 use super::{ActiveLease, State};
 use crate::clock::Moment;
@@ -93,21 +95,36 @@ impl Round {
     ///
     /// Cancel safe: dropping this drops the round.
     pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
-        let decided = poll_fn(|cx| {
+        let timeout = self.lease.node_timeout();
+        let end = Instant::now() + timeout;
+        self.until(end, |tally| tally.verdict() != Verdict::Open)
+            .await;
+        self.is_won = self.lease.conclude();
+        if !self.is_won {
+            // Nodes that failed at once have decided it. The others get a moment to be heard, so
+            // that whoever reads the error knows which nodes are to blame and which are well.
+            let grace = Instant::now() + validity::grace(timeout);
+            let is_told = |tally: &Tally| tally.is_busy() || tally.is_complete();
+            self.until(grace.min(end), is_told).await;
+            self.is_won = self.lease.conclude();
+        }
+        if self.is_won {
+            return Ok(Arc::clone(&self.lease));
+        }
+        Err(Refused(self.lease.lock().tally.clone()))
+    }
+
+    /// Waits until the tally is `enough`, at most until `end`.
+    async fn until(&self, end: Instant, enough: impl Fn(&Tally) -> bool) {
+        let waiting = poll_fn(|cx| {
             let mut state = self.lease.lock();
-            if state.tally.verdict() != Verdict::Open {
+            if enough(&state.tally) {
                 return Poll::Ready(());
             }
             state.waker = Some(cx.waker().clone());
             Poll::Pending
         });
-        // Nodes that have not answered by then count as failed.
-        let _elapsed = tokio::time::timeout(self.lease.node_timeout(), decided).await;
-        self.is_won = self.lease.conclude();
-        if self.is_won {
-            return Ok(Arc::clone(&self.lease));
-        }
-        Err(Refused(self.lease.lock().tally.clone()))
+        let _elapsed = tokio::time::timeout_at(end, waiting).await;
     }
 }
 

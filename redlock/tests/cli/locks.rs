@@ -1,0 +1,202 @@
+//! `lock`, `unlock` and `status`.
+
+use std::fs::File;
+use std::process::Stdio;
+use std::thread;
+use std::time::Duration;
+
+use redlock_tests::{Server, Servers, eventually};
+
+use super::command::{PATIENCE, Ran, Started, redlock, redlock_on};
+
+/// How many nodes have `key` for `name`.
+fn holders(servers: &Servers, name: &str, key: &str) -> usize {
+    let has = |server: &&Server| server.probe().get(name).as_deref() == Some(key);
+    servers.iter().filter(has).count()
+}
+
+/// Takes a lock and returns its key.
+#[track_caller]
+fn lock(servers: &Servers, name: &str, validity: &str) -> String {
+    let ran = Ran::on(servers, ["lock", name, validity]).expect(0);
+    ran.out.trim_end().to_owned()
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lock_stays_for_its_validity_and_its_key_is_alone_on_stdout() {
+    let servers = Servers::start(3);
+    let ran = Ran::on(&servers, ["lock", "a", "3600000"]).expect(0);
+    assert_eq!(ran.err, "ok\n");
+    let key = ran.out.strip_suffix('\n').unwrap();
+    assert!(key.len() == 40 && !key.contains(char::is_whitespace));
+    assert!(holders(&servers, "a", key) >= 2);
+    let left = servers.iter().filter_map(|server| server.probe().pttl("a"));
+    assert!(left.max().unwrap() > Duration::from_secs(3000));
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn what_is_locked_is_not_obtained() {
+    let servers = Servers::start(3);
+    let key = lock(&servers, "a", "60000");
+    let ran = Ran::on(&servers, ["lock", "--retry-count=0", "a", "1000"]).expect(1);
+    assert_eq!(ran.out, "");
+    assert_eq!(ran.err.lines().next(), Some("failed"));
+    let quiet = ["--quiet", "lock", "--retry-delay", "0", "a", "1000"];
+    let ran = Ran::on(&servers, quiet).expect(1);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+    assert!(holders(&servers, "a", &key) >= 2);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn unlock_tells_what_was_released_and_succeeds_either_way() {
+    let servers = Servers::start(3);
+    let key = lock(&servers, "a", "60000");
+    let ran = Ran::on(&servers, ["unlock", "a", "another"]).expect(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "was not held\n"));
+    assert!(holders(&servers, "a", &key) >= 2);
+
+    let ran = Ran::on(&servers, ["unlock", "a", &key]).expect(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "ok\n"));
+    eventually("nothing is left", PATIENCE, || {
+        holders(&servers, "a", &key) == 0
+    })
+    .await;
+
+    let ran = Ran::on(&servers, ["unlock", "a", &key]).expect(0);
+    assert_eq!(ran.err, "was not held\n");
+    let ran = Ran::on(&servers, ["--quiet", "unlock", "a", &key]).expect(0);
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn without_a_count_a_lock_is_waited_for() {
+    let servers = Servers::start(3);
+    let key = lock(&servers, "a", "600000");
+    let args = ["lock", "--retry-count", "-1", "--retry-delay", "20", "a"];
+    let mut waiting = Started::new(redlock_on(&servers).args(args).arg("1000"));
+    thread::sleep(Duration::from_secs(1));
+    assert!(waiting.is_running());
+    Ran::on(&servers, ["unlock", "a", &key]).expect(0);
+    let ran = waiting.finish().expect(0);
+    assert_eq!(ran.err, "ok\n");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn status_tells_held_free_and_unknown() {
+    let servers = Servers::start(3);
+    let ran = Ran::on(&servers, ["status", "a"]).expect(1);
+    assert_eq!(ran.err, "");
+    assert!(ran.out.starts_with("free\n"), "{ran:?}");
+
+    let key = lock(&servers, "a", "60000");
+    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
+    let mut lines = ran.out.lines();
+    assert_eq!(lines.next(), Some(format!("held by {key}").as_str()));
+    assert!(lines.next().unwrap().starts_with("remaining "), "{ran:?}");
+    for server in &servers {
+        let node = format!("  127.0.0.1:{}: ", server.port());
+        assert!(lines.next().unwrap().starts_with(&node), "{ran:?}");
+    }
+
+    servers[0].kill();
+    Ran::on(&servers, ["status", "a"]).expect(0);
+    servers[1].kill();
+    let ran = Ran::on(&servers, ["status", "a"]).expect(3);
+    assert!(ran.out.starts_with("unknown"), "{ran:?}");
+    assert_eq!(ran.out.matches("cannot connect").count(), 2, "{ran:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_minority_of_dead_nodes_changes_nothing() {
+    let servers = Servers::start(3);
+    servers[1].kill();
+    let ran = Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
+    assert_eq!(ran.err, "ok\n");
+    let key = ran.out.trim_end();
+    Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
+    let ran = Ran::on(&servers, ["unlock", "a", key]).expect(0);
+    assert_eq!(ran.err, "ok\n");
+    Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn without_a_quorum_nothing_stays_and_the_dead_are_named() {
+    let servers = Servers::start(3);
+    servers[0].kill();
+    servers[2].kill();
+    let verbs: [&[&str]; 2] = [&["lock", "a", "60000"], &["unlock", "a", "key"]];
+    for verb in verbs {
+        let ran = Ran::of(redlock_on(&servers).args(verb)).expect(3);
+        assert_eq!(ran.out, "");
+        for dead in [&servers[0], &servers[2]] {
+            let line = format!("\n  127.0.0.1:{}: cannot connect", dead.port());
+            assert!(ran.err.contains(&line), "{ran:?}");
+        }
+    }
+    let survivor = servers[1].probe();
+    eventually("nothing is left", PATIENCE, || !survivor.exists("a")).await;
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_wrong_password_is_told_and_not_shown() {
+    let servers = Servers::start_each([Server::builder().password("right")]);
+    let url = format!("redis://:hunter2@127.0.0.1:{}", servers[0].port());
+    for verb in [&["lock", "a", "1000"][..], &["unlock", "a", "key"]] {
+        let ran = Ran::of(redlock([url.as_str()]).args(verb)).expect(3);
+        assert!(ran.err.contains("authentication failed"), "{ran:?}");
+        ran.has_no_password();
+    }
+    Ran::on(&servers, ["lock", "a", "1000"]).expect(0);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_key_that_is_no_lock_is_left_alone() {
+    let servers = Servers::start(1);
+    let probe = servers[0].probe();
+    probe.set("a", "for ever", None);
+    let ran = Ran::on(&servers, ["lock", "a", "1000"]).expect(3);
+    assert!(ran.err.contains("not a lock"), "{ran:?}");
+    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
+    assert!(ran.out.contains("held by for ever, for ever"), "{ran:?}");
+    assert_eq!(probe.get("a").as_deref(), Some("for ever"));
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn nodes_and_prefix_come_from_the_environment() {
+    let servers = Servers::start(3);
+    let ran = Ran::of(
+        redlock([])
+            .args(["lock", "a", "60000"])
+            .env("REDLOCK_NODES", servers.urls().join(" , "))
+            .env("REDLOCK_KEY_PREFIX", "app:"),
+    )
+    .expect(0);
+    assert!(holders(&servers, "app:a", ran.out.trim_end()) >= 2);
+    Ran::on(&servers, ["status", "a"]).expect(1);
+    Ran::on(&servers, ["--key-prefix=app:", "status", "a"]).expect(0);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_lock_whose_key_cannot_be_printed_is_released() {
+    let servers = Servers::start(3);
+    let mut command = redlock_on(&servers);
+    // Opened for reading, so that every write to it fails.
+    let deaf = Stdio::from(File::open("/dev/null").unwrap());
+    let output = command.args(["lock", "a", "60000"]).stdout(deaf).output();
+    assert_eq!(output.unwrap().status.code(), Some(1));
+    for server in &servers {
+        let probe = server.probe();
+        eventually("nothing is left", PATIENCE, || !probe.exists("a")).await;
+    }
+}

@@ -1,0 +1,95 @@
+//! `run`, as long as the lock is held.
+
+use std::process::Stdio;
+
+use redlock_tests::{Servers, eventually};
+
+use super::command::{PATIENCE, Ran, Started, redlock_on};
+
+/// Runs a script under the lock "a", with the default options.
+fn run_script(servers: &Servers, script: &str) -> Ran {
+    Ran::on(servers, ["run", "a", "--", "sh", "-c", script])
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn the_exit_code_of_the_command_is_passed_on() {
+    let servers = Servers::start(3);
+    for (script, code) in [("true", 0), ("exit 7", 7), ("kill -KILL $$", 137)] {
+        let ran = run_script(&servers, script).expect(code);
+        assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn the_command_runs_under_the_lock_and_knows_it() {
+    let servers = Servers::start(3);
+    let script = r#"echo "$REDLOCK_RESOURCE"; echo "$REDLOCK_LEASE_ID"; cat; echo done >&2"#;
+    let mut running = Started::new(
+        redlock_on(&servers)
+            .args(["run", "--ttl=10s", "a", "--", "sh", "-c", script])
+            .stdin(Stdio::piped()),
+    );
+    assert_eq!(running.line(), "a");
+    let key = running.line();
+    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
+    assert!(ran.out.starts_with(&format!("held by {key}\n")), "{ran:?}");
+
+    running.write("from stdin\n");
+    let ran = running.finish().expect(0);
+    assert_eq!(ran.out, "from stdin\n");
+    assert_eq!(ran.err, "done\n");
+    for server in &servers {
+        let probe = server.probe();
+        eventually("released", PATIENCE, || !probe.exists("a")).await;
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn what_is_locked_is_busy_and_nothing_runs() {
+    let servers = Servers::start(3);
+    Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
+    for wait in ["0", "300ms"] {
+        let ran = Ran::on(&servers, ["run", "--wait", wait, "a", "--", "echo", "ran"]).expect(1);
+        assert_eq!(ran.out, "");
+        assert!(ran.err.contains("held by another owner"), "{ran:?}");
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn without_a_quorum_nothing_runs() {
+    let servers = Servers::start(3);
+    servers[0].kill();
+    servers[1].kill();
+    let ran = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(3);
+    assert_eq!(ran.out, "");
+    assert_eq!(ran.err.matches("cannot connect").count(), 2, "{ran:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_command_that_cannot_run_releases_the_lock() {
+    let servers = Servers::start(3);
+    for (program, code) in [("/nonexistent/program", 127), ("/dev/null", 126)] {
+        let ran = Ran::on(&servers, ["run", "a", "--", program]).expect(code);
+        assert!(ran.err.contains(program), "{ran:?}");
+        Ran::on(&servers, ["status", "a"]).expect(1);
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn the_lock_is_extended_while_the_command_runs() {
+    let servers = Servers::start(3);
+    // With 3 s between two looks at the clock of a busy machine, and one node less.
+    servers[2].kill();
+    let args = ["run", "--ttl", "3s", "a", "--", "sh", "-c"];
+    let mut running = Started::new(redlock_on(&servers).args(args).arg("echo begun; sleep 8"));
+    assert_eq!(running.line(), "begun");
+    let ran = Ran::on(&servers, ["run", "--wait=6s", "a", "--", "echo", "ran"]).expect(1);
+    assert_eq!(ran.out, "");
+    running.finish().expect(0);
+}

@@ -1,0 +1,89 @@
+//! Signals, while a command runs and while a lock is waited for.
+
+use std::process::Command;
+
+use redlock_tests::{Server, Servers, eventually};
+use rustix::process::Signal;
+
+use super::command::{PATIENCE, Ran, Started, redlock_on};
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn signals_are_passed_on_to_the_command() {
+    let servers = Servers::start(3);
+    let signals = [
+        (Signal::TERM, "TERM"),
+        (Signal::INT, "INT"),
+        (Signal::HUP, "HUP"),
+        (Signal::USR1, "USR1"),
+    ];
+    for (signal, name) in signals {
+        let script = format!("trap 'echo {name}; exit 9' {name}; echo begun; sleep 300 & wait");
+        let args = ["run", "a", "--", "sh", "-c", &script];
+        let mut running = Started::new(redlock_on(&servers).args(args));
+        assert_eq!(running.line(), "begun");
+        running.signal(signal);
+        let ran = running.finish().expect(9);
+        assert_eq!(ran.out, format!("{name}\n"));
+        Ran::on(&servers, ["status", "a"]).expect(1);
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_command_that_a_signal_ends_is_reported_as_by_a_shell() {
+    let servers = Servers::start(3);
+    // Not by a shell, in which Ctrl-C is ignored by what runs in the background.
+    let args = ["run", "a", "--", "sh", "-c", "echo begun; exec sleep 300"];
+    let mut running = Started::new(redlock_on(&servers).args(args));
+    assert_eq!(running.line(), "begun");
+    running.signal(Signal::INT);
+    running.finish().expect(130);
+    Ran::on(&servers, ["status", "a"]).expect(1);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_signal_ends_the_wait_and_leaves_nothing_behind() {
+    let servers = Servers::start(3);
+    // Somebody else has two nodes of three, so that every round takes the third.
+    for server in &servers[..2] {
+        server.probe().set("a", "other", PATIENCE * 10);
+    }
+    let verbs: [&[&str]; 2] = [
+        &["lock", "--retry-count", "-1", "a", "60000"],
+        &["run", "--wait", "10m", "a", "--", "true"],
+    ];
+    for verb in verbs {
+        for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
+            let waiting = Started::new(redlock_on(&servers).args(verb));
+            let is_under_way = |server: &Server| server.probe().clients() > 0;
+            eventually("connected", PATIENCE, || servers.iter().all(is_under_way)).await;
+            waiting.signal(signal);
+            let ran = waiting.finish().expect(code);
+            assert_eq!(ran.out, "");
+            let third = servers[2].probe();
+            eventually("released", PATIENCE, || !third.exists("a")).await;
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn what_nohup_has_ignored_stays_ignored() {
+    let servers = Servers::start(3);
+    let redlock = env!("CARGO_BIN_EXE_redlock");
+    let script = r#"trap '' HUP; redlock=$1; shift; exec "$redlock" "$@""#;
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", redlock]);
+    command.args(servers.urls().iter().flat_map(|url| ["--redis", url]));
+    let child = "echo begun; kill -HUP $$; read line; echo still here";
+    command.args(["run", "a", "--", "sh", "-c", child]);
+    let mut running = Started::new(command.stdin(std::process::Stdio::piped()));
+    assert_eq!(running.line(), "begun");
+    running.signal(Signal::HUP);
+    running.write("go on\n");
+    let ran = running.finish().expect(0);
+    assert_eq!(ran.out, "still here\n");
+}

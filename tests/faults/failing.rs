@@ -1,0 +1,236 @@
+//! Servers that die, hang and come back.
+
+use std::time::Instant;
+
+use redlock::{LockError, LossReason, NodeErrorKind, Redlock};
+use redlock_tests::{Servers, eventually};
+
+use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone, healthy, holding};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_dead_minority_is_not_noticed() {
+    let (servers, redlock) = fleet(5).await;
+    let held = redlock.lock("held").ttl(SECOND).await.unwrap();
+    servers[0].kill();
+    servers[1].kill();
+    for _ in 0..50 {
+        let guard = redlock.try_lock("a").await.unwrap();
+        guard.release().await.unwrap();
+    }
+    tokio::time::sleep(3 * SECOND).await;
+    assert!(held.is_held());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_hung_minority_costs_no_time() {
+    let (servers, redlock) = fleet(5).await;
+    let held = redlock.lock("held").ttl(SECOND).await.unwrap();
+    servers[0].pause();
+    servers[1].pause();
+    let start = Instant::now();
+    for _ in 0..50 {
+        let guard = redlock.try_lock("a").await.unwrap();
+        guard.release().await.unwrap();
+    }
+    // Each would take a node timeout of a second or more if anybody waited for the hung nodes.
+    assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+    tokio::time::sleep(3 * SECOND).await;
+    assert!(held.is_held());
+    drop(held);
+    servers[0].resume();
+    servers[1].resume();
+    // Whatever the stopped servers had received is carried out, and undone.
+    gone(&servers, "a").await;
+    gone(&servers, "held").await;
+    healthy(&redlock).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn what_a_hung_server_had_received_is_undone_when_it_wakes() {
+    let (servers, redlock) = fleet(3).await;
+    // Stopped for so long that the connections are given up: the commands are still in its
+    // buffers, and the library has to see to it from new ones.
+    servers[0].pause();
+    for number in 0..20 {
+        drop(redlock.lock(format!("key {number}")).ttl(60 * SECOND).await.unwrap());
+    }
+    eventually("the node counts as down", SOON, || {
+        let reports = futures_reports(&redlock);
+        !reports[0]
+    })
+    .await;
+    servers[0].resume();
+    healthy(&redlock).await;
+    let probe = servers[0].probe();
+    eventually("nothing is left", SOON, || probe.keys().is_empty()).await;
+}
+
+/// Whether each node is usable, without waiting for those that are not.
+fn futures_reports(redlock: &Redlock) -> Vec<bool> {
+    let redlock = redlock.clone();
+    tokio::task::block_in_place(|| {
+        tokio::runtime::Handle::current().block_on(async move {
+            let reports = redlock.nodes().await;
+            reports.iter().map(redlock::NodeReport::is_usable).collect()
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_dead_majority_is_an_error_in_bounded_time_that_names_every_cause() {
+    let (servers, redlock) = fleet(5).await;
+    for server in &servers[..3] {
+        server.kill();
+    }
+    let (wait, node_timeout) = (SECOND, SECOND);
+    let start = Instant::now();
+    let refused = redlock.lock("a").wait(wait).await.unwrap_err();
+    // The bound itself, and as much again for a machine that is busy.
+    assert!(start.elapsed() < 2 * (wait + node_timeout), "{:?}", start.elapsed());
+    let LockError::NoQuorum { granted: 2, needed: 3, nodes: 5, failures } = &refused else {
+        panic!("{refused:?}");
+    };
+    let text = refused.to_string();
+    for (failure, server) in failures.iter().zip(servers.iter()) {
+        assert_eq!(failure.node(), format!("127.0.0.1:{}", server.port()));
+        let kind = failure.error().kind();
+        let is_down = matches!(kind, NodeErrorKind::Unreachable | NodeErrorKind::Disconnected);
+        assert!(is_down, "{failure}");
+        assert!(text.contains(failure.node()), "{text}");
+    }
+    assert_eq!(failures.len(), 3);
+    eventually("given back", SOON, || holding(&servers, "a") == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_hung_majority_is_an_error_in_bounded_time() {
+    let (servers, redlock) = fleet(3).await;
+    servers[0].pause();
+    servers[1].pause();
+    let start = Instant::now();
+    let refused = redlock.lock("a").wait(SECOND).await.unwrap_err();
+    assert!(start.elapsed() < 2 * (SECOND + SECOND), "{:?}", start.elapsed());
+    assert!(refused.is_unavailable(), "{refused:?}");
+    assert_eq!(refused.failures().len(), 2);
+    servers[0].resume();
+    servers[1].resume();
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_lock_is_lost_when_a_majority_dies_and_not_later_than_its_deadline() {
+    let (servers, redlock) = fleet(3).await;
+    let guard = redlock.lock("a").ttl(3 * SECOND).await.unwrap();
+    servers[0].kill();
+    servers[1].pause();
+    let before = Instant::now();
+    let remaining = guard.remaining();
+    let lost = guard.lost().await;
+    assert_eq!(lost.reason(), LossReason::Expired);
+    assert!(!guard.is_held());
+    // A timer may be late on a busy machine; it must not be early, and not be a ttl late.
+    assert!(before.elapsed() < remaining + SECOND, "{:?} of {remaining:?}", before.elapsed());
+    servers[1].resume();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_server_that_restarts_empty_is_used_again() {
+    let (servers, redlock) = fleet(3).await;
+    let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
+    everywhere(&servers, "held").await;
+    servers[2].restart();
+    healthy(&redlock).await;
+    // The lease lives on the two others, and the restarted one does not get it back.
+    tokio::time::sleep(4 * SECOND).await;
+    assert!(held.is_held());
+    assert_eq!(holding(&servers, "held"), 2);
+    let guard = redlock.lock("a").await.unwrap();
+    everywhere(&servers, "a").await;
+    drop((guard, held));
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_restart_while_nothing_happens_costs_no_failure() {
+    let (servers, redlock) = fleet(3).await;
+    drop(redlock.lock("a").await.unwrap());
+    for server in servers.iter() {
+        server.restart();
+    }
+    // Every connection has ended unnoticed, and one round has to do.
+    let guard = redlock.try_lock("a").await.unwrap();
+    assert!(guard.is_held());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn forgotten_scripts_are_sent_again() {
+    let (servers, redlock) = fleet(3).await;
+    for _ in 0..5 {
+        let guard = redlock.lock("a").ttl(5 * SECOND).await.unwrap();
+        for server in servers.iter() {
+            server.probe().script_flush();
+        }
+        assert!(redlock.lock("a").wait(MS).await.unwrap_err().is_busy());
+        for server in servers.iter() {
+            server.probe().script_flush();
+        }
+        assert!(guard.extend(10 * SECOND).await.unwrap() > 5 * SECOND);
+        for server in servers.iter() {
+            server.probe().script_flush();
+        }
+        assert!(guard.release().await.unwrap().was_held());
+        assert!(!redlock.status("a").await.is_held());
+    }
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn keys_that_are_deleted_by_hand_end_the_lock() {
+    let (servers, redlock) = fleet(3).await;
+    let guard = redlock.lock("a").ttl(2 * SECOND).await.unwrap();
+    everywhere(&servers, "a").await;
+    servers[0].probe().flushall();
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(guard.is_held(), "one of three");
+    servers[1].probe().flushall();
+    assert_eq!(guard.lost().await.reason(), LossReason::Gone);
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn all_servers_restarting_one_by_one_let_new_locks_through() {
+    let (servers, redlock) = fleet(3).await;
+    for server in servers.iter() {
+        server.restart();
+        let guard = redlock.lock("a").await.unwrap();
+        guard.release().await.unwrap();
+        healthy(&redlock).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_manager_can_be_built_before_its_servers_are_there() {
+    let servers = Servers::start(3);
+    for server in servers.iter() {
+        server.kill();
+    }
+    let redlock = Redlock::builder().nodes(servers.urls()).build().unwrap();
+    assert!(redlock.try_lock("a").await.unwrap_err().is_unavailable());
+    let waiter = tokio::spawn(redlock.lock("a").wait(2 * SOON));
+    for server in servers.iter() {
+        server.restart();
+    }
+    let _guard = waiter.await.unwrap().unwrap();
+}

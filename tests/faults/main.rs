@@ -1,0 +1,19 @@
+//! Real servers: killed, stopped, restarted, cut off, misconfigured.
+//!
+//! - `lease`: a lock's life on servers that work
+//! - `processes`: owners in different processes
+//! - `failing`: servers that die, hang and come back
+//! - `network`: requests and replies that are late or lost
+//! - `refusals`: servers that say no
+//! - `setup`: addresses, pools, and how managers are made
+//!
+//! Every bound on time in here is several times what an idle machine needs, because the machine
+//! is not idle; what is asserted to be *fast* is asserted against the ttl, which is longer still.
+
+mod common;
+mod failing;
+mod lease;
+mod network;
+mod processes;
+mod refusals;
+mod setup;

@@ -1,0 +1,158 @@
+//! Requests and replies that are late or lost.
+
+use redlock::{LockError, Redlock};
+use redlock_tests::{Flow, Link, Servers, eventually};
+
+use crate::common::{MS, SECOND, SOON, gone, healthy, holding};
+
+/// Servers behind links, and a manager that knows only the links.
+async fn linked(n: usize) -> (Servers, Vec<Link>, Redlock) {
+    let servers = Servers::start(n);
+    let links = servers.links();
+    let redlock = Redlock::connect(links.iter().map(Link::url)).await.unwrap();
+    (servers, links, redlock)
+}
+
+/// Long enough for the command to leave for the slowest node: what nobody wants any more while it
+/// is still here is not sent at all.
+async fn hold_for_a_while(redlock: &Redlock) {
+    let _guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
+    tokio::time::sleep(200 * MS).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_grant_whose_reply_is_lost_is_released() {
+    let (servers, links, redlock) = linked(3).await;
+    links[0].replies(Flow::Lose);
+    links[1].replies(Flow::Lose);
+    let refused = redlock.lock("a").ttl(60 * SECOND).no_wait().await.unwrap_err();
+    assert!(matches!(refused, LockError::NoQuorum { granted: 1, .. }), "{refused:?}");
+    // The release follows on the same connection, whose requests still pass.
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_command_that_arrives_late_is_followed_by_its_release() {
+    let (servers, links, redlock) = linked(3).await;
+    links[0].requests(Flow::Hold);
+    hold_for_a_while(&redlock).await;
+    eventually("released where it was granted", SOON, || holding(&servers, "a") == 0).await;
+    links[0].heal();
+    // Both arrive, in their order: whoever looks now and later finds nothing.
+    healthy(&redlock).await;
+    gone(&servers, "a").await;
+    let _guard = redlock.try_lock("a").await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_command_that_arrives_after_its_connection_was_given_up_is_undone() {
+    let (servers, links, redlock) = linked(3).await;
+    links[0].requests(Flow::Hold);
+    hold_for_a_while(&redlock).await;
+    // New connections get through while the old one still holds the command back: it arrives
+    // after the release has been sent over the new one, unless the old one was stopped.
+    tokio::time::sleep(4 * SECOND).await;
+    links[0].heal_new();
+    healthy(&redlock).await;
+    links[0].heal();
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(holding(&servers, "a"), 0);
+    assert!(servers[0].probe().calls_of("client|kill") > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn so_it_is_where_clients_must_not_be_killed() {
+    let servers = Servers::start_each((0..3).map(|_| {
+        redlock_tests::Server::builder().args(["--rename-command", "CLIENT", "no-such-command"])
+    }));
+    let links = servers.links();
+    let redlock = Redlock::connect(links.iter().map(Link::url)).await.unwrap();
+    links[0].requests(Flow::Hold);
+    hold_for_a_while(&redlock).await;
+    tokio::time::sleep(4 * SECOND).await;
+    links[0].heal_new();
+    healthy(&redlock).await;
+    // Now it arrives, behind the release that had come over the new connection. The release is
+    // repeated until it has found the key, long before its ttl.
+    links[0].heal();
+    eventually("it has arrived", SOON, || servers[0].probe().calls_of("set") > 0).await;
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_connection_that_breaks_is_replaced() {
+    let (servers, links, redlock) = linked(3).await;
+    let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
+    for _ in 0..20 {
+        for link in &links {
+            link.cut();
+        }
+        let guard = redlock.lock("a").wait(SOON).await.unwrap();
+        guard.release().await.unwrap();
+    }
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(held.is_held());
+    drop(held);
+    gone(&servers, "held").await;
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_guard_dropped_while_a_node_is_cut_off_is_released_there_later() {
+    let (servers, links, redlock) = linked(3).await;
+    let guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
+    eventually("everywhere", SOON, || holding(&servers, "a") == 3).await;
+    links[0].refuse();
+    links[0].cut();
+    drop(guard);
+    eventually("released on two", SOON, || holding(&servers, "a") == 1).await;
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(holding(&servers, "a"), 1);
+    links[0].heal();
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn slow_servers_are_waited_for() {
+    let (servers, links, redlock) = linked(3).await;
+    for link in &links {
+        link.both(Flow::Delay(20 * MS));
+    }
+    let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
+    assert!(guard.remaining() <= 10 * SECOND - 40 * MS, "counted from before the request");
+    assert!(guard.extend(20 * SECOND).await.is_ok());
+    assert!(guard.release().await.unwrap().was_held());
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn no_batch_waits_for_an_earlier_reply() {
+    let (_servers, links, redlock) = linked(3).await;
+    for link in &links {
+        link.both(Flow::Delay(50 * MS));
+    }
+    let start = std::time::Instant::now();
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let request = redlock.lock(format!("key {number}"));
+            tokio::spawn(async move {
+                // Spread out, so that they cannot be one batch.
+                tokio::time::sleep(5 * MS * number).await;
+                request.await.unwrap().release().await.unwrap();
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    // 95 ms of spreading and two round trips of 100 ms; one after the other it would be 4 s.
+    assert!(start.elapsed() < 2 * SECOND, "{:?}", start.elapsed());
+}

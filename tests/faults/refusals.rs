@@ -1,0 +1,187 @@
+//! Servers that say no.
+
+use deadpool_redis::redis;
+use redlock::node::NodeWarning;
+use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
+use redlock_tests::{Server, Servers};
+
+use crate::common::{MS, SECOND, fleet, gone};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_wrong_password_is_named_and_not_shown() {
+    let servers = Servers::start_each((0..3).map(|_| Server::builder().password("correct-horse")));
+    let right = Redlock::connect(servers.urls()).await.unwrap();
+    drop(right.lock("a").await.unwrap());
+
+    let wrong: Vec<_> = servers
+        .iter()
+        .map(|server| format!("redis://:battery-staple@127.0.0.1:{}", server.port()))
+        .collect();
+    let refused = Redlock::connect(&wrong).await.unwrap_err();
+    let ConnectError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!(failures.len(), 3);
+    assert_eq!(failures[0].error().kind(), NodeErrorKind::Authentication, "{refused}");
+    let lazy = Redlock::builder().nodes(&wrong).build().unwrap();
+    let lock_refused = lazy.lock("a").wait(MS).await.unwrap_err();
+    assert!(lock_refused.is_unavailable());
+    let shown = [
+        format!("{refused} {refused:?} {refused:#?}"),
+        format!("{lock_refused} {lock_refused:?} {lock_refused:#?}"),
+        format!("{lazy:?} {lazy:#?} {:?}", Redlock::builder().nodes(&wrong)),
+        format!("{:?} {:?}", lazy.nodes().await, lazy.status("a").await),
+        format!("{right:?} {right:#?}"),
+    ];
+    for text in shown {
+        assert!(!text.contains("battery-staple") && !text.contains("correct-horse"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_missing_password_is_an_authentication_failure() {
+    let servers = Servers::start_each((0..3).map(|_| Server::builder().password("correct-horse")));
+    let urls = servers.iter().map(|server| format!("redis://127.0.0.1:{}", server.port()));
+    let redlock = Redlock::builder().nodes(urls).build().unwrap();
+    let refused = redlock.lock("a").wait(MS).await.unwrap_err();
+    for failure in refused.failures() {
+        assert_eq!(failure.error().kind(), NodeErrorKind::Authentication, "{failure}");
+    }
+    assert_eq!(refused.failures().len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_of_another_type_is_not_a_lock_and_is_left_alone() {
+    let (servers, redlock) = fleet(3).await;
+    for server in servers.iter() {
+        let push = redis::cmd("RPUSH").arg("a").arg("data").clone();
+        let _length: i64 = server.probe().query(&push);
+    }
+    let start = std::time::Instant::now();
+    let refused = redlock.lock("a").wait(60 * SECOND).await.unwrap_err();
+    assert!(matches!(refused, LockError::NotALock { .. }), "{refused:?}");
+    assert!(start.elapsed() < 30 * SECOND, "at once, not at the end of the wait");
+    assert!(!redlock.unlock("a", "data").await.unwrap().was_held());
+    assert!(redlock.adopt("a", "data").await.is_err());
+    for server in servers.iter() {
+        let length: i64 = server.probe().query(redis::cmd("LLEN").arg("a"));
+        assert_eq!(length, 1);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_minority_of_other_types_does_not_matter() {
+    let (servers, redlock) = fleet(3).await;
+    let push = redis::cmd("RPUSH").arg("a").arg("data").clone();
+    let _length: i64 = servers[0].probe().query(&push);
+    let guard = redlock.lock("a").await.unwrap();
+    assert!(guard.release().await.unwrap().was_held());
+    assert!(servers[0].probe().exists("a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_string_without_expiry_is_not_a_lock() {
+    let (servers, redlock) = fleet(3).await;
+    for server in servers.iter() {
+        server.probe().set("a", "data", None);
+    }
+    let refused = redlock.try_lock("a").await.unwrap_err();
+    assert!(refused.is_busy(), "once may be another library at work: {refused:?}");
+    let refused = redlock.lock("a").wait(60 * SECOND).await.unwrap_err();
+    assert!(matches!(refused, LockError::NotALock { .. }), "{refused:?}");
+    assert_eq!(servers[0].probe().get("a").as_deref(), Some("data"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_full_server_refuses_new_locks_and_keeps_old_ones() {
+    let (servers, redlock) = fleet(3).await;
+    let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
+    for server in servers.iter() {
+        server.probe().config_set("maxmemory", 1);
+    }
+    let refused = redlock.lock("a").wait(MS).await.unwrap_err();
+    let LockError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
+    assert_eq!(failures[0].error().kind(), NodeErrorKind::OutOfMemory, "{refused}");
+    tokio::time::sleep(4 * SECOND).await;
+    assert!(held.is_held(), "extending needs no memory");
+    assert!(held.release().await.unwrap().was_held());
+    gone(&servers, "held").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_replica_has_no_vote() {
+    let (servers, redlock) = fleet(3).await;
+    let port = servers[0].port().to_string();
+    for server in &servers[1..] {
+        let follow = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(&port).clone();
+        server.probe().query::<()>(&follow);
+    }
+    let refused = redlock.lock("a").wait(MS).await.unwrap_err();
+    let LockError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
+    assert!(
+        failures.iter().all(|it| it.error().kind() == NodeErrorKind::ReadOnly),
+        "{refused}"
+    );
+    let fresh = Redlock::builder().nodes(servers.urls()).build().unwrap();
+    let reports = fresh.nodes().await;
+    assert_eq!(reports[0].warnings, []);
+    assert_eq!(reports[1].warnings, [NodeWarning::Replica]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_user_without_the_rights_is_told_which_are_missing() {
+    let servers = Servers::start(3);
+    for server in servers.iter() {
+        let rules = ["on", ">pw", "~*", "+@all", "-set", "-info"];
+        let user = redis::cmd("ACL").arg("SETUSER").arg("weak").arg(&rules).clone();
+        server.probe().query::<()>(&user);
+    }
+    let urls = servers.iter().map(|server| format!("redis://weak:pw@127.0.0.1:{}", server.port()));
+    let redlock = Redlock::builder().nodes(urls).build().unwrap();
+    let refused = redlock.lock("a").wait(MS).await.unwrap_err();
+    let failure = &refused.failures()[0];
+    assert_eq!(failure.error().kind(), NodeErrorKind::Permission, "{refused}");
+    assert!(failure.to_string().contains("set"), "{failure}");
+    // That it may not look is no failure, but it is told.
+    assert_eq!(redlock.nodes().await[0].warnings, [NodeWarning::Unverified]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_user_with_just_the_rights_that_the_readme_names_can_lock() {
+    let servers = Servers::start(3);
+    for server in servers.iter() {
+        let rules = ["on", ">pw", "~app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire"];
+        let more = ["+eval", "+evalsha", "+script|load", "+ping"];
+        let user =
+            redis::cmd("ACL").arg("SETUSER").arg("few").arg(&rules).arg(&more).clone();
+        server.probe().query::<()>(&user);
+    }
+    let urls = servers.iter().map(|server| format!("redis://few:pw@127.0.0.1:{}", server.port()));
+    let redlock = Redlock::builder().nodes(urls).key_prefix("app:").connect().await.unwrap();
+    let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
+    assert!(redlock.lock("a").wait(300 * MS).await.unwrap_err().is_busy());
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(guard.is_held());
+    assert!(redlock.status("a").await.is_held());
+    assert!(guard.release().await.unwrap().was_held());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_policy_that_evicts_keys_is_told() {
+    let servers = Servers::start_each((0..1).map(|_| {
+        Server::builder().arg("--maxmemory-policy", "allkeys-lru")
+    }));
+    let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    let reports = redlock.nodes().await;
+    assert_eq!(reports[0].warnings, [NodeWarning::Eviction("allkeys-lru".into())]);
+    let server = reports[0].server.as_deref().unwrap();
+    assert!(server.starts_with("redis ") || server.starts_with("valkey "), "{server}");
+}

@@ -1,0 +1,131 @@
+//! Addresses, pools, and how managers are made.
+
+use std::sync::LazyLock;
+
+use deadpool_redis::{Manager, Pool, Runtime};
+use redlock::{ConnectError, Redlock, RedisNode};
+use redlock_tests::{Server, Servers};
+
+use crate::common::{SECOND, fleet, gone};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn one_server_under_two_addresses_is_refused() {
+    let servers = Servers::start(2);
+    let alias = format!("redis://localhost:{}", servers[0].port());
+    let urls = [servers.urls(), vec![alias]].concat();
+    let refused = Redlock::connect(&urls).await.unwrap_err();
+    let ConnectError::SameServer { first, second } = &refused else { panic!("{refused:?}") };
+    assert_eq!(&**first, format!("127.0.0.1:{}", servers[0].port()));
+    assert_eq!(&**second, format!("localhost:{}", servers[0].port()));
+    // Made without connecting, it still cannot hand out a lock twice: the server grants once.
+    let one = Redlock::builder().nodes(&urls).build().unwrap();
+    let guard = one.lock("a").await.unwrap();
+    let other = Redlock::builder().nodes(&urls).build().unwrap();
+    assert!(other.try_lock("a").await.unwrap_err().is_busy());
+    drop(guard);
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn connecting_is_done_as_soon_as_a_quorum_is_there() {
+    let servers = Servers::start(3);
+    servers[0].kill();
+    let _redlock = Redlock::connect(servers.urls()).await.unwrap();
+    servers[1].pause();
+    let start = std::time::Instant::now();
+    let refused = Redlock::connect(servers.urls()).await.unwrap_err();
+    assert!(start.elapsed() < 10 * SECOND, "{:?}", start.elapsed());
+    let ConnectError::NoQuorum { usable: 1, needed: 2, nodes: 3, failures } = &refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(failures.len(), 2, "{refused}");
+    servers[1].resume();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn pools_of_the_application_are_nodes_too() {
+    let servers = Servers::start(3);
+    let pool = |server: &Server| {
+        let manager = Manager::new(server.url()).unwrap();
+        Pool::builder(manager).max_size(4).runtime(Runtime::Tokio1).build().unwrap()
+    };
+    let pools: Vec<_> = servers.iter().map(pool).collect();
+    let redlock = Redlock::connect(pools.clone()).await.unwrap();
+    let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(guard.is_held());
+    drop(guard);
+    gone(&servers, "a").await;
+    // No place in the pool is kept.
+    for pool in &pools {
+        assert_eq!(pool.status().size, 0);
+    }
+    let named = RedisNode::from_pool(pools[0].clone(), "first");
+    assert_eq!(&*redlock::Node::name(&named), "first");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_manager_in_a_static_connects_anew_in_every_runtime() {
+    static SERVERS: LazyLock<Servers> = LazyLock::new(|| Servers::start(3));
+    static REDLOCK: LazyLock<Redlock> =
+        LazyLock::new(|| Redlock::builder().nodes(SERVERS.urls()).build().unwrap());
+    for round in 0..5 {
+        let runtime =
+            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let guard = REDLOCK.lock("a").await.unwrap();
+            assert!(REDLOCK.try_lock("a").await.unwrap_err().is_busy(), "round {round}");
+            guard.release().await.unwrap();
+        });
+    }
+    // A static is never dropped, so its processes are stopped here.
+    for server in SERVERS.iter() {
+        server.kill();
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_guard_that_outlives_its_runtime_is_released_through_another() {
+    let servers = Servers::start(3);
+    let redlock = Redlock::builder().nodes(servers.urls()).build().unwrap();
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let (first, second) = (runtime().unwrap(), runtime().unwrap());
+    second.block_on(async { drop(redlock.lock("b").await.unwrap()) });
+    let guard = first.block_on(redlock.lock("a").ttl(60 * SECOND).into_future()).unwrap();
+    drop(first);
+    assert!(!guard.is_held());
+    drop(guard);
+    second.block_on(gone(&servers, "a"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_manager_and_its_guards_gone_leave_no_connection() {
+    let (servers, redlock) = fleet(1).await;
+    let before = servers[0].probe().clients();
+    let guard = redlock.lock("a").await.unwrap();
+    drop(redlock);
+    assert!(guard.is_held(), "a guard does not need its manager");
+    drop(guard);
+    gone(&servers, "a").await;
+    redlock_tests::eventually("the connection is closed", 20 * SECOND, || {
+        servers[0].probe().clients() < before
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn databases_of_one_server_are_apart() {
+    let servers = Servers::start(1);
+    let zero = Redlock::connect(servers.urls()).await.unwrap();
+    let one = Redlock::connect([format!("{}/1", servers.urls()[0])]).await.unwrap();
+    let _guard = zero.lock("a").await.unwrap();
+    let _other = one.try_lock("a").await.unwrap();
+}
