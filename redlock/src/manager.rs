@@ -98,7 +98,7 @@ impl Redlock {
     /// [`ConfigError::Environment`], which names the variable. A value that may hold a password
     /// is not repeated.
     pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
-        crate::env::builder(|variable| std::env::var(variable))
+        crate::env::builder(std::env::var::<&str>)
     }
 
     /// A manager over `n` fresh nodes in this process: for tests, examples, and locks among the

@@ -53,8 +53,10 @@ pub struct LockRequest {
     resource: Resource,
     options: LockOptions,
     /// Under way since the first poll.
-    work: Option<Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>>,
+    work: Option<Work>,
 }
+
+type Work = Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>;
 
 impl LockRequest {
     pub(crate) fn new(manager: Redlock, resource: Resource) -> Self {

@@ -80,9 +80,8 @@ async fn schedule(seed: u64) -> u64 {
             loop {
                 let request = redlock.lock("a").auto_extend(rng.random_bool(0.8));
                 let patience = MS * rng.random_range(1..5000);
-                let guard = match tokio::time::timeout(patience, request).await {
-                    Ok(Ok(guard)) => guard,
-                    Ok(Err(_)) | Err(_) => continue,
+                let Ok(Ok(guard)) = tokio::time::timeout(patience, request).await else {
+                    continue;
                 };
                 // From the loss on, another owner may come: the register must know first.
                 let lost = guard.lost();

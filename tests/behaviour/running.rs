@@ -149,11 +149,11 @@ async fn a_request_runs_a_closure_and_releases() {
 #[tokio::test(start_paused = true)]
 async fn a_closure_that_loses_its_lock_is_dropped() {
     let (nodes, redlock) = cluster::<3>();
-    let outcome: Result<(), _> = redlock
+    let outcome = redlock
         .lock("a")
         .run(async |_| {
             nodes.iter().for_each(redlock::MemoryNode::wipe);
-            pending().await
+            pending::<()>().await;
         })
         .await;
     let error = outcome.unwrap_err();

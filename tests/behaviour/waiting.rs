@@ -25,7 +25,7 @@ async fn a_waiting_request_gets_the_lock_when_it_is_free() {
 async fn a_request_gives_up_after_its_wait_and_not_before() {
     let redlock = Redlock::in_memory(3);
     let _guard = redlock.lock("a").await.unwrap();
-    for wait in [0 * MS, 50 * MS, 3 * SECOND] {
+    for wait in [Duration::ZERO, 50 * MS, 3 * SECOND] {
         let watch = Watch::start();
         assert!(redlock.lock("a").wait(wait).await.unwrap_err().is_busy());
         assert!(watch.elapsed() >= wait, "{:?}", watch.elapsed());
@@ -58,7 +58,7 @@ async fn try_lock_is_one_round() {
     let watch = Watch::start();
     assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
     assert!(redlock.lock("a").no_wait().await.unwrap_err().is_busy());
-    assert_eq!(watch.elapsed(), 0 * MS);
+    assert_eq!(watch.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

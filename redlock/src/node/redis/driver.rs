@@ -73,7 +73,7 @@ impl Driver {
         queue: mpsc::UnboundedReceiver<Command>,
         patience: Duration,
     ) -> Self {
-        let connecting = Box::pin(link::connect(node.pool.clone(), None, Duration::ZERO));
+        let connecting = Box::pin(link::connect(Arc::clone(&node), None, Duration::ZERO));
         Self {
             node,
             shared,
@@ -301,7 +301,7 @@ impl Driver {
                 }
             }
         }
-        let connecting = link::connect(self.node.pool.clone(), self.client.clone(), delay);
+        let connecting = link::connect(Arc::clone(&self.node), self.client.clone(), delay);
         self.link = State::Down {
             cause,
             connecting: Box::pin(connecting),

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
-use deadpool_redis::{Connection, Pool};
 
-use super::{fault, wire};
+use super::{Inner, fault, wire};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identity, NodeWarning};
 
@@ -41,14 +41,14 @@ pub(super) struct Client {
 /// Whatever the `previous` connection still had under way is stopped first: a command that a hung
 /// server has received is carried out when it wakes, even if nobody listens any more.
 pub(super) async fn connect(
-    pool: Pool,
+    node: Arc<Inner>,
     previous: Option<Client>,
     delay: Duration,
 ) -> Result<Link, NodeError> {
     tokio::time::sleep(delay).await;
     // Longer than the pool's own connect, which it must not cut short: that would start anew each
     // time and never come up.
-    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(&pool, previous)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(&node, previous)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NodeError::unsent(
             NodeErrorKind::Unreachable,
@@ -57,12 +57,18 @@ pub(super) async fn connect(
     }
 }
 
-async fn establish(pool: &Pool, previous: Option<Client>) -> Result<Link, NodeError> {
-    let pooled = pool
+async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeError> {
+    let pooled = node
+        .pool
         .get()
         .await
         .map_err(|error| fault::of_connecting(&error))?;
     let mut connection = Connection::take(pooled);
+    if node.is_foreign {
+        // Time is kept by rounds and sessions. A limit here would end the whole connection for one
+        // late answer; it can only be set, not taken away.
+        connection.set_response_timeout(Duration::from_secs(3600));
+    }
 
     let mut pipeline = Pipeline::new();
     let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO");

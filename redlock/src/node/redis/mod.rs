@@ -47,6 +47,8 @@ pub struct RedisNode(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     pool: Pool,
+    /// Whether the pool was made by the application, with timeouts of its own.
+    is_foreign: bool,
     /// The open sessions, so that what one leaves undone another can do.
     sessions: Mutex<Vec<Weak<RedisSession>>>,
 }
@@ -83,27 +85,28 @@ impl RedisNode {
                 index: 0,
                 reason: error.to_string().into(),
             })?;
-        Ok(Self::with_pool(pool, name.into()))
+        Ok(Self::with_pool(pool, name.into(), false))
     }
 
     /// A node whose connections are made by `pool`. `name` stands for it in reports and errors; a
     /// pool does not tell its address.
     #[must_use]
     pub fn from_pool(pool: Pool, name: impl Into<Arc<str>>) -> Self {
-        Self::with_pool(pool, name.into())
+        Self::with_pool(pool, name.into(), true)
     }
 
     /// A node whose connections are made by a pool of which only the order is known.
     pub(crate) fn from_unnamed_pool(pool: Pool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("pool-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::with_pool(pool, name.into())
+        Self::with_pool(pool, name.into(), true)
     }
 
-    fn with_pool(pool: Pool, name: Arc<str>) -> Self {
+    fn with_pool(pool: Pool, name: Arc<str>, is_foreign: bool) -> Self {
         Self(Arc::new(Inner {
             name,
             pool,
+            is_foreign,
             sessions: Mutex::default(),
         }))
     }

@@ -1,0 +1,155 @@
+//! What a lock costs that nobody else wants: five servers on this machine, against `rslock`.
+//!
+//! `cargo bench -p redlock-tests --bench uncontended`
+//!
+//! Every figure is the median of several rounds in which the two take turns, because the machine
+//! does other things as well. Read the ratios: the absolute times are those of one machine.
+
+use std::time::{Duration, Instant};
+
+use redlock::Redlock;
+use redlock_tests::Servers;
+use rslock::LockManager;
+
+const NODES: usize = 5;
+const ROUNDS: usize = 7;
+const TTL: Duration = Duration::from_secs(30);
+
+#[tokio::main]
+async fn main() {
+    let servers = Servers::start(NODES);
+    let ours = Redlock::connect(servers.urls()).await.expect("a quorum of servers");
+    let theirs = LockManager::new(servers.urls());
+    warm_up(&ours, &theirs).await;
+
+    println!("{NODES} servers, lock and release of distinct resources, medians of {ROUNDS} rounds\n");
+    let healthy = one_task(&ours, &theirs).await;
+    throughput(&ours, &theirs, 8).await;
+    throughput(&ours, &theirs, 64).await;
+    throughput(&ours, &theirs, 512).await;
+    one_hung(&servers, &ours, &theirs, healthy).await;
+}
+
+async fn warm_up(ours: &Redlock, theirs: &LockManager) {
+    for number in 0..500 {
+        our_lock(ours, format!("warm {number}")).await;
+        their_lock(theirs, format!("warm {number}")).await;
+    }
+}
+
+/// The median latency of ours.
+async fn one_task(ours: &Redlock, theirs: &LockManager) -> Duration {
+    let (mut our_medians, mut their_medians) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        our_medians.push(our_median(ours, 1000).await);
+        their_medians.push(their_median(theirs, 1000).await);
+    }
+    let (ours, theirs) = (median(our_medians), median(their_medians));
+    let ratio = ours.as_secs_f64() / theirs.as_secs_f64();
+    println!("   1 task   redlock {ours:>9.1?}   rslock {theirs:>9.1?}   ratio {ratio:.2}");
+    ours
+}
+
+async fn throughput(ours: &Redlock, theirs: &LockManager, tasks: usize) {
+    let each = 16_384 / tasks;
+    let (mut our_rates, mut their_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let ours = rate(tasks, each, |name| {
+            let redlock = ours.clone();
+            async move { our_lock(&redlock, name).await }
+        });
+        let ours = ours.await;
+        let theirs = rate(tasks, each, |name| {
+            let manager = theirs.clone();
+            async move { their_lock(&manager, name).await }
+        });
+        let theirs = theirs.await;
+        our_rates.push(ours);
+        their_rates.push(theirs);
+        ratios.push(ours / theirs);
+    }
+    let (ours, theirs, ratio) = (middle(our_rates), middle(their_rates), middle(ratios));
+    println!("{tasks:>4} tasks  redlock {ours:>7.0}/s   rslock {theirs:>7.0}/s   ratio {ratio:.2}");
+}
+
+/// One of the servers is stopped: it accepts commands and answers none.
+async fn one_hung(servers: &Servers, ours: &Redlock, theirs: &LockManager, healthy: Duration) {
+    servers[0].pause();
+    let hung = median(vec![
+        our_median(ours, 1000).await,
+        our_median(ours, 1000).await,
+        our_median(ours, 1000).await,
+    ]);
+    // Few, because each takes as long as that library waits for the slowest server.
+    let their_hung = their_median(theirs, 6).await;
+    servers[0].resume();
+    let ratio = hung.as_secs_f64() / healthy.as_secs_f64();
+    println!("\none of {NODES} hung, 1 task: redlock {hung:.1?} ({ratio:.2} of healthy), rslock {their_hung:.1?}");
+}
+
+/// Locks and releases per second.
+async fn rate<F>(tasks: usize, each: usize, lock: impl Fn(String) -> F) -> f64
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    // Made before the clock starts, polled after.
+    let work: Vec<Vec<F>> = (0..tasks)
+        .map(|task| (0..each).map(|number| lock(format!("{task}/{number}"))).collect())
+        .collect();
+    let start = Instant::now();
+    let running: Vec<_> = work
+        .into_iter()
+        .map(|work| {
+            tokio::spawn(async move {
+                for lock in work {
+                    lock.await;
+                }
+            })
+        })
+        .collect();
+    for task in running {
+        task.await.expect("a task of the benchmark");
+    }
+    let locks = u32::try_from(tasks * each).expect("a number of locks");
+    f64::from(locks) / start.elapsed().as_secs_f64()
+}
+
+async fn our_median(redlock: &Redlock, count: usize) -> Duration {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count {
+        let start = Instant::now();
+        our_lock(redlock, number.to_string()).await;
+        times.push(start.elapsed());
+    }
+    median(times)
+}
+
+async fn their_median(manager: &LockManager, count: usize) -> Duration {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count {
+        let start = Instant::now();
+        their_lock(manager, number.to_string()).await;
+        times.push(start.elapsed());
+    }
+    median(times)
+}
+
+async fn our_lock(redlock: &Redlock, resource: String) {
+    let guard = redlock.lock(resource).ttl(TTL).await.expect("a free lock");
+    guard.release().await.expect("a release");
+}
+
+async fn their_lock(manager: &LockManager, resource: String) {
+    let lock = manager.lock(resource.as_str(), TTL).await.expect("a free lock");
+    manager.unlock(&lock).await;
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+fn middle(mut values: Vec<f64>) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    values[values.len() / 2]
+}
