@@ -12,6 +12,7 @@ use crate::lease::{Refused, Round};
 use crate::lease_id::LeaseId;
 use crate::quorum::{self, Tally};
 use crate::resource::Resource;
+use crate::validity;
 
 /// Acquires `resource`, for as many rounds as the options allow.
 ///
@@ -47,7 +48,7 @@ pub(crate) async fn acquire(
         let now = Moment::now();
         let is_last = number >= rounds || last_start.is_some_and(|last| now >= last);
         if is_last {
-            return Err(refusal(engine, resource, &refused));
+            return Err(refusal(engine, resource, options, &refused));
         }
         clock::sleep_until(next_start(engine, now, last_start)).await;
     }
@@ -68,7 +69,7 @@ pub(crate) async fn adopt(
         Err(Refused(tally)) if tally.is_gone() => {
             Err(LockLost::new(resource.clone(), LossReason::Gone).into())
         }
-        Err(Refused(tally)) => Err(no_quorum(engine, &tally)),
+        Err(Refused(tally)) => Err(no_quorum(engine, options, &tally)),
     }
 }
 
@@ -83,7 +84,12 @@ fn next_start(engine: &Engine, now: Moment, last_start: Option<Moment>) -> Momen
 }
 
 /// Why a round was lost. Busy only where the nodes said so: unreachable is something else.
-fn refusal(engine: &Engine, resource: &Resource, tally: &Tally) -> LockError {
+fn refusal(
+    engine: &Engine,
+    resource: &Resource,
+    options: &LockOptions,
+    tally: &Tally,
+) -> LockError {
     if tally.is_busy() {
         return LockError::Busy {
             resource: resource.clone(),
@@ -92,12 +98,15 @@ fn refusal(engine: &Engine, resource: &Resource, tally: &Tally) -> LockError {
             nodes: quorum::nodes(engine.quorum().nodes()),
         };
     }
-    no_quorum(engine, tally)
+    no_quorum(engine, options, tally)
 }
 
-fn no_quorum(engine: &Engine, tally: &Tally) -> LockError {
+fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError {
+    // Grants that came too late to be of use are none.
+    let enough = Moment::now().checked_add(validity::min_validity(options.first_ttl()));
+    let granted = enough.map_or(0, |enough| tally.granted_until(enough));
     LockError::NoQuorum {
-        granted: quorum::nodes(tally.granted()),
+        granted: quorum::nodes(granted),
         needed: quorum::nodes(engine.quorum().needed()),
         nodes: quorum::nodes(engine.quorum().nodes()),
         failures: tally.failures(engine.names()),

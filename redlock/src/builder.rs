@@ -111,7 +111,7 @@ impl RedlockBuilder {
         self
     }
 
-    /// The largest number of rounds of one request. `wait` ends it too: the first limit reached
+    /// The largest number of rounds of one request, the first included. `wait` ends it too: the first limit reached
     /// counts.
     ///
     /// Default: none, because `wait` says in time what this says in rounds.

@@ -20,6 +20,23 @@ impl Redlock {
     /// # Errors
     ///
     /// [`AlreadyInstalled`] if there is one, which stays.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use redlock::{AlreadyInstalled, Redlock};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// assert!(Redlock::global().is_none());
+    /// Redlock::in_memory(3).install_global()?;
+    /// assert_eq!(Redlock::in_memory(5).install_global(), Err(AlreadyInstalled));
+    ///
+    /// let redlock = Redlock::global().expect("installed above");
+    /// let _guard = redlock.lock("report").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn install_global(self) -> Result<(), AlreadyInstalled> {
         GLOBAL.set(self).map_err(|_| AlreadyInstalled)
     }

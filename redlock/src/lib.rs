@@ -86,7 +86,7 @@ pub use self::handover::{Lease, ParseLeaseError};
 pub use self::lease_id::LeaseId;
 pub use self::loss::Run;
 pub use self::manager::Redlock;
-pub use self::node::{Fault, MemoryNode, Node, NodeReport, RedisNode};
+pub use self::node::{Fault, MemoryNode, Node, NodeHealth, NodeReport, NodeWarning, RedisNode};
 pub use self::request::LockRequest;
 pub use self::resource::Resource;
 pub use self::source::IntoNode;

@@ -14,10 +14,10 @@ use crate::manager::Redlock;
 use crate::request::LockRequest;
 use crate::resource::Resource;
 
-pub use std::format;
 pub use std::pin::pin;
 pub use std::result::Result;
 pub use std::time::Duration;
+pub use std::{concat, format, module_path};
 
 pub use crate::guard::LockGuard;
 
@@ -47,43 +47,33 @@ impl Request {
     }
 
     /// Uses this manager, not the default one.
-    pub fn on(self, manager: &Redlock) -> Self {
-        Self {
-            manager: Some(manager.clone()),
-            ..self
-        }
+    pub fn on(mut self, manager: &Redlock) -> Self {
+        self.manager = Some(manager.clone());
+        self
     }
 
     /// Sets how long the nodes keep the key.
-    pub fn ttl(self, ttl: Duration) -> Self {
-        Self {
-            ttl: Some(ttl),
-            ..self
-        }
+    pub fn ttl(mut self, ttl: Duration) -> Self {
+        self.ttl = Some(ttl);
+        self
     }
 
     /// Sets how long a busy lock is waited for.
-    pub fn wait(self, wait: Duration) -> Self {
-        Self {
-            wait: Some(wait),
-            ..self
-        }
+    pub fn wait(mut self, wait: Duration) -> Self {
+        self.wait = Some(wait);
+        self
     }
 
     /// Sets how long the lock is extended at most.
-    pub fn max_hold(self, max_hold: Duration) -> Self {
-        Self {
-            max_hold: Some(max_hold),
-            ..self
-        }
+    pub fn max_hold(mut self, max_hold: Duration) -> Self {
+        self.max_hold = Some(max_hold);
+        self
     }
 
     /// Sets whether the lock is extended at all.
-    pub fn auto_extend(self, auto_extend: bool) -> Self {
-        Self {
-            auto_extend: Some(auto_extend),
-            ..self
-        }
+    pub fn auto_extend(mut self, auto_extend: bool) -> Self {
+        self.auto_extend = Some(auto_extend);
+        self
     }
 
     /// Takes the lock.
@@ -126,7 +116,7 @@ pub async fn run<F: Future>(guard: &LockGuard, body: Pin<&mut F>) -> Result<F::O
 /// Gives the lock back. What the body has returned stays the result, whatever comes of this.
 pub async fn finish(guard: LockGuard) {
     if let Err(error) = guard.release().await {
-        debug!(%error, "a locked function could not confirm the release of its lock");
+        debug!(%error, "redlock release");
     }
 }
 
@@ -164,21 +154,21 @@ impl<T, E: From<LockError>> Outcome<ViaLockError<Self>> for Result<T, E> {
     note = "or say what a busy lock stands for: `on_busy = default(value)`"
 )]
 pub trait Skip<V>: Sized {
-    /// The result of a call that had no lock, or lost it.
-    fn skipped(via: V, error: LockError) -> Self;
+    /// The result of a call of `function` that had no lock, or lost it.
+    fn skipped(via: V, error: LockError, function: &str) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
 impl Skip<ViaError<Self>> for () {
-    fn skipped(_: ViaError<Self>, error: LockError) {
-        unreported(&error);
+    fn skipped(_: ViaError<Self>, error: LockError, function: &str) {
+        unreported(&error, function);
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T> Skip<ViaError<Self>> for Option<T> {
-    fn skipped(_: ViaError<Self>, error: LockError) -> Self {
-        unreported(&error);
+    fn skipped(_: ViaError<Self>, error: LockError, function: &str) -> Self {
+        unreported(&error, function);
         None
     }
 }
@@ -188,7 +178,7 @@ impl<E, V> Skip<V> for Result<(), E>
 where
     Self: Outcome<V>,
 {
-    fn skipped(via: V, error: LockError) -> Self {
+    fn skipped(via: V, error: LockError, _: &str) -> Self {
         if error.is_busy() {
             Ok(())
         } else {
@@ -202,7 +192,7 @@ impl<T, E, V> Skip<V> for Result<Option<T>, E>
 where
     Self: Outcome<V>,
 {
-    fn skipped(via: V, error: LockError) -> Self {
+    fn skipped(via: V, error: LockError, _: &str) -> Self {
         if error.is_busy() {
             Ok(None)
         } else {
@@ -212,48 +202,33 @@ where
 }
 
 /// Reports what the return type cannot; that the lock is busy is no news.
-fn unreported(error: &LockError) {
+fn unreported(error: &LockError, function: &str) {
     if !error.is_busy() {
-        warn!(%error, "a locked function did not run, or not to its end");
+        warn!(function, %error, "redlock error that a function cannot return");
     }
 }
 
 /// Finds the conversion for a return type: `Via::<R>::new().via()` is the first of the methods
 /// below whose bounds hold, because method look-up tries each step of `Deref` in turn. A trait
 /// could not choose: many an `E` can be made from both errors.
-#[expect(
-    missing_debug_implementations,
-    reason = "gone before it could be shown"
-)]
+#[derive(Debug)]
 pub struct Via<R>(Otherwise<R>);
 
 /// The second choice.
-#[expect(
-    missing_debug_implementations,
-    reason = "gone before it could be shown"
-)]
+#[derive(Debug)]
 pub struct Otherwise<R>(Neither<R>);
 
 /// What is left for a type that neither fits.
-#[expect(
-    missing_debug_implementations,
-    reason = "gone before it could be shown"
-)]
+#[derive(Debug)]
 pub struct Neither<R>(PhantomData<fn() -> R>);
 
 /// Through `redlock::Error`. It names the whole return type, so that a part of it that is still to
 /// be inferred is the same part everywhere.
-#[expect(
-    missing_debug_implementations,
-    reason = "gone before it could be shown"
-)]
+#[derive(Debug)]
 pub struct ViaError<R>(PhantomData<fn() -> R>);
 
 /// Through `redlock::LockError`.
-#[expect(
-    missing_debug_implementations,
-    reason = "gone before it could be shown"
-)]
+#[derive(Debug)]
 pub struct ViaLockError<R>(PhantomData<fn() -> R>);
 
 impl<R> Via<R> {

@@ -130,6 +130,11 @@ impl Tally {
         self.count(|standing| matches!(standing, Standing::Holds(_)))
     }
 
+    /// The number of nodes that hold the key until `moment` at least.
+    pub(crate) fn granted_until(&self, moment: Moment) -> usize {
+        self.count(|standing| matches!(standing, Standing::Holds(expiry) if *expiry >= moment))
+    }
+
     /// The number of nodes where another owner has it.
     pub(crate) fn busy(&self) -> usize {
         self.count(|standing| matches!(standing, Standing::Busy(_)))

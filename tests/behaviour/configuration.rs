@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use redlock::node::Fault;
 use redlock::{
-    AlreadyInstalled, ConfigError, ConnectError, InvalidRequest, LockError, MemoryNode, Redlock,
-    Resource,
+    ConfigError, ConnectError, InvalidRequest, LockError, MemoryNode, Redlock, Resource,
 };
 
 use crate::common::{MS, SECOND, cluster, holding};
@@ -185,19 +184,4 @@ async fn connecting_needs_a_quorum() {
         matches!(refused, ConnectError::NoQuorum { .. }),
         "bounded: {refused:?}"
     );
-}
-
-/// The only test of the process-wide manager, which cannot be taken back.
-#[tokio::test(start_paused = true)]
-async fn one_manager_can_be_installed_for_the_process() {
-    let first = Redlock::in_memory(1);
-    assert!(Redlock::global().is_none());
-    first.install_global().unwrap();
-    assert_eq!(
-        Redlock::in_memory(3).install_global(),
-        Err(AlreadyInstalled)
-    );
-    let global = Redlock::global().unwrap();
-    let _guard = global.lock("a").await.unwrap();
-    assert!(global.try_lock("a").await.unwrap_err().is_busy());
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redlock::node::{Fault, NodeHealth};
-use redlock::{LockState, Redlock};
+use redlock::{LockState, NodeErrorKind, Redlock};
 
 use crate::common::{SECOND, Watch, cluster};
 
@@ -68,4 +68,49 @@ async fn the_health_of_every_node_is_told() {
     let usable: Vec<_> = reports.iter().map(redlock::NodeReport::is_usable).collect();
     assert_eq!(usable, [true, false, true]);
     assert!(matches!(reports[1].health, NodeHealth::Down(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_been_silent_for_too_long_counts_as_down_until_it_answers() {
+    let (nodes, redlock) = cluster::<3>();
+    nodes[0].fault(Fault::Hang);
+    nodes[1].fault(Fault::Hang);
+    assert!(redlock.try_lock("a").await.unwrap_err().is_unavailable());
+    tokio::time::sleep(5 * SECOND).await;
+    let watch = Watch::start();
+    let refused = redlock.try_lock("a").await.unwrap_err();
+    assert_eq!(
+        watch.elapsed(),
+        Duration::ZERO,
+        "nobody waits for them any more"
+    );
+    let kinds: Vec<_> = refused
+        .failures()
+        .iter()
+        .map(|it| it.error().kind())
+        .collect();
+    assert_eq!(kinds, [NodeErrorKind::Unresponsive; 2]);
+    assert!(!redlock.nodes().await[0].is_usable());
+
+    nodes[0].fault(None);
+    let _guard = redlock.try_lock("a").await.unwrap();
+    assert!(redlock.nodes().await[0].is_usable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_release_that_waits_for_a_node_holds_nothing_else_back() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    nodes[0].fault(Fault::Crash);
+    nodes[1].fault(Fault::Crash);
+    drop(guard);
+    let watch = Watch::start();
+    let refused = redlock.try_lock("b").await.unwrap_err();
+    assert_eq!(watch.elapsed(), Duration::ZERO);
+    let kinds: Vec<_> = refused
+        .failures()
+        .iter()
+        .map(|it| it.error().kind())
+        .collect();
+    assert_eq!(kinds, [NodeErrorKind::Unreachable; 2]);
 }

@@ -10,6 +10,7 @@
 //! - `handover`: leases that change hands
 //! - `inspection`: status and health
 //! - `configuration`: options and input that make no sense
+//! - `stalling`: tasks that are not run in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `exclusion`: random schedules with faults
 //! - `attribute`: `#[redlocked]`
@@ -32,4 +33,5 @@ mod release;
 mod rounds;
 mod running;
 mod runtimes;
+mod stalling;
 mod waiting;

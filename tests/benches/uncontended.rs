@@ -1,6 +1,6 @@
 //! What a lock costs that nobody else wants: five servers on this machine, against `rslock`.
 //!
-//! `cargo bench -p redlock-tests --bench uncontended`
+//! `cargo bench -p redlock-benches --bench uncontended`
 //!
 //! Every figure is the median of several rounds in which the two take turns, because the machine
 //! does other things as well. Read the ratios: the absolute times are those of one machine.
@@ -18,11 +18,15 @@ const TTL: Duration = Duration::from_secs(30);
 #[tokio::main]
 async fn main() {
     let servers = Servers::start(NODES);
-    let ours = Redlock::connect(servers.urls()).await.expect("a quorum of servers");
+    let ours = Redlock::connect(servers.urls())
+        .await
+        .expect("a quorum of servers");
     let theirs = LockManager::new(servers.urls());
     warm_up(&ours, &theirs).await;
 
-    println!("{NODES} servers, lock and release of distinct resources, medians of {ROUNDS} rounds\n");
+    println!(
+        "{NODES} servers, lock and release of distinct resources, medians of {ROUNDS} rounds\n"
+    );
     let healthy = one_task(&ours, &theirs).await;
     throughput(&ours, &theirs, 8).await;
     throughput(&ours, &theirs, 64).await;
@@ -84,7 +88,9 @@ async fn one_hung(servers: &Servers, ours: &Redlock, theirs: &LockManager, healt
     let their_hung = their_median(theirs, 6).await;
     servers[0].resume();
     let ratio = hung.as_secs_f64() / healthy.as_secs_f64();
-    println!("\none of {NODES} hung, 1 task: redlock {hung:.1?} ({ratio:.2} of healthy), rslock {their_hung:.1?}");
+    println!(
+        "\none of {NODES} hung, 1 task: redlock {hung:.1?} ({ratio:.2} of healthy), rslock {their_hung:.1?}"
+    );
 }
 
 /// Locks and releases per second.
@@ -94,7 +100,11 @@ where
 {
     // Made before the clock starts, polled after.
     let work: Vec<Vec<F>> = (0..tasks)
-        .map(|task| (0..each).map(|number| lock(format!("{task}/{number}"))).collect())
+        .map(|task| {
+            (0..each)
+                .map(|number| lock(format!("{task}/{number}")))
+                .collect()
+        })
         .collect();
     let start = Instant::now();
     let running: Vec<_> = work
@@ -140,7 +150,10 @@ async fn our_lock(redlock: &Redlock, resource: String) {
 }
 
 async fn their_lock(manager: &LockManager, resource: String) {
-    let lock = manager.lock(resource.as_str(), TTL).await.expect("a free lock");
+    let lock = manager
+        .lock(resource.as_str(), TTL)
+        .await
+        .expect("a free lock");
     manager.unlock(&lock).await;
 }
 

@@ -19,17 +19,26 @@ pub(crate) async fn fleet(n: usize) -> (Servers, Redlock) {
 
 /// The number of servers that have the key.
 pub(crate) fn holding(servers: &Servers, key: &str) -> usize {
-    servers.iter().filter(|server| server.is_running() && server.probe().exists(key)).count()
+    servers
+        .iter()
+        .filter(|server| server.is_running() && server.probe().exists(key))
+        .count()
 }
 
 /// Waits until no server has the key, which must not take as long as its ttl.
 pub(crate) async fn gone(servers: &Servers, key: &str) {
-    eventually("the key is gone everywhere", SOON, || holding(servers, key) == 0).await;
+    eventually("the key is gone everywhere", SOON, || {
+        holding(servers, key) == 0
+    })
+    .await;
 }
 
 /// Waits until all servers have the key: a lock is handed out when a quorum has.
 pub(crate) async fn everywhere(servers: &Servers, key: &str) {
-    eventually("the key is everywhere", SOON, || holding(servers, key) == servers.len()).await;
+    eventually("the key is everywhere", SOON, || {
+        holding(servers, key) == servers.len()
+    })
+    .await;
 }
 
 /// Waits until all nodes are connected, in the background, after a fault.

@@ -55,7 +55,13 @@ async fn what_a_hung_server_had_received_is_undone_when_it_wakes() {
     // buffers, and the library has to see to it from new ones.
     servers[0].pause();
     for number in 0..20 {
-        drop(redlock.lock(format!("key {number}")).ttl(60 * SECOND).await.unwrap());
+        drop(
+            redlock
+                .lock(format!("key {number}"))
+                .ttl(60 * SECOND)
+                .await
+                .unwrap(),
+        );
     }
     eventually("the node counts as down", SOON, || {
         let reports = futures_reports(&redlock);
@@ -90,15 +96,28 @@ async fn a_dead_majority_is_an_error_in_bounded_time_that_names_every_cause() {
     let start = Instant::now();
     let refused = redlock.lock("a").wait(wait).await.unwrap_err();
     // The bound itself, and as much again for a machine that is busy.
-    assert!(start.elapsed() < 2 * (wait + node_timeout), "{:?}", start.elapsed());
-    let LockError::NoQuorum { granted: 2, needed: 3, nodes: 5, failures } = &refused else {
+    assert!(
+        start.elapsed() < 2 * (wait + node_timeout),
+        "{:?}",
+        start.elapsed()
+    );
+    let LockError::NoQuorum {
+        granted: 2,
+        needed: 3,
+        nodes: 5,
+        failures,
+    } = &refused
+    else {
         panic!("{refused:?}");
     };
     let text = refused.to_string();
     for (failure, server) in failures.iter().zip(servers.iter()) {
         assert_eq!(failure.node(), format!("127.0.0.1:{}", server.port()));
         let kind = failure.error().kind();
-        let is_down = matches!(kind, NodeErrorKind::Unreachable | NodeErrorKind::Disconnected);
+        let is_down = matches!(
+            kind,
+            NodeErrorKind::Unreachable | NodeErrorKind::Disconnected
+        );
         assert!(is_down, "{failure}");
         assert!(text.contains(failure.node()), "{text}");
     }
@@ -114,7 +133,11 @@ async fn a_hung_majority_is_an_error_in_bounded_time() {
     servers[1].pause();
     let start = Instant::now();
     let refused = redlock.lock("a").wait(SECOND).await.unwrap_err();
-    assert!(start.elapsed() < 2 * (SECOND + SECOND), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < 2 * (SECOND + SECOND),
+        "{:?}",
+        start.elapsed()
+    );
     assert!(refused.is_unavailable(), "{refused:?}");
     assert_eq!(refused.failures().len(), 2);
     servers[0].resume();
@@ -135,7 +158,11 @@ async fn a_lock_is_lost_when_a_majority_dies_and_not_later_than_its_deadline() {
     assert_eq!(lost.reason(), LossReason::Expired);
     assert!(!guard.is_held());
     // A timer may be late on a busy machine; it must not be early, and not be a ttl late.
-    assert!(before.elapsed() < remaining + SECOND, "{:?} of {remaining:?}", before.elapsed());
+    assert!(
+        before.elapsed() < remaining + SECOND,
+        "{:?} of {remaining:?}",
+        before.elapsed()
+    );
     servers[1].resume();
 }
 

@@ -122,7 +122,11 @@ async fn tasks_exclude_each_other() {
 async fn any_bytes_up_to_64_kib_are_a_name() {
     let (_servers, redlock) = fleet(3).await;
     let all: Vec<u8> = (0..=255).collect();
-    let names = [Resource::from(all), vec![0xff; Resource::MAX_LEN].into(), "\r\n*1 {}".into()];
+    let names = [
+        Resource::from(all),
+        vec![0xff; Resource::MAX_LEN].into(),
+        "\r\n*1 {}".into(),
+    ];
     for name in names {
         let guard = redlock.lock(&name).await.unwrap();
         assert!(redlock.try_lock(&name).await.unwrap_err().is_busy());
@@ -137,12 +141,21 @@ async fn any_bytes_up_to_64_kib_are_a_name() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_ttl_that_makes_no_sense_never_reaches_a_server() {
     let (servers, redlock) = fleet(3).await;
-    let before: u64 = servers.iter().map(|server| server.probe().calls_of("set")).sum();
+    let before: u64 = servers
+        .iter()
+        .map(|server| server.probe().calls_of("set"))
+        .sum();
     for ttl in [Duration::ZERO, Duration::from_micros(1), Duration::MAX] {
         let refused = redlock.lock("a").ttl(ttl).await.unwrap_err();
-        assert!(matches!(refused, LockError::Invalid(_)), "{ttl:?}: {refused:?}");
+        assert!(
+            matches!(refused, LockError::Invalid(_)),
+            "{ttl:?}: {refused:?}"
+        );
     }
-    let after: u64 = servers.iter().map(|server| server.probe().calls_of("set")).sum();
+    let after: u64 = servers
+        .iter()
+        .map(|server| server.probe().calls_of("set"))
+        .sum();
     assert_eq!(before, after);
 }
 
@@ -180,15 +193,27 @@ async fn an_even_number_of_servers_and_very_few_work_too() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_lease_is_handed_over_by_its_text() {
     let (servers, redlock) = fleet(3).await;
-    let text = redlock.lock("a").ttl(2 * SECOND).await.unwrap().detach().to_string();
+    let text = redlock
+        .lock("a")
+        .ttl(2 * SECOND)
+        .await
+        .unwrap()
+        .detach()
+        .to_string();
     let other = redlock::Redlock::connect(servers.urls()).await.unwrap();
     let lease: redlock::Lease = text.parse().unwrap();
-    let guard = other.adopt(lease.resource(), lease.lease_id()).await.unwrap();
+    let guard = other
+        .adopt(lease.resource(), lease.lease_id())
+        .await
+        .unwrap();
     tokio::time::sleep(3 * SECOND).await;
     assert!(guard.is_held());
     let released = redlock.unlock("a", lease.lease_id()).await.unwrap();
     assert!(released.was_held());
-    let deleted = released.nodes().iter().any(|it| *it.outcome() == ReleaseOutcome::Deleted);
+    let deleted = released
+        .nodes()
+        .iter()
+        .any(|it| *it.outcome() == ReleaseOutcome::Deleted);
     assert!(deleted, "{released:?}");
 }
 
@@ -213,11 +238,17 @@ async fn locks_of_other_libraries_are_respected() {
 async fn servers_and_nodes_in_memory_can_stand_side_by_side() {
     let servers = redlock_tests::Servers::start(1);
     let nodes = MemoryNode::cluster::<2>();
-    let redlock =
-        redlock::Redlock::builder().nodes(servers.urls()).nodes(nodes.clone()).build().unwrap();
+    let redlock = redlock::Redlock::builder()
+        .nodes(servers.urls())
+        .nodes(nodes.clone())
+        .build()
+        .unwrap();
     let guard = redlock.lock("a").await.unwrap();
     everywhere(&servers, "a").await;
     assert_eq!(nodes[0].len() + nodes[1].len(), 2);
     drop(guard);
-    eventually("released", SOON, || holding(&servers, "a") == 0 && nodes[0].is_empty()).await;
+    eventually("released", SOON, || {
+        holding(&servers, "a") == 0 && nodes[0].is_empty()
+    })
+    .await;
 }

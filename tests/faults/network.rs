@@ -26,8 +26,16 @@ async fn a_grant_whose_reply_is_lost_is_released() {
     let (servers, links, redlock) = linked(3).await;
     links[0].replies(Flow::Lose);
     links[1].replies(Flow::Lose);
-    let refused = redlock.lock("a").ttl(60 * SECOND).no_wait().await.unwrap_err();
-    assert!(matches!(refused, LockError::NoQuorum { granted: 1, .. }), "{refused:?}");
+    let refused = redlock
+        .lock("a")
+        .ttl(60 * SECOND)
+        .no_wait()
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(refused, LockError::NoQuorum { granted: 1, .. }),
+        "{refused:?}"
+    );
     // The release follows on the same connection, whose requests still pass.
     gone(&servers, "a").await;
 }
@@ -38,7 +46,10 @@ async fn a_command_that_arrives_late_is_followed_by_its_release() {
     let (servers, links, redlock) = linked(3).await;
     links[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
-    eventually("released where it was granted", SOON, || holding(&servers, "a") == 0).await;
+    eventually("released where it was granted", SOON, || {
+        holding(&servers, "a") == 0
+    })
+    .await;
     links[0].heal();
     // Both arrive, in their order: whoever looks now and later finds nothing.
     healthy(&redlock).await;
@@ -79,7 +90,10 @@ async fn so_it_is_where_clients_must_not_be_killed() {
     // Now it arrives, behind the release that had come over the new connection. The release is
     // repeated until it has found the key, long before its ttl.
     links[0].heal();
-    eventually("it has arrived", SOON, || servers[0].probe().calls_of("set") > 0).await;
+    eventually("it has arrived", SOON, || {
+        servers[0].probe().calls_of("set") > 0
+    })
+    .await;
     gone(&servers, "a").await;
 }
 
@@ -126,7 +140,10 @@ async fn slow_servers_are_waited_for() {
         link.both(Flow::Delay(20 * MS));
     }
     let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
-    assert!(guard.remaining() <= 10 * SECOND - 40 * MS, "counted from before the request");
+    assert!(
+        guard.remaining() <= 10 * SECOND - 40 * MS,
+        "counted from before the request"
+    );
     assert!(guard.extend(20 * SECOND).await.is_ok());
     assert!(guard.release().await.unwrap().was_held());
     gone(&servers, "a").await;

@@ -15,8 +15,9 @@ async fn processes_exclude_each_other() {
     let servers = Servers::start(5);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("count");
-    let workers: Vec<_> =
-        (0..4).map(|_| Worker::contend(WORKER, &servers.urls(), "a", 25, &file)).collect();
+    let workers: Vec<_> = (0..4)
+        .map(|_| Worker::contend(WORKER, &servers.urls(), "a", 25, &file))
+        .collect();
     // A node dies and another hangs while they work.
     tokio::time::sleep(300 * MS).await;
     servers[0].kill();
@@ -42,7 +43,10 @@ async fn a_process_that_is_killed_leaves_the_lock_to_its_ttl() {
     tokio::time::sleep(3 * SECOND).await;
     assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
     worker.kill();
-    assert!(redlock.try_lock("a").await.unwrap_err().is_busy(), "not before its ttl");
+    assert!(
+        redlock.try_lock("a").await.unwrap_err().is_busy(),
+        "not before its ttl"
+    );
     let _guard = redlock.lock("a").wait(SOON).await.unwrap();
 }
 
@@ -60,7 +64,10 @@ async fn a_process_that_was_stopped_beyond_its_ttl_finds_out() {
     // What it then released was its own, not the next owner's.
     tokio::time::sleep(SECOND).await;
     assert!(guard.is_held());
-    eventually("still on every server", SOON, || holding(&servers, "a") == 3).await;
+    eventually("still on every server", SOON, || {
+        holding(&servers, "a") == 3
+    })
+    .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -19,9 +19,15 @@ async fn a_wrong_password_is_named_and_not_shown() {
         .map(|server| format!("redis://:battery-staple@127.0.0.1:{}", server.port()))
         .collect();
     let refused = Redlock::connect(&wrong).await.unwrap_err();
-    let ConnectError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
+    let ConnectError::NoQuorum { failures, .. } = &refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(failures.len(), 3);
-    assert_eq!(failures[0].error().kind(), NodeErrorKind::Authentication, "{refused}");
+    assert_eq!(
+        failures[0].error().kind(),
+        NodeErrorKind::Authentication,
+        "{refused}"
+    );
     let lazy = Redlock::builder().nodes(&wrong).build().unwrap();
     let lock_refused = lazy.lock("a").wait(MS).await.unwrap_err();
     assert!(lock_refused.is_unavailable());
@@ -33,7 +39,10 @@ async fn a_wrong_password_is_named_and_not_shown() {
         format!("{right:?} {right:#?}"),
     ];
     for text in shown {
-        assert!(!text.contains("battery-staple") && !text.contains("correct-horse"), "{text}");
+        assert!(
+            !text.contains("battery-staple") && !text.contains("correct-horse"),
+            "{text}"
+        );
     }
 }
 
@@ -41,11 +50,17 @@ async fn a_wrong_password_is_named_and_not_shown() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_missing_password_is_an_authentication_failure() {
     let servers = Servers::start_each((0..3).map(|_| Server::builder().password("correct-horse")));
-    let urls = servers.iter().map(|server| format!("redis://127.0.0.1:{}", server.port()));
+    let urls = servers
+        .iter()
+        .map(|server| format!("redis://127.0.0.1:{}", server.port()));
     let redlock = Redlock::builder().nodes(urls).build().unwrap();
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
     for failure in refused.failures() {
-        assert_eq!(failure.error().kind(), NodeErrorKind::Authentication, "{failure}");
+        assert_eq!(
+            failure.error().kind(),
+            NodeErrorKind::Authentication,
+            "{failure}"
+        );
     }
     assert_eq!(refused.failures().len(), 3);
 }
@@ -61,7 +76,10 @@ async fn a_key_of_another_type_is_not_a_lock_and_is_left_alone() {
     let start = std::time::Instant::now();
     let refused = redlock.lock("a").wait(60 * SECOND).await.unwrap_err();
     assert!(matches!(refused, LockError::NotALock { .. }), "{refused:?}");
-    assert!(start.elapsed() < 30 * SECOND, "at once, not at the end of the wait");
+    assert!(
+        start.elapsed() < 30 * SECOND,
+        "at once, not at the end of the wait"
+    );
     assert!(!redlock.unlock("a", "data").await.unwrap().was_held());
     assert!(redlock.adopt("a", "data").await.is_err());
     for server in servers.iter() {
@@ -89,7 +107,10 @@ async fn a_string_without_expiry_is_not_a_lock() {
         server.probe().set("a", "data", None);
     }
     let refused = redlock.try_lock("a").await.unwrap_err();
-    assert!(refused.is_busy(), "once may be another library at work: {refused:?}");
+    assert!(
+        refused.is_busy(),
+        "once may be another library at work: {refused:?}"
+    );
     let refused = redlock.lock("a").wait(60 * SECOND).await.unwrap_err();
     assert!(matches!(refused, LockError::NotALock { .. }), "{refused:?}");
     assert_eq!(servers[0].probe().get("a").as_deref(), Some("data"));
@@ -104,8 +125,14 @@ async fn a_full_server_refuses_new_locks_and_keeps_old_ones() {
         server.probe().config_set("maxmemory", 1);
     }
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
-    let LockError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
-    assert_eq!(failures[0].error().kind(), NodeErrorKind::OutOfMemory, "{refused}");
+    let LockError::NoQuorum { failures, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(
+        failures[0].error().kind(),
+        NodeErrorKind::OutOfMemory,
+        "{refused}"
+    );
     tokio::time::sleep(4 * SECOND).await;
     assert!(held.is_held(), "extending needs no memory");
     assert!(held.release().await.unwrap().was_held());
@@ -122,9 +149,13 @@ async fn a_replica_has_no_vote() {
         server.probe().query::<()>(&follow);
     }
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
-    let LockError::NoQuorum { failures, .. } = &refused else { panic!("{refused:?}") };
+    let LockError::NoQuorum { failures, .. } = &refused else {
+        panic!("{refused:?}")
+    };
     assert!(
-        failures.iter().all(|it| it.error().kind() == NodeErrorKind::ReadOnly),
+        failures
+            .iter()
+            .all(|it| it.error().kind() == NodeErrorKind::ReadOnly),
         "{refused}"
     );
     let fresh = Redlock::builder().nodes(servers.urls()).build().unwrap();
@@ -139,14 +170,24 @@ async fn a_user_without_the_rights_is_told_which_are_missing() {
     let servers = Servers::start(3);
     for server in servers.iter() {
         let rules = ["on", ">pw", "~*", "+@all", "-set", "-info"];
-        let user = redis::cmd("ACL").arg("SETUSER").arg("weak").arg(&rules).clone();
+        let user = redis::cmd("ACL")
+            .arg("SETUSER")
+            .arg("weak")
+            .arg(&rules)
+            .clone();
         server.probe().query::<()>(&user);
     }
-    let urls = servers.iter().map(|server| format!("redis://weak:pw@127.0.0.1:{}", server.port()));
+    let urls = servers
+        .iter()
+        .map(|server| format!("redis://weak:pw@127.0.0.1:{}", server.port()));
     let redlock = Redlock::builder().nodes(urls).build().unwrap();
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
     let failure = &refused.failures()[0];
-    assert_eq!(failure.error().kind(), NodeErrorKind::Permission, "{refused}");
+    assert_eq!(
+        failure.error().kind(),
+        NodeErrorKind::Permission,
+        "{refused}"
+    );
     assert!(failure.to_string().contains("set"), "{failure}");
     // That it may not look is no failure, but it is told.
     assert_eq!(redlock.nodes().await[0].warnings, [NodeWarning::Unverified]);
@@ -157,16 +198,36 @@ async fn a_user_without_the_rights_is_told_which_are_missing() {
 async fn a_user_with_just_the_rights_that_the_readme_names_can_lock() {
     let servers = Servers::start(3);
     for server in servers.iter() {
-        let rules = ["on", ">pw", "~app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire"];
+        let rules = [
+            "on", ">pw", "~app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire",
+        ];
         let more = ["+eval", "+evalsha", "+script|load", "+ping"];
-        let user =
-            redis::cmd("ACL").arg("SETUSER").arg("few").arg(&rules).arg(&more).clone();
+        let user = redis::cmd("ACL")
+            .arg("SETUSER")
+            .arg("few")
+            .arg(&rules)
+            .arg(&more)
+            .clone();
         server.probe().query::<()>(&user);
     }
-    let urls = servers.iter().map(|server| format!("redis://few:pw@127.0.0.1:{}", server.port()));
-    let redlock = Redlock::builder().nodes(urls).key_prefix("app:").connect().await.unwrap();
+    let urls = servers
+        .iter()
+        .map(|server| format!("redis://few:pw@127.0.0.1:{}", server.port()));
+    let redlock = Redlock::builder()
+        .nodes(urls)
+        .key_prefix("app:")
+        .connect()
+        .await
+        .unwrap();
     let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
-    assert!(redlock.lock("a").wait(300 * MS).await.unwrap_err().is_busy());
+    assert!(
+        redlock
+            .lock("a")
+            .wait(300 * MS)
+            .await
+            .unwrap_err()
+            .is_busy()
+    );
     tokio::time::sleep(2 * SECOND).await;
     assert!(guard.is_held());
     assert!(redlock.status("a").await.is_held());
@@ -176,12 +237,18 @@ async fn a_user_with_just_the_rights_that_the_readme_names_can_lock() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_policy_that_evicts_keys_is_told() {
-    let servers = Servers::start_each((0..1).map(|_| {
-        Server::builder().arg("--maxmemory-policy", "allkeys-lru")
-    }));
+    let servers = Servers::start_each(
+        (0..1).map(|_| Server::builder().arg("--maxmemory-policy", "allkeys-lru")),
+    );
     let redlock = Redlock::connect(servers.urls()).await.unwrap();
     let reports = redlock.nodes().await;
-    assert_eq!(reports[0].warnings, [NodeWarning::Eviction("allkeys-lru".into())]);
+    assert_eq!(
+        reports[0].warnings,
+        [NodeWarning::Eviction("allkeys-lru".into())]
+    );
     let server = reports[0].server.as_deref().unwrap();
-    assert!(server.starts_with("redis ") || server.starts_with("valkey "), "{server}");
+    assert!(
+        server.starts_with("redis ") || server.starts_with("valkey "),
+        "{server}"
+    );
 }

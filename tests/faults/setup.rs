@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use deadpool_redis::{Manager, Pool, Runtime};
-use redlock::{ConnectError, Redlock, RedisNode};
+use redlock::{ConnectError, RedisNode, Redlock};
 use redlock_tests::{Server, Servers};
 
 use crate::common::{SECOND, fleet, gone};
@@ -15,7 +15,9 @@ async fn one_server_under_two_addresses_is_refused() {
     let alias = format!("redis://localhost:{}", servers[0].port());
     let urls = [servers.urls(), vec![alias]].concat();
     let refused = Redlock::connect(&urls).await.unwrap_err();
-    let ConnectError::SameServer { first, second } = &refused else { panic!("{refused:?}") };
+    let ConnectError::SameServer { first, second } = &refused else {
+        panic!("{refused:?}")
+    };
     assert_eq!(&**first, format!("127.0.0.1:{}", servers[0].port()));
     assert_eq!(&**second, format!("localhost:{}", servers[0].port()));
     // Made without connecting, it still cannot hand out a lock twice: the server grants once.
@@ -37,7 +39,13 @@ async fn connecting_is_done_as_soon_as_a_quorum_is_there() {
     let start = std::time::Instant::now();
     let refused = Redlock::connect(servers.urls()).await.unwrap_err();
     assert!(start.elapsed() < 10 * SECOND, "{:?}", start.elapsed());
-    let ConnectError::NoQuorum { usable: 1, needed: 2, nodes: 3, failures } = &refused else {
+    let ConnectError::NoQuorum {
+        usable: 1,
+        needed: 2,
+        nodes: 3,
+        failures,
+    } = &refused
+    else {
         panic!("{refused:?}");
     };
     assert_eq!(failures.len(), 2, "{refused}");
@@ -50,7 +58,11 @@ async fn pools_of_the_application_are_nodes_too() {
     let servers = Servers::start(3);
     let pool = |server: &Server| {
         let manager = Manager::new(server.url()).unwrap();
-        Pool::builder(manager).max_size(4).runtime(Runtime::Tokio1).build().unwrap()
+        Pool::builder(manager)
+            .max_size(4)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .unwrap()
     };
     let pools: Vec<_> = servers.iter().map(pool).collect();
     let redlock = Redlock::connect(pools.clone()).await.unwrap();
@@ -74,11 +86,16 @@ fn a_manager_in_a_static_connects_anew_in_every_runtime() {
     static REDLOCK: LazyLock<Redlock> =
         LazyLock::new(|| Redlock::builder().nodes(SERVERS.urls()).build().unwrap());
     for round in 0..5 {
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let guard = REDLOCK.lock("a").await.unwrap();
-            assert!(REDLOCK.try_lock("a").await.unwrap_err().is_busy(), "round {round}");
+            assert!(
+                REDLOCK.try_lock("a").await.unwrap_err().is_busy(),
+                "round {round}"
+            );
             guard.release().await.unwrap();
         });
     }
@@ -93,11 +110,17 @@ fn a_manager_in_a_static_connects_anew_in_every_runtime() {
 fn a_guard_that_outlives_its_runtime_is_released_through_another() {
     let servers = Servers::start(3);
     let redlock = Redlock::builder().nodes(servers.urls()).build().unwrap();
-    let runtime =
-        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = || {
+        tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+    };
     let (first, second) = (runtime().unwrap(), runtime().unwrap());
     second.block_on(async { drop(redlock.lock("b").await.unwrap()) });
-    let guard = first.block_on(redlock.lock("a").ttl(60 * SECOND).into_future()).unwrap();
+    let guard = first
+        .block_on(redlock.lock("a").ttl(60 * SECOND).into_future())
+        .unwrap();
     drop(first);
     assert!(!guard.is_held());
     drop(guard);
@@ -125,7 +148,9 @@ async fn a_manager_and_its_guards_gone_leave_no_connection() {
 async fn databases_of_one_server_are_apart() {
     let servers = Servers::start(1);
     let zero = Redlock::connect(servers.urls()).await.unwrap();
-    let one = Redlock::connect([format!("{}/1", servers.urls()[0])]).await.unwrap();
+    let one = Redlock::connect([format!("{}/1", servers.urls()[0])])
+        .await
+        .unwrap();
     let _guard = zero.lock("a").await.unwrap();
     let _other = one.try_lock("a").await.unwrap();
 }

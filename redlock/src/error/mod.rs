@@ -3,6 +3,9 @@
 //! Every error is cheap to clone, at most 64 bytes, and says what the caller can do about it. The
 //! types of the client library never appear in a signature.
 
+use std::borrow::Cow;
+use std::time::Duration;
+
 mod config;
 mod lock;
 mod lost;
@@ -50,6 +53,8 @@ pub enum Error {
     Connect(#[from] ConnectError),
     /// A manager could not be configured.
     Config(#[from] ConfigError),
+    /// A second manager was to be installed for the process.
+    Install(#[from] AlreadyInstalled),
 }
 
 impl Error {
@@ -67,7 +72,29 @@ impl Error {
             Self::Extend(error) => matches!(error, ExtendError::NoQuorum { .. }),
             Self::Release(_) | Self::Unlock(UnlockError::NoQuorum { .. }) => true,
             Self::Connect(error) => matches!(error, ConnectError::NoQuorum { .. }),
-            Self::Unlock(_) | Self::Config(_) => false,
+            Self::Unlock(_) | Self::Config(_) | Self::Install(_) => false,
+        }
+    }
+
+    /// When another attempt may succeed, where that is known.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Lock(error) => error.retry_after(),
+            _ => None,
+        }
+    }
+
+    /// The nodes that failed, with their causes.
+    #[must_use]
+    pub fn failures(&self) -> Cow<'_, [NodeFailure]> {
+        match self {
+            Self::Lock(error) => error.failures().into(),
+            Self::Extend(ExtendError::NoQuorum { failures, .. })
+            | Self::Connect(ConnectError::NoQuorum { failures, .. }) => (&**failures).into(),
+            Self::Release(error) => error.report().failures().into(),
+            Self::Unlock(UnlockError::NoQuorum { report }) => report.failures().into(),
+            _ => Cow::default(),
         }
     }
 

@@ -5,11 +5,10 @@ use rustix::process::Signal;
 
 use super::command::{Ran, Started, redlock_on};
 
-/// Runs a script under the lock "a" for a second at a time, with half a second of grace. The
-/// script's first line is the key.
-fn start(servers: &Servers, script: &str) -> (Started, String) {
+/// Runs a script under the lock "a" for a second at a time. The script's first line is the key.
+fn start(servers: &Servers, grace: &str, script: &str) -> (Started, String) {
     let script = format!("echo $REDLOCK_LEASE_ID; {script}");
-    let args = ["run", "--ttl=1s", "--grace=500ms", "a", "--", "sh", "-c"];
+    let args = ["run", "--ttl=1s", "--grace", grace, "a", "--", "sh", "-c"];
     let mut running = Started::new(redlock_on(servers).args(args).arg(script));
     let key = running.line();
     (running, key)
@@ -27,7 +26,7 @@ fn finish(running: Started) -> Ran {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_lock_that_is_released_elsewhere_ends_the_command() {
     let servers = Servers::start(3);
-    let (running, key) = start(&servers, "exec sleep 300");
+    let (running, key) = start(&servers, LONG, "exec sleep 300");
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     finish(running);
 }
@@ -36,7 +35,7 @@ fn a_lock_that_is_released_elsewhere_ends_the_command() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn nodes_that_are_gone_end_the_command() {
     let servers = Servers::start(3);
-    let (running, _) = start(&servers, "exec sleep 300");
+    let (running, _) = start(&servers, LONG, "exec sleep 300");
     servers.at_once(|server| server.kill());
     finish(running);
 }
@@ -45,7 +44,7 @@ fn nodes_that_are_gone_end_the_command() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn nodes_that_hang_end_the_command() {
     let servers = Servers::start(3);
-    let (running, _) = start(&servers, "exec sleep 300");
+    let (running, _) = start(&servers, LONG, "exec sleep 300");
     servers.at_once(|server| server.pause());
     finish(running);
 }
@@ -55,7 +54,7 @@ fn nodes_that_hang_end_the_command() {
 fn the_command_may_clean_up() {
     let servers = Servers::start(3);
     let script = "trap 'echo cleaned up; exit 0' TERM; sleep 300 & wait";
-    let (running, key) = start(&servers, script);
+    let (running, key) = start(&servers, LONG, script);
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!(finish(running).out, "cleaned up\n");
 }
@@ -66,13 +65,13 @@ fn what_does_not_end_is_killed_with_all_that_it_has_started() {
     let servers = Servers::start(3);
     // Whoever lives has its output open, which would keep this test from seeing the end of it.
     let script = "trap '' TERM; (sleep 300; echo survived) & sleep 300; echo survived";
-    let (running, key) = start(&servers, script);
+    let (running, key) = start(&servers, SHORT, script);
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!(finish(running).out, "");
 
     // The command ends in time, and what it has started does not.
     let script = "(trap '' TERM; sleep 300; echo survived) & exec sleep 300";
-    let (running, key) = start(&servers, script);
+    let (running, key) = start(&servers, SHORT, script);
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!(finish(running).out, "");
 }
@@ -81,14 +80,20 @@ fn what_does_not_end_is_killed_with_all_that_it_has_started() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_pause_that_outlives_the_lock_ends_the_command() {
     let servers = Servers::start(3);
-    let (running, _) = start(&servers, "exec sleep 300");
+    let (running, _) = start(&servers, LONG, "exec sleep 300");
     running.signal(Signal::STOP);
     let args = ["lock", "--retry-count=-1", "a", "60000"];
     let ran = Ran::on(&servers, args).expect(0);
     running.signal(Signal::CONT);
     finish(running);
     // It has left the next holder alone.
-    Ran::on(&servers, ["lock", "--retry-count=0", "a", "1000"]).expect(1);
+    Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
     let ran = Ran::on(&servers, ["unlock", "a", ran.out.trim_end()]).expect(0);
     assert_eq!(ran.err, "ok\n");
 }
+
+/// Time to end on one's own, even on a busy machine.
+const LONG: &str = "20s";
+
+/// For what is not going to.
+const SHORT: &str = "500ms";

@@ -1,6 +1,7 @@
 //! A node in this process: for tests, examples, and locks among the tasks of one process.
 
 mod fault;
+mod line;
 mod session;
 mod store;
 
@@ -51,7 +52,7 @@ pub struct MemoryNode(Arc<Inner>);
 struct Inner {
     name: Arc<str>,
     state: Mutex<State>,
-    /// Told when the fault changes.
+    /// Told when the fault changes, or when a queue needs to be looked at again.
     changed: Notify,
 }
 
@@ -66,9 +67,14 @@ impl MemoryNode {
     #[must_use]
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let name = format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)).into();
+        Self::named(format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
+    }
+
+    /// An empty node with a name of your choice, which stands for it in reports and errors.
+    #[must_use]
+    pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Inner {
-            name,
+            name: name.into(),
             state: Mutex::default(),
             changed: Notify::new(),
         }))
@@ -127,8 +133,8 @@ impl Node for MemoryNode {
         Arc::clone(&self.0.name)
     }
 
-    fn open(&self, runtime: &Handle, _patience: Duration) -> Arc<dyn Session> {
-        Arc::new(MemorySession::new(self.clone(), runtime.clone()))
+    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
+        Arc::new(MemorySession::new(self.clone(), runtime.clone(), patience))
     }
 }
 

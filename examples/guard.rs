@@ -1,0 +1,56 @@
+//! A lock from the first line to the last: take it, work under it, extend it, release it.
+//!
+//! ```text
+//! cargo run --example guard
+//! ```
+//!
+//! On nodes in memory, or on the servers in `REDLOCK_NODES`, separated by commas.
+
+use std::time::Duration;
+
+use redlock::Redlock;
+
+#[tokio::main]
+async fn main() -> Result<(), redlock::Error> {
+    let redlock = if std::env::var_os("REDLOCK_NODES").is_some() {
+        Redlock::from_env()?.connect().await?
+    } else {
+        Redlock::in_memory(3)
+    };
+
+    let guard = redlock
+        .lock("invoice:42")
+        .ttl(Duration::from_secs(5))
+        .wait(Duration::from_secs(2))
+        .await?;
+    println!(
+        "locked {}, {:.1?} left",
+        guard.resource(),
+        guard.remaining()
+    );
+
+    // While the guard lives, nobody else gets the lock.
+    let refused = redlock.try_lock("invoice:42").await.unwrap_err();
+    println!("a second time: {refused}");
+
+    // Should the lock be lost, the work is dropped at its next await point.
+    let total = guard.run(add_up(&[19, 23])).await?;
+    println!("added up: {total}");
+
+    // The guard extends itself; this is for one step that needs more time than usual.
+    let left = guard.extend(Duration::from_secs(20)).await?;
+    println!("extended, {left:.1?} left");
+
+    // Dropping the guard releases it as well, and tells nobody how that went.
+    let released = guard.release().await?;
+    for node in released.nodes() {
+        println!("{}: {}", node.node(), node.outcome());
+    }
+    redlock.shutdown().await;
+    Ok(())
+}
+
+async fn add_up(items: &[u32]) -> u32 {
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    items.iter().sum()
+}

@@ -1,0 +1,190 @@
+//! The grammar of the attribute's arguments.
+
+use proc_macro2::{Span, TokenTree};
+use syn::ext::IdentExt;
+use syn::parse::{Parse, ParseStream};
+use syn::{Expr, Ident, LitStr, Path, Token, parenthesized, token};
+
+use crate::problems::Problems;
+
+/// The arguments as written, in any order; what they mean is the plan's business.
+#[derive(Default)]
+pub(crate) struct Args {
+    pub(crate) key: Option<KeyArg>,
+    pub(crate) ttl: Option<Expr>,
+    pub(crate) wait: Option<Expr>,
+    pub(crate) auto_extend: Option<Expr>,
+    pub(crate) max_hold: Option<Expr>,
+    pub(crate) manager: Option<Expr>,
+    pub(crate) guard: Option<Ident>,
+    pub(crate) on_busy: Option<OnBusy>,
+    pub(crate) on_lost: Option<OnLost>,
+    pub(crate) krate: Option<Path>,
+    pub(crate) problems: Problems,
+}
+
+/// What names the resource.
+pub(crate) enum KeyArg {
+    Template(LitStr),
+    Expr(Expr),
+}
+
+/// What a call does that finds the lock busy.
+pub(crate) enum OnBusy {
+    Error,
+    Skip,
+    Default(Expr),
+}
+
+/// What happens to a body that has lost its lock.
+#[derive(Clone, Copy)]
+pub(crate) enum OnLost {
+    Abort,
+    Ignore,
+}
+
+impl Parse for Args {
+    /// Never fails: a mistake is noted and parsing goes on behind the next comma, so that one
+    /// compilation shows them all.
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let mut args = Self::default();
+        while !input.is_empty() {
+            let parsed = args.argument(input).and_then(|()| end_of_argument(input));
+            if let Err(problem) = parsed {
+                args.problems.push(problem);
+                skip_argument(input);
+            }
+            input.parse::<Option<Token![,]>>()?;
+        }
+        Ok(args)
+    }
+}
+
+impl Args {
+    fn argument(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
+        if let Some(template) = input.parse::<Option<LitStr>>()? {
+            let name = Ident::new("key", template.span());
+            return set_once(&mut self.key, &name, KeyArg::Template(template));
+        }
+        let name = input.call(Ident::parse_any).map_err(|problem| {
+            syn::Error::new(
+                problem.span(),
+                "expected the key in quotes, or `name = value`",
+            )
+        })?;
+        match name.to_string().as_str() {
+            "key" => assign(&mut self.key, &name, input, KeyArg::parse),
+            "ttl" => assign(&mut self.ttl, &name, input, Expr::parse),
+            "wait" => assign(&mut self.wait, &name, input, Expr::parse),
+            "auto_extend" => assign(&mut self.auto_extend, &name, input, Expr::parse),
+            "max_hold" => assign(&mut self.max_hold, &name, input, Expr::parse),
+            "manager" => assign(&mut self.manager, &name, input, Expr::parse),
+            "guard" => assign(&mut self.guard, &name, input, Ident::parse),
+            "on_busy" => assign(&mut self.on_busy, &name, input, OnBusy::parse),
+            "on_lost" => assign(&mut self.on_lost, &name, input, OnLost::parse),
+            "crate" => assign(&mut self.krate, &name, input, Path::parse_mod_style),
+            _ => {
+                // Its value may hold commas that do not end the argument: `f::<A, B>()`.
+                drop(assign(&mut None, &name, input, Expr::parse));
+                let problem = format!("unknown argument `{name}`; expected one of {KNOWN}");
+                Err(syn::Error::new(name.span(), problem))
+            }
+        }
+    }
+}
+
+impl Parse for KeyArg {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let alone = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
+        let ahead = input.fork();
+        // `key = "invoice:{id}"` would otherwise lock the resource with braces in its name.
+        if ahead.parse::<LitStr>().is_ok() && alone(&ahead) {
+            input.parse().map(Self::Template)
+        } else {
+            input.parse().map(Self::Expr)
+        }
+    }
+}
+
+impl Parse for OnBusy {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (word, span) = word(input);
+        match word.as_str() {
+            "error" => Ok(Self::Error),
+            "skip" => Ok(Self::Skip),
+            "default" if input.peek(token::Paren) => {
+                let content;
+                parenthesized!(content in input);
+                let value = content.parse()?;
+                if !content.is_empty() {
+                    return Err(content.error("expected `)`"));
+                }
+                Ok(Self::Default(value))
+            }
+            _ => Err(syn::Error::new(
+                span,
+                "expected `error`, `skip` or `default(value)`",
+            )),
+        }
+    }
+}
+
+impl Parse for OnLost {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let (word, span) = word(input);
+        match word.as_str() {
+            "abort" => Ok(Self::Abort),
+            "ignore" => Ok(Self::Ignore),
+            _ => Err(syn::Error::new(span, "expected `abort` or `ignore`")),
+        }
+    }
+}
+
+/// Stores the value of an argument that may be given once.
+fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
+    if slot.is_some() {
+        return Err(syn::Error::new(
+            name.span(),
+            format!("duplicate argument `{name}`"),
+        ));
+    }
+    *slot = Some(value);
+    Ok(())
+}
+
+/// Parses `= value` behind the name of an argument.
+fn assign<T>(
+    slot: &mut Option<T>,
+    name: &Ident,
+    input: ParseStream<'_>,
+    parse: impl FnOnce(ParseStream<'_>) -> syn::Result<T>,
+) -> syn::Result<()> {
+    let assigned = input.parse::<Option<Token![=]>>()?.is_some();
+    if !assigned || input.is_empty() || input.peek(Token![,]) {
+        let problem = format!("`{name}` needs a value: `{name} = …`");
+        return Err(syn::Error::new(name.span(), problem));
+    }
+    set_once(slot, name, parse(input)?)
+}
+
+/// Reads a keyword of the attribute; empty when there is none.
+fn word(input: ParseStream<'_>) -> (String, Span) {
+    let span = input.span();
+    let word = input.call(Ident::parse_any).map(|word| word.to_string());
+    (word.unwrap_or_default(), span)
+}
+
+fn end_of_argument(input: ParseStream<'_>) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        Ok(())
+    } else {
+        Err(input.error("expected `,`"))
+    }
+}
+
+fn skip_argument(input: ParseStream<'_>) {
+    while !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
+}
+
+const KNOWN: &str = "`key`, `ttl`, `wait`, `auto_extend`, `max_hold`, `manager`, `guard`, \
+                     `on_busy`, `on_lost`, `crate`";

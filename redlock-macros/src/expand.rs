@@ -1,0 +1,260 @@
+//! The code that is generated. Nothing here can fail.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Expr, Stmt};
+
+use crate::args::{OnBusy, OnLost};
+use crate::function::{Binding, FutureBody};
+use crate::plan::{Key, Output, Plan, Settings, Shape, Time};
+
+// Input:
+//     #[redlocked("invoice:{invoice.id}", ttl = "30s", guard = lock)]
+//     async fn charge(invoice: &Invoice, dry: bool) -> Ret { STATEMENTS }
+//
+// Output, with `private` for `::redlock::__private`:
+//     async fn charge(invoice: &Invoice, dry: bool) -> Ret {
+//         let request = private::Request::new(private::format!("invoice:{}", invoice.id))
+//             .ttl(private::Duration::new(30, 0));
+//         match request.acquire().await {
+//             Ok(guard) => {
+//                 let outcome = {
+//                     let lock: &private::LockGuard = &guard;
+//                     let body = private::pin!(async move {
+//                         if false { let unreachable: Ret = loop {}; return unreachable; }
+//                         let _ = (&invoice, &dry);
+//                         STATEMENTS
+//                     });
+//                     let outcome = private::run(&guard, body).await;
+//                     outcome
+//                 };
+//                 private::finish(guard).await;
+//                 match outcome {
+//                     Ok(outcome) => outcome,
+//                     Err(error) => <Ret as private::Outcome<_>>::refused(VIA, error),
+//                 }
+//             }
+//             Err(error) => <Ret as private::Outcome<_>>::refused(VIA, error),
+//         }
+//     }
+//
+// Where a plain function returns `Box::pin(async move { STATEMENTS })`, the request is made in the
+// function and everything after it inside a new box, around the user's own `async move`.
+
+/// Writes the function with its body behind the lock.
+pub(crate) fn expand(plan: &Plan) -> TokenStream {
+    let krate = &plan.krate;
+    let private = quote_spanned!(Span::mixed_site()=> #krate::__private);
+    let expansion = Expansion { plan, private };
+
+    let (inner_attrs, statements) = plan.function.statements();
+    let request = expansion.request();
+    let locked = match &plan.shape {
+        Shape::AsyncFn => expansion.in_async_fn(request, statements),
+        Shape::Future(body) => expansion.in_future(request, body),
+    };
+    let body = plan.function.braced(quote!(#(#inner_attrs)* #locked));
+    let (attrs, vis, sig) = (&plan.function.attrs, &plan.function.vis, &plan.function.sig);
+    quote!(#(#attrs)* #vis #sig #body)
+}
+
+struct Expansion<'a> {
+    plan: &'a Plan,
+    /// The path of the module whose names generated code may use.
+    private: TokenStream,
+}
+
+impl Expansion<'_> {
+    fn in_async_fn(&self, request: TokenStream, statements: TokenStream) -> TokenStream {
+        let typed = self.typed();
+        let captured = captured(&self.plan.function.bindings());
+        let statements = quote!(#typed #captured #statements);
+        let block = self.plan.function.braced(statements);
+        let locked = self.locked(quote_spanned!(Span::mixed_site()=> async move #block));
+        quote!(#request #locked)
+    }
+
+    fn in_future(&self, request: TokenStream, body: &FutureBody) -> TokenStream {
+        let FutureBody { items, pin, future } = body;
+        let typed = self.typed();
+        let mut inner = future.clone();
+        let first = Stmt::Expr(Expr::Verbatim(typed.clone()), None);
+        inner.block.stmts.insert(0, first);
+        let locked = self.locked(inner.to_token_stream());
+        let outer = quote_spanned!(Span::mixed_site()=> async move { #typed #locked });
+        let mut pinned = TokenStream::new();
+        match pin {
+            Some((pin, parens)) => {
+                pin.to_tokens(&mut pinned);
+                parens.surround(&mut pinned, |tokens| outer.to_tokens(tokens));
+            }
+            None => pinned = outer,
+        }
+        quote!(#(#items)* #request #pinned)
+    }
+
+    /// Makes the request; nothing in it waits unless the user's expressions do.
+    fn request(&self) -> TokenStream {
+        let private = &self.private;
+        let new = match &self.plan.key {
+            Key::Template { template, span } => {
+                quote_spanned!(at(*span)=> #private::Request::new(#private::format!(#template)))
+            }
+            Key::Expr(key) => quote_spanned!(at(key.span())=> #private::Request::new(#key)),
+        };
+        // By reference, so that whatever derefs to a manager will do; in a `match`, so that the
+        // expression is not asked to be a manager itself.
+        let on = self.plan.manager.as_ref().map(|it| {
+            quote_spanned! {at(it.span())=>
+                let request = match &(#it) {
+                    manager => request.on(manager),
+                };
+            }
+        });
+        let Settings {
+            ttl,
+            wait,
+            max_hold,
+            auto_extend,
+        } = &self.plan.settings;
+        let [ttl, wait, max_hold] = [ttl, wait, max_hold].map(|time| self.time(time.as_ref()));
+        let ttl = ttl.map(|(it, span)| quote_spanned!(span=> .ttl(#it)));
+        let wait = wait.map(|(it, span)| quote_spanned!(span=> .wait(#it)));
+        let max_hold = max_hold.map(|(it, span)| quote_spanned!(span=> .max_hold(#it)));
+        let auto_extend = auto_extend
+            .as_ref()
+            .map(|it| quote_spanned!(at(it.span())=> .auto_extend(#it)));
+        quote_spanned! {Span::mixed_site()=>
+            let request = #new #ttl #wait #max_hold #auto_extend;
+            #on
+        }
+    }
+
+    fn time(&self, time: Option<&Time>) -> Option<(TokenStream, Span)> {
+        let private = &self.private;
+        Some(match time? {
+            Time::Known(known) => {
+                let (secs, nanos) = (known.as_secs(), known.subsec_nanos());
+                let known = quote!(#private::Duration::new(#secs, #nanos));
+                (known, Span::mixed_site())
+            }
+            Time::Expr(expr) => (expr.to_token_stream(), at(expr.span())),
+        })
+    }
+
+    /// Takes the lock, awaits the future of the body and gives the lock back.
+    fn locked(&self, body: TokenStream) -> TokenStream {
+        let private = &self.private;
+        let refused = self.refused();
+        let busy = self.busy();
+        let guard = self.plan.guard.as_ref().map(
+            |guard| quote_spanned!(Span::mixed_site()=> let #guard: &#private::LockGuard = &guard;),
+        );
+        let (run, unwrapped) = match self.plan.on_lost {
+            OnLost::Abort => (
+                quote_spanned!(Span::mixed_site()=> #private::run(&guard, body)),
+                quote_spanned! {Span::mixed_site()=>
+                    match outcome {
+                        #private::Result::Ok(outcome) => outcome,
+                        #private::Result::Err(error) => #refused,
+                    }
+                },
+            ),
+            OnLost::Ignore => {
+                let span = Span::mixed_site();
+                (quote_spanned!(span=> body), quote_spanned!(span=> outcome))
+            }
+        };
+        // The pinned body goes before the lock does, and with it the arguments it has captured. A
+        // second `outcome`, because a tail expression would borrow the body for too long in 2021.
+        quote_spanned! {Span::mixed_site()=>
+            match request.acquire().await {
+                #private::Result::Ok(guard) => {
+                    let outcome = {
+                        #guard
+                        let body = #private::pin!(#body);
+                        let outcome = #run.await;
+                        outcome
+                    };
+                    #private::finish(guard).await;
+                    #unwrapped
+                }
+                #busy
+                #private::Result::Err(error) => #refused,
+            }
+        }
+    }
+
+    /// The arm for a busy lock, where the user has a value for it.
+    fn busy(&self) -> Option<TokenStream> {
+        let OnBusy::Default(value) = &self.plan.on_busy else {
+            return None;
+        };
+        let private = &self.private;
+        let Output { ty, .. } = &self.plan.output;
+        Some(quote_spanned! {Span::mixed_site()=>
+            #private::Result::Err(error) if error.is_busy() => {
+                let value: #ty = #value;
+                value
+            }
+        })
+    }
+
+    /// Makes the function's result of an error of the lock.
+    fn refused(&self) -> TokenStream {
+        let private = &self.private;
+        let Output { ty, span } = &self.plan.output;
+        let span = at(*span);
+        let via = quote_spanned!(span=> #private::Via::<#ty>::new().via());
+        match self.plan.on_busy {
+            OnBusy::Error | OnBusy::Default(_) => {
+                quote_spanned!(span=> <#ty as #private::Outcome<_>>::refused(#via, error))
+            }
+            OnBusy::Skip => {
+                let name = self.plan.function.sig.ident.unraw().to_string();
+                quote_spanned! {span=>
+                    <#ty as #private::Skip<_>>::skipped(
+                        #via,
+                        error,
+                        #private::concat!(#private::module_path!(), "::", #name),
+                    )
+                }
+            }
+        }
+    }
+
+    /// Tells the compiler, in a branch that is never taken, what the body returns: `?` then knows
+    /// its target, and a mismatch is shown at the user's expression.
+    fn typed(&self) -> TokenStream {
+        let Output { ty, span } = &self.plan.output;
+        quote_spanned! {at(*span)=>
+            #[allow(unreachable_code)]
+            if false {
+                let unreachable: #ty = loop {};
+                return unreachable;
+            }
+        }
+    }
+}
+
+/// Makes the body own its arguments as a whole. One that it uses in part, or not at all, would
+/// outlive the lock.
+fn captured(bindings: &[Binding<'_>]) -> Option<TokenStream> {
+    if bindings.is_empty() {
+        return None;
+    }
+    let references = bindings
+        .iter()
+        .map(|Binding { cfgs, name }| quote!(#(#cfgs)* &#name));
+    Some(quote_spanned! {Span::mixed_site()=>
+        #[allow(clippy::used_underscore_binding)]
+        let _ = (#(#references,)*);
+    })
+}
+
+/// Shown at the user's code, but with names of its own and out of the reach of lints about style.
+fn at(span: Span) -> Span {
+    Span::mixed_site().located_at(span)
+}

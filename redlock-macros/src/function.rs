@@ -1,0 +1,181 @@
+//! The function under the attribute.
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use syn::parse::{Parse, ParseStream, Parser};
+use syn::{
+    Attribute, Block, Expr, ExprAsync, FnArg, Ident, LitStr, Pat, Signature, Stmt, Token,
+    Visibility, token,
+};
+
+/// A function with its body left as tokens, so that one which is being typed still expands.
+pub(crate) struct Function {
+    pub(crate) attrs: Vec<Attribute>,
+    pub(crate) vis: Visibility,
+    pub(crate) sig: Signature,
+    /// The braces and everything between them.
+    pub(crate) body: Group,
+}
+
+/// A variable that a parameter binds, with the `#[cfg]`s of the parameter.
+pub(crate) struct Binding<'a> {
+    pub(crate) cfgs: Vec<&'a Attribute>,
+    pub(crate) name: Ident,
+}
+
+/// A body that is one future: `Box::pin(async move { … })`, or `async move { … }` alone.
+pub(crate) struct FutureBody {
+    /// Items in front of the future.
+    pub(crate) items: Vec<Stmt>,
+    /// The `Box::pin`, where there is one, and its parentheses.
+    pub(crate) pin: Option<(Expr, token::Paren)>,
+    pub(crate) future: ExprAsync,
+}
+
+impl Parse for Function {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let attrs = input.call(Attribute::parse_outer)?;
+        let vis = input.parse()?;
+        if !starts_function(input) {
+            return Err(input.error("`#[redlocked]` goes on an `async fn`"));
+        }
+        let sig = input.parse()?;
+        match input.parse()? {
+            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self {
+                attrs,
+                vis,
+                sig,
+                body,
+            }),
+            other => Err(syn::Error::new(
+                other.span(),
+                "there is no body to lock; `#[redlocked]` goes on the implementation",
+            )),
+        }
+    }
+}
+
+impl Function {
+    /// The variables of the parameters, `self` first.
+    pub(crate) fn bindings(&self) -> Vec<Binding<'_>> {
+        let mut bindings = Vec::new();
+        for input in &self.sig.inputs {
+            let mut names = Vec::new();
+            let attrs = match input {
+                FnArg::Receiver(receiver) => {
+                    names.push(Ident::from(receiver.self_token));
+                    &receiver.attrs
+                }
+                FnArg::Typed(typed) => {
+                    bound_names(&typed.pat, &mut names);
+                    &typed.attrs
+                }
+            };
+            let cfgs: Vec<_> = attrs
+                .iter()
+                .filter(|attr| attr.path().is_ident("cfg"))
+                .collect();
+            bindings.extend(names.into_iter().map(|name| Binding {
+                cfgs: cfgs.clone(),
+                name,
+            }));
+        }
+        bindings
+    }
+
+    /// The inner attributes of the body, and its statements.
+    pub(crate) fn statements(&self) -> (Vec<Attribute>, TokenStream) {
+        let split = |input: ParseStream<'_>| {
+            Ok((
+                input.call(Attribute::parse_inner)?,
+                input.parse::<TokenStream>()?,
+            ))
+        };
+        // What is not even an attribute is left for rustc to explain.
+        split
+            .parse2(self.body.stream())
+            .unwrap_or_else(|_| (Vec::new(), self.body.stream()))
+    }
+
+    /// Other contents in the braces of the body, which messages and lints about the function as a
+    /// whole are shown at.
+    pub(crate) fn braced(&self, contents: TokenStream) -> Group {
+        let mut braced = Group::new(Delimiter::Brace, contents);
+        braced.set_span(self.body.span());
+        braced
+    }
+
+    /// The future that the body consists of; `None` if it holds anything else that runs.
+    pub(crate) fn future(&self) -> Option<FutureBody> {
+        let mut items = Block::parse_within.parse2(self.body.stream()).ok()?;
+        let (pin, future) = match items.pop()? {
+            Stmt::Expr(Expr::Async(future), None) => (None, future),
+            Stmt::Expr(Expr::Call(mut call), None) if is_box_pin(&call.func) => {
+                let Expr::Async(future) = call.args.pop()? else {
+                    return None;
+                };
+                (Some((*call.func, call.paren_token)), future)
+            }
+            _ => return None,
+        };
+        let only_items = items
+            .iter()
+            .all(|statement| matches!(statement, Stmt::Item(_)));
+        only_items.then_some(FutureBody { items, pin, future })
+    }
+}
+
+fn starts_function(input: ParseStream<'_>) -> bool {
+    let ahead = input.fork();
+    while !ahead.peek(Token![fn]) {
+        let qualifier = ahead.peek(Token![const])
+            || ahead.peek(Token![async])
+            || ahead.peek(Token![unsafe])
+            || ahead.peek(Token![extern])
+            || ahead.peek(LitStr);
+        if !qualifier || ahead.parse::<TokenTree>().is_err() {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_box_pin(function: &Expr) -> bool {
+    let Expr::Path(function) = function else {
+        return false;
+    };
+    let mut names = function
+        .path
+        .segments
+        .iter()
+        .rev()
+        .map(|segment| &segment.ident);
+    names.next().is_some_and(|name| name == "pin") && names.next().is_some_and(|name| name == "Box")
+}
+
+fn bound_names(pattern: &Pat, names: &mut Vec<Ident>) {
+    match pattern {
+        Pat::Ident(bound) => {
+            names.push(bound.ident.clone());
+            if let Some((_, inner)) = &bound.subpat {
+                bound_names(inner, names);
+            }
+        }
+        Pat::Paren(inner) => bound_names(&inner.pat, names),
+        Pat::Reference(inner) => bound_names(&inner.pat, names),
+        Pat::Type(inner) => bound_names(&inner.pat, names),
+        Pat::Slice(parts) => parts.elems.iter().for_each(|part| bound_names(part, names)),
+        Pat::Tuple(parts) => parts.elems.iter().for_each(|part| bound_names(part, names)),
+        Pat::TupleStruct(parts) => parts.elems.iter().for_each(|part| bound_names(part, names)),
+        Pat::Struct(parts) => parts
+            .fields
+            .iter()
+            .for_each(|field| bound_names(&field.pat, names)),
+        // Every alternative binds the same names.
+        Pat::Or(alternatives) => {
+            if let Some(first) = alternatives.cases.first() {
+                bound_names(first, names);
+            }
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,229 @@
+//! The rules: what the arguments and the function mean together.
+
+use std::time::Duration;
+
+use humantime::{format_duration, parse_duration};
+use proc_macro2::Span;
+use syn::ext::IdentExt;
+use syn::spanned::Spanned;
+use syn::{Attribute, Expr, Ident, Lit, Path, ReturnType, Type, parse_quote_spanned};
+
+use crate::args::{Args, KeyArg, OnBusy, OnLost};
+use crate::function::{Function, FutureBody};
+use crate::key::Template;
+use crate::returns::{erase_impl_trait, output_of_future};
+
+/// A use of the attribute that obeys every rule.
+pub(crate) struct Plan {
+    pub(crate) function: Function,
+    pub(crate) shape: Shape,
+    pub(crate) output: Output,
+    pub(crate) key: Key,
+    pub(crate) settings: Settings,
+    pub(crate) manager: Option<Expr>,
+    pub(crate) guard: Option<Ident>,
+    pub(crate) on_busy: OnBusy,
+    pub(crate) on_lost: OnLost,
+    pub(crate) krate: Path,
+}
+
+/// Where the body is.
+pub(crate) enum Shape {
+    /// In an `async fn`.
+    AsyncFn,
+    /// In the future that a plain function returns.
+    Future(Box<FutureBody>),
+}
+
+/// What the body yields, in a form that can be written inside it.
+pub(crate) struct Output {
+    pub(crate) ty: Type,
+    /// Where the type is written, or the function's name where none is.
+    pub(crate) span: Span,
+}
+
+/// What names the resource.
+pub(crate) enum Key {
+    Template { template: Template, span: Span },
+    Expr(Expr),
+}
+
+/// What the request is told besides the key.
+pub(crate) struct Settings {
+    pub(crate) ttl: Option<Time>,
+    pub(crate) wait: Option<Time>,
+    pub(crate) max_hold: Option<Time>,
+    pub(crate) auto_extend: Option<Expr>,
+}
+
+/// A duration, known already or only when the function is called.
+pub(crate) enum Time {
+    Known(Duration),
+    Expr(Expr),
+}
+
+impl Plan {
+    /// Applies every rule and reports all that are broken.
+    pub(crate) fn new(args: Args, function: Function) -> syn::Result<Self> {
+        let mut problems = args.problems;
+        // An argument that could not be read may be the key.
+        let key = if args.key.is_none() && !problems.is_empty() {
+            None
+        } else {
+            problems.keep(key(args.key))
+        };
+        let mut time = |name, value, least| problems.keep(time(name, value?, least));
+        let settings = Settings {
+            ttl: time("ttl", args.ttl, SHORTEST_LEASE),
+            wait: time("wait", args.wait, Duration::ZERO),
+            max_hold: time("max_hold", args.max_hold, SHORTEST_LEASE),
+            auto_extend: args.auto_extend,
+        };
+        if let Some(guard) = &args.guard {
+            problems.keep(no_parameter_named(guard, &function));
+        }
+        let shape = problems.keep(shape(&function));
+        let output = shape
+            .as_ref()
+            .and_then(|shape| problems.keep(output(&function, shape)));
+
+        let (shape, output, key) = problems.or(shape.zip(output).zip(key).map(flatten))?;
+        Ok(Self {
+            function,
+            shape,
+            output,
+            key,
+            settings,
+            manager: args.manager,
+            guard: args.guard,
+            on_busy: args.on_busy.unwrap_or(OnBusy::Error),
+            on_lost: args.on_lost.unwrap_or(OnLost::Abort),
+            krate: args
+                .krate
+                .unwrap_or_else(|| parse_quote_spanned!(Span::mixed_site()=> ::redlock)),
+        })
+    }
+}
+
+fn key(key: Option<KeyArg>) -> syn::Result<Key> {
+    match key {
+        Some(KeyArg::Template(literal)) => Ok(Key::Template {
+            template: Template::parse(&literal)?,
+            span: literal.span(),
+        }),
+        Some(KeyArg::Expr(expr)) => Ok(Key::Expr(expr)),
+        None => Err(syn::Error::new(
+            Span::call_site(),
+            "missing key: write it in quotes, or as `key = expression`",
+        )),
+    }
+}
+
+fn time(name: &str, mut value: Expr, least: Duration) -> syn::Result<Time> {
+    // A value that went through `macro_rules!` comes wrapped.
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    let Expr::Lit(literal) = &value else {
+        return Ok(Time::Expr(value));
+    };
+    let problem = match &literal.lit {
+        Lit::Str(text) => match parse_duration(&text.value()) {
+            Ok(time) if time >= least => return Ok(Time::Known(time)),
+            Ok(_) => format!("`{name}` must be at least {}", format_duration(least)),
+            Err(problem) => format!("not a duration such as \"30s\" or \"1m 30s\": {problem}"),
+        },
+        _ => format!("`{name}` needs a unit, as in \"30s\", or an expression of type `Duration`"),
+    };
+    Err(syn::Error::new_spanned(&value, problem))
+}
+
+fn no_parameter_named(guard: &Ident, function: &Function) -> syn::Result<()> {
+    let guard_name = guard.unraw();
+    if function
+        .bindings()
+        .iter()
+        .any(|binding| binding.name.unraw() == guard_name)
+    {
+        let problem = format!("the guard would hide the parameter `{guard}`; give it another name");
+        return Err(syn::Error::new(guard.span(), problem));
+    }
+    Ok(())
+}
+
+fn shape(function: &Function) -> syn::Result<Shape> {
+    let sig = &function.sig;
+    if let Some(constness) = sig.constness {
+        return Err(syn::Error::new(
+            constness.span,
+            "a `const fn` cannot wait for a lock",
+        ));
+    }
+    if sig.asyncness.is_some() {
+        return Ok(Shape::AsyncFn);
+    }
+    let returns_future = match &sig.output {
+        ReturnType::Default => false,
+        ReturnType::Type(_, ty) => output_of_future(ty).is_some(),
+    };
+    match function.future() {
+        Some(future) if returns_future => Ok(Shape::Future(Box::new(future))),
+        _ if returns_future => Err(syn::Error::new(
+            function.body.span(),
+            "all of this body must be one `async move { … }` or `Box::pin(async move { … })`: \
+             anything in front of it would run without the lock",
+        )),
+        _ => Err(syn::Error::new(sig.fn_token.span, not_async(function))),
+    }
+}
+
+/// What to do about a function that is not async.
+fn not_async(function: &Function) -> String {
+    let last_name = |attr: &Attribute| Some(attr.path().segments.last()?.ident.to_string());
+    if function
+        .attrs
+        .iter()
+        .any(|attr| last_name(attr).as_deref() == Some("test"))
+    {
+        "this test is not async any more; place `#[redlocked]` above `#[tokio::test]`".into()
+    } else if function.sig.ident == "main" {
+        "this `main` is not async any more; place `#[redlocked]` above `#[tokio::main]`".into()
+    } else {
+        "only an `async fn` can be locked; add `async`".into()
+    }
+}
+
+fn output(function: &Function, shape: &Shape) -> syn::Result<Output> {
+    let sig = &function.sig;
+    let (ty, span) = match &sig.output {
+        ReturnType::Default => {
+            let span = sig.ident.span();
+            (parse_quote_spanned!(span=> ()), span)
+        }
+        ReturnType::Type(_, ty) => match (shape, output_of_future(ty)) {
+            (Shape::Future(_), Some(ty)) => (ty.clone(), ty.span()),
+            _ => ((**ty).clone(), ty.span()),
+        },
+    };
+    match &ty {
+        Type::Never(_) => Err(syn::Error::new(
+            span,
+            "a function that never returns cannot report that it has no lock",
+        )),
+        Type::ImplTrait(_) => Err(syn::Error::new_spanned(
+            &ty,
+            "`impl Trait` hides whether a lock error fits in; write `Result<impl Trait, E>`",
+        )),
+        _ => Ok(Output {
+            ty: erase_impl_trait(ty),
+            span,
+        }),
+    }
+}
+
+fn flatten<A, B, C>(((a, b), c): ((A, B), C)) -> (A, B, C) {
+    (a, b, c)
+}
+
+/// The library refuses anything shorter when it runs.
+const SHORTEST_LEASE: Duration = Duration::from_millis(10);

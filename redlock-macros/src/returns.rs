@@ -1,0 +1,103 @@
+//! Questions about return types.
+
+use syn::{
+    GenericArgument, Path, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound,
+};
+
+/// What a future of this type yields: the `T` of `Pin<Box<dyn Future<Output = T>>>`, of
+/// `impl Future<Output = T>` or of `BoxFuture<'_, T>`.
+pub(crate) fn output_of_future(future: &Type) -> Option<&Type> {
+    match future {
+        Type::ImplTrait(future) => output_in_bounds(&future.bounds),
+        Type::TraitObject(future) => output_in_bounds(&future.bounds),
+        Type::Group(future) => output_of_future(&future.elem),
+        Type::Paren(future) => output_of_future(&future.elem),
+        Type::Path(future) => {
+            let segment = future.path.segments.last()?;
+            let mut types = type_arguments(segment);
+            match segment.ident.to_string().as_str() {
+                "Pin" | "Box" => output_of_future(types.next()?),
+                "BoxFuture" | "LocalBoxFuture" => types.next(),
+                _ => None,
+            }
+        }
+        _ => None,
+    }
+}
+
+/// The type with every `impl Trait` in it replaced by `_`, which is how it can be written in a
+/// body.
+pub(crate) fn erase_impl_trait(mut ty: Type) -> Type {
+    erase(&mut ty);
+    ty
+}
+
+fn output_in_bounds<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Option<&'a Type> {
+    bounds.into_iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let PathArguments::AngleBracketed(arguments) = &bound.path.segments.last()?.arguments
+        else {
+            return None;
+        };
+        arguments.args.iter().find_map(|argument| match argument {
+            GenericArgument::AssocType(output) if output.ident == "Output" => Some(&output.ty),
+            _ => None,
+        })
+    })
+}
+
+fn type_arguments(segment: &PathSegment) -> impl Iterator<Item = &Type> {
+    let arguments = match &segment.arguments {
+        PathArguments::AngleBracketed(arguments) => Some(&arguments.args),
+        _ => None,
+    };
+    arguments
+        .into_iter()
+        .flatten()
+        .filter_map(|argument| match argument {
+            GenericArgument::Type(ty) => Some(ty),
+            _ => None,
+        })
+}
+
+fn erase(ty: &mut Type) {
+    match ty {
+        Type::ImplTrait(hidden) => {
+            let underscore_token = Token![_](hidden.impl_token.span);
+            *ty = Type::Infer(TypeInfer {
+                attrs: Vec::new(),
+                underscore_token,
+            });
+        }
+        Type::Array(outer) => erase(&mut outer.elem),
+        Type::Group(outer) => erase(&mut outer.elem),
+        Type::Paren(outer) => erase(&mut outer.elem),
+        Type::Path(outer) => erase_in_path(&mut outer.path),
+        Type::Ptr(outer) => erase(&mut outer.elem),
+        Type::Reference(outer) => erase(&mut outer.elem),
+        Type::Slice(outer) => erase(&mut outer.elem),
+        Type::TraitObject(outer) => outer.bounds.iter_mut().for_each(|bound| {
+            if let TypeParamBound::Trait(bound) = bound {
+                erase_in_path(&mut bound.path);
+            }
+        }),
+        Type::Tuple(outer) => outer.elems.iter_mut().for_each(erase),
+        _ => {}
+    }
+}
+
+fn erase_in_path(path: &mut Path) {
+    for segment in &mut path.segments {
+        if let PathArguments::AngleBracketed(arguments) = &mut segment.arguments {
+            for argument in &mut arguments.args {
+                match argument {
+                    GenericArgument::Type(ty) => erase(ty),
+                    GenericArgument::AssocType(associated) => erase(&mut associated.ty),
+                    _ => {}
+                }
+            }
+        }
+    }
+}

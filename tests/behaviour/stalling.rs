@@ -1,0 +1,110 @@
+//! A task that is not run in time: what comes late is not counted, and what was seen to be over
+//! stays over.
+
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use redlock::node::{Command, Extend, Extension, Fault, MemoryNode, Node, NodeReport, Session};
+use redlock::{LockError, Redlock};
+use tokio::runtime::Handle;
+
+use crate::common::{MS, SECOND, cluster, holding, settle};
+
+#[tokio::test(start_paused = true)]
+async fn grants_that_are_noticed_when_little_is_left_of_them_are_not_counted() {
+    let (nodes, redlock) = cluster::<3>();
+    nodes
+        .iter()
+        .for_each(|node| node.fault(Fault::Delay(10 * MS)));
+    let mut request = Box::pin(redlock.try_lock("a").ttl(10 * SECOND));
+    let mut poll = || {
+        request
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+    };
+    assert!(poll().is_pending());
+    // The nodes grant after 10 ms; the task runs again when 9 of 10 s are over.
+    tokio::time::advance(10 * MS).await;
+    settle().await;
+    assert_eq!(holding(&nodes), 3);
+    tokio::time::advance(9 * SECOND).await;
+    let refused = match poll() {
+        Poll::Ready(outcome) => outcome.unwrap_err(),
+        Poll::Pending => request.await.unwrap_err(),
+    };
+    assert!(
+        matches!(refused, LockError::NoQuorum { granted: 0, .. }),
+        "{refused:?}"
+    );
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(holding(&nodes), 0);
+}
+
+/// A node that keeps the extensions it is asked for, for the test to answer.
+#[derive(Clone, Debug)]
+struct Keeping {
+    node: MemoryNode,
+    extensions: Arc<Mutex<Vec<Extend>>>,
+}
+
+impl Node for Keeping {
+    fn name(&self) -> Arc<str> {
+        self.node.name()
+    }
+
+    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
+        let session = self.node.open(runtime, patience);
+        Arc::new(KeepingSession {
+            session,
+            extensions: Arc::clone(&self.extensions),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct KeepingSession {
+    session: Arc<dyn Session>,
+    extensions: Arc<Mutex<Vec<Extend>>>,
+}
+
+impl Session for KeepingSession {
+    fn submit(&self, command: Command) {
+        match command {
+            Command::Extend(extend) => self.extensions.lock().unwrap().push(extend),
+            other => self.session.submit(other),
+        }
+    }
+
+    fn report(&self) -> NodeReport {
+        self.session.report()
+    }
+}
+
+/// On real time, whose passing nothing here can notice: the only thread of the runtime is blocked.
+#[tokio::test]
+async fn a_lease_that_was_seen_to_be_over_does_not_come_back() {
+    let extensions = Arc::default();
+    let node = Keeping {
+        node: MemoryNode::new(),
+        extensions: Arc::clone(&extensions),
+    };
+    let redlock = Redlock::builder().node(node).build().unwrap();
+    let ttl = 500 * MS;
+    let guard = redlock.lock("a").ttl(ttl).auto_extend(false).await.unwrap();
+    let mut extending = Box::pin(guard.extend(30 * SECOND));
+    assert!(
+        extending
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+            .is_pending()
+    );
+    std::thread::sleep(ttl);
+    assert!(!guard.is_held());
+    // Sent in time, and confirmed too late.
+    for extend in std::mem::take(&mut *extensions.lock().unwrap()) {
+        extend.reply.give(Ok(Extension::Confirmed));
+    }
+    assert!(!guard.is_held());
+    assert!(extending.await.is_err());
+}

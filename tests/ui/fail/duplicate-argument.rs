@@ -1,0 +1,19 @@
+use redlock::{Error, redlocked};
+
+#[redlocked(
+    "key", key = "key",
+    ttl = "30s", ttl = "30s",
+    wait = "5s", wait = "5s",
+    auto_extend = true, auto_extend = true,
+    max_hold = "1h", max_hold = "1h",
+    manager = REDLOCK, manager = REDLOCK,
+    guard = lock, guard = lock,
+    on_busy = skip, on_busy = skip,
+    on_lost = abort, on_lost = abort,
+    crate = redlock, crate = redlock,
+)]
+async fn charge() -> Result<(), Error> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,10 @@
+use redlock::{Error, redlocked};
+
+const TTL: u64 = 30;
+
+#[redlocked("key", ttl = TTL)]
+async fn charge() -> Result<(), Error> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use redlock::{Error, redlocked};
+
+#[redlocked(42)]
+async fn charge() -> Result<(), Error> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use redlock::redlocked;
+
+#[redlocked("key")]
+async fn serve() -> ! {
+    loop {}
+}
+
+fn main() {}

@@ -1,0 +1,13 @@
+use redlock::{Error, redlocked};
+
+#[redlocked("key", retries = vec::<u8, u8>(3))]
+async fn charge() -> Result<(), Error> {
+    Ok(())
+}
+
+#[redlocked(keys = ["a", "b"])]
+async fn instead_of_the_key() -> Result<(), Error> {
+    Ok(())
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+use redlock::{Error, redlocked};
+
+trait Job {
+    #[redlocked("key")]
+    async fn run(&self) -> Result<(), Error>;
+}
+
+fn main() {}

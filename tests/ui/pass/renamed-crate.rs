@@ -1,0 +1,23 @@
+//! The library under another name, out of sight of the crate that uses it.
+
+mod vendor {
+    pub mod locks {
+        pub use redlock::*;
+    }
+}
+
+use vendor::locks::{self, Error};
+
+mod redlock {}
+
+#[locks::redlocked("{id}", ttl = "5s", crate = crate::vendor::locks)]
+async fn renamed(id: u64) -> Result<u64, Error> {
+    Ok(id)
+}
+
+#[locks::redlocked("{id}", on_busy = skip, guard = _lock, crate = locks)]
+async fn relative(id: u64) -> Option<u64> {
+    Some(id)
+}
+
+fn main() {}
