@@ -12,7 +12,7 @@ use crate::clock::Moment;
 use crate::config::{Config, LockOptions};
 use crate::engine::{Engine, Members};
 use crate::error::{ConfigError, InvalidRequest, LockError, Released, UnlockError};
-use crate::gather;
+use crate::gather::{self, Answers};
 use crate::guard::LockGuard;
 use crate::lease;
 use crate::lease_id::LeaseId;
@@ -226,11 +226,10 @@ impl Redlock {
             })
         });
         let timeout = engine.node_timeout(self.config().ttl);
-        let answers = gather
-            .until(timeout, |answers| {
-                Status::new(quorum, names, answers).is_certain()
-            })
-            .await;
+        let is_certain = |answers: &Answers<_>| Status::new(quorum, names, answers).is_certain();
+        gather.until(timeout, is_certain).await;
+        // The other nodes get a moment, so that those that are well are not shown as silent.
+        let answers = gather.until(validity::grace(timeout), gather::all).await;
         Status::new(quorum, names, &answers)
     }
 

@@ -78,7 +78,8 @@ impl LockRequest {
         self
     }
 
-    /// How long to go on trying. The error comes at most one node timeout later.
+    /// How long to go on trying; `Duration::MAX` is for ever. The error comes at most one node
+    /// timeout later.
     ///
     /// Default: the manager's, 10 s unless set.
     pub fn wait(mut self, wait: Duration) -> Self {

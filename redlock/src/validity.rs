@@ -69,7 +69,7 @@ pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Durat
         .min(ttl / 4)
 }
 
-/// How long to listen to the other nodes once it is certain that a round is lost.
+/// How long to listen to the other nodes once an outcome is certain.
 pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10
 }

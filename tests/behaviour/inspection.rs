@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::node::{Fault, NodeHealth};
 use redlock::{LockState, NodeErrorKind, Redlock};
 
-use crate::common::{SECOND, Watch, cluster};
+use crate::common::{NODE_TIMEOUT, SECOND, Watch, cluster};
 
 #[tokio::test(start_paused = true)]
 async fn status_tells_who_holds_a_resource() {
@@ -44,7 +44,8 @@ async fn status_does_not_wait_for_a_hung_minority() {
     let watch = Watch::start();
     assert_eq!(redlock.status("a").await.state(), LockState::Held);
     assert_eq!(redlock.status("b").await.state(), LockState::Free);
-    assert_eq!(watch.elapsed(), Duration::ZERO);
+    // A moment for each, in case the node is merely the last to answer.
+    assert!(watch.elapsed() <= NODE_TIMEOUT / 5, "{:?}", watch.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -172,3 +172,24 @@ async fn shutdown_is_bounded() {
     redlock.shutdown().await;
     assert!(watch.elapsed() <= 3 * NODE_TIMEOUT, "{:?}", watch.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_release_without_reachable_nodes_fails_at_once_and_names_every_cause() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    nodes[0].fault(Fault::Crash);
+    nodes[1].fault(Fault::Crash);
+    let watch = Watch::start();
+    let error = guard.release().await.unwrap_err();
+    assert_eq!(watch.elapsed(), Duration::ZERO);
+    for node in &nodes[..2] {
+        assert!(
+            error.to_string().contains(&*redlock::Node::name(node)),
+            "{error}"
+        );
+    }
+    nodes[0].fault(None);
+    nodes[1].fault(None);
+    settle().await;
+    assert_eq!(holding(&nodes), 0, "kept for the nodes all the same");
+}

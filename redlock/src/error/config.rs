@@ -21,7 +21,7 @@ pub enum ConfigError {
     },
     /// A node's address cannot be understood. The address itself is not repeated: it may hold a
     /// password.
-    #[error("node {index} has no valid address: {reason}")]
+    #[error("nodes[{index}] has no valid address: {reason}")]
     Address {
         /// The position of the node, from 0.
         index: usize,

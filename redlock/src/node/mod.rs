@@ -57,7 +57,8 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///   never will. A node that hangs may never answer; whoever asked keeps the time.
 /// - A release is kept until it was carried out or its [`until`](Release::until) has passed,
 ///   across lost connections too, and it takes effect after every acquire that was submitted
-///   before it. Other commands fail while there is no connection.
+///   before it. While there is no connection every command is answered with an error at once, a
+///   release that is kept among them.
 /// - No lock is held while a [`Reply`] is given: it may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
     /// Queues a command. Never blocks, and works on any thread, in or out of a runtime.

@@ -9,7 +9,8 @@ use tokio::runtime::Handle;
 use super::line::{self, Line, Step};
 use super::{Fault, MemoryNode};
 use crate::clock::{self, Moment};
-use crate::node::{Command, NodeHealth, NodeReport, Session};
+use crate::error::NodeError;
+use crate::node::{Command, NodeHealth, NodeReport, Reply, Session};
 
 /// Carries commands out on the spot while the node is healthy, and queues them, with a task that
 /// carries them out later, while it is not.
@@ -54,8 +55,16 @@ impl MemorySession {
 }
 
 impl Session for MemorySession {
-    fn submit(&self, command: Command) {
+    fn submit(&self, mut command: Command) {
         let fault = self.node.lock().fault;
+        if let (Some(Fault::Crash), Command::Release(release)) = (fault, &mut command) {
+            // Kept for the day the node is back; whoever asked need not wait for it.
+            let reply = std::mem::replace(&mut release.reply, Reply::ignored());
+            reply.give(Err(NodeError::new(
+                line::crashed().kind(),
+                line::crashed().message(),
+            )));
+        }
         let pumped = {
             let mut line = lock(&self.line);
             let is_release = matches!(command, Command::Release(_));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::wire::Item;
 use crate::clock::Moment;
+use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Command, Release, Reply};
 use crate::retry::reconnect_delay;
@@ -37,8 +38,13 @@ impl Debts {
         self.unknown.insert(acquire.id.clone(), acquire.ttl);
     }
 
-    /// A release could not be sent, or was under way when its connection broke.
-    pub(super) fn owe(&mut self, release: Release) {
+    /// There is no connection for `command`. It fails; but a release is kept all the same.
+    pub(super) fn refuse(&mut self, command: Command, cause: &NodeError) {
+        let Command::Release(mut release) = command else {
+            return command.fail(cause.clone());
+        };
+        let reply = std::mem::replace(&mut release.reply, Reply::ignored());
+        reply.give(Err(NodeError::new(cause.kind(), cause.message())));
         if release.until > Moment::now() || self.unknown.contains_key(&release.id) {
             self.owed.push_back(Item::new(Command::Release(release)));
         }

@@ -153,17 +153,11 @@ impl Driver {
     fn take_commands(&mut self, count: usize) {
         self.shared.dequeued(count);
         for command in self.inbox.drain(..) {
-            match (&self.link, command) {
-                (State::Down { cause: Some(_), .. }, Command::Release(release)) => {
-                    self.debts.owe(release);
-                }
-                (
-                    State::Down {
-                        cause: Some(cause), ..
-                    },
-                    command,
-                ) => command.fail(cause.clone()),
-                (_, command) => self.pending.push_back(Item::new(command)),
+            match &self.link {
+                State::Down {
+                    cause: Some(cause), ..
+                } => self.debts.refuse(command, cause),
+                _ => self.pending.push_back(Item::new(command)),
             }
         }
     }
@@ -275,15 +269,10 @@ impl Driver {
         let delay = self.jitter.up_to(reconnect_delay(0));
         let flights = std::mem::take(&mut self.flights);
         for item in flights.into_iter().flat_map(|flight| flight.items) {
-            match item.command {
-                Command::Release(release) => self.debts.owe(release),
-                command => {
-                    if let Command::Acquire(acquire) = &command {
-                        self.debts.unknown(acquire);
-                    }
-                    command.fail(cause.clone());
-                }
+            if let Command::Acquire(acquire) = &item.command {
+                self.debts.unknown(acquire);
             }
+            self.debts.refuse(item.command, &cause);
         }
         let unsent = NodeError::unsent(cause.kind(), cause.message());
         self.reconnect(Some(unsent), delay);
@@ -295,10 +284,7 @@ impl Driver {
         if let Some(cause) = &cause {
             self.shared.set_health(NodeHealth::Down(cause.clone()));
             for item in std::mem::take(&mut self.pending) {
-                match item.command {
-                    Command::Release(release) => self.debts.owe(release),
-                    command => command.fail(cause.clone()),
-                }
+                self.debts.refuse(item.command, cause);
             }
         }
         let connecting = link::connect(Arc::clone(&self.node), self.client.clone(), delay);

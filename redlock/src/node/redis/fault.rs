@@ -56,9 +56,13 @@ fn of_code(code: &str) -> NodeErrorKind {
 }
 
 fn text(error: &RedisError) -> String {
-    match (error.category(), error.detail()) {
-        ("", Some(detail)) => detail.to_owned(),
-        (category, Some(detail)) => format!("{category} ({detail})"),
-        (category, None) => category.to_owned(),
+    if error.is_io_error() {
+        // The operating system's own words: refused, no route, no such host.
+        return error.to_string();
+    }
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        (_, Some(detail)) => detail.to_owned(),
+        (_, None) => error.category().to_owned(),
     }
 }
