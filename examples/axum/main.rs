@@ -1,4 +1,5 @@
-//! A service whose handlers hold locks: 409 while a lock is busy, 503 without a majority of nodes.
+//! A service whose handlers hold locks: 409 while a lock is busy, 503 without a majority of nodes;
+//! and a second one, which it writes to with fencing tokens: 412 for writes that come too late.
 //!
 //! ```text
 //! cargo run --example axum
@@ -9,11 +10,15 @@
 //! the port. The tests of the routes run by `cargo test --example axum`.
 
 mod app;
+mod client;
+mod ledger;
 #[cfg(test)]
 mod tests;
 
 use redlock::Redlock;
 use tokio::net::TcpListener;
+
+use crate::client::LedgerClient;
 
 #[tokio::main]
 async fn main() {
@@ -22,13 +27,19 @@ async fn main() {
     } else {
         Redlock::in_memory(5)
     };
+    // In real life, elsewhere.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let ledger = LedgerClient(listener.local_addr().unwrap());
+    println!("the ledger: http://{}", ledger.0);
+    tokio::spawn(async { axum::serve(listener, ledger::ledger()).await.unwrap() });
+
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}"))
         .await
         .unwrap();
     println!("http://{}, until ctrl-c", listener.local_addr().unwrap());
 
-    axum::serve(listener, app::app(redlock.clone()))
+    axum::serve(listener, app::app(redlock.clone(), ledger))
         .with_graceful_shutdown(async { tokio::signal::ctrl_c().await.unwrap() })
         .await
         .unwrap();

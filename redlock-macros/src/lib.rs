@@ -123,18 +123,17 @@ use crate::plan::Plan;
 ///
 /// ## `guard`
 ///
-/// A name for the guard in the body, which has it as `&LockGuard`: what is left of the lease, its
-/// id, the signal of its loss.
+/// A name for the guard in the body, which has it as `&LockGuard`: the fencing token, what is left
+/// of the lease, its id, the signal of its loss.
 ///
 /// ```
-/// # use std::time::Duration;
-/// # use redlock::{Error, Redlock, redlocked};
+/// # use redlock::{Error, FencingToken, Redlock, redlocked};
 /// # struct Store { redlock: Redlock }
-/// # async fn write(row: &str, within: Duration) -> Result<(), Error> { Ok(()) }
+/// # async fn write(row: &str, token: FencingToken) -> Result<(), Error> { Ok(()) }
 /// # impl Store {
 /// #[redlocked("row:{row}", manager = self.redlock, guard = lock)]
 /// async fn save(&self, row: &str) -> Result<(), Error> {
-///     write(row, lock.remaining()).await
+///     write(row, lock.token()).await
 /// }
 /// # }
 /// ```

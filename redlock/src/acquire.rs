@@ -107,7 +107,7 @@ fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError
     let granted = enough.map_or(0, |enough| tally.granted_until(enough));
     LockError::NoQuorum {
         granted: quorum::nodes(granted),
-        needed: quorum::nodes(engine.quorum().needed()),
+        needed: quorum::nodes(tally.quorum().needed()),
         nodes: quorum::nodes(engine.quorum().nodes()),
         failures: tally.failures(engine.names()),
     }

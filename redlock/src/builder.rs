@@ -154,6 +154,41 @@ impl RedlockBuilder {
         self
     }
 
+    /// Whether every guard gets a fencing token.
+    ///
+    /// Default: true, because nothing else stops a holder that was paused for longer than its
+    /// lease: see [`guarantees`](crate::guarantees#fencing-tokens). Off for locks that only save work: then nothing stays
+    /// behind on the servers, and they have half as much to do. All managers of a resource should
+    /// agree: a holder without a token is excluded like any other, but does not fence an earlier
+    /// holder that is still paused.
+    pub fn fencing(mut self, fencing: bool) -> Self {
+        self.config.fencing = fencing;
+        self
+    }
+
+    /// On how many nodes a fencing token must be recorded before the guard is handed out. With
+    /// `w` of `n` nodes, tokens stay unique and in order while at most `2 * w - n - 1` nodes lose
+    /// their data between two acquisitions.
+    ///
+    /// Default: a quorum, so that a minority can be down. More is for nodes that lose their data
+    /// when they restart; so many nodes must then be up.
+    pub fn token_durability(mut self, nodes: usize) -> Self {
+        self.config.token_durability = Some(nodes);
+        self
+    }
+
+    /// How long the servers keep the counter behind the fencing tokens of a resource after it was
+    /// last acquired or extended. Beyond that the order of tokens rests on the clocks of managers
+    /// being within half of this of the servers'. At least twice `max_ttl`; where managers
+    /// differ, the last one to acquire decides.
+    ///
+    /// Default: 1 h, or twice `max_ttl` if that is more, so that names which are used once do not
+    /// pile up.
+    pub fn fence_retention(mut self, retention: Duration) -> Self {
+        self.config.fence_retention = Some(retention);
+        self
+    }
+
     /// What stands before every resource in the keys on the servers.
     ///
     /// Default: nothing, so that this crate and the Redlock libraries of other languages exclude
@@ -189,7 +224,7 @@ impl RedlockBuilder {
                 });
             }
         }
-        self.config.validate()?;
+        self.config.validate(nodes.len())?;
         Ok(Redlock::new(
             Members {
                 nodes: nodes.into(),

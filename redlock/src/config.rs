@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::{ConfigError, InvalidRequest};
+use crate::quorum::Quorum;
 use crate::validity;
 
 /// The options of a manager. Each is documented at its setter on the builder.
@@ -18,6 +19,9 @@ pub(crate) struct Config {
     pub(crate) drift_factor: f64,
     pub(crate) auto_extend: bool,
     pub(crate) max_hold: Option<Duration>,
+    pub(crate) fencing: bool,
+    pub(crate) token_durability: Option<usize>,
+    pub(crate) fence_retention: Option<Duration>,
     pub(crate) key_prefix: String,
     pub(crate) rng_seed: Option<u64>,
 }
@@ -34,6 +38,9 @@ impl Default for Config {
             drift_factor: 0.01,
             auto_extend: true,
             max_hold: None,
+            fencing: true,
+            token_durability: None,
+            fence_retention: None,
             key_prefix: String::new(),
             rng_seed: None,
         }
@@ -41,8 +48,8 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks the options against each other.
-    pub(crate) fn validate(&self) -> Result<(), ConfigError> {
+    /// Checks the options against each other and against the number of nodes.
+    pub(crate) fn validate(&self, nodes: usize) -> Result<(), ConfigError> {
         if !(0.0..1.0).contains(&self.drift_factor) {
             return Err(ConfigError::DriftFactor {
                 factor: self.drift_factor,
@@ -58,6 +65,16 @@ impl Config {
         }
         if self.node_timeout.is_some_and(|timeout| timeout.is_zero()) {
             return Err(ConfigError::NodeTimeout);
+        }
+        if let Some(durability) = self
+            .token_durability
+            .filter(|durability| *durability > nodes)
+        {
+            return Err(ConfigError::TokenDurability { durability, nodes });
+        }
+        let (retention, max_ttl) = (self.fence_retention(), self.max_ttl);
+        if self.fencing && retention < max_ttl.saturating_mul(2) {
+            return Err(ConfigError::FenceRetention { retention, max_ttl });
         }
         self.check_ttl(self.ttl).map_err(ConfigError::Ttl)
     }
@@ -89,6 +106,17 @@ impl Config {
             || validity::node_timeout(ttl, round_trip),
             |fixed| fixed.min(ttl / 4),
         )
+    }
+
+    /// How long counters are kept: at least twice as long as any lease.
+    pub(crate) fn fence_retention(&self) -> Duration {
+        let usual = Duration::from_secs(3600).max(self.max_ttl.saturating_mul(2));
+        self.fence_retention.unwrap_or(usual)
+    }
+
+    /// The number of nodes that must grant a lock, given that a quorum must.
+    pub(crate) fn grants(&self, quorum: Quorum) -> Quorum {
+        quorum.at_least(self.token_durability.filter(|_| self.fencing).unwrap_or(0))
     }
 
     /// How long a session may be silent while work is outstanding.
@@ -149,7 +177,7 @@ mod tests {
 
     #[test]
     fn the_defaults_are_valid() {
-        Config::default().validate().unwrap();
+        Config::default().validate(3).unwrap();
     }
 
     #[test]
@@ -180,7 +208,7 @@ mod tests {
                 ..Config::default()
             };
             assert!(
-                matches!(config.validate(), Err(ConfigError::DriftFactor { .. })),
+                matches!(config.validate(3), Err(ConfigError::DriftFactor { .. })),
                 "{factor}"
             );
         }
@@ -188,7 +216,7 @@ mod tests {
             drift_factor: 0.8,
             ..Config::default()
         };
-        let refused = config.validate();
+        let refused = config.validate(3);
         assert!(matches!(
             refused,
             Err(ConfigError::Ttl(InvalidRequest::NoValidity { .. }))
@@ -201,7 +229,10 @@ mod tests {
             max_ttl: Duration::MAX,
             ..Config::default()
         };
-        assert!(matches!(config.validate(), Err(ConfigError::MaxTtl { .. })));
+        assert!(matches!(
+            config.validate(3),
+            Err(ConfigError::MaxTtl { .. })
+        ));
         assert_eq!(Wait::For(Duration::MAX).until(Moment::now()), None);
     }
 
@@ -211,11 +242,11 @@ mod tests {
             retry_count: Some(0),
             ..Config::default()
         };
-        assert!(matches!(config.validate(), Err(ConfigError::RetryCount)));
+        assert!(matches!(config.validate(3), Err(ConfigError::RetryCount)));
         let config = Config {
             node_timeout: Some(Duration::ZERO),
             ..Config::default()
         };
-        assert!(matches!(config.validate(), Err(ConfigError::NodeTimeout)));
+        assert!(matches!(config.validate(3), Err(ConfigError::NodeTimeout)));
     }
 }

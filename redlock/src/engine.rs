@@ -1,14 +1,16 @@
 //! What a manager needs in one runtime: a session with every node, and a timer for the leases.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::clock::{Moment, TICK};
 use crate::config::Config;
 use crate::gather::Gather;
 use crate::lease::renewal::Renewals;
-use crate::node::{Command, Node, NodeReport, Reply, Session};
+use crate::node::{Command, Fence, Node, NodeReport, Reply, Session};
+use crate::proposal::Proposals;
 use crate::quorum::Quorum;
 use crate::retry::Jitter;
 
@@ -27,6 +29,9 @@ pub(crate) struct Members {
 pub(crate) struct Engine {
     config: Arc<Config>,
     jitter: Arc<Jitter>,
+    proposals: Arc<Proposals>,
+    /// The largest token to propose, and since when it is that.
+    cap: Mutex<Option<(Moment, Option<u64>)>>,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     renewals: Arc<Renewals>,
@@ -38,12 +43,15 @@ impl Engine {
         members: &Members,
         config: &Arc<Config>,
         jitter: &Arc<Jitter>,
+        proposals: &Arc<Proposals>,
         runtime: &Handle,
     ) -> Arc<Self> {
         let patience = config.patience();
         Arc::new(Self {
             config: Arc::clone(config),
             jitter: Arc::clone(jitter),
+            proposals: Arc::clone(proposals),
+            cap: Mutex::default(),
             names: Arc::clone(&members.names),
             sessions: members
                 .nodes
@@ -92,6 +100,46 @@ impl Engine {
             .filter_map(|session| session.round_trip())
             .max();
         self.config.node_timeout(ttl, slowest)
+    }
+
+    /// What to do to the counters in a round: `None` if fencing is off.
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        let retention = self.config.fence_retention();
+        self.config.fencing.then(|| Fence {
+            proposal: self.proposals.next(self.cap()),
+            retention,
+        })
+    }
+
+    /// Learns from a counter that was seen.
+    pub(crate) fn saw(&self, counter: u64) {
+        self.proposals.saw(counter);
+    }
+
+    /// The median time of day of the servers, and half of what counters are kept: no clock of
+    /// ours can propose a number that it would take others long to get past. Looked at once a
+    /// second, which is as good.
+    fn cap(&self) -> Option<u64> {
+        let mut cap = self.cap.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Moment::now();
+        if let Some((at, value)) = *cap
+            && now.saturating_since(at) < TICK
+        {
+            return value;
+        }
+        let mut times: Vec<u64> = self
+            .sessions
+            .iter()
+            .filter_map(|session| session.time_of_day())
+            .collect();
+        times.sort_unstable();
+        let half = u64::try_from((self.config.fence_retention() / 2).as_micros()).ok();
+        let median = times.get(times.len() / 2).copied();
+        let value = median
+            .zip(half)
+            .and_then(|(median, half)| median.checked_add(half));
+        *cap = Some((now, value));
+        value
     }
 
     /// Puts one question to every node.

@@ -33,7 +33,11 @@
 //!
 //! **Nothing is left behind.** Whatever a lost round, a cancelled request or a dropped guard had
 //! set is released, on the same connection behind the command that set it. Where a node cannot be
-//! reached the release is kept for it; where the process dies, the ttl ends it.
+//! reached the release is kept for it; where the process dies, the ttl ends it. The counter behind
+//! the tokens goes `fence_retention` after the last use.
+//!
+//! **Order.** Every acquisition has a token that is larger than those before it, so that the system
+//! which is protected can refuse what comes too late: see [below](#fencing-tokens).
 //!
 //! # What is assumed
 //!
@@ -48,10 +52,102 @@
 //!
 //! - **No lock with a timeout stops a holder that was paused.** A process that is stopped between
 //!   looking at its guard and writing will write later, whoever holds the lock then. Only the
-//!   protected system can refuse that write, by a fencing token; this version mints none.
+//!   protected system can refuse that write, by a [fencing token](#fencing-tokens).
 //! - A virtual machine that is paused without its guest's clocks noticing is such a pause.
 //! - **No order among processes.** Who waits longest is not served first.
 //! - A lock is not re-entrant: a task that asks for what it holds waits for itself.
+//!
+//! # Fencing tokens
+//!
+//! [`LockGuard::token`](crate::LockGuard::token) is a number below 2^53. Of one resource:
+//!
+//! - **Unique.** No two successful acquisitions get the same token.
+//! - **Monotonic.** If acquisition A had returned before acquisition B was called, in real time,
+//!   then token(A) < token(B). Tokens of acquisitions that overlap differ, in an order that is not
+//!   specified.
+//!
+//! An extension keeps the token. [`adopt`](crate::Redlock::adopt) is an acquisition: its token is
+//! larger than that of the guard whose lease it takes over. Tokens of different resources have no
+//! order. They are no counts either: they are about as large as the time of day in microseconds.
+//!
+//! Each node has a counter for the resource, which every grant moves to a larger value. A token is
+//! a value to which one acquisition, while it ran, moved the counters of at least W nodes; W is
+//! [`token_durability`](crate::RedlockBuilder::token_durability), by default the quorum
+//! Q = N/2 + 1. Let W_A be the nodes that were moved to token(A), W_B those to token(B). Both have
+//! a quorum of nodes, so they share one. Its counter only grows, so it was moved to each value at
+//! most once: the tokens differ. If A had returned before B was called, that counter was at
+//! token(A) or beyond when B moved it: token(B) is larger. No clock, no ttl and no order of
+//! messages takes part. Even where clocks break what exclusion assumes, and two hold the lock at
+//! once, each has a token of its own, and the later one fences the other.
+//!
+//! ## What breaks them
+//!
+//! A counter that is lost or set back: a node that restarts without its last writes, `FLUSHALL`,
+//! an older backup, a replica that takes over, eviction, [expiry](#how-long-counters-are-kept).
+//! Let F be the nodes to which that happened between A moving them and B doing so. Both promises
+//! hold for A and B if W_A and W_B share a node that is not in F, which is certain if
+//!
+//! ```text
+//! |W_A| + |W_B| > N + |F|
+//! ```
+//!
+//! At least W nodes are in each, so any f = 2W - N - 1 nodes may lose their data:
+//!
+//! | N | W | nodes that may lose their counters | nodes that may be down while acquiring |
+//! |---|---|---|---|
+//! | 3 | 2, the default | 0 | 1 |
+//! | 3 | 3 | 2 | 0 |
+//! | 5 | 3, the default | 0 | 2 |
+//! | 5 | 4 | 2 | 1 |
+//! | 5 | 5 | 4 | 0 |
+//!
+//! A node that is full, hung or unreachable is *down*, and has lost nothing. With all nodes up a
+//! grant usually reaches all N, which is more than W; that is usual, and not promised.
+//!
+//! ## Which of three defences you rely on
+//!
+//! 1. **Nodes that do not forget.** `appendonly yes` with `appendfsync always`, on disks that keep
+//!    what they have confirmed, and no failover to replicas: F is empty after any crash. It costs
+//!    every acquisition a write to the disk. With snapshots only, which is how Redis comes out of
+//!    the box, or with `appendfsync everysec`, a node does forget.
+//! 2. **More stamps.** `token_durability(w)` with w > Q: the table above. Extension and release
+//!    still need only a quorum, but acquiring needs w nodes.
+//! 3. **The clock floor**, which is all there is with neither of the two. An acquisition proposes
+//!    the time of day of its process in microseconds, or as much more as it has seen tokens ahead
+//!    of its clock, and no node moves its counter to less than that. So if no node that A and B
+//!    share has kept its counter, token(B) is still at least the time that B's clock showed when B
+//!    was called, and token(A) at most the latest time that any process's clock had shown when A
+//!    returned. The order survives if clocks differ by less than the time from A to B. Under NTP
+//!    they differ by milliseconds, and a node without its data has to stay away for `max_ttl`, so
+//!    this is good for most; but it is an assumption about clocks, which the other two are not.
+//!
+//! ## How long counters are kept
+//!
+//! On each node for [`fence_retention`](crate::RedlockBuilder::fence_retention), R, by default 1 h,
+//! by the node's clock, from the last acquisition or extension that reached it: a resource that is
+//! not used for that long leaves nothing behind on the servers. Where managers differ, take the
+//! smallest. Within R the order rests on the counters alone. Beyond it, the tokens stay in order
+//! **if the clocks of the processes are within R/2 of those of the servers**: A got at most the
+//! servers' time plus R/2; B comes at least R after A moved the counter, and proposes at least the
+//! servers' time less R/2. For clocks that are ahead this is seen to: once servers have told their
+//! time (which needs the right `+time`), nothing beyond their median plus R/2 is proposed. Clocks
+//! that are behind are up to whoever runs the machines. A longer R allows more, and costs one small
+//! key for each resource and node.
+//!
+//! ## What they do not do
+//!
+//! - They refuse nothing by themselves. The protected system remembers the largest token it has
+//!   seen, compares and writes in one atomic step, and keeps the number as long as the data. It
+//!   refuses older holders from the moment at which a newer one has *shown* its token; so that is
+//!   shown before the first read. [`fence`](crate::fence) has a gate in memory, and recipes for
+//!   SQL, Redis and HTTP.
+//! - They put holders in order, not the writes of one holder.
+//! - **Fencing is a property of the resource.** A holder whose manager has
+//!   [`fencing(false)`](crate::RedlockBuilder::fencing), or that uses another library, is excluded
+//!   like any other, but has no token to show: it does not fence an earlier holder that is
+//!   paused, and nothing fences it. All who lock a resource should do it with tokens.
+//!   [`LockGuard::token`](crate::LockGuard::token) panics without one,
+//!   [`try_token`](crate::LockGuard::try_token) is then `None`.
 //!
 //! # Where it is checked
 //!

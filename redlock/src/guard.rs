@@ -75,10 +75,44 @@ impl LockGuard {
         self.lease.id()
     }
 
-    /// The fencing token, `None` where none was minted. In this version none is.
+    /// The fencing token: a number that grows with every acquisition of the resource, for the
+    /// protected system to check. It refuses whatever comes with a smaller number than it has
+    /// seen: the late write of a holder that was paused. [`fence`](crate::fence) has the means.
+    ///
+    /// The token stays the same for as long as the lock is held.
+    ///
+    /// # Panics
+    ///
+    /// If the manager was made with [`fencing(false)`](crate::RedlockBuilder::fencing).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let first = redlock.lock("invoice:42").await?;
+    /// let older = first.token();
+    /// drop(first);
+    /// let second = redlock.lock("invoice:42").await?;
+    /// assert!(second.token() > older);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn token(&self) -> FencingToken {
+        match self.try_token() {
+            Some(token) => token,
+            None => panic!("no fencing token: the manager was made with fencing(false)"),
+        }
+    }
+
+    /// The fencing token, `None` if the manager was made with
+    /// [`fencing(false)`](crate::RedlockBuilder::fencing).
     #[must_use]
     pub fn try_token(&self) -> Option<FencingToken> {
-        None
+        self.lease.fencing_token()
     }
 
     /// How much is left until the lease must be treated as gone: the validity. Zero once it is
@@ -214,6 +248,7 @@ impl LockGuard {
         Lease::new(
             self.lease.resource().clone(),
             self.lease.id().clone(),
+            self.try_token(),
             deadline,
         )
     }
@@ -230,6 +265,7 @@ impl fmt::Debug for LockGuard {
         f.debug_struct("LockGuard")
             .field("resource", self.resource())
             .field("lease_id", self.lease_id())
+            .field("token", &self.try_token())
             .field("remaining", &self.remaining())
             .finish_non_exhaustive()
     }

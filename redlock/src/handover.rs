@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::lease_id::LeaseId;
 use crate::resource::Resource;
+use crate::token::FencingToken;
 use crate::validity;
 
 /// A lease that nobody extends: what [`LockGuard::detach`](crate::LockGuard::detach) leaves, for
@@ -35,14 +36,21 @@ use crate::validity;
 pub struct Lease {
     resource: Resource,
     lease_id: LeaseId,
+    token: Option<FencingToken>,
     deadline: Option<Moment>,
 }
 
 impl Lease {
-    pub(crate) fn new(resource: Resource, lease_id: LeaseId, deadline: Option<Moment>) -> Self {
+    pub(crate) fn new(
+        resource: Resource,
+        lease_id: LeaseId,
+        token: Option<FencingToken>,
+        deadline: Option<Moment>,
+    ) -> Self {
         Self {
             resource,
             lease_id,
+            token,
             deadline,
         }
     }
@@ -59,6 +67,12 @@ impl Lease {
         &self.lease_id
     }
 
+    /// The fencing token of the guard that was detached. Whoever adopts the lease gets a larger one.
+    #[must_use]
+    pub fn token(&self) -> Option<FencingToken> {
+        self.token
+    }
+
     /// How much is left of the lease, as far as it is known here: zero if it had been lost, or was
     /// read from text.
     #[must_use]
@@ -70,9 +84,11 @@ impl Lease {
 }
 
 impl PartialEq for Lease {
-    /// The same resource under the same lease id, however much is left.
+    /// The same resource, lease id and token, however much is left.
     fn eq(&self, other: &Self) -> bool {
-        self.resource == other.resource && self.lease_id == other.lease_id
+        self.resource == other.resource
+            && self.lease_id == other.lease_id
+            && self.token == other.token
     }
 }
 
@@ -82,7 +98,10 @@ impl fmt::Display for Lease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{PREFIX}")?;
         escape(f, self.lease_id.as_str().as_bytes())?;
-        f.write_str("/")?;
+        match self.token {
+            Some(token) => write!(f, "/{token}/")?,
+            None => f.write_str("/-/")?,
+        }
         escape(f, self.resource.as_bytes())
     }
 }
@@ -91,23 +110,27 @@ impl FromStr for Lease {
     type Err = ParseLeaseError;
 
     fn from_str(text: &str) -> Result<Self, ParseLeaseError> {
-        let parts = text
-            .strip_prefix(PREFIX)
-            .and_then(|rest| rest.split_once('/'));
-        let (id, resource) = parts.ok_or(ParseLeaseError(()))?;
+        let rest = text.strip_prefix(PREFIX).ok_or(ParseLeaseError(()))?;
+        let mut parts = rest.splitn(3, '/');
+        let mut part = || parts.next().ok_or(ParseLeaseError(()));
+        let (id, token, resource) = (part()?, part()?, part()?);
         let id = String::from_utf8(unescape(id)?).map_err(|_| ParseLeaseError(()))?;
+        let token = match token {
+            "-" => None,
+            token => Some(token.parse().map_err(|_| ParseLeaseError(()))?),
+        };
         let resource = Resource::from(unescape(resource)?);
         resource.validate().map_err(|_| ParseLeaseError(()))?;
         if id.is_empty() {
             return Err(ParseLeaseError(()));
         }
-        Ok(Self::new(resource, id.into(), None))
+        Ok(Self::new(resource, id.into(), token, None))
     }
 }
 
 /// A text that is not a [`Lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a lease: expected {PREFIX}<lease id>/<resource>")]
+#[error("not a lease: expected {PREFIX}<lease id>/<token>/<resource>")]
 pub struct ParseLeaseError(());
 
 /// Marks the format, for the day it needs another field.
@@ -152,30 +175,33 @@ mod tests {
     #[test]
     fn every_byte_survives_the_way_through_text() {
         let resource = Resource::from((0..=255).collect::<Vec<u8>>());
-        let lease = Lease::new(resource, "id with / and % and ü".into(), None);
-        let text = lease.to_string();
-        assert!(!text.contains(char::is_whitespace), "{text}");
-        assert_eq!(text.parse::<Lease>(), Ok(lease));
+        for token in [None, Some(FencingToken::new(7))] {
+            let id = "id with / and % and ü".into();
+            let lease = Lease::new(resource.clone(), id, token, None);
+            let text = lease.to_string();
+            assert!(!text.contains(char::is_whitespace), "{text}");
+            assert_eq!(text.parse::<Lease>(), Ok(lease));
+        }
     }
 
     #[test]
     fn what_is_no_lease_is_refused() {
-        for text in [
+        let structure = [
             "",
             "redlock1:",
             "redlock1:a",
-            "redlock1:a/",
-            "redlock1:/a",
-            "a/b",
-        ] {
-            assert_eq!(text.parse::<Lease>(), Err(ParseLeaseError(())), "{text}");
-        }
-        for text in [
-            "redlock1:%/a",
-            "redlock1:%4/a",
-            "redlock1:%zz/a",
-            "redlock1:%ff/a",
-        ] {
+            "redlock1:a/1/",
+            "redlock1:/1/a",
+            "a/1/b",
+        ];
+        let parts = ["redlock1:a//b", "redlock1:a/x/b", "redlock1:a/-1/b"];
+        let escapes = [
+            "redlock1:%/1/a",
+            "redlock1:%4/1/a",
+            "redlock1:%zz/1/a",
+            "redlock1:%ff/1/a",
+        ];
+        for text in structure.into_iter().chain(parts).chain(escapes) {
             assert_eq!(text.parse::<Lease>(), Err(ParseLeaseError(())), "{text}");
         }
     }

@@ -40,6 +40,7 @@
 //! - [`Redlock`]: the manager. [`RedlockBuilder`] has the options, with defaults and reasons.
 //! - [`LockGuard`]: what holding a lock means, how it is lost, and how work is bound to it.
 //! - [`LockError`]: why a lock was not acquired, and what to do about it.
+//! - [`fence`]: what the protected system does with a token.
 //! - [`guarantees`]: what is promised, on which assumptions, and what is not.
 //! - [`node`]: the contract of a node, and nodes in memory for tests of your own.
 
@@ -50,6 +51,7 @@ mod config;
 mod engine;
 mod env;
 mod error;
+mod fencing;
 mod gather;
 mod global;
 mod guard;
@@ -58,6 +60,7 @@ mod lease;
 mod lease_id;
 mod loss;
 mod manager;
+mod proposal;
 mod quorum;
 mod request;
 mod resource;
@@ -67,6 +70,7 @@ mod status;
 mod token;
 mod validity;
 
+pub mod fence;
 pub mod guarantees;
 pub mod node;
 

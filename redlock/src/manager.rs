@@ -17,6 +17,7 @@ use crate::guard::LockGuard;
 use crate::lease;
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Inspect, MemoryNode, NodeReport, Ping};
+use crate::proposal::Proposals;
 use crate::quorum::Quorum;
 use crate::request::LockRequest;
 use crate::resource::Resource;
@@ -53,6 +54,7 @@ pub struct Redlock(Arc<Inner>);
 struct Inner {
     config: Arc<Config>,
     jitter: Arc<Jitter>,
+    proposals: Arc<Proposals>,
     members: Members,
     /// One engine for every runtime that has used the manager and is alive.
     engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
@@ -122,6 +124,7 @@ impl Redlock {
         Self(Arc::new(Inner {
             config: Arc::new(config),
             jitter,
+            proposals: Arc::default(),
             members,
             engines: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -320,7 +323,13 @@ impl Redlock {
             return Ok(Arc::clone(engine));
         }
         engines.retain(|(_, engine)| engine.is_alive());
-        let engine = Engine::start(&self.0.members, &self.0.config, &self.0.jitter, &runtime);
+        let engine = Engine::start(
+            &self.0.members,
+            &self.0.config,
+            &self.0.jitter,
+            &self.0.proposals,
+            &runtime,
+        );
         engines.push((id, Arc::clone(&engine)));
         Ok(engine)
     }

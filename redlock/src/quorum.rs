@@ -11,13 +11,25 @@ use crate::validity;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quorum {
     nodes: usize,
+    needed: usize,
 }
 
 impl Quorum {
     /// A quorum of the *configured* nodes: of those that happen to answer, two sides of a
     /// partition would each have one.
     pub(crate) fn of(nodes: usize) -> Self {
-        Self { nodes }
+        Self {
+            nodes,
+            needed: nodes / 2 + 1,
+        }
+    }
+
+    /// As many votes as `durability` asks for, where that is more.
+    pub(crate) fn at_least(self, durability: usize) -> Self {
+        Self {
+            needed: self.needed.max(durability),
+            ..self
+        }
     }
 
     /// N.
@@ -27,7 +39,7 @@ impl Quorum {
 
     /// The number of votes that decides: any two sets of so many nodes have one in common.
     pub(crate) fn needed(self) -> usize {
-        self.nodes / 2 + 1
+        self.needed
     }
 
     /// The number of votes against that makes a quorum impossible. With an even number of nodes
@@ -91,12 +103,14 @@ impl Standing {
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
     standings: Box<[Standing]>,
+    quorum: Quorum,
 }
 
 impl Tally {
     pub(crate) fn asked(quorum: Quorum) -> Self {
         Self {
             standings: vec![Standing::Asked; quorum.nodes()].into(),
+            quorum,
         }
     }
 
@@ -109,7 +123,12 @@ impl Tally {
     }
 
     pub(crate) fn quorum(&self) -> Quorum {
-        Quorum::of(self.standings.len())
+        self.quorum
+    }
+
+    /// The number of nodes that keep a lease, however many it took to get it.
+    fn majority(&self) -> usize {
+        Quorum::of(self.standings.len()).needed()
     }
 
     /// What is certain about the acquisition.
@@ -151,7 +170,8 @@ impl Tally {
 
     /// Whether so many nodes have said they do not have the key that a quorum cannot have it.
     pub(crate) fn is_gone(&self) -> bool {
-        self.count(|standing| matches!(standing, Standing::Gone)) >= self.quorum().blocking()
+        self.count(|standing| matches!(standing, Standing::Gone))
+            > self.standings.len() - self.majority()
     }
 
     /// A node where the key is no lock, if so many of them stand in the way.
@@ -175,7 +195,7 @@ impl Tally {
             Standing::Holds(expiry) => Some(*expiry),
             _ => None,
         });
-        validity::deadline(expiries, self.quorum().needed())
+        validity::deadline(expiries, self.majority())
     }
 
     /// When enough nodes are free for a quorum if no holder extends, as far as is known.
@@ -251,9 +271,22 @@ mod tests {
     }
 
     fn tally(standings: impl Into<Box<[Standing]>>) -> Tally {
-        Tally {
-            standings: standings.into(),
+        let standings = standings.into();
+        let quorum = Quorum::of(standings.len());
+        Tally { standings, quorum }
+    }
+
+    #[test]
+    fn durability_asks_for_more_votes_and_not_for_more_to_keep_the_lease() {
+        let quorum = Quorum::of(5).at_least(4);
+        assert_eq!((quorum.needed(), quorum.blocking()), (4, 2));
+        assert_eq!(Quorum::of(5).at_least(1).needed(), 3);
+        let mut tally = Tally::asked(quorum);
+        for node in 0..3 {
+            tally.set(node, Standing::Holds(Moment::now()));
         }
+        assert_eq!(tally.verdict(), Verdict::Open);
+        assert!(tally.deadline().is_some());
     }
 
     #[test]

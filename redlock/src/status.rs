@@ -6,8 +6,9 @@ use std::time::Duration;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::gather::Answers;
 use crate::lease_id::LeaseId;
-use crate::node::Record;
+use crate::node::{Record, Snapshot};
 use crate::quorum::Quorum;
+use crate::token::FencingToken;
 
 /// Who holds a resource, as [`Redlock::status`](crate::Redlock::status) found it.
 #[derive(Clone, Debug)]
@@ -15,6 +16,7 @@ pub struct Status {
     state: LockState,
     lease_id: Option<LeaseId>,
     remaining: Option<Duration>,
+    token: Option<FencingToken>,
     nodes: Vec<NodeStatus>,
     is_certain: bool,
 }
@@ -42,16 +44,12 @@ pub struct NodeStatus {
 }
 
 impl Status {
-    pub(crate) fn new(
-        quorum: Quorum,
-        names: &[Arc<str>],
-        answers: &Answers<Option<Record>>,
-    ) -> Self {
+    pub(crate) fn new(quorum: Quorum, names: &[Arc<str>], answers: &Answers<Snapshot>) -> Self {
         let records: Vec<&Record> = answers
             .iter()
             .flatten()
             .flatten()
-            .flatten()
+            .filter_map(|it| it.record.as_ref())
             .filter(|it| it.id.is_some())
             .collect();
         let votes = |id: &Option<LeaseId>| records.iter().filter(|it| it.id == *id).count();
@@ -87,8 +85,16 @@ impl Status {
         let unanswered = || NodeError::new(NodeErrorKind::Timeout, "");
         let nodes = names.iter().zip(answers).map(|(name, answer)| NodeStatus {
             node: Arc::clone(name),
-            record: answer.clone().unwrap_or_else(|| Err(unanswered())),
+            record: answer
+                .clone()
+                .map_or_else(|| Err(unanswered()), |answer| answer.map(|it| it.record)),
         });
+        let counters = answers
+            .iter()
+            .flatten()
+            .flatten()
+            .filter_map(|it| it.counter);
+        let token = counters.max().map(FencingToken::new);
         let is_certain = silent == 0
             || state == LockState::Held
             || (state == LockState::Free && most + silent < quorum.needed());
@@ -96,6 +102,7 @@ impl Status {
             state,
             lease_id,
             remaining,
+            token,
             nodes: nodes.collect(),
             is_certain,
         }
@@ -123,6 +130,13 @@ impl Status {
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.remaining
+    }
+
+    /// The largest fencing token that any node has recorded: that of the last holder, or one that
+    /// an attempt has used up without getting the lock.
+    #[must_use]
+    pub fn token(&self) -> Option<FencingToken> {
+        self.token
     }
 
     /// What each node said, in the order in which they were configured. Nodes that had not

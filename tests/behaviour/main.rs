@@ -13,6 +13,7 @@
 //! - `stalling`: tasks that are not run in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `exclusion`: random schedules with faults
+//! - `fencing`: tokens, unique and in order
 //! - `attribute`: `#[redlocked]`
 //! - `parity`: the table of the README
 //! - `auto_traits`: what can be sent, shared and moved
@@ -24,6 +25,7 @@ mod cancellation;
 mod common;
 mod configuration;
 mod exclusion;
+mod fencing;
 mod handover;
 mod holding;
 mod inspection;

@@ -18,6 +18,7 @@ pub(crate) struct Recorder {
 pub(crate) enum Note {
     Acquire { id: String, contended: bool },
     Extend { id: String },
+    Raise { token: u64 },
     Release { id: String },
 }
 
@@ -65,6 +66,7 @@ impl Session for RecordingSession {
             Command::Extend(it) => Some(Note::Extend {
                 id: it.id.to_string(),
             }),
+            Command::Raise(it) => Some(Note::Raise { token: it.token }),
             Command::Release(it) => Some(Note::Release {
                 id: it.id.to_string(),
             }),

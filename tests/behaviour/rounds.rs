@@ -19,10 +19,11 @@ fn recorded(nodes: &[MemoryNode]) -> (Vec<Recorder>, Redlock) {
 fn ids(notes: &[Note]) -> Vec<&str> {
     let id = |note| match note {
         &Note::Acquire { ref id, .. } | &Note::Extend { ref id } | &Note::Release { ref id } => {
-            id.as_str()
+            Some(id.as_str())
         }
+        &Note::Raise { .. } => None,
     };
-    notes.iter().map(id).collect()
+    notes.iter().filter_map(id).collect()
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use rslock::LockManager;
 
 const NODES: usize = 5;
 const ROUNDS: usize = 7;
+const LOCKS: usize = 16_384;
 const TTL: Duration = Duration::from_secs(30);
 
 #[tokio::main]
@@ -32,6 +33,36 @@ async fn main() {
     throughput(&ours, &theirs, 64).await;
     throughput(&ours, &theirs, 512).await;
     one_hung(&servers, &ours, &theirs, healthy).await;
+    let unfenced = Redlock::builder().nodes(servers.urls()).fencing(false);
+    let unfenced = unfenced.connect().await.expect("a quorum of servers");
+    cost_of_fencing(&ours, &unfenced).await;
+}
+
+/// What the token of every guard costs.
+async fn cost_of_fencing(fenced: &Redlock, unfenced: &Redlock) {
+    println!("\nfenced against unfenced, ratios of the two in each round");
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        with.push(our_median(fenced, 1000).await);
+        without.push(our_median(unfenced, 1000).await);
+    }
+    let (with, without) = (median(with), median(without));
+    let ratio = with.as_secs_f64() / without.as_secs_f64();
+    println!("   1 task   fenced {with:>9.1?}   unfenced {without:>9.1?}   ratio {ratio:.2}");
+    for tasks in [64, 512] {
+        let (mut with, mut without, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+        for _ in 0..ROUNDS {
+            let fenced = our_rate(fenced, tasks).await;
+            let unfenced = our_rate(unfenced, tasks).await;
+            with.push(fenced);
+            without.push(unfenced);
+            ratios.push(fenced / unfenced);
+        }
+        let (with, without, ratio) = (middle(with), middle(without), middle(ratios));
+        println!(
+            "{tasks:>4} tasks   fenced {with:>7.0}/s   unfenced {without:>7.0}/s   ratio {ratio:.2}"
+        );
+    }
 }
 
 async fn warm_up(ours: &Redlock, theirs: &LockManager) {
@@ -55,14 +86,10 @@ async fn one_task(ours: &Redlock, theirs: &LockManager) -> Duration {
 }
 
 async fn throughput(ours: &Redlock, theirs: &LockManager, tasks: usize) {
-    let each = 16_384 / tasks;
+    let each = LOCKS / tasks;
     let (mut our_rates, mut their_rates, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
-        let ours = rate(tasks, each, |name| {
-            let redlock = ours.clone();
-            async move { our_lock(&redlock, name).await }
-        });
-        let ours = ours.await;
+        let ours = our_rate(ours, tasks).await;
         let theirs = rate(tasks, each, |name| {
             let manager = theirs.clone();
             async move { their_lock(&manager, name).await }
@@ -91,6 +118,14 @@ async fn one_hung(servers: &Servers, ours: &Redlock, theirs: &LockManager, healt
     println!(
         "\none of {NODES} hung, 1 task: redlock {hung:.1?} ({ratio:.2} of healthy), rslock {their_hung:.1?}"
     );
+}
+
+async fn our_rate(redlock: &Redlock, tasks: usize) -> f64 {
+    let work = rate(tasks, LOCKS / tasks, |name| {
+        let redlock = redlock.clone();
+        async move { our_lock(&redlock, name).await }
+    });
+    work.await
 }
 
 /// Locks and releases per second.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use redlock::LeaseId;
-use redlock::node::{Extension, Record, Removal, Vote};
+use redlock::node::{Extension, Raised, Record, Removal, Stamp, Vote};
 
 use crate::subject::Subject;
 
@@ -18,7 +18,10 @@ fn is_busy(vote: &Vote) -> bool {
 }
 
 pub(crate) async fn an_absent_key_is_granted_and_a_present_one_is_not(node: Subject) {
-    assert_eq!(node.acquire(b"a", "1", LONG).get().await, Vote::Granted);
+    assert_eq!(
+        node.acquire(b"a", "1", LONG).get().await,
+        Vote::Granted { stamp: None }
+    );
     for contended in [false, true] {
         let vote = node.acquire_in_form(b"a", "2", LONG, contended).get().await;
         assert!(is_busy(&vote), "{vote:?}");
@@ -27,7 +30,7 @@ pub(crate) async fn an_absent_key_is_granted_and_a_present_one_is_not(node: Subj
     }
     assert_eq!(
         node.acquire_in_form(b"b", "2", LONG, true).get().await,
-        Vote::Granted
+        Vote::Granted { stamp: None }
     );
 }
 
@@ -37,6 +40,7 @@ pub(crate) async fn busy_tells_the_time_left(node: Subject) {
         let vote = node.acquire_in_form(b"a", "2", LONG, contended).get().await;
         let Vote::Busy {
             remaining: Some(remaining),
+            ..
         } = vote
         else {
             panic!("{vote:?}")
@@ -48,16 +52,19 @@ pub(crate) async fn busy_tells_the_time_left(node: Subject) {
 pub(crate) async fn a_key_expires(node: Subject) {
     node.acquire(b"a", "1", SHORT).get().await;
     tokio::time::sleep(SHORT * 3).await;
-    assert_eq!(node.inspect(b"a").get().await, None);
+    assert_eq!(node.inspect(b"a").get().await.record, None);
     assert_eq!(node.extend(b"a", "1", LONG).get().await, Extension::NotHeld);
     assert_eq!(node.release(b"a", "1").get().await, Removal::Absent);
-    assert_eq!(node.acquire(b"a", "2", LONG).get().await, Vote::Granted);
+    assert_eq!(
+        node.acquire(b"a", "2", LONG).get().await,
+        Vote::Granted { stamp: None }
+    );
 }
 
 pub(crate) async fn a_key_is_acquired_again_after_its_release(node: Subject) {
     for contended in [false, true, false] {
         let vote = node.acquire_in_form(b"a", "1", LONG, contended).get().await;
-        assert_eq!(vote, Vote::Granted);
+        assert_eq!(vote, Vote::Granted { stamp: None });
         assert_eq!(node.release(b"a", "1").get().await, Removal::Deleted);
         assert_eq!(node.release(b"a", "1").get().await, Removal::Absent);
     }
@@ -78,7 +85,7 @@ pub(crate) async fn an_extension_moves_the_expiry_further_away(node: Subject) {
         node.extend(b"a", "1", LONG).get().await,
         Extension::Confirmed
     );
-    let record = node.inspect(b"a").get().await.unwrap();
+    let record = node.inspect(b"a").get().await.record.unwrap();
     assert!(record.remaining.unwrap() > ttl, "{record:?}");
 }
 
@@ -88,14 +95,14 @@ pub(crate) async fn an_extension_never_brings_it_nearer(node: Subject) {
         node.extend(b"a", "1", SHORT).get().await,
         Extension::Confirmed
     );
-    let record = node.inspect(b"a").get().await.unwrap();
+    let record = node.inspect(b"a").get().await.record.unwrap();
     assert!(record.remaining.unwrap() > LONG / 2, "{record:?}");
 }
 
 pub(crate) async fn an_extension_needs_the_right_id_and_a_key(node: Subject) {
     assert_eq!(node.extend(b"a", "1", LONG).get().await, Extension::NotHeld);
     assert_eq!(
-        node.inspect(b"a").get().await,
+        node.inspect(b"a").get().await.record,
         None,
         "it did not make the key"
     );
@@ -104,7 +111,7 @@ pub(crate) async fn an_extension_needs_the_right_id_and_a_key(node: Subject) {
         node.extend(b"a", "2", LONG * 2).get().await,
         Extension::NotHeld
     );
-    let record = node.inspect(b"a").get().await.unwrap();
+    let record = node.inspect(b"a").get().await.record.unwrap();
     assert!(record.remaining.unwrap() <= LONG, "{record:?}");
 }
 
@@ -116,7 +123,7 @@ pub(crate) async fn a_release_comes_after_the_acquire_before_it(node: Subject) {
         let vote = node.acquire_in_form(key.as_bytes(), "1", LONG, contended);
         let removal = node.release(key.as_bytes(), "1");
         assert_eq!(removal.get().await, Removal::Deleted);
-        assert_eq!(vote.get().await, Vote::Granted);
+        assert_eq!(vote.get().await, Vote::Granted { stamp: None });
     }
 }
 
@@ -129,20 +136,20 @@ pub(crate) async fn commands_take_effect_in_order(node: Subject) {
         answers.push((granted, extended, node.release(b"a", &id)));
     }
     for (granted, extended, released) in answers {
-        assert_eq!(granted.get().await, Vote::Granted);
+        assert_eq!(granted.get().await, Vote::Granted { stamp: None });
         assert_eq!(extended.get().await, Extension::Confirmed);
         assert_eq!(released.get().await, Removal::Deleted);
     }
 }
 
 pub(crate) async fn inspecting_tells_id_and_time_and_changes_nothing(node: Subject) {
-    assert_eq!(node.inspect(b"a").get().await, None);
+    assert_eq!(node.inspect(b"a").get().await.record, None);
     node.acquire(b"a", "1", LONG).get().await;
     for _ in 0..2 {
         let Some(Record {
             id,
             remaining: Some(remaining),
-        }) = node.inspect(b"a").get().await
+        }) = node.inspect(b"a").get().await.record
         else {
             panic!("the key is there");
         };
@@ -157,7 +164,10 @@ pub(crate) async fn any_bytes_are_a_key(node: Subject) {
     let large = vec![0xff; 64 * 1024];
     let keys: [&[u8]; 5] = [&all, &large, b"\r\n", b"{}", b" "];
     for key in keys {
-        assert_eq!(node.acquire(key, "1", LONG).get().await, Vote::Granted);
+        assert_eq!(
+            node.acquire(key, "1", LONG).get().await,
+            Vote::Granted { stamp: None }
+        );
         assert!(is_busy(&node.acquire(key, "2", LONG).get().await));
         assert_eq!(
             node.extend(key, "1", LONG).get().await,
@@ -173,7 +183,11 @@ pub(crate) async fn a_large_batch_is_answered_one_by_one(node: Subject) {
         .collect();
     for (number, vote) in votes.into_iter().enumerate() {
         let vote = vote.get().await;
-        assert_eq!(vote == Vote::Granted, number % 2 == 0, "{number}: {vote:?}");
+        assert_eq!(
+            vote == Vote::Granted { stamp: None },
+            number % 2 == 0,
+            "{number}: {vote:?}"
+        );
     }
 }
 
@@ -190,5 +204,104 @@ pub(crate) async fn a_session_serves_threads_without_a_runtime(node: Subject) {
     .join()
     .unwrap();
     assert_eq!(removal.get().await, Removal::Deleted);
-    assert_eq!(node.acquire(b"a", "2", LONG).get().await, Vote::Granted);
+    assert_eq!(
+        node.acquire(b"a", "2", LONG).get().await,
+        Vote::Granted { stamp: None }
+    );
+}
+
+/// The stamp of a grant.
+fn stamp(vote: &Vote) -> Stamp {
+    let Vote::Granted { stamp: Some(stamp) } = vote else {
+        panic!("{vote:?}");
+    };
+    *stamp
+}
+
+pub(crate) async fn a_grant_moves_the_counter_to_the_proposal(node: Subject) {
+    for (proposal, contended) in [(100, false), (200, true), (300, false)] {
+        let vote = node
+            .acquire_fenced(b"a", "1", proposal, contended)
+            .get()
+            .await;
+        assert_eq!(stamp(&vote), Stamp::Moved(proposal));
+        node.release(b"a", "1").get().await;
+        assert_eq!(
+            node.inspect(b"a").get().await.counter,
+            Some(proposal),
+            "it outlives the key"
+        );
+    }
+}
+
+pub(crate) async fn a_counter_that_is_beyond_the_proposal_is_never_lowered(node: Subject) {
+    node.acquire_fenced(b"a", "1", 1_800_000_000_000_007, false)
+        .get()
+        .await;
+    node.release(b"a", "1").get().await;
+    // In the form that costs least a node may leave it there, and say so.
+    let vote = node.acquire_fenced(b"a", "2", 5, false).get().await;
+    match stamp(&vote) {
+        Stamp::Beyond(counter) => assert_eq!(counter, 1_800_000_000_000_007),
+        Stamp::Moved(counter) => assert_eq!(counter, 1_800_000_000_000_008),
+    }
+    node.release(b"a", "2").get().await;
+    // In the other it moves on, by one.
+    let before = node.inspect(b"a").get().await.counter.unwrap();
+    let vote = node.acquire_fenced(b"a", "3", 5, true).get().await;
+    assert_eq!(stamp(&vote), Stamp::Moved(before + 1));
+}
+
+pub(crate) async fn a_counter_at_the_proposal_is_not_counted_as_moved(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    node.release(b"a", "1").get().await;
+    for contended in [false, true] {
+        let vote = node.acquire_fenced(b"a", "2", 100, contended).get().await;
+        assert_ne!(stamp(&vote), Stamp::Moved(100), "another has that number");
+        node.release(b"a", "2").get().await;
+    }
+}
+
+pub(crate) async fn a_raise_moves_a_counter_that_is_below(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::Moved);
+    assert_eq!(node.inspect(b"a").get().await.counter, Some(150));
+    assert_eq!(
+        node.raise(b"a", "1", 150).get().await,
+        Raised::Beyond(150),
+        "below, not at"
+    );
+    assert_eq!(node.raise(b"a", "1", 120).get().await, Raised::Beyond(150));
+}
+
+pub(crate) async fn a_raise_needs_the_right_id_and_a_key(node: Subject) {
+    assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
+    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    assert_eq!(node.raise(b"a", "2", 150).get().await, Raised::NotHeld);
+    node.release(b"a", "1").get().await;
+    assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
+    assert_eq!(node.inspect(b"a").get().await.counter, Some(100));
+}
+
+pub(crate) async fn a_raise_makes_a_counter_that_is_not_there(node: Subject) {
+    node.acquire(b"a", "1", LONG).get().await;
+    assert_eq!(node.inspect(b"a").get().await.counter, None);
+    assert_eq!(node.raise(b"a", "1", 100).get().await, Raised::Moved);
+    assert_eq!(node.inspect(b"a").get().await.counter, Some(100));
+}
+
+pub(crate) async fn a_refusal_tells_the_counter_and_leaves_it_alone(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    let vote = node.acquire_fenced(b"a", "2", 200, true).get().await;
+    assert!(
+        matches!(
+            vote,
+            Vote::Busy {
+                counter: Some(100),
+                ..
+            }
+        ),
+        "{vote:?}"
+    );
+    assert_eq!(node.inspect(b"a").get().await.counter, Some(100));
 }

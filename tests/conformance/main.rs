@@ -40,6 +40,13 @@ macro_rules! all_cases {
             a_large_batch_is_answered_one_by_one
             a_ping_is_answered
             a_session_serves_threads_without_a_runtime
+            a_grant_moves_the_counter_to_the_proposal
+            a_counter_that_is_beyond_the_proposal_is_never_lowered
+            a_counter_at_the_proposal_is_not_counted_as_moved
+            a_raise_moves_a_counter_that_is_below
+            a_raise_needs_the_right_id_and_a_key
+            a_raise_makes_a_counter_that_is_not_there
+            a_refusal_tells_the_counter_and_leaves_it_alone
         }
     };
 }

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redlock::node::{
-    Acquire, Command, Extend, Extension, Identity, Inspect, MemoryNode, Moment, Node, Ping, Record,
-    RedisNode, Release, Removal, Reply, Session, Vote,
+    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, MemoryNode, Moment, Node, Ping,
+    Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote,
 };
 use redlock::{LeaseId, NodeError};
 use redlock_tests::Server;
@@ -72,6 +72,7 @@ impl Subject {
                 id,
                 ttl,
                 contended,
+                fence: None,
                 reply,
             })
         })
@@ -84,6 +85,7 @@ impl Subject {
                 key,
                 id,
                 ttl,
+                fence_retention: None,
                 reply,
             })
         })
@@ -102,7 +104,46 @@ impl Subject {
         })
     }
 
-    pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Option<Record>> {
+    /// Asks for a key and a stamp on its counter.
+    pub(crate) fn acquire_fenced(
+        &self,
+        key: &[u8],
+        id: &str,
+        proposal: u64,
+        contended: bool,
+    ) -> Pending<Vote> {
+        let (key, id, ttl) = (key.into(), LeaseId::from(id), RETENTION);
+        let fence = Some(Fence {
+            proposal,
+            retention: RETENTION,
+        });
+        self.ask(|reply| {
+            Command::Acquire(Acquire {
+                key,
+                id,
+                ttl,
+                contended,
+                fence,
+                reply,
+            })
+        })
+    }
+
+    pub(crate) fn raise(&self, key: &[u8], id: &str, token: u64) -> Pending<Raised> {
+        let (key, id) = (key.into(), LeaseId::from(id));
+        let retention = RETENTION;
+        self.ask(|reply| {
+            Command::Raise(Raise {
+                key,
+                id,
+                token,
+                retention,
+                reply,
+            })
+        })
+    }
+
+    pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {
         let key = key.into();
         self.ask(|reply| Command::Inspect(Inspect { key, reply }))
     }
@@ -122,3 +163,6 @@ impl Subject {
         Pending(receiver)
     }
 }
+
+/// Longer than any test.
+const RETENTION: Duration = Duration::from_secs(60);

@@ -3,6 +3,7 @@
 //! - `lease`: a lock's life on servers that work
 //! - `processes`: owners in different processes
 //! - `failing`: servers that die, hang and come back
+//! - `fencing`: tokens, and counters that are none
 //! - `network`: requests and replies that are late or lost
 //! - `refusals`: servers that say no
 //! - `setup`: addresses, pools, and how managers are made
@@ -12,6 +13,7 @@
 
 mod common;
 mod failing;
+mod fencing;
 mod lease;
 mod network;
 mod processes;

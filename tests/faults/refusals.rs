@@ -199,9 +199,16 @@ async fn a_user_with_just_the_rights_that_the_readme_names_can_lock() {
     let servers = Servers::start(3);
     for server in servers.iter() {
         let rules = [
-            "on", ">pw", "~app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire",
+            "on", ">pw", "~app:*", "~{app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire",
         ];
-        let more = ["+eval", "+evalsha", "+script|load", "+ping"];
+        let more = [
+            "+eval",
+            "+evalsha",
+            "+script|load",
+            "+ping",
+            "+zadd",
+            "+zscore",
+        ];
         let user = redis::cmd("ACL")
             .arg("SETUSER")
             .arg("few")

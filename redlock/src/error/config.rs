@@ -49,6 +49,22 @@ pub enum ConfigError {
     /// The node timeout must not be zero.
     #[error("node_timeout must not be zero")]
     NodeTimeout,
+    /// `token_durability` asks for more nodes than there are.
+    #[error("a token_durability of {durability} needs as many nodes, and there are {nodes}")]
+    TokenDurability {
+        /// What was asked for.
+        durability: usize,
+        /// The number of configured nodes.
+        nodes: usize,
+    },
+    /// Counters would be gone before the leases are.
+    #[error("a fence_retention of {retention:?} is below twice the max_ttl of {max_ttl:?}")]
+    FenceRetention {
+        /// What was asked for.
+        retention: Duration,
+        /// The manager's `max_ttl`.
+        max_ttl: Duration,
+    },
     /// An environment variable is missing or cannot be understood.
     #[error("{variable}: {reason}")]
     Environment {

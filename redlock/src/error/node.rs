@@ -89,6 +89,9 @@ pub enum NodeErrorKind {
     Loading,
     /// The node is out of memory. It must run with `maxmemory-policy noeviction`, and have room.
     OutOfMemory,
+    /// What stands where the node keeps the resource's fencing counter is none: another type, no
+    /// whole number, or one beyond 2^53. Delete that key if nothing else needs it.
+    Counter,
     /// The server answered with another error.
     Server,
     /// The answer made no sense.
@@ -110,6 +113,7 @@ impl fmt::Display for NodeErrorKind {
             Self::ReadOnly => "node refuses writes",
             Self::Loading => "node is loading its data",
             Self::OutOfMemory => "node is out of memory",
+            Self::Counter => "the fencing counter is no counter",
             Self::Server => "server error",
             Self::Protocol => "unexpected answer",
             Self::Closed => "session closed",

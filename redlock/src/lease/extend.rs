@@ -141,15 +141,15 @@ impl ActiveLease {
             }
             let reply = Reply::new(Arc::<Extending>::clone(&ballot), node);
             let (key, id) = (Arc::clone(&self.key), self.id.clone());
-            self.engine.submit(
-                node,
-                Command::Extend(Extend {
-                    key,
-                    id,
-                    ttl,
-                    reply,
-                }),
-            );
+            let fence_retention = self.fence.map(|fence| fence.retention);
+            let extend = Extend {
+                key,
+                id,
+                ttl,
+                fence_retention,
+                reply,
+            };
+            self.engine.submit(node, Command::Extend(extend));
         }
         gather
     }
@@ -203,7 +203,7 @@ impl ActiveLease {
             return;
         }
         state.attempt.confirmed += 1;
-        if state.attempt.confirmed == state.tally.quorum().needed() {
+        if state.attempt.confirmed == self.engine.quorum().needed() {
             let delay = self.engine.jitter().before(self.extend_interval());
             state.extend_at = extending.sent.checked_add(delay).unwrap_or(state.extend_at);
         }

@@ -6,6 +6,7 @@
 //! and an idle guard costs nothing but its memory.
 
 mod extend;
+mod mint;
 mod release;
 pub(crate) mod renewal;
 mod round;
@@ -25,8 +26,10 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
 use crate::lease_id::LeaseId;
+use crate::node::Fence;
 use crate::quorum::Tally;
 use crate::resource::Resource;
+use crate::token::FencingToken;
 use crate::validity;
 
 /// One lease id's claim on a resource at all nodes.
@@ -41,6 +44,8 @@ pub(crate) struct ActiveLease {
     asked: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
+    /// What the round does to the counters; `None` without fencing.
+    fence: Option<Fence>,
     /// Never held while a command is submitted or somebody is woken: both may come back here.
     state: Mutex<State>,
 }
@@ -57,9 +62,10 @@ impl ActiveLease {
             ttl,
             auto_extend: options.auto_extend,
             asked,
+            fence: engine.fence(),
             hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
             state: Mutex::new(State::new(
-                Tally::asked(engine.quorum()),
+                Tally::asked(config.grants(engine.quorum())),
                 validity::gone_by(asked, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),
@@ -76,6 +82,11 @@ impl ActiveLease {
 
     pub(crate) fn node_timeout(&self) -> Duration {
         self.engine.node_timeout(self.ttl)
+    }
+
+    /// The fencing token, where one was minted.
+    pub(crate) fn fencing_token(&self) -> Option<FencingToken> {
+        self.lock().fencing_token
     }
 
     /// Whether the lease is held at this moment, by the clock.

@@ -13,7 +13,7 @@ use crate::clock::Moment;
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::lease_id::LeaseId;
-use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Vote};
+use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
 use crate::quorum::{Standing, Tally, Verdict};
 use crate::resource::Resource;
 use crate::validity;
@@ -43,16 +43,16 @@ impl Round {
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
             let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
-            engine.submit(
-                node,
-                Command::Acquire(Acquire {
-                    key,
-                    id,
-                    ttl,
-                    contended,
-                    reply,
-                }),
-            );
+            let fence = lease.fence;
+            let acquire = Acquire {
+                key,
+                id,
+                ttl,
+                contended,
+                fence,
+                reply,
+            };
+            engine.submit(node, Command::Acquire(acquire));
         }
         Self {
             lease,
@@ -73,15 +73,15 @@ impl Round {
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);
             let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
-            engine.submit(
-                node,
-                Command::Extend(Extend {
-                    key,
-                    id,
-                    ttl,
-                    reply,
-                }),
-            );
+            let fence_retention = lease.fence.map(|fence| fence.retention);
+            let extend = Extend {
+                key,
+                id,
+                ttl,
+                fence_retention,
+                reply,
+            };
+            engine.submit(node, Command::Extend(extend));
         }
         Self {
             lease,
@@ -99,6 +99,7 @@ impl Round {
         let end = Instant::now() + timeout;
         self.until(end, |tally| tally.verdict() != Verdict::Open)
             .await;
+        self.lease.mint(end).await;
         self.is_won = self.lease.conclude();
         if !self.is_won {
             // Nodes that failed at once have decided it. The others get a moment to be heard, so
@@ -106,6 +107,7 @@ impl Round {
             let grace = Instant::now() + validity::grace(timeout);
             let is_told = |tally: &Tally| tally.is_busy() || tally.is_complete();
             self.until(grace.min(end), is_told).await;
+            self.lease.mint(end).await;
             self.is_won = self.lease.conclude();
         }
         if self.is_won {
@@ -146,7 +148,9 @@ impl ActiveLease {
         let is_won = state.phase == Phase::Asking
             && state.tally.verdict() == Verdict::Reached
             && state.tally.deadline() >= enough
-            && enough.is_some();
+            && enough.is_some()
+            // No guard without a token, where there is to be one.
+            && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
             state.tally_changed();
@@ -163,9 +167,10 @@ impl ActiveLease {
     }
 
     /// Takes one node's vote.
-    fn vote(&self, node: usize, standing: Standing) {
+    fn vote(&self, node: usize, standing: Standing, stamp: Option<Stamp>) {
         let waker = {
             let mut state = self.lock();
+            state.stamps[node] = stamp;
             // A late grant joins a lease that is held. One that comes after the end is undone by
             // the release that was queued behind it.
             state.tally.set(node, standing);
@@ -187,15 +192,20 @@ impl ActiveLease {
 
 impl Ballot<Vote> for ActiveLease {
     fn cast(&self, node: usize, answer: Answer<Vote>) {
-        self.vote(
-            node,
-            match answer {
-                Ok(Vote::Granted) => Standing::Holds(self.expiry(self.asked, self.ttl)),
-                Ok(Vote::Busy { remaining }) => Standing::Busy(remaining),
-                Ok(Vote::NotALock) => Standing::NotALock,
-                Err(error) => Standing::Failed(error),
-            },
-        );
+        let (standing, stamp) = match answer {
+            Ok(Vote::Granted { stamp }) => {
+                (Standing::Holds(self.expiry(self.asked, self.ttl)), stamp)
+            }
+            Ok(Vote::Busy { remaining, counter }) => {
+                (Standing::Busy(remaining), counter.map(Stamp::Beyond))
+            }
+            Ok(Vote::NotALock) => (Standing::NotALock, None),
+            Err(error) => (Standing::Failed(error), None),
+        };
+        self.vote(node, standing, stamp);
+        if let Some(Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp {
+            self.engine.saw(counter);
+        }
     }
 
     fn is_wanted(&self) -> bool {
@@ -209,13 +219,15 @@ struct Adoption(Arc<ActiveLease>);
 impl Ballot<Extension> for Adoption {
     fn cast(&self, node: usize, answer: Answer<Extension>) {
         let lease = &self.0;
-        lease.vote(
-            node,
-            match answer {
-                Ok(Extension::Confirmed) => Standing::Holds(lease.expiry(lease.asked, lease.ttl)),
-                Ok(Extension::NotHeld) => Standing::Gone,
-                Err(error) => Standing::Failed(error),
-            },
-        );
+        let standing = match answer {
+            Ok(Extension::Confirmed) => Standing::Holds(lease.expiry(lease.asked, lease.ttl)),
+            Ok(Extension::NotHeld) => Standing::Gone,
+            Err(error) => Standing::Failed(error),
+        };
+        // Where the counters are is not known yet: first they are asked to go to the proposal.
+        let below = lease
+            .fence
+            .map(|fence| Stamp::Beyond(fence.proposal.saturating_sub(1)));
+        lease.vote(node, standing, below);
     }
 }

@@ -7,7 +7,9 @@ use tokio_util::sync::CancellationToken;
 use super::renewal::TimerKey;
 use crate::clock::Moment;
 use crate::error::LossReason;
+use crate::node::Stamp;
 use crate::quorum::Tally;
+use crate::token::FencingToken;
 
 /// Everything about a lease that changes.
 #[derive(Debug)]
@@ -27,6 +29,9 @@ pub(super) struct State {
     pub(super) attempt: Attempt,
     /// The tally's deadline, computed when the tally changes.
     deadline: Option<Moment>,
+    /// Where the counter of each node is, as far as it is known.
+    pub(super) stamps: Box<[Option<Stamp>]>,
+    pub(super) fencing_token: Option<FencingToken>,
 }
 
 /// Where a lease is in its life. It only moves forward.
@@ -70,6 +75,7 @@ pub(super) struct Attempt {
 
 impl State {
     pub(super) fn new(tally: Tally, until: Moment) -> Self {
+        let stamps = vec![None; tally.quorum().nodes()].into();
         Self {
             phase: Phase::Asking,
             tally,
@@ -80,6 +86,8 @@ impl State {
             extend_at: until,
             attempt: Attempt::default(),
             deadline: None,
+            stamps,
+            fencing_token: None,
         }
     }
 

@@ -16,6 +16,8 @@ pub enum Command {
     Acquire(Acquire),
     /// Move the expiry of a key that is ours further away.
     Extend(Extend),
+    /// Move the counter of a key that is ours to a fencing token.
+    Raise(Raise),
     /// Delete a key that is ours.
     Release(Release),
     /// Look at a key without touching it.
@@ -30,6 +32,7 @@ impl Command {
         match self {
             Self::Acquire(command) => command.reply.give(Err(error)),
             Self::Extend(command) => command.reply.give(Err(error)),
+            Self::Raise(command) => command.reply.give(Err(error)),
             Self::Release(command) => command.reply.give(Err(error)),
             Self::Inspect(command) => command.reply.give(Err(error)),
             Self::Ping(command) => command.reply.give(Err(error)),
@@ -53,8 +56,39 @@ pub struct Acquire {
     /// Whether an earlier round met another holder. A hint: a node may choose the cheaper way to
     /// ask when a grant is likely, and the more talkative one when it is not.
     pub contended: bool,
+    /// What becomes of the resource's counter; `None` leaves it alone.
+    pub fence: Option<Fence>,
     /// Where the vote goes.
     pub reply: Reply<Vote>,
+}
+
+/// What an acquisition does to the counter from which fencing tokens are made.
+///
+/// A node that grants moves the counter to the proposal, or to one more than it was if that is
+/// larger. It must never go down, and never be written at the value it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Fence {
+    /// The value to move the counter to, if it is below.
+    pub proposal: u64,
+    /// How long to keep the counter from now on, at least.
+    pub retention: Duration,
+}
+
+/// Where a node's counter is after a grant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "the counter was moved or it was not"
+)]
+pub enum Stamp {
+    /// This command moved it to exactly this value.
+    Moved(u64),
+    /// It is at this value or beyond, and this command did not move it.
+    Beyond(u64),
 }
 
 /// A node's answer to [`Acquire`].
@@ -62,11 +96,16 @@ pub struct Acquire {
 #[non_exhaustive]
 pub enum Vote {
     /// The key was not there and is now ours.
-    Granted,
+    Granted {
+        /// What became of the counter, where it was asked for.
+        stamp: Option<Stamp>,
+    },
     /// Somebody else has it.
     Busy {
         /// The time until it expires; `None` if it never does.
         remaining: Option<Duration>,
+        /// Where the counter is, if the node told.
+        counter: Option<u64>,
     },
     /// The key holds something that is no lock.
     NotALock,
@@ -85,6 +124,8 @@ pub struct Extend {
     pub id: LeaseId,
     /// How long to keep it from now on, at least.
     pub ttl: Duration,
+    /// How long to keep the resource's counter from now on, at least, if there is one.
+    pub fence_retention: Option<Duration>,
     /// Where the answer goes.
     pub reply: Reply<Extension>,
 }
@@ -95,6 +136,41 @@ pub struct Extend {
 pub enum Extension {
     /// The key is ours and stays for at least the ttl.
     Confirmed,
+    /// The key is not there, or not ours.
+    NotHeld,
+}
+
+/// Asks to move the counter of a key that is ours.
+#[derive(Debug)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Raise {
+    /// The key.
+    pub key: Arc<[u8]>,
+    /// What must be under it.
+    pub id: LeaseId,
+    /// The value to move the counter to, if it is below; one that is there already must not be
+    /// reported as moved, because it may be another's.
+    pub token: u64,
+    /// How long to keep the counter from now on, at least.
+    pub retention: Duration,
+    /// Where the answer goes.
+    pub reply: Reply<Raised>,
+}
+
+/// A node's answer to [`Raise`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_enums,
+    reason = "the counter was moved or it was not"
+)]
+pub enum Raised {
+    /// This command moved the counter to the token.
+    Moved,
+    /// It is at this value, at the token or beyond, and was left there.
+    Beyond(u64),
     /// The key is not there, or not ours.
     NotHeld,
 }
@@ -137,10 +213,23 @@ pub struct Inspect {
     /// The key.
     pub key: Arc<[u8]>,
     /// Where the answer goes.
-    pub reply: Reply<Option<Record>>,
+    pub reply: Reply<Snapshot>,
 }
 
-/// A node's answer to [`Inspect`] where there is a key.
+/// A node's answer to [`Inspect`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[allow(
+    clippy::exhaustive_structs,
+    reason = "nodes are implemented outside this crate"
+)]
+pub struct Snapshot {
+    /// What is under the key, if it is there.
+    pub record: Option<Record>,
+    /// Where the resource's counter is, if there is one.
+    pub counter: Option<u64>,
+}
+
+/// What is under a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_structs,

@@ -17,7 +17,8 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 pub use self::command::{
-    Acquire, Command, Extend, Extension, Identity, Inspect, Ping, Record, Release, Removal, Vote,
+    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Ping, Raise, Raised, Record,
+    Release, Removal, Snapshot, Stamp, Vote,
 };
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
@@ -33,6 +34,9 @@ pub use crate::clock::Moment;
 /// the ttl; to *extend* moves the expiry of a key that holds the given id further away, never
 /// nearer; to *release* deletes the key if it holds the given id. A key that holds anything else
 /// is never touched, and an expired key is not there. Each is atomic.
+///
+/// For every key a node keeps a counter, from which fencing tokens are made: see [`Fence`] and
+/// [`Raise`]. It outlives the key, and only ever grows.
 ///
 /// Commands travel through a [`Session`], which keeps their order.
 pub trait Node: fmt::Debug + Send + Sync + 'static {
@@ -66,6 +70,12 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
 
     /// How the node is doing.
     fn report(&self) -> NodeReport;
+
+    /// The node's time of day in microseconds, as far as it is known: what keeps a clock of ours
+    /// that is wrong by years from using up the fencing tokens.
+    fn time_of_day(&self) -> Option<u64> {
+        None
+    }
 
     /// The smoothed time from sending a command to its answer, once there was one.
     fn round_trip(&self) -> Option<Duration> {

@@ -25,7 +25,7 @@ fn the_exit_code_of_the_command_is_passed_on() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn the_command_runs_under_the_lock_and_knows_it() {
     let servers = Servers::start(3);
-    let script = r#"echo "$REDLOCK_RESOURCE"; echo "$REDLOCK_LEASE_ID"; cat; echo done >&2"#;
+    let script = r#"echo "$REDLOCK_RESOURCE"; echo "$REDLOCK_LEASE_ID"; echo "$REDLOCK_TOKEN"; cat; echo done >&2"#;
     let mut running = Started::new(
         redlock_on(&servers)
             .args(["run", "--ttl=10s", "a", "--", "sh", "-c", script])
@@ -33,8 +33,13 @@ async fn the_command_runs_under_the_lock_and_knows_it() {
     );
     assert_eq!(running.line(), "a");
     let key = running.line();
+    let token = running.line();
     let ran = Ran::on(&servers, ["status", "a"]).expect(0);
-    assert!(ran.out.starts_with(&format!("held by {key}\n")), "{ran:?}");
+    let expected = format!("held by {key}\ntoken {token}\n");
+    assert!(
+        token.parse::<u64>().is_ok() && ran.out.starts_with(&expected),
+        "{ran:?}"
+    );
 
     running.write("from stdin\n");
     let ran = running.finish().expect(0);

@@ -122,7 +122,8 @@ pub(crate) struct StatusArgs {
 /// The lock is extended until the command ends, and then released. If the lock is lost first, the
 /// command gets SIGTERM, and SIGKILL when the grace is over. Signals sent to redlock are passed on.
 ///
-/// The command finds the name of the lock in REDLOCK_RESOURCE and its key in REDLOCK_LEASE_ID.
+/// The command finds the name of the lock in REDLOCK_RESOURCE, its key in REDLOCK_LEASE_ID and its
+/// fencing token in REDLOCK_TOKEN.
 /// Unless redlock was started from a terminal, the command runs in a process group of its own,
 /// and signals go to all of that.
 #[derive(Debug, clap::Args)]

@@ -37,6 +37,7 @@ impl Child {
             .args(args)
             .env("REDLOCK_RESOURCE", guard.resource().to_string())
             .env("REDLOCK_LEASE_ID", guard.lease_id().as_str())
+            .env("REDLOCK_TOKEN", guard.token().to_string())
             .kill_on_drop(true);
         if !is_interactive {
             command.process_group(0);

@@ -30,6 +30,9 @@ fn describe(status: &Status) -> String {
         (LockState::Free, _) => "free\n".to_owned(),
         _ => "unknown: too few nodes answered\n".to_owned(),
     };
+    if let Some(token) = status.token() {
+        _ = writeln!(text, "token {token}");
+    }
     if let Some(remaining) = status.remaining() {
         _ = writeln!(text, "remaining {}", shown(remaining));
     }

@@ -158,8 +158,15 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
     }
     let store = &mut state.store;
     match command {
-        Command::Acquire(it) => give(it.reply, store.acquire(&it.key, &it.id, it.ttl)),
-        Command::Extend(it) => give(it.reply, store.extend(&it.key, &it.id, it.ttl)),
+        Command::Acquire(it) => give(it.reply, store.acquire(&it.key, &it.id, it.ttl, it.fence)),
+        Command::Extend(it) => give(
+            it.reply,
+            store.extend(&it.key, &it.id, it.ttl, it.fence_retention),
+        ),
+        Command::Raise(it) => give(
+            it.reply,
+            store.raise(&it.key, &it.id, it.token, it.retention),
+        ),
         Command::Release(it) => give(it.reply, store.release(&it.key, &it.id)),
         Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
         Command::Ping(it) => give(it.reply, Identity::default()),

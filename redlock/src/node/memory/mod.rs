@@ -99,6 +99,12 @@ impl MemoryNode {
         self.lock().store = Store::default();
     }
 
+    /// Deletes all keys and keeps the counters behind the fencing tokens, as if every lock had
+    /// expired early.
+    pub fn forget_keys(&self) {
+        self.lock().store.forget_keys();
+    }
+
     /// Lets the node's clock jump ahead, so that every key expires that much earlier.
     pub fn skip(&self, ahead: Duration) {
         self.lock().store.skip(ahead);

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::lease_id::LeaseId;
-use crate::node::{Extension, Record, Removal, Vote};
+use crate::node::{Extension, Fence, Raised, Record, Removal, Snapshot, Stamp, Vote};
 
 /// Keys with their lease ids, and the node's own idea of time.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     keys: HashMap<Arc<[u8]>, Entry>,
+    counters: HashMap<Arc<[u8]>, Counter>,
     /// How far the node's clock is ahead of ours.
     ahead: Duration,
     /// The number of keys at which expired ones are thrown out.
@@ -24,11 +25,25 @@ struct Entry {
     expires: Moment,
 }
 
+#[derive(Clone, Copy, Debug)]
+struct Counter {
+    value: u64,
+    expires: Moment,
+}
+
 impl Store {
-    pub(super) fn acquire(&mut self, key: &Arc<[u8]>, id: &LeaseId, ttl: Duration) -> Vote {
+    pub(super) fn acquire(
+        &mut self,
+        key: &Arc<[u8]>,
+        id: &LeaseId,
+        ttl: Duration,
+        fence: Option<Fence>,
+    ) -> Vote {
         let now = self.now();
+        let counter = self.counter(key, now);
         if let Some(entry) = self.live(key, now) {
             return Vote::Busy {
+                counter,
                 remaining: Some(entry.expires.saturating_since(now)),
             };
         }
@@ -41,19 +56,52 @@ impl Store {
                 expires,
             },
         );
-        Vote::Granted
+        let stamp = fence.map(|fence| {
+            let value = counter.map_or(fence.proposal, |value| fence.proposal.max(value + 1));
+            self.count(key, value, fence.retention, now);
+            Stamp::Moved(value)
+        });
+        Vote::Granted { stamp }
     }
 
-    pub(super) fn extend(&mut self, key: &[u8], id: &LeaseId, ttl: Duration) -> Extension {
+    pub(super) fn extend(
+        &mut self,
+        key: &Arc<[u8]>,
+        id: &LeaseId,
+        ttl: Duration,
+        retention: Option<Duration>,
+    ) -> Extension {
         let now = self.now();
+        let counter = self.counter(key, now);
         match self.live(key, now) {
             Some(entry) if entry.id == *id => {
                 let expires = now.checked_add(ttl).unwrap_or(now);
                 entry.expires = entry.expires.max(expires);
+                if let (Some(value), Some(retention)) = (counter, retention) {
+                    self.count(key, value, retention, now);
+                }
                 Extension::Confirmed
             }
             _ => Extension::NotHeld,
         }
+    }
+
+    pub(super) fn raise(
+        &mut self,
+        key: &Arc<[u8]>,
+        id: &LeaseId,
+        token: u64,
+        retention: Duration,
+    ) -> Raised {
+        let now = self.now();
+        if self.live(key, now).is_none_or(|entry| entry.id != *id) {
+            return Raised::NotHeld;
+        }
+        if let Some(counter) = self.counter(key, now).filter(|counter| *counter >= token) {
+            return Raised::Beyond(counter);
+        }
+        self.count(key, token, retention, now);
+        Raised::Moved
     }
 
     pub(super) fn release(&mut self, key: &[u8], id: &LeaseId) -> Removal {
@@ -67,12 +115,20 @@ impl Store {
         }
     }
 
-    pub(super) fn inspect(&mut self, key: &[u8]) -> Option<Record> {
+    pub(super) fn inspect(&mut self, key: &[u8]) -> Snapshot {
         let now = self.now();
-        self.live(key, now).map(|entry| Record {
+        let record = self.live(key, now).map(|entry| Record {
             id: Some(entry.id.clone()),
             remaining: Some(entry.expires.saturating_since(now)),
-        })
+        });
+        Snapshot {
+            record,
+            counter: self.counter(key, now),
+        }
+    }
+
+    pub(super) fn forget_keys(&mut self) {
+        self.keys.clear();
     }
 
     pub(super) fn skip(&mut self, ahead: Duration) {
@@ -92,15 +148,35 @@ impl Store {
         now.checked_add(self.ahead).unwrap_or(now)
     }
 
+    /// Where the counter of a key is.
+    fn counter(&self, key: &[u8], now: Moment) -> Option<u64> {
+        self.counters
+            .get(key)
+            .filter(|counter| counter.expires > now)
+            .map(|counter| counter.value)
+    }
+
+    /// Writes a counter, and keeps it for longer if need be.
+    fn count(&mut self, key: &Arc<[u8]>, value: u64, retention: Duration, now: Moment) {
+        let expires = now.checked_add(retention).unwrap_or(now);
+        let counter = Counter { value, expires };
+        let kept = self.counters.entry(Arc::clone(key)).or_insert(counter);
+        *kept = Counter {
+            value,
+            expires: kept.expires.max(expires),
+        };
+    }
+
     fn live(&mut self, key: &[u8], now: Moment) -> Option<&mut Entry> {
         self.keys.get_mut(key).filter(|entry| entry.expires > now)
     }
 
-    /// Throws out expired keys whenever their number may have doubled: constant time per key.
+    /// Throws out what has expired whenever there may be twice as much: constant time per key.
     fn sweep(&mut self, now: Moment) {
-        if self.keys.len() >= self.sweep_at {
+        if self.keys.len().max(self.counters.len()) >= self.sweep_at {
             self.keys.retain(|_, entry| entry.expires > now);
-            self.sweep_at = (self.keys.len() * 2).max(64);
+            self.counters.retain(|_, counter| counter.expires > now);
+            self.sweep_at = (self.keys.len().max(self.counters.len()) * 2).max(64);
         }
     }
 }

@@ -13,12 +13,13 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use super::Inner;
+use super::answer::Settled;
 use super::debts::Debts;
 use super::fault;
 use super::flight::{self, Answers, Flight};
 use super::link::{self, Client, Link};
 use super::session::Shared;
-use super::wire::{Item, Settled};
+use super::wire::Item;
 use crate::clock;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Command, Identity, NodeHealth, Session};
@@ -170,6 +171,7 @@ impl Driver {
             }
             let mut pipeline = Pipeline::with_capacity(self.pending.len().min(MAX_BATCH));
             let mut items = Vec::with_capacity(self.pending.len().min(MAX_BATCH));
+            let mut count = 0;
             while let Some(item) = self.pending.pop_front() {
                 if !item.is_wanted() {
                     let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
@@ -177,6 +179,7 @@ impl Driver {
                     continue;
                 }
                 item.encode(&mut pipeline);
+                count += item.answers();
                 items.push(item);
                 if items.len() == MAX_BATCH {
                     break;
@@ -186,7 +189,7 @@ impl Driver {
                 return;
             }
             let sent = Instant::now();
-            let answers = Answers::of(connection.clone(), pipeline, items.len());
+            let answers = Answers::of(connection.clone(), pipeline, count);
             if let Answers::Here(Err(_)) = answers {
                 return self.send_again(items);
             }
@@ -225,8 +228,9 @@ impl Driver {
         self.heard = Instant::now();
         self.shared
             .measured(self.heard.saturating_duration_since(flight.sent));
-        for (item, value) in flight.items.into_iter().zip(values) {
-            match item.settle(value, &self.identity) {
+        let mut values = values.into_iter();
+        for item in flight.items {
+            match item.settle(&mut values, &self.identity) {
                 Settled::Answered => {}
                 Settled::Again(item) => self.pending.push_back(item),
                 Settled::NothingToRelease(key, id) => self.debts.found_nothing(key, id),
@@ -245,6 +249,7 @@ impl Driver {
             report.server = link.server;
             report.warnings = link.warnings;
         }
+        self.shared.set_time(link.time);
         self.identity = link.identity;
         self.client = link.client;
         // Releases of acquires that an earlier connection may have left behind go first.

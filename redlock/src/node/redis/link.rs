@@ -24,6 +24,8 @@ pub(super) struct Link {
     /// or never will be.
     pub(super) previous_is_settled: bool,
     pub(super) identity: Identity,
+    /// The server's time of day in microseconds, just now.
+    pub(super) time: Option<u64>,
     /// Name and version of the server.
     pub(super) server: Option<Arc<str>>,
     pub(super) warnings: Vec<NodeWarning>,
@@ -71,7 +73,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
     }
 
     let mut pipeline = Pipeline::new();
-    let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO");
+    let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO").cmd("TIME");
     if let Some(client) = &previous {
         let mut kill = Cmd::new();
         kill.arg("CLIENT")
@@ -83,7 +85,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         pipeline.add_command(kill);
     }
     let scripts = wire::load_scripts(&mut pipeline);
-    let count = 2 + usize::from(previous.is_some()) + scripts;
+    let count = 3 + usize::from(previous.is_some()) + scripts;
     let mut answers = connection
         .send_packed_commands(&pipeline, 0, count)
         .await
@@ -101,6 +103,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         .as_ref()
         .and_then(text)
         .and_then(Client::parse);
+    let time = answers.next().as_ref().and_then(micros);
     // With number and address given, 0 means that the server has already let go of it.
     let previous_is_settled = match &previous {
         Some(_) => matches!(answers.next(), Some(Value::Int(_))),
@@ -117,6 +120,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         ));
     }
     Ok(Link {
+        time,
         connection,
         client,
         previous_is_settled,
@@ -149,6 +153,15 @@ fn text(value: &Value) -> Option<String> {
         Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
         _ => None,
     }
+}
+
+/// The answer to `TIME`: seconds and microseconds.
+fn micros(value: &Value) -> Option<u64> {
+    let Value::Array(fields) = value else {
+        return None;
+    };
+    let number = |index: usize| text(fields.get(index)?)?.parse::<u64>().ok();
+    number(0)?.checked_mul(1_000_000)?.checked_add(number(1)?)
 }
 
 /// The lines `name:value` of `INFO`.

@@ -1,6 +1,7 @@
 //! A Redis or Valkey master. Nothing outside this folder names the client library.
 
 mod address;
+mod answer;
 mod debts;
 mod driver;
 mod fault;

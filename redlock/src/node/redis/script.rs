@@ -6,6 +6,10 @@ use deadpool_redis::redis::Script;
 
 pub(super) static ACQUIRE: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/acquire.lua")));
+pub(super) static ACQUIRE_FENCED: LazyLock<Source> =
+    LazyLock::new(|| Source::new(include_str!("../lua/acquire_fenced.lua")));
+pub(super) static RAISE: LazyLock<Source> =
+    LazyLock::new(|| Source::new(include_str!("../lua/raise.lua")));
 pub(super) static EXTEND: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/extend.lua")));
 pub(super) static RELEASE: LazyLock<Source> =
@@ -14,8 +18,15 @@ pub(super) static INSPECT: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/inspect.lua")));
 
 /// All of them, to be loaded when a connection is made.
-pub(super) fn all() -> [&'static Source; 4] {
-    [&ACQUIRE, &EXTEND, &RELEASE, &INSPECT]
+pub(super) fn all() -> [&'static Source; 6] {
+    [
+        &ACQUIRE,
+        &ACQUIRE_FENCED,
+        &RAISE,
+        &EXTEND,
+        &RELEASE,
+        &INSPECT,
+    ]
 }
 
 /// A script and its hash, computed once.

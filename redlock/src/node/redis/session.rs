@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use super::Inner;
 use super::driver::Driver;
+use crate::clock::Moment;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Command, NodeHealth, NodeReport, Session};
 
@@ -29,6 +30,8 @@ pub(super) struct Shared {
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
     report: Mutex<NodeReport>,
+    /// The server's time of day in microseconds, and when it was that.
+    time: Mutex<Option<(u64, Moment)>>,
 }
 
 impl RedisSession {
@@ -41,6 +44,7 @@ impl RedisSession {
             queued: AtomicUsize::new(0),
             round_trip: AtomicU64::new(0),
             report,
+            time: Mutex::default(),
         });
         let driver = Driver::new(Arc::clone(node), Arc::clone(&shared), commands, patience);
         let _detached = runtime.spawn(driver.run());
@@ -89,6 +93,16 @@ impl Session for RedisSession {
         report
     }
 
+    fn time_of_day(&self) -> Option<u64> {
+        let (time, at) = (*self
+            .shared
+            .time
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner))?;
+        let passed = Moment::now().saturating_since(at).as_micros();
+        time.checked_add(u64::try_from(passed).ok()?)
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         match self.shared.round_trip.load(Ordering::Relaxed) {
             0 => None,
@@ -119,6 +133,11 @@ impl Shared {
             known - known / 8 + sample / 8
         };
         self.round_trip.store(smoothed.max(1), Ordering::Relaxed);
+    }
+
+    pub(super) fn set_time(&self, time: Option<u64>) {
+        let time = time.map(|time| (time, Moment::now()));
+        *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
     }
 
     pub(super) fn set_health(&self, health: NodeHealth) {

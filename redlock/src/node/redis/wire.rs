@@ -1,29 +1,26 @@
-//! Commands as a server reads them, and its answers as we understand them.
+//! Commands as a server reads them.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::{Cmd, Pipeline};
 
-use super::fault;
 use super::script::{self, Source};
 use crate::clock::Moment;
-use crate::error::{NodeError, NodeErrorKind};
-use crate::lease_id::LeaseId;
-use crate::node::{Command, Extension, Identity, Record, Release, Removal, Reply, Vote};
+use crate::node::{Acquire, Command, Fence, Release, Reply};
 use crate::validity;
 
 /// A command in the form in which it goes to the server.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) command: Command,
-    form: Form,
+    pub(super) form: Form,
 }
 
 /// How a command is put to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Form {
-    /// As a command of the server's own.
+pub(super) enum Form {
+    /// As commands of the server's own.
     Native,
     /// As a script that the server has.
     Hash,
@@ -33,21 +30,11 @@ enum Form {
     Detail,
 }
 
-/// What an answer means for the command.
-#[derive(Debug)]
-pub(super) enum Settled {
-    /// The answer was given to whoever asked.
-    Answered,
-    /// The command goes to the server once more, in another form.
-    Again(Item),
-    /// A release found no key of ours; the answer was given.
-    NothingToRelease(Arc<[u8]>, LeaseId),
-}
-
 impl Item {
     pub(super) fn new(command: Command) -> Self {
         let form = match &command {
             // A third of the script's cost on the server, and as good where a grant is likely.
+            // Where it is not, it would move the counter for nothing.
             Command::Acquire(acquire) if !acquire.contended => Form::Native,
             Command::Ping(_) => Form::Native,
             _ => Form::Hash,
@@ -78,134 +65,119 @@ impl Item {
         })))
     }
 
-    /// Adds the command to a pipeline, where it takes exactly one answer.
-    pub(super) fn encode(&self, pipeline: &mut Pipeline) {
+    /// The number of answers the server gives to it.
+    pub(super) fn answers(&self) -> usize {
         match (&self.command, self.form) {
-            (Command::Acquire(it), Form::Native) => {
-                let _same = pipeline
-                    .cmd("SET")
-                    .arg(&*it.key)
+            (Command::Acquire(Acquire { fence: Some(_), .. }), Form::Native) => 4,
+            _ => 1,
+        }
+    }
+
+    /// Adds the command to a pipeline.
+    pub(super) fn encode(&self, pipeline: &mut Pipeline) {
+        match &self.command {
+            Command::Acquire(it) => self.encode_acquire(it, pipeline),
+            Command::Extend(it) => {
+                let counter = it
+                    .fence_retention
+                    .map(|retention| (counter(&it.key), retention));
+                let script = self.script(pipeline, &script::EXTEND, &it.key, counter.as_ref());
+                let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
+                if let Some((_, retention)) = counter {
+                    let _same = pipeline.arg(millis(retention));
+                }
+            }
+            Command::Raise(it) => {
+                let counter = Some((counter(&it.key), it.retention));
+                let script = self.script(pipeline, &script::RAISE, &it.key, counter.as_ref());
+                let _same = script
                     .arg(it.id.as_str())
-                    .arg("NX")
-                    .arg("PX")
-                    .arg(millis(it.ttl));
+                    .arg(it.token)
+                    .arg(millis(it.retention));
             }
-            (Command::Acquire(it), Form::Detail) => {
-                let _same = self.script(pipeline, &script::INSPECT).arg(&*it.key);
+            Command::Release(it) => {
+                let script = self.script(pipeline, &script::RELEASE, &it.key, None);
+                let _same = script.arg(it.id.as_str());
             }
-            (Command::Acquire(it), _) => {
-                let script = self.script(pipeline, &script::ACQUIRE);
-                let _same = script.arg(&*it.key).arg(it.id.as_str()).arg(millis(it.ttl));
-            }
-            (Command::Extend(it), _) => {
-                let script = self.script(pipeline, &script::EXTEND);
-                let _same = script.arg(&*it.key).arg(it.id.as_str()).arg(millis(it.ttl));
-            }
-            (Command::Release(it), _) => {
-                let script = self.script(pipeline, &script::RELEASE);
-                let _same = script.arg(&*it.key).arg(it.id.as_str());
-            }
-            (Command::Inspect(it), _) => {
-                let _same = self.script(pipeline, &script::INSPECT).arg(&*it.key);
-            }
-            (Command::Ping(_), _) => {
+            Command::Inspect(it) => self.encode_inspect(&it.key, pipeline),
+            Command::Ping(_) => {
                 let _same = pipeline.cmd("PING");
             }
         }
     }
 
-    fn script<'p>(&self, pipeline: &'p mut Pipeline, source: &Source) -> &'p mut Pipeline {
-        if self.form == Form::Text {
-            pipeline.cmd("EVAL").arg(source.text).arg(1)
+    fn encode_acquire(&self, it: &Acquire, pipeline: &mut Pipeline) {
+        match (self.form, &it.fence) {
+            (Form::Detail, _) => self.encode_inspect(&it.key, pipeline),
+            (Form::Native, None) => set(pipeline, it),
+            (
+                Form::Native,
+                Some(Fence {
+                    proposal,
+                    retention,
+                }),
+            ) => {
+                set(pipeline, it);
+                let counter = counter(&it.key);
+                // GT: up, or not at all. CH: tells whether it was this command that moved it.
+                let _same = pipeline
+                    .cmd("ZADD")
+                    .arg(&counter)
+                    .arg("GT")
+                    .arg("CH")
+                    .arg(*proposal)
+                    .arg(MEMBER)
+                    .cmd("ZSCORE")
+                    .arg(&counter)
+                    .arg(MEMBER)
+                    .cmd("PEXPIRE")
+                    .arg(&counter)
+                    .arg(millis(*retention));
+            }
+            (_, None) => {
+                let script = self.script(pipeline, &script::ACQUIRE, &it.key, None);
+                let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
+            }
+            (
+                _,
+                Some(Fence {
+                    proposal,
+                    retention,
+                }),
+            ) => {
+                let counter = Some((counter(&it.key), *retention));
+                let script =
+                    self.script(pipeline, &script::ACQUIRE_FENCED, &it.key, counter.as_ref());
+                let _same = script
+                    .arg(it.id.as_str())
+                    .arg(millis(it.ttl))
+                    .arg(*proposal)
+                    .arg(millis(*retention));
+            }
+        }
+    }
+
+    fn encode_inspect(&self, key: &[u8], pipeline: &mut Pipeline) {
+        let counter = Some((counter(key), Duration::ZERO));
+        let _same = self.script(pipeline, &script::INSPECT, key, counter.as_ref());
+    }
+
+    /// Calls a script on a key, and on its counter where the script has to do with it.
+    fn script<'p>(
+        &self,
+        pipeline: &'p mut Pipeline,
+        source: &Source,
+        key: &[u8],
+        counter: Option<&(Vec<u8>, Duration)>,
+    ) -> &'p mut Pipeline {
+        let call = if self.form == Form::Text {
+            pipeline.cmd("EVAL").arg(source.text)
         } else {
-            pipeline.cmd("EVALSHA").arg(&source.hash).arg(1)
-        }
-    }
-
-    /// Understands the server's answer.
-    ///
-    /// `identity` is what the server told about itself when the connection was made.
-    pub(super) fn settle(self, value: Value, identity: &Identity) -> Settled {
-        if let Value::ServerError(error) = &value {
-            if error.code() == "NOSCRIPT" && self.form != Form::Text {
-                return self.script_forgotten();
-            }
-            self.command
-                .fail(fault::of_answer(error.code(), error.details()));
-            return Settled::Answered;
-        }
-        match self.command {
-            Command::Acquire(it) => {
-                let vote = match (self.form, &value) {
-                    (_, Value::Okay) => Ok(Vote::Granted),
-                    (Form::Native, Value::Nil) => {
-                        return Settled::Again(Self {
-                            command: Command::Acquire(it),
-                            form: Form::Detail,
-                        });
-                    }
-                    (Form::Detail, Value::Array(fields)) if fields.first() == Some(&Value::Nil) => {
-                        Ok(Vote::NotALock)
-                    }
-                    (Form::Detail, _) => record(value).map(|record| Vote::Busy {
-                        // A key that is gone meanwhile is as good as about to expire.
-                        remaining: record.map_or(Some(Duration::ZERO), |record| record.remaining),
-                    }),
-                    (_, Value::Int(left)) => Ok(Vote::Busy {
-                        remaining: remaining(*left),
-                    }),
-                    (_, Value::BulkString(_)) => Ok(Vote::NotALock),
-                    _ => Err(unexpected(&value)),
-                };
-                it.reply.give(vote);
-            }
-            Command::Extend(it) => it.reply.give(match value {
-                Value::Int(1) => Ok(Extension::Confirmed),
-                Value::Int(0) => Ok(Extension::NotHeld),
-                _ => Err(unexpected(&value)),
-            }),
-            Command::Release(it) => {
-                let removal = match value {
-                    Value::Int(1) => Ok(Removal::Deleted),
-                    Value::Int(0) => Ok(Removal::Absent),
-                    _ => Err(unexpected(&value)),
-                };
-                let absent = removal == Ok(Removal::Absent);
-                it.reply.give(removal);
-                if absent {
-                    return Settled::NothingToRelease(it.key, it.id);
-                }
-            }
-            Command::Inspect(it) => it.reply.give(record(value)),
-            Command::Ping(it) => it.reply.give(match value {
-                Value::SimpleString(_) => Ok(identity.clone()),
-                _ => Err(unexpected(&value)),
-            }),
-        }
-        Settled::Answered
-    }
-
-    /// The server has lost its scripts: it restarted, or they were flushed.
-    fn script_forgotten(self) -> Settled {
-        match self.command {
-            // Once the round is given up its release may already be on its way, and an acquire
-            // sent now would come after it.
-            Command::Acquire(it) if !it.reply.is_wanted() => {
-                it.reply.give(Err(NodeError::unsent(
-                    NodeErrorKind::Closed,
-                    "no longer wanted",
-                )));
-                Settled::Answered
-            }
-            // Who has it is worth knowing, not worth another round trip.
-            Command::Acquire(it) if self.form == Form::Detail => {
-                it.reply.give(Ok(Vote::Busy { remaining: None }));
-                Settled::Answered
-            }
-            command => Settled::Again(Self {
-                command,
-                form: Form::Text,
-            }),
+            pipeline.cmd("EVALSHA").arg(&source.hash)
+        };
+        match counter {
+            Some((counter, _)) => call.arg(2).arg(key).arg(counter),
+            None => call.arg(1).arg(key),
         }
     }
 }
@@ -221,47 +193,51 @@ pub(super) fn load_scripts(pipeline: &mut Pipeline) -> usize {
     scripts.len()
 }
 
-fn record(value: Value) -> Result<Option<Record>, NodeError> {
-    match value {
-        Value::Nil => Ok(None),
-        Value::Array(fields) => match fields.as_slice() {
-            [Value::BulkString(id), Value::Int(left)] => Ok(Some(Record {
-                id: std::str::from_utf8(id).ok().map(LeaseId::from),
-                remaining: remaining(*left),
-            })),
-            [Value::Nil, Value::Int(left)] => Ok(Some(Record {
-                id: None,
-                remaining: remaining(*left),
-            })),
-            _ => Err(unexpected(&Value::Array(fields))),
-        },
-        _ => Err(unexpected(&value)),
+fn set(pipeline: &mut Pipeline, it: &Acquire) {
+    let _same = pipeline
+        .cmd("SET")
+        .arg(&*it.key)
+        .arg(it.id.as_str())
+        .arg("NX")
+        .arg("PX")
+        .arg(millis(it.ttl));
+}
+
+/// The key of a lock's counter. In a cluster the two must share a slot: by the lock key as hash
+/// tag, or by the tag that it has.
+fn counter(key: &[u8]) -> Vec<u8> {
+    let tag = key
+        .iter()
+        .position(|byte| *byte == b'{')
+        .map(|open| &key[open + 1..]);
+    let has_tag = tag
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'}'))
+        .unwrap_or(0)
+        > 0;
+    if has_tag {
+        [key, b":fence!"].concat()
+    } else {
+        [b"{", key, b"}:fence"].concat()
     }
 }
 
-/// `PTTL` in our words: -1 is a key without expiry, -2 a key that is gone.
-fn remaining(left: i64) -> Option<Duration> {
-    match left {
-        -1 => None,
-        left => Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))),
-    }
-}
-
-fn millis(ttl: Duration) -> u64 {
+fn millis(duration: Duration) -> u64 {
     // What cannot be counted was refused by the configuration.
-    validity::whole_millis(ttl).unwrap_or(u64::MAX)
+    validity::whole_millis(duration).unwrap_or(u64::MAX)
 }
 
-fn unexpected(value: &Value) -> NodeError {
-    let kind = match value {
-        Value::Nil => "nil",
-        Value::Int(_) => "an integer",
-        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
-        Value::Array(_) => "an array",
-        _ => "another type",
-    };
-    NodeError::new(
-        NodeErrorKind::Protocol,
-        format!("the server answered with {kind}"),
-    )
+/// The one member of the sorted set that is a counter.
+const MEMBER: &str = "c";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_counter_shares_the_slot_of_its_key() {
+        assert_eq!(counter(b"a"), b"{a}:fence");
+        assert_eq!(counter(b"a{user}b"), b"a{user}b:fence!");
+        assert_eq!(counter(b"a{}b"), b"{a{}b}:fence");
+        assert_eq!(counter(b"a{b"), b"{a{b}:fence");
+    }
 }

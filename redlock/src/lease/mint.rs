@@ -1,0 +1,164 @@
+//! Getting a fencing token for a round that was won.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::ActiveLease;
+use super::state::Phase;
+use crate::error::{NodeError, NodeErrorKind};
+use crate::fencing::{self, Choice};
+use crate::gather::{self, Gather};
+use crate::node::{Answer, Ballot, Command, Raise, Raised, Reply, Stamp};
+use crate::quorum::{Standing, Verdict};
+use crate::token::FencingToken;
+
+impl ActiveLease {
+    /// Gets the round its token, if it was won and is to have one: from the stamps that came with
+    /// the grants if the nodes agree, otherwise after raising those that are behind.
+    ///
+    /// Leaves the lease without a token if that fails by `end`. Cancel safe: the round ends the
+    /// lease.
+    pub(super) async fn mint(self: &Arc<Self>, end: Instant) {
+        // Only the owner of a key moves its counter, or one who asks for the first time: twice is
+        // all it takes, unless such another comes in between.
+        for _ in 0..MAX_RAISES {
+            match self.choose() {
+                None => return,
+                Some(Choice::Token(token)) => {
+                    self.lock().fencing_token = Some(FencingToken::new(token));
+                    return;
+                }
+                Some(Choice::Raise(token)) => self.raise(token, end).await,
+                Some(Choice::Exhausted) => return self.fail_exhausted(),
+            }
+        }
+    }
+
+    /// What follows from the stamps; `None` unless the round is won and wants a token.
+    fn choose(&self) -> Option<Choice> {
+        let state = self.lock();
+        let is_open = state.phase == Phase::Asking
+            && self.fence.is_some()
+            && state.fencing_token.is_none()
+            && state.tally.verdict() == Verdict::Reached;
+        if !is_open {
+            return None;
+        }
+        let stamps = (0..state.tally.quorum().nodes())
+            .filter(|node| matches!(state.tally.get(*node), Standing::Holds(_)))
+            // A node that told nothing of its counter may be anywhere.
+            .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)));
+        Some(fencing::choose(stamps, state.tally.quorum().needed()))
+    }
+
+    /// Raises the counters of all nodes that hold the key, and were not moved to `token` by us.
+    async fn raise(self: &Arc<Self>, token: u64, end: Instant) {
+        let Some(retention) = self.fence.map(|fence| fence.retention) else {
+            return;
+        };
+        let asked: Vec<usize> = {
+            let state = self.lock();
+            let is_behind = |node: &usize| {
+                matches!(state.tally.get(*node), Standing::Holds(_))
+                    && state.stamps[*node] != Some(Stamp::Moved(token))
+            };
+            (0..state.tally.quorum().nodes())
+                .filter(is_behind)
+                .collect()
+        };
+        let ballot = Arc::new(Raising {
+            lease: Arc::clone(self),
+            token,
+            gather: Gather::new(asked.len()),
+            asked,
+        });
+        for (index, node) in ballot.asked.iter().enumerate() {
+            let reply = Reply::new(Arc::<Raising>::clone(&ballot), index);
+            let (key, id) = (Arc::clone(&self.key), self.id.clone());
+            let raise = Raise {
+                key,
+                id,
+                token,
+                retention,
+                reply,
+            };
+            self.engine.submit(*node, Command::Raise(raise));
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        let is_token = || matches!(self.choose(), Some(Choice::Token(_)));
+        let answers = ballot
+            .gather
+            .until(left, |answers| is_token() || gather::all(answers))
+            .await;
+        if !is_token() {
+            let silent = answers
+                .iter()
+                .zip(&ballot.asked)
+                .filter(|(answer, _)| answer.is_none());
+            for (_, node) in silent {
+                self.fail_node(*node, &NodeError::new(NodeErrorKind::Timeout, ""));
+            }
+        }
+    }
+
+    /// A node that cannot be brought to the token does not count as having granted the lock. Its
+    /// key may be there all the same.
+    fn fail_node(&self, node: usize, error: &NodeError) {
+        let mut state = self.lock();
+        let error = NodeError::new(error.kind(), error.message());
+        state.tally.set(node, Standing::Failed(error));
+        state.tally_changed();
+    }
+
+    /// Takes one node's answer to a raise.
+    fn raised(&self, node: usize, token: u64, answer: &Answer<Raised>) {
+        if let Ok(Raised::Beyond(counter)) = answer {
+            self.engine.saw(*counter);
+        }
+        let mut state = self.lock();
+        if state.phase != Phase::Asking || state.fencing_token.is_some() {
+            // Decided without this node, which keeps the key for as long as it said.
+            return;
+        }
+        match answer {
+            Ok(Raised::Moved) => state.stamps[node] = Some(Stamp::Moved(token)),
+            Ok(Raised::Beyond(counter)) => state.stamps[node] = Some(Stamp::Beyond(*counter)),
+            Ok(Raised::NotHeld) => state.tally.set(node, Standing::Gone),
+            Err(error) => {
+                let error = NodeError::new(error.kind(), error.message());
+                state.tally.set(node, Standing::Failed(error));
+            }
+        }
+        state.tally_changed();
+    }
+
+    fn fail_exhausted(&self) {
+        for node in 0..self.engine.quorum().nodes() {
+            let holds = matches!(self.lock().tally.get(node), Standing::Holds(_));
+            if holds {
+                let text = "there is no number left for another token";
+                self.fail_node(node, &NodeError::new(NodeErrorKind::Counter, text));
+            }
+        }
+    }
+}
+
+/// Counters that are being raised.
+struct Raising {
+    lease: Arc<ActiveLease>,
+    token: u64,
+    /// The nodes, by the position of their answers.
+    asked: Vec<usize>,
+    gather: Arc<Gather<Raised>>,
+}
+
+impl Ballot<Raised> for Raising {
+    fn cast(&self, index: usize, answer: Answer<Raised>) {
+        self.lease.raised(self.asked[index], self.token, &answer);
+        self.gather.cast(index, answer);
+    }
+}
+
+/// Raises in one round, before it is given up.
+const MAX_RAISES: usize = 4;

@@ -1,0 +1,381 @@
+//! Fencing tokens: unique, in order, and minted by the nodes themselves.
+
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use redlock::node::Fault;
+use redlock::{ConfigError, FencingToken, MemoryNode, NodeErrorKind, Redlock};
+
+use crate::common::{MS, SECOND, cluster, holding, manager};
+use crate::recorder::{Note, Recorder};
+
+#[tokio::test(start_paused = true)]
+async fn every_acquisition_has_a_larger_token() {
+    let (nodes, redlock) = cluster::<5>();
+    let mut last = FencingToken::new(0);
+    for round in 0..200 {
+        // From different managers, by turns.
+        let other = manager(&nodes);
+        let guard = if round % 2 == 0 {
+            redlock.lock("a")
+        } else {
+            other.lock("a")
+        };
+        let guard = guard.await.unwrap();
+        assert!(guard.token() > last, "{} after {last}", guard.token());
+        last = guard.token();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_stays_while_the_lock_is_held() {
+    let (_nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    let token = guard.token();
+    tokio::time::sleep(300 * SECOND).await;
+    assert_eq!(guard.token(), token);
+    assert_eq!(guard.try_token(), Some(token));
+    assert_eq!(redlock.status("a").await.token(), Some(token));
+    drop(guard);
+    assert_eq!(
+        redlock.status("a").await.token(),
+        Some(token),
+        "the last one is remembered"
+    );
+    assert_eq!(redlock.status("b").await.token(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_agree_are_asked_once() {
+    let nodes = MemoryNode::cluster::<5>();
+    let recorders = nodes.each_ref().map(Recorder::new);
+    let redlock = Redlock::builder().nodes(recorders.clone()).build().unwrap();
+    for _ in 0..10 {
+        drop(redlock.lock("a").await.unwrap());
+    }
+    for recorder in &recorders {
+        let notes = recorder.take();
+        assert_eq!(notes.len(), 20, "an acquire and a release each: {notes:?}");
+        assert!(!notes.iter().any(|note| matches!(note, Note::Raise { .. })));
+    }
+}
+
+/// Brings the counters of the nodes apart, far ahead of the clock.
+fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
+    use redlock::node::{Acquire, Command, Fence, Moment, Node, Release, Reply};
+    for (node, counter) in nodes.iter().zip(counters) {
+        let session = node.open(&tokio::runtime::Handle::current(), SECOND);
+        let (key, id) = (
+            Arc::<[u8]>::from(&b"a"[..]),
+            redlock::LeaseId::from("before"),
+        );
+        let fence = Some(Fence {
+            proposal: *counter,
+            retention: 3600 * SECOND,
+        });
+        session.submit(Command::Acquire(Acquire {
+            key: Arc::clone(&key),
+            id: id.clone(),
+            ttl: SECOND,
+            contended: false,
+            fence,
+            reply: Reply::ignored(),
+        }));
+        let until = Moment::now().checked_add(SECOND).unwrap();
+        session.submit(Command::Release(Release {
+            key,
+            id,
+            until,
+            reply: Reply::ignored(),
+        }));
+    }
+}
+
+/// Beyond any proposal of a clock that is right.
+const AHEAD: u64 = 4_000_000_000_000_000;
+
+#[tokio::test(start_paused = true)]
+async fn nodes_that_do_not_agree_are_raised_once() {
+    let nodes = MemoryNode::cluster::<3>();
+    diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
+    let recorders = nodes.each_ref().map(Recorder::new);
+    let redlock = Redlock::builder().nodes(recorders.clone()).build().unwrap();
+    let guard = redlock.lock("a").await.unwrap();
+    assert_eq!(guard.token(), FencingToken::new(AHEAD + 10));
+    let raises: Vec<_> = recorders
+        .iter()
+        .map(|recorder| recorder.take().len() - 1)
+        .collect();
+    assert_eq!(raises, [1, 1, 0]);
+    drop(guard);
+    // What was learnt makes the next one round trip again.
+    recorders.iter().for_each(|recorder| drop(recorder.take()));
+    let guard = redlock.lock("a").await.unwrap();
+    assert!(guard.token() > FencingToken::new(AHEAD + 10));
+    assert!(recorders.iter().all(|recorder| recorder.take().len() == 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_quorum_that_agrees_is_enough() {
+    let nodes = MemoryNode::cluster::<3>();
+    diverge(&nodes, &[AHEAD + 5, AHEAD + 5, AHEAD + 7]);
+    let recorders = nodes.each_ref().map(Recorder::new);
+    let redlock = Redlock::builder().nodes(recorders.clone()).build().unwrap();
+    let guard = redlock.lock("a").await.unwrap();
+    assert_eq!(guard.token(), FencingToken::new(AHEAD + 6));
+    assert!(
+        recorders.iter().all(|recorder| recorder.take().len() == 1),
+        "no raise"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_guard_is_not_handed_out_without_a_token() {
+    let nodes = MemoryNode::cluster::<3>();
+    diverge(&nodes, &[AHEAD, AHEAD + 1, AHEAD + 2]);
+    // Grants arrive late, and no answer to a raise ever does.
+    nodes
+        .iter()
+        .for_each(|node| node.fault(Fault::Delay(10 * MS)));
+    let redlock = manager(&nodes);
+    let attempt = tokio::spawn(redlock.try_lock("a"));
+    tokio::time::sleep(15 * MS).await;
+    nodes.iter().for_each(|node| node.fault(Fault::LoseReplies));
+    let refused = attempt.await.unwrap().unwrap_err();
+    assert!(refused.is_unavailable(), "{refused:?}");
+    let kinds: Vec<_> = refused
+        .failures()
+        .iter()
+        .map(|it| it.error().kind())
+        .collect();
+    assert_eq!(kinds, [NodeErrorKind::Timeout; 2]);
+    nodes.iter().for_each(|node| node.fault(None));
+    tokio::time::sleep(SECOND).await;
+    assert_eq!(holding(&nodes), 0, "and what was granted is given back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_that_are_used_up_are_an_error_and_not_a_wrong_token() {
+    let nodes = MemoryNode::cluster::<3>();
+    diverge(&nodes, &[9_007_199_254_740_000; 3]);
+    let refused = manager(&nodes).try_lock("a").await.unwrap_err();
+    assert_eq!(
+        refused.failures()[0].error().kind(),
+        NodeErrorKind::Counter,
+        "{refused}"
+    );
+    assert_eq!(holding(&nodes), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_fencing_there_is_no_token_and_no_counter() {
+    let nodes = MemoryNode::cluster::<3>();
+    let redlock = Redlock::builder()
+        .nodes(nodes.clone())
+        .fencing(false)
+        .build()
+        .unwrap();
+    let guard = redlock.lock("a").await.unwrap();
+    assert_eq!(guard.try_token(), None);
+    assert!(catch_unwind(AssertUnwindSafe(|| guard.token())).is_err());
+    assert!(
+        manager(&nodes).try_lock("a").await.unwrap_err().is_busy(),
+        "it excludes all the same"
+    );
+    drop(guard);
+    assert_eq!(redlock.status("a").await.token(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn adopting_a_lease_mints_a_token_that_fences_its_last_holder() {
+    let (nodes, redlock) = cluster::<5>();
+    let guard = redlock.lock("a").await.unwrap();
+    let before = guard.token();
+    let lease: redlock::Lease = guard.detach().to_string().parse().unwrap();
+    assert_eq!(lease.token(), Some(before));
+    let guard = manager(&nodes).adopt("a", lease.lease_id()).await.unwrap();
+    assert!(guard.token() > before);
+    let adopted = guard.token();
+    drop(guard);
+    assert!(redlock.lock("a").await.unwrap().token() > adopted);
+}
+
+#[tokio::test(start_paused = true)]
+async fn durability_needs_more_nodes_and_survives_the_loss_of_some() {
+    let nodes = MemoryNode::cluster::<5>();
+    let redlock = Redlock::builder()
+        .nodes(nodes.clone())
+        .token_durability(4)
+        .build()
+        .unwrap();
+    let mut last = FencingToken::new(0);
+    for lost in 0..50 {
+        let guard = redlock.lock("a").await.unwrap();
+        assert!(guard.token() > last);
+        last = guard.token();
+        drop(guard);
+        // Two of five: 2 * 4 - 5 - 1.
+        nodes[lost % 5].wipe();
+        nodes[(lost + 2) % 5].wipe();
+    }
+    nodes[0].fault(Fault::Crash);
+    let held = redlock.lock("a").await.unwrap();
+    nodes[1].fault(Fault::Crash);
+    let refused = redlock.try_lock("b").await.unwrap_err();
+    assert!(
+        refused
+            .to_string()
+            .contains("3 of 5 nodes granted, 4 needed"),
+        "{refused}"
+    );
+    tokio::time::sleep(120 * SECOND).await;
+    assert!(held.is_held(), "a quorum is enough to keep what is held");
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_are_kept_for_as_long_as_they_are_wanted() {
+    let nodes = MemoryNode::cluster::<3>();
+    let retention = 200 * SECOND;
+    let redlock = Redlock::builder()
+        .nodes(nodes)
+        .fence_retention(retention)
+        .build()
+        .unwrap();
+    let guard = redlock.lock("a").await.unwrap();
+    tokio::time::sleep(2 * retention).await;
+    assert!(
+        redlock.status("a").await.token().is_some(),
+        "extensions keep it"
+    );
+    drop(guard);
+    // Counted from the last extension, which was within a third of the ttl.
+    tokio::time::sleep(retention - 15 * SECOND).await;
+    assert!(redlock.status("a").await.token().is_some());
+    tokio::time::sleep(20 * SECOND).await;
+    assert!(redlock.status("a").await.token().is_none());
+}
+
+#[test]
+fn options_that_make_no_sense_are_refused() {
+    let builder = || Redlock::builder().nodes(MemoryNode::cluster::<3>());
+    let refused = builder().token_durability(4).build().unwrap_err();
+    assert_eq!(
+        refused,
+        ConfigError::TokenDurability {
+            durability: 4,
+            nodes: 3
+        }
+    );
+    let refused = builder().fence_retention(119 * SECOND).build().unwrap_err();
+    assert!(
+        matches!(refused, ConfigError::FenceRetention { .. }),
+        "{refused}"
+    );
+    builder()
+        .fence_retention(Duration::ZERO)
+        .fencing(false)
+        .build()
+        .unwrap();
+}
+
+/// One acquisition: when it was called, when it returned, and its token.
+type Event = (u64, u64, FencingToken);
+
+/// Acquisitions of several managers under faults; counters are kept.
+async fn schedule(seed: u64, events: Arc<Mutex<Vec<Event>>>) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    let nodes = MemoryNode::cluster::<5>();
+    let ticks = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let mut owners = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let redlock = Redlock::builder()
+            .nodes(nodes.clone())
+            .rng_seed(rng.random())
+            .retry_delay(5 * MS)
+            .ttl(MS * rng.random_range(200..2000))
+            .build()
+            .unwrap();
+        let mut rng = StdRng::seed_from_u64(rng.random());
+        let (events, ticks) = (Arc::clone(&events), Arc::clone(&ticks));
+        let tick = move || ticks.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        owners.spawn(async move {
+            loop {
+                let called = tick();
+                let request = redlock.lock("a").auto_extend(rng.random_bool(0.5));
+                let patience = MS * rng.random_range(1..3000);
+                let Ok(Ok(guard)) = tokio::time::timeout(patience, request).await else {
+                    continue;
+                };
+                events.lock().unwrap().push((called, tick(), guard.token()));
+                tokio::time::sleep(MS * rng.random_range(0..20)).await;
+            }
+        });
+    }
+    for _ in 0..60 {
+        tokio::time::sleep(MS * rng.random_range(1..200)).await;
+        let fault = match rng.random_range(0..8) {
+            0 => Some(Fault::Crash),
+            1 => Some(Fault::Hang),
+            2 => Some(Fault::DropRequests),
+            3 => Some(Fault::LoseReplies),
+            4 => Some(Fault::Delay(MS * rng.random_range(1..100))),
+            _ => None,
+        };
+        nodes[rng.random_range(0..5)].fault(fault);
+        // Locks vanish at any moment, on any node; counters do not.
+        if rng.random_bool(0.2) {
+            nodes[rng.random_range(0..5)].forget_keys();
+        }
+    }
+    owners.shutdown().await;
+}
+
+/// `REDLOCK_TEST_ACQUISITIONS=100000` runs until there are so many.
+#[test]
+fn tokens_are_unique_and_in_order_under_random_faults() {
+    let wanted = std::env::var("REDLOCK_TEST_ACQUISITIONS")
+        .map_or(10_000, |text| text.parse::<usize>().unwrap());
+    let (mut total, mut seed) = (0, 0);
+    while total < wanted {
+        let events = Arc::<Mutex<Vec<Event>>>::default();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        runtime.block_on(schedule(seed, Arc::clone(&events)));
+        let mut events = std::mem::take(&mut *events.lock().unwrap());
+        check(&mut events, seed);
+        total += events.len();
+        seed += 1;
+        assert!(
+            seed < 100 || total > 500,
+            "the schedules leave no room to work"
+        );
+    }
+    println!("{total} acquisitions in {seed} schedules");
+}
+
+fn check(events: &mut [Event], seed: u64) {
+    let tokens: HashSet<_> = events.iter().map(|(_, _, token)| token).collect();
+    assert_eq!(
+        tokens.len(),
+        events.len(),
+        "seed {seed}: a token was given twice"
+    );
+    events.sort_by_key(|(_, returned, _)| *returned);
+    for (index, (called, _, token)) in events.iter().enumerate() {
+        let before = events[..index]
+            .iter()
+            .filter(|(_, returned, _)| returned < called);
+        let largest = before.map(|(_, _, token)| token).max();
+        assert!(
+            largest.is_none_or(|largest| largest < token),
+            "seed {seed}: out of order"
+        );
+    }
+}

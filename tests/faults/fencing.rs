@@ -1,0 +1,172 @@
+//! Fencing tokens on real servers, and counters that are none.
+
+use deadpool_redis::redis;
+use redlock::{FencingToken, LockError, NodeErrorKind, Redlock};
+use redlock_tests::Servers;
+
+use crate::common::{MS, SECOND, fleet, gone};
+
+/// What `command` has done at all servers since the last reset.
+fn calls(servers: &Servers, command: &str) -> Vec<u64> {
+    servers
+        .iter()
+        .map(|server| server.probe().calls_of(command))
+        .collect()
+}
+
+fn set_counter(servers: &Servers, node: usize, value: &str) {
+    let add = redis::cmd("ZADD")
+        .arg("{a}:fence")
+        .arg(value)
+        .arg("c")
+        .clone();
+    let _added: i64 = servers[node].probe().query(&add);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn tokens_grow_and_nodes_that_agree_are_asked_once() {
+    let (servers, redlock) = fleet(5).await;
+    for server in servers.iter() {
+        server.probe().reset_calls();
+    }
+    let mut last = FencingToken::new(0);
+    for _ in 0..100 {
+        let guard = redlock.try_lock("a").await.unwrap();
+        assert!(guard.token() > last);
+        last = guard.token();
+        guard.release().await.unwrap();
+    }
+    redlock.shutdown().await;
+    // A release is one script call, and a raise would be another. An acquire that had not left
+    // for the slowest server when it was not wanted any more is not sent.
+    for command in ["set", "zadd", "evalsha"] {
+        let calls = calls(&servers, command);
+        assert!(
+            calls.iter().all(|calls| *calls <= 100),
+            "{command}: {calls:?}"
+        );
+        assert!(calls.iter().sum::<u64>() > 400, "{command}: {calls:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn nodes_that_do_not_agree_take_one_more_round_trip() {
+    let (servers, redlock) = fleet(3).await;
+    let ahead = 4_000_000_000_000_000_u64;
+    for (node, lead) in [(0, 5), (1, 7), (2, 9)] {
+        set_counter(&servers, node, &(ahead + lead).to_string());
+        servers[node].probe().reset_calls();
+    }
+    let guard = redlock.try_lock("a").await.unwrap();
+    let token = guard.token();
+    assert!(token > FencingToken::new(ahead + 7) && token <= FencingToken::new(ahead + 10));
+    guard.release().await.unwrap();
+    redlock.shutdown().await;
+    let scripts = calls(&servers, "evalsha");
+    assert!(
+        scripts.iter().all(|calls| *calls <= 2),
+        "a raise and a release: {scripts:?}"
+    );
+
+    let other = Redlock::connect(servers.urls()).await.unwrap();
+    assert!(other.try_lock("a").await.unwrap().token() > token);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_that_is_none_is_an_error_that_names_the_node() {
+    for value in ["9007199254740993", "inf"] {
+        let (servers, redlock) = fleet(3).await;
+        for node in 0..2 {
+            set_counter(&servers, node, value);
+        }
+        // In the first round, and in those that follow it.
+        for wait in [MS, 500 * MS] {
+            let refused = redlock.lock("a").wait(wait).await.unwrap_err();
+            let LockError::NoQuorum {
+                granted: 1,
+                failures,
+                ..
+            } = &refused
+            else {
+                panic!("{value}: {refused:?}");
+            };
+            for (failure, server) in failures.iter().zip(servers.iter()) {
+                assert_eq!(
+                    failure.error().kind(),
+                    NodeErrorKind::Counter,
+                    "{value}: {failure}"
+                );
+                assert!(failure.node().ends_with(&server.port().to_string()));
+            }
+        }
+        gone(&servers, "a").await;
+        let score: String = servers[0]
+            .probe()
+            .query(redis::cmd("ZSCORE").arg("{a}:fence").arg("c"));
+        assert!(score.starts_with(&value[..3]), "left as it was: {score}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_of_another_type_is_an_error_and_is_left_alone() {
+    let (servers, redlock) = fleet(3).await;
+    for node in 0..2 {
+        servers[node].probe().set("{a}:fence", "data", None);
+    }
+    for wait in [MS, 500 * MS] {
+        let refused = redlock.lock("a").wait(wait).await.unwrap_err();
+        let kinds: Vec<_> = refused
+            .failures()
+            .iter()
+            .map(|it| it.error().kind())
+            .collect();
+        assert_eq!(kinds, [NodeErrorKind::Counter; 2], "{refused:?}");
+    }
+    gone(&servers, "a").await;
+    assert_eq!(servers[0].probe().get("{a}:fence").as_deref(), Some("data"));
+
+    // One such node is a minority.
+    servers[1].probe().del("{a}:fence");
+    assert!(redlock.lock("a").await.unwrap().try_token().is_some());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn without_fencing_nothing_stays_behind() {
+    let servers = Servers::start(3);
+    let redlock = Redlock::builder()
+        .nodes(servers.urls())
+        .fencing(false)
+        .connect()
+        .await
+        .unwrap();
+    let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
+    tokio::time::sleep(SECOND).await;
+    assert!(guard.is_held() && guard.try_token().is_none());
+    guard.release().await.unwrap();
+    gone(&servers, "a").await;
+    for server in servers.iter() {
+        assert!(server.probe().keys().is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_outlives_the_lock_and_not_for_ever() {
+    let (servers, redlock) = fleet(3).await;
+    let guard = redlock.lock("a").await.unwrap();
+    let token = guard.token();
+    guard.release().await.unwrap();
+    redlock.shutdown().await;
+    for server in servers.iter() {
+        let probe = server.probe();
+        let score: u64 = probe.query(redis::cmd("ZSCORE").arg("{a}:fence").arg("c"));
+        assert_eq!(FencingToken::new(score), token);
+        let left = probe.pttl("{a}:fence").unwrap();
+        assert!(left > 3500 * SECOND && left <= 3600 * SECOND, "{left:?}");
+    }
+}
