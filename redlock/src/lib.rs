@@ -56,6 +56,7 @@ mod gather;
 mod global;
 mod guard;
 mod handover;
+mod inspect;
 mod lease;
 mod lease_id;
 mod loss;

@@ -12,18 +12,16 @@ use crate::clock::Moment;
 use crate::config::{Config, LockOptions};
 use crate::engine::{Engine, Members};
 use crate::error::{ConfigError, InvalidRequest, LockError, Released, UnlockError};
-use crate::gather::{self, Answers};
+use crate::gather;
 use crate::guard::LockGuard;
 use crate::lease;
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Inspect, MemoryNode, NodeReport, Ping};
+use crate::node::{Command, MemoryNode, Ping};
 use crate::proposal::Proposals;
-use crate::quorum::Quorum;
 use crate::request::LockRequest;
 use crate::resource::Resource;
 use crate::retry::Jitter;
 use crate::source::IntoNode;
-use crate::status::Status;
 use crate::validity;
 
 /// A lock manager: the nodes, the options, and the way to every lock.
@@ -206,51 +204,6 @@ impl Redlock {
         acquire::adopt(&engine, &resource, id, &LockOptions::of(self.config())).await
     }
 
-    /// Asks the nodes who holds `resource`, without touching it.
-    ///
-    /// By the time the answer is here it may have changed: this is for operators and dashboards,
-    /// not for deciding whether to lock.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: nothing is changed.
-    pub async fn status(&self, resource: impl Into<Resource>) -> Status {
-        let resource = resource.into();
-        let quorum = Quorum::of(self.0.members.nodes.len());
-        let names = &self.0.members.names;
-        let Ok(engine) = self.engine() else {
-            return Status::new(quorum, names, &vec![None; quorum.nodes()]);
-        };
-        let key = resource.key(&self.config().key_prefix);
-        let gather = engine.ask(|reply| {
-            Command::Inspect(Inspect {
-                key: Arc::clone(&key),
-                reply,
-            })
-        });
-        let timeout = engine.node_timeout(self.config().ttl);
-        let is_certain = |answers: &Answers<_>| Status::new(quorum, names, answers).is_certain();
-        gather.until(timeout, is_certain).await;
-        // The other nodes get a moment, so that those that are well are not shown as silent.
-        let answers = gather.until(validity::grace(timeout), gather::all).await;
-        Status::new(quorum, names, &answers)
-    }
-
-    /// How each node is doing, in the order in which they were configured. Nodes that have not
-    /// been connected to in this runtime are connected to first.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: nothing is changed.
-    pub async fn nodes(&self) -> Vec<NodeReport> {
-        let Ok(engine) = self.engine() else {
-            return Vec::new();
-        };
-        let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
-        let _answers = gather.until(self.config().patience(), gather::all).await;
-        engine.reports()
-    }
-
     /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
     /// have carried out all releases, those of guards dropped earlier included. Bounded: a node
     /// that does not answer is waited for at most three node timeouts, or a second. Requests that
@@ -285,6 +238,11 @@ impl Redlock {
         for gather in gathers {
             let _answers = gather.until(self.config().patience(), gather::all).await;
         }
+    }
+
+    /// The nodes, in the order in which they were configured.
+    pub(crate) fn members(&self) -> &Members {
+        &self.0.members
     }
 
     pub(crate) fn config(&self) -> &Config {
