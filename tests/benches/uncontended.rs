@@ -23,18 +23,25 @@ async fn main() {
         .await
         .expect("a quorum of servers");
     let theirs = LockManager::new(servers.urls());
+    let unfenced = Redlock::builder().nodes(servers.urls()).fencing(false);
+    let unfenced = unfenced.connect().await.expect("a quorum of servers");
     warm_up(&ours, &theirs).await;
+    warm_up(&unfenced, &theirs).await;
 
     println!(
         "{NODES} servers, lock and release of distinct resources, medians of {ROUNDS} rounds\n"
     );
+    println!("without fencing tokens, which the peer does not have");
+    one_task(&unfenced, &theirs).await;
+    for tasks in [8, 64, 512] {
+        throughput(&unfenced, &theirs, tasks).await;
+    }
+    println!("\nwith a fencing token on every guard, as is the default");
     let healthy = one_task(&ours, &theirs).await;
-    throughput(&ours, &theirs, 8).await;
-    throughput(&ours, &theirs, 64).await;
-    throughput(&ours, &theirs, 512).await;
+    for tasks in [8, 64, 512] {
+        throughput(&ours, &theirs, tasks).await;
+    }
     one_hung(&servers, &ours, &theirs, healthy).await;
-    let unfenced = Redlock::builder().nodes(servers.urls()).fencing(false);
-    let unfenced = unfenced.connect().await.expect("a quorum of servers");
     cost_of_fencing(&ours, &unfenced).await;
 }
 

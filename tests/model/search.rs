@@ -1,0 +1,51 @@
+//! The search through every state there is, and what it must come to.
+
+use std::env;
+
+use stateright::{Checker, HasDiscoveries, Model};
+
+use crate::properties::{MONOTONIC, UNIQUE};
+use crate::system::System;
+
+/// Asserts that both properties hold in every state, and that there are at least so many.
+pub(crate) fn holds(system: System, states: usize) {
+    let checker = search(system, HasDiscoveries::AnyFailures);
+    checker.assert_properties();
+    assert!(checker.unique_state_count() >= states, "fewer states");
+}
+
+/// Asserts that some state has one token twice, and some other a later token that is not larger.
+pub(crate) fn breaks(system: System) {
+    let both = HasDiscoveries::AllOf([UNIQUE, MONOTONIC].into());
+    let checker = search(system, both);
+    for property in [UNIQUE, MONOTONIC] {
+        let steps = checker.assert_any_discovery(property).into_actions();
+        println!("not {property}, in {} steps: {steps:#?}", steps.len());
+    }
+}
+
+/// Asserts that tokens are in order in every state, and that some state has one twice.
+pub(crate) fn breaks_uniqueness_alone(system: System, states: usize) {
+    let checker = search(system, HasDiscoveries::AllOf([MONOTONIC].into()));
+    checker.assert_no_discovery(MONOTONIC);
+    let steps = checker.assert_any_discovery(UNIQUE).into_actions();
+    println!("not unique, in {} steps: {steps:#?}", steps.len());
+    assert!(checker.unique_state_count() >= states, "fewer states");
+}
+
+fn search(system: System, until: HasDiscoveries) -> impl Checker<System> {
+    let builder = system.checker().symmetry().finish_when(until);
+    let checker = builder.spawn_dfs().join();
+    let (states, steps) = (checker.unique_state_count(), checker.state_count());
+    println!("{states} states, {steps} steps");
+    checker
+}
+
+/// Chooses between what every run of the suite searches, and what is searched by hand.
+pub(crate) fn bound<T>(small: T, large: T) -> T {
+    match env::var("REDLOCK_MODEL_BOUND") {
+        Err(env::VarError::NotPresent) => small,
+        Ok(bound) if bound == "large" => large,
+        other => panic!("REDLOCK_MODEL_BOUND is \"large\" or not set, and not {other:?}"),
+    }
+}
