@@ -120,6 +120,8 @@
 //!    returned. The order survives if clocks differ by less than the time from A to B. Under NTP
 //!    they differ by milliseconds, and a node without its data has to stay away for `max_ttl`, so
 //!    this is good for most; but it is an assumption about clocks, which the other two are not.
+//!    And it is about order alone: two acquisitions that overlap, and propose the same microsecond
+//!    around the loss of a node they share, can have the same token.
 //!
 //! ## How long counters are kept
 //!
