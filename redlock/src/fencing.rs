@@ -75,6 +75,41 @@ mod tests {
         choose(stamps.iter().copied(), needed)
     }
 
+    /// What has to be true of every choice, over all stamps of up to four nodes with values from
+    /// one to four.
+    #[test]
+    fn no_choice_breaks_what_the_proof_rests_on() {
+        let all: Vec<Stamp> = (1..=4)
+            .flat_map(|value| [Moved(value), Beyond(value)])
+            .collect();
+        let mut checked = 0_u32;
+        for nodes in 1..=4_u32 {
+            for code in 0..8_usize.pow(nodes) {
+                let stamps: Vec<Stamp> = (0..nodes)
+                    .map(|node| all[code / 8_usize.pow(node) % 8])
+                    .collect();
+                let needed = stamps.len() / 2 + 1;
+                let moved = |token| stamps.iter().filter(|it| **it == Moved(token)).count();
+                match choice(&stamps, needed) {
+                    Choice::Token(token) => assert!(moved(token) >= needed, "{stamps:?}"),
+                    Choice::Raise(token) => {
+                        // Nobody agreed; every other counter can be moved up to it; and no node
+                        // that somebody else may have moved there counts as ours.
+                        assert!((1..=5).all(|value| moved(value) < needed), "{stamps:?}");
+                        let is_below = stamps.iter().all(|stamp| match stamp {
+                            Moved(value) => *value <= token,
+                            Beyond(value) => *value < token,
+                        });
+                        assert!(is_below, "{stamps:?}: {token}");
+                    }
+                    Choice::Exhausted => panic!("{stamps:?}"),
+                }
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, 8 + 64 + 512 + 4096);
+    }
+
     #[test]
     fn nodes_that_agree_make_a_token() {
         assert_eq!(choice(&[Moved(5), Moved(5), Moved(5)], 2), Choice::Token(5));
