@@ -13,7 +13,8 @@
 //! - `stalling`: tasks that are not run in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `exclusion`: random schedules with faults
-//! - `fencing`: tokens, unique and in order
+//! - `fencing`: tokens, and how they are minted
+//! - `token_order`: random schedules with faults: tokens are unique and in order
 //! - `attribute`: `#[redlocked]`
 //! - `parity`: the table of the README
 //! - `auto_traits`: what can be sent, shared and moved
@@ -36,4 +37,5 @@ mod rounds;
 mod running;
 mod runtimes;
 mod stalling;
+mod token_order;
 mod waiting;

@@ -4,7 +4,7 @@ use deadpool_redis::redis;
 use redlock::{FencingToken, LockError, NodeErrorKind, Redlock};
 use redlock_tests::Servers;
 
-use crate::common::{MS, SECOND, fleet, gone};
+use crate::common::{MS, SECOND, everywhere, fleet, gone};
 
 /// What `command` has done at all servers since the last reset.
 fn calls(servers: &Servers, command: &str) -> Vec<u64> {
@@ -46,7 +46,7 @@ async fn tokens_grow_and_nodes_that_agree_are_asked_once() {
             calls.iter().all(|calls| *calls <= 100),
             "{command}: {calls:?}"
         );
-        assert!(calls.iter().sum::<u64>() > 400, "{command}: {calls:?}");
+        assert!(calls.iter().sum::<u64>() >= 300, "{command}: {calls:?}");
     }
 }
 
@@ -160,6 +160,7 @@ async fn a_counter_outlives_the_lock_and_not_for_ever() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").await.unwrap();
     let token = guard.token();
+    everywhere(&servers, "a").await;
     guard.release().await.unwrap();
     redlock.shutdown().await;
     for server in servers.iter() {
