@@ -57,12 +57,18 @@ impl Item {
         };
         let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
         let (key, id, reply) = (Arc::clone(&it.key), it.id.clone(), Reply::ignored());
-        Some(Self::new(Command::Release(Release {
+        let command = Command::Release(Release {
             key,
             id,
             until,
             reply,
-        })))
+        });
+        // By its text: a server without the script would have it sent once more, behind the
+        // command that follows, whose key it would then delete.
+        Some(Self {
+            command,
+            form: Form::Text,
+        })
     }
 
     /// The number of answers the server gives to it.
