@@ -169,11 +169,11 @@ impl Redlock {
         }
         let engine = self.engine()?;
         let config = self.config();
-        let key = resource.key(&config.key_prefix);
+        let keys = resource.key(&config.key_prefix).into();
         // Whatever ttl the lease was made with.
         let until = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
         let timeout = engine.node_timeout(config.ttl);
-        lease::release_by_id(&engine, &key, &id, until, timeout)
+        lease::release_by_id(&engine, &keys, &id, until, timeout)
             .await
             .map_err(|report| UnlockError::NoQuorum { report })
     }

@@ -63,11 +63,11 @@ async fn nodes_that_agree_are_asked_once() {
 
 /// Brings the counters of the nodes apart, far ahead of the clock.
 fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
-    use redlock::node::{Acquire, Command, Fence, Moment, Node, Release, Reply};
+    use redlock::node::{Acquire, Command, Fence, Keys, Moment, Node, Release, Reply};
     for (node, counter) in nodes.iter().zip(counters) {
         let session = node.open(&tokio::runtime::Handle::current(), SECOND);
-        let (key, id) = (
-            Arc::<[u8]>::from(&b"a"[..]),
+        let (keys, id) = (
+            Keys::from(Arc::<[u8]>::from(&b"a"[..])),
             redlock::LeaseId::from("before"),
         );
         let fence = Some(Fence {
@@ -75,18 +75,20 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
             retention: 3600 * SECOND,
         });
         session.submit(Command::Acquire(Acquire {
-            key: Arc::clone(&key),
+            keys: keys.clone(),
             id: id.clone(),
             ttl: SECOND,
             contended: false,
             fence,
+            watch: None,
             reply: Reply::ignored(),
         }));
         let until = Moment::now().checked_add(SECOND).unwrap();
         session.submit(Command::Release(Release {
-            key,
+            keys,
             id,
             until,
+            keep: None,
             reply: Reply::ignored(),
         }));
     }

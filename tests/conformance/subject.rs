@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redlock::node::{
-    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, MemoryNode, Moment, Node, Ping,
-    Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote,
+    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Keys, MemoryNode, Moment, Node,
+    Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote,
 };
 use redlock::{LeaseId, NodeError};
 use redlock_tests::Server;
@@ -65,24 +65,25 @@ impl Subject {
         ttl: Duration,
         contended: bool,
     ) -> Pending<Vote> {
-        let (key, id) = (key.into(), LeaseId::from(id));
+        let (keys, id) = (one(key), LeaseId::from(id));
         self.ask(|reply| {
             Command::Acquire(Acquire {
-                key,
+                keys,
                 id,
                 ttl,
                 contended,
                 fence: None,
+                watch: None,
                 reply,
             })
         })
     }
 
     pub(crate) fn extend(&self, key: &[u8], id: &str, ttl: Duration) -> Pending<Extension> {
-        let (key, id) = (key.into(), LeaseId::from(id));
+        let (keys, id) = (one(key), LeaseId::from(id));
         self.ask(|reply| {
             Command::Extend(Extend {
-                key,
+                keys,
                 id,
                 ttl,
                 fence_retention: None,
@@ -92,13 +93,14 @@ impl Subject {
     }
 
     pub(crate) fn release(&self, key: &[u8], id: &str) -> Pending<Removal> {
-        let (key, id) = (key.into(), LeaseId::from(id));
+        let (keys, id) = (one(key), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
         self.ask(|reply| {
             Command::Release(Release {
-                key,
+                keys,
                 id,
                 until,
+                keep: None,
                 reply,
             })
         })
@@ -112,29 +114,30 @@ impl Subject {
         proposal: u64,
         contended: bool,
     ) -> Pending<Vote> {
-        let (key, id, ttl) = (key.into(), LeaseId::from(id), RETENTION);
+        let (keys, id, ttl) = (one(key), LeaseId::from(id), RETENTION);
         let fence = Some(Fence {
             proposal,
             retention: RETENTION,
         });
         self.ask(|reply| {
             Command::Acquire(Acquire {
-                key,
+                keys,
                 id,
                 ttl,
                 contended,
                 fence,
+                watch: None,
                 reply,
             })
         })
     }
 
     pub(crate) fn raise(&self, key: &[u8], id: &str, token: u64) -> Pending<Raised> {
-        let (key, id) = (key.into(), LeaseId::from(id));
+        let (keys, id) = (one(key), LeaseId::from(id));
         let retention = RETENTION;
         self.ask(|reply| {
             Command::Raise(Raise {
-                key,
+                keys,
                 id,
                 token,
                 retention,
@@ -162,6 +165,10 @@ impl Subject {
         self.session.submit(command(reply));
         Pending(receiver)
     }
+}
+
+fn one(key: &[u8]) -> Keys {
+    Arc::<[u8]>::from(key).into()
 }
 
 /// Longer than any test.

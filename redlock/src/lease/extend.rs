@@ -140,10 +140,10 @@ impl ActiveLease {
                 continue;
             }
             let reply = Reply::new(Arc::<Extending>::clone(&ballot), node);
-            let (key, id) = (Arc::clone(&self.key), self.id.clone());
+            let (keys, id) = (self.keys.clone(), self.id.clone());
             let fence_retention = self.fence.map(|fence| fence.retention);
             let extend = Extend {
-                key,
+                keys,
                 id,
                 ttl,
                 fence_retention,

@@ -75,9 +75,9 @@ impl ActiveLease {
         });
         for (index, node) in ballot.asked.iter().enumerate() {
             let reply = Reply::new(Arc::<Raising>::clone(&ballot), index);
-            let (key, id) = (Arc::clone(&self.key), self.id.clone());
+            let (keys, id) = (self.keys.clone(), self.id.clone());
             let raise = Raise {
-                key,
+                keys,
                 id,
                 token,
                 retention,

@@ -26,7 +26,7 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
 use crate::lease_id::LeaseId;
-use crate::node::Fence;
+use crate::node::{Fence, Keys};
 use crate::quorum::Tally;
 use crate::resource::Resource;
 use crate::token::FencingToken;
@@ -36,7 +36,7 @@ use crate::validity;
 pub(crate) struct ActiveLease {
     engine: Arc<Engine>,
     resource: Resource,
-    key: Arc<[u8]>,
+    keys: Keys,
     id: LeaseId,
     ttl: Duration,
     auto_extend: bool,
@@ -56,7 +56,7 @@ impl ActiveLease {
         let ttl = options.first_ttl();
         let config = engine.config();
         Self {
-            key: resource.key(&config.key_prefix),
+            keys: resource.key(&config.key_prefix).into(),
             resource: resource.clone(),
             id,
             ttl,

@@ -10,7 +10,7 @@ use crate::engine::Engine;
 use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
 use crate::gather::{Answers, Gather};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Release, Removal, Reply};
+use crate::node::{Command, Keys, Release, Removal, Reply};
 use crate::quorum::Verdict;
 
 impl ActiveLease {
@@ -51,13 +51,14 @@ impl ActiveLease {
     }
 
     fn send_release(&self, node: usize, until: Moment, reply: Reply<Removal>) {
-        let (key, id) = (Arc::clone(&self.key), self.id.clone());
+        let (keys, id) = (self.keys.clone(), self.id.clone());
         self.engine.submit(
             node,
             Command::Release(Release {
-                key,
+                keys,
                 id,
                 until,
+                keep: None,
                 reply,
             }),
         );
@@ -67,17 +68,18 @@ impl ActiveLease {
 /// Releases a lease of which only the id is known, on all nodes.
 pub(crate) async fn release_by_id(
     engine: &Engine,
-    key: &Arc<[u8]>,
+    keys: &Keys,
     id: &LeaseId,
     until: Moment,
     timeout: Duration,
 ) -> Result<Released, Released> {
     let gather = engine.ask(|reply| {
-        let (key, id) = (Arc::clone(key), id.clone());
+        let (keys, id) = (keys.clone(), id.clone());
         Command::Release(Release {
-            key,
+            keys,
             id,
             until,
+            keep: None,
             reply,
         })
     });

@@ -42,14 +42,15 @@ impl Round {
         let lease = Arc::new(ActiveLease::new(engine, resource, LeaseId::draw(), options));
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
-            let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
+            let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
             let fence = lease.fence;
             let acquire = Acquire {
-                key,
+                keys,
                 id,
                 ttl,
                 contended,
                 fence,
+                watch: None,
                 reply,
             };
             engine.submit(node, Command::Acquire(acquire));
@@ -72,10 +73,10 @@ impl Round {
         let ballot = Arc::new(Adoption(Arc::clone(&lease)));
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);
-            let (key, id, ttl) = (Arc::clone(&lease.key), lease.id.clone(), lease.ttl);
+            let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
             let fence_retention = lease.fence.map(|fence| fence.retention);
             let extend = Extend {
-                key,
+                keys,
                 id,
                 ttl,
                 fence_retention,

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::keys::Keys;
 use super::reply::Reply;
+use super::watch::Watch;
 use crate::clock::Moment;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
@@ -47,8 +49,8 @@ impl Command {
     reason = "nodes are implemented outside this crate"
 )]
 pub struct Acquire {
-    /// The key.
-    pub key: Arc<[u8]>,
+    /// The key, or several that are dealt with together.
+    pub keys: Keys,
     /// What to put under it.
     pub id: LeaseId,
     /// How long to keep it.
@@ -58,6 +60,9 @@ pub struct Acquire {
     pub contended: bool,
     /// What becomes of the resource's counter; `None` leaves it alone.
     pub fence: Option<Fence>,
+    /// Whom to tell, should another have the key, when that may have changed. A hint: whoever
+    /// waits keeps a timer, and a node that cannot tell need not.
+    pub watch: Option<Watch>,
     /// Where the vote goes.
     pub reply: Reply<Vote>,
 }
@@ -65,7 +70,8 @@ pub struct Acquire {
 /// What an acquisition does to the counter from which fencing tokens are made.
 ///
 /// A node that grants moves the counter to the proposal, or to one more than it was if that is
-/// larger. It must never go down, and never be written at the value it has.
+/// larger. It must never go down, and never be written at the value it has. The counters of
+/// several keys are all moved to one value, beyond each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_structs,
@@ -118,8 +124,8 @@ pub enum Vote {
     reason = "nodes are implemented outside this crate"
 )]
 pub struct Extend {
-    /// The key.
-    pub key: Arc<[u8]>,
+    /// The key, or several that are dealt with together.
+    pub keys: Keys,
     /// What must be under it.
     pub id: LeaseId,
     /// How long to keep it from now on, at least.
@@ -147,8 +153,8 @@ pub enum Extension {
     reason = "nodes are implemented outside this crate"
 )]
 pub struct Raise {
-    /// The key.
-    pub key: Arc<[u8]>,
+    /// The key, or several that are dealt with together.
+    pub keys: Keys,
     /// What must be under it.
     pub id: LeaseId,
     /// The value to move the counter to, if it is below; one that is there already must not be
@@ -182,13 +188,15 @@ pub enum Raised {
     reason = "nodes are implemented outside this crate"
 )]
 pub struct Release {
-    /// The key.
-    pub key: Arc<[u8]>,
+    /// The key, or several that are dealt with together.
+    pub keys: Keys,
     /// What must be under it.
     pub id: LeaseId,
     /// When the key is gone in any case, so that a node which could not be reached until then
     /// need not be asked any more.
     pub until: Moment,
+    /// Instead of being deleted the key stays for so long, and no longer.
+    pub keep: Option<Duration>,
     /// Where the answer goes.
     pub reply: Reply<Removal>,
 }
@@ -197,7 +205,7 @@ pub struct Release {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]
 pub enum Removal {
-    /// The key was ours and is deleted.
+    /// The key was ours and is deleted, or will be when it is no longer to be kept.
     Deleted,
     /// The key was not there, or not ours.
     Absent,

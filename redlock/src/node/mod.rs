@@ -5,10 +5,12 @@
 //! node in a test, implements [`Node`] and [`Session`].
 
 mod command;
+mod keys;
 mod memory;
 mod redis;
 mod reply;
 mod report;
+mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,10 +22,12 @@ pub use self::command::{
     Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Ping, Raise, Raised, Record,
     Release, Removal, Snapshot, Stamp, Vote,
 };
+pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
 pub use self::reply::{Answer, Ballot, Reply};
 pub use self::report::{NodeHealth, NodeReport, NodeWarning};
+pub use self::watch::{Watch, Watcher};
 pub use crate::clock::Moment;
 
 /// One vote among the nodes of a manager.
@@ -33,7 +37,8 @@ pub use crate::clock::Moment;
 /// A node keeps keys. To *acquire* sets a key that is not there to a lease id, to expire after
 /// the ttl; to *extend* moves the expiry of a key that holds the given id further away, never
 /// nearer; to *release* deletes the key if it holds the given id. A key that holds anything else
-/// is never touched, and an expired key is not there. Each is atomic.
+/// is never touched, and an expired key is not there. Each is atomic, also for [several
+/// keys](Keys): all of them, or none.
 ///
 /// For every key a node keeps a counter, from which fencing tokens are made: see [`Fence`] and
 /// [`Raise`]. It outlives the key, and only ever grows.

@@ -158,16 +158,16 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
     }
     let store = &mut state.store;
     match command {
-        Command::Acquire(it) => give(it.reply, store.acquire(&it.key, &it.id, it.ttl, it.fence)),
+        Command::Acquire(it) => give(it.reply, store.acquire(&it.keys, &it.id, it.ttl, it.fence)),
         Command::Extend(it) => give(
             it.reply,
-            store.extend(&it.key, &it.id, it.ttl, it.fence_retention),
+            store.extend(&it.keys, &it.id, it.ttl, it.fence_retention),
         ),
         Command::Raise(it) => give(
             it.reply,
-            store.raise(&it.key, &it.id, it.token, it.retention),
+            store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
-        Command::Release(it) => give(it.reply, store.release(&it.key, &it.id)),
+        Command::Release(it) => give(it.reply, store.release(&it.keys, &it.id, it.keep)),
         Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
         Command::Ping(it) => give(it.reply, Identity::default()),
     }

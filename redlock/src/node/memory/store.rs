@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::lease_id::LeaseId;
-use crate::node::{Extension, Fence, Raised, Record, Removal, Snapshot, Stamp, Vote};
+use crate::node::{Extension, Fence, Keys, Raised, Record, Removal, Snapshot, Stamp, Vote};
 
 /// Keys with their lease ids, and the node's own idea of time.
 #[derive(Debug, Default)]
@@ -34,31 +34,31 @@ struct Counter {
 impl Store {
     pub(super) fn acquire(
         &mut self,
-        key: &Arc<[u8]>,
+        keys: &Keys,
         id: &LeaseId,
         ttl: Duration,
         fence: Option<Fence>,
     ) -> Vote {
         let now = self.now();
-        let counter = self.counter(key, now);
-        if let Some(entry) = self.live(key, now) {
+        let counter = self.largest_counter(keys, now);
+        let held = keys
+            .iter()
+            .filter_map(|key| self.live(key, now).map(|entry| entry.expires));
+        if let Some(expires) = held.max() {
             return Vote::Busy {
                 counter,
-                remaining: Some(entry.expires.saturating_since(now)),
+                remaining: Some(expires.saturating_since(now)),
             };
         }
         self.sweep(now);
         let expires = now.checked_add(ttl).unwrap_or(now);
-        self.keys.insert(
-            Arc::clone(key),
-            Entry {
-                id: id.clone(),
-                expires,
-            },
-        );
+        for key in keys {
+            let id = id.clone();
+            self.keys.insert(Arc::clone(key), Entry { id, expires });
+        }
         let stamp = fence.map(|fence| {
             let value = counter.map_or(fence.proposal, |value| fence.proposal.max(value + 1));
-            self.count(key, value, fence.retention, now);
+            self.count(keys, value, fence.retention, now);
             Stamp::Moved(value)
         });
         Vote::Granted { stamp }
@@ -66,53 +66,64 @@ impl Store {
 
     pub(super) fn extend(
         &mut self,
-        key: &Arc<[u8]>,
+        keys: &Keys,
         id: &LeaseId,
         ttl: Duration,
         retention: Option<Duration>,
     ) -> Extension {
         let now = self.now();
-        let counter = self.counter(key, now);
-        match self.live(key, now) {
-            Some(entry) if entry.id == *id => {
-                let expires = now.checked_add(ttl).unwrap_or(now);
-                entry.expires = entry.expires.max(expires);
-                if let (Some(value), Some(retention)) = (counter, retention) {
-                    self.count(key, value, retention, now);
-                }
-                Extension::Confirmed
-            }
-            _ => Extension::NotHeld,
+        if !self.is_owner(keys, id, now) {
+            return Extension::NotHeld;
         }
+        let expires = now.checked_add(ttl).unwrap_or(now);
+        for key in keys {
+            if let Some(entry) = self.keys.get_mut(key) {
+                entry.expires = entry.expires.max(expires);
+            }
+        }
+        if let Some(until) = retention.and_then(|retention| now.checked_add(retention)) {
+            for key in keys {
+                if let Some(counter) = self.live_counter(key, now) {
+                    counter.expires = counter.expires.max(until);
+                }
+            }
+        }
+        Extension::Confirmed
     }
 
     pub(super) fn raise(
         &mut self,
-        key: &Arc<[u8]>,
+        keys: &Keys,
         id: &LeaseId,
         token: u64,
         retention: Duration,
     ) -> Raised {
         let now = self.now();
-        if self.live(key, now).is_none_or(|entry| entry.id != *id) {
+        if !self.is_owner(keys, id, now) {
             return Raised::NotHeld;
         }
-        if let Some(counter) = self.counter(key, now).filter(|counter| *counter >= token) {
+        let counter = self.largest_counter(keys, now);
+        if let Some(counter) = counter.filter(|counter| *counter >= token) {
             return Raised::Beyond(counter);
         }
-        self.count(key, token, retention, now);
+        self.count(keys, token, retention, now);
         Raised::Moved
     }
 
-    pub(super) fn release(&mut self, key: &[u8], id: &LeaseId) -> Removal {
+    pub(super) fn release(&mut self, keys: &Keys, id: &LeaseId, keep: Option<Duration>) -> Removal {
         let now = self.now();
-        match self.live(key, now) {
-            Some(entry) if entry.id == *id => {
-                self.keys.remove(key);
-                Removal::Deleted
+        let mut removal = Removal::Absent;
+        for key in keys {
+            let Some(entry) = self.live(key, now).filter(|entry| entry.id == *id) else {
+                continue;
+            };
+            removal = Removal::Deleted;
+            match keep {
+                Some(keep) => entry.expires = now.checked_add(keep).unwrap_or(entry.expires),
+                None => drop(self.keys.remove(key)),
             }
-            _ => Removal::Absent,
         }
+        removal
     }
 
     pub(super) fn inspect(&mut self, key: &[u8]) -> Snapshot {
@@ -149,22 +160,37 @@ impl Store {
     }
 
     /// Where the counter of a key is.
-    fn counter(&self, key: &[u8], now: Moment) -> Option<u64> {
-        self.counters
-            .get(key)
-            .filter(|counter| counter.expires > now)
-            .map(|counter| counter.value)
+    fn counter(&mut self, key: &[u8], now: Moment) -> Option<u64> {
+        self.live_counter(key, now).map(|counter| counter.value)
     }
 
-    /// Writes a counter, and keeps it for longer if need be.
-    fn count(&mut self, key: &Arc<[u8]>, value: u64, retention: Duration, now: Moment) {
+    fn live_counter(&mut self, key: &[u8], now: Moment) -> Option<&mut Counter> {
+        self.counters
+            .get_mut(key)
+            .filter(|counter| counter.expires > now)
+    }
+
+    fn largest_counter(&mut self, keys: &Keys, now: Moment) -> Option<u64> {
+        keys.iter().filter_map(|key| self.counter(key, now)).max()
+    }
+
+    /// Writes counters, and keeps them for longer if need be.
+    fn count(&mut self, keys: &Keys, value: u64, retention: Duration, now: Moment) {
         let expires = now.checked_add(retention).unwrap_or(now);
-        let counter = Counter { value, expires };
-        let kept = self.counters.entry(Arc::clone(key)).or_insert(counter);
-        *kept = Counter {
-            value,
-            expires: kept.expires.max(expires),
-        };
+        for key in keys {
+            let counter = Counter { value, expires };
+            let kept = self.counters.entry(Arc::clone(key)).or_insert(counter);
+            *kept = Counter {
+                value,
+                expires: kept.expires.max(expires),
+            };
+        }
+    }
+
+    /// Whether all keys are there and hold `id`.
+    fn is_owner(&mut self, keys: &Keys, id: &LeaseId, now: Moment) -> bool {
+        keys.iter()
+            .all(|key| self.live(key, now).is_some_and(|entry| entry.id == *id))
     }
 
     fn live(&mut self, key: &[u8], now: Moment) -> Option<&mut Entry> {

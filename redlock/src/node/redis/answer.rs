@@ -1,6 +1,5 @@
 //! A server's answers as we understand them.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::Value;
@@ -11,7 +10,8 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::fencing::MAX_TOKEN;
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Acquire, Answer, Command, Extension, Identity, Raised, Record, Removal, Snapshot, Stamp, Vote,
+    Acquire, Answer, Command, Extension, Identity, Keys, Raised, Record, Removal, Snapshot, Stamp,
+    Vote,
 };
 
 /// What an answer means for the command.
@@ -22,7 +22,7 @@ pub(super) enum Settled {
     /// The command goes to the server once more, in another form.
     Again(Item),
     /// A release found no key of ours; the answer was given.
-    NothingToRelease(Arc<[u8]>, LeaseId),
+    NothingToRelease(Keys, LeaseId),
 }
 
 impl Item {
@@ -80,7 +80,7 @@ impl Item {
                 let absent = removal == Ok(Removal::Absent);
                 it.reply.give(removal);
                 if absent {
-                    return Settled::NothingToRelease(it.key, it.id);
+                    return Settled::NothingToRelease(it.keys, it.id);
                 }
             }
             Command::Inspect(it) => it.reply.give(snapshot(&value)),

@@ -1,14 +1,13 @@
 //! What a node is still owed: releases that must reach it.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::wire::Item;
 use crate::clock::Moment;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
-use crate::node::{Acquire, Command, Release, Reply};
+use crate::node::{Acquire, Command, Keys, Release, Reply};
 use crate::retry::reconnect_delay;
 use crate::validity;
 
@@ -60,7 +59,7 @@ impl Debts {
     }
 
     /// A release found nothing. If the acquire may still come, the release is due again later.
-    pub(super) fn found_nothing(&mut self, key: Arc<[u8]>, id: LeaseId) {
+    pub(super) fn found_nothing(&mut self, keys: Keys, id: LeaseId) {
         let now = Moment::now();
         self.unsettled.retain(|_, until| *until > now);
         let Some(until) = self.unsettled.get(&id).copied() else {
@@ -72,9 +71,10 @@ impl Debts {
             .unwrap_or(until)
             .min(until);
         let release = Release {
-            key,
+            keys,
             id,
             until,
+            keep: None,
             reply: Reply::ignored(),
         };
         self.repeats

@@ -7,7 +7,7 @@ use deadpool_redis::redis::{Cmd, Pipeline};
 
 use super::script::{self, Source};
 use crate::clock::Moment;
-use crate::node::{Acquire, Command, Fence, Release, Reply};
+use crate::node::{Acquire, Command, Fence, Keys, Release, Reply};
 use crate::validity;
 
 /// A command in the form in which it goes to the server.
@@ -56,11 +56,12 @@ impl Item {
             return None;
         };
         let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
-        let (key, id, reply) = (Arc::clone(&it.key), it.id.clone(), Reply::ignored());
+        let (keys, id, reply) = (it.keys.clone(), it.id.clone(), Reply::ignored());
         let command = Command::Release(Release {
-            key,
+            keys,
             id,
             until,
+            keep: None,
             reply,
         });
         // By its text: a server without the script would have it sent once more, behind the
@@ -84,26 +85,32 @@ impl Item {
         match &self.command {
             Command::Acquire(it) => self.encode_acquire(it, pipeline),
             Command::Extend(it) => {
+                let key = only(&it.keys);
                 let counter = it
                     .fence_retention
-                    .map(|retention| (counter(&it.key), retention));
-                let script = self.script(pipeline, &script::EXTEND, &it.key, counter.as_ref());
+                    .map(|retention| (counter(key), retention));
+                let script = self.script(pipeline, &script::EXTEND, key, counter.as_ref());
                 let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
                 if let Some((_, retention)) = counter {
                     let _same = pipeline.arg(millis(retention));
                 }
             }
             Command::Raise(it) => {
-                let counter = Some((counter(&it.key), it.retention));
-                let script = self.script(pipeline, &script::RAISE, &it.key, counter.as_ref());
+                let key = only(&it.keys);
+                let counter = Some((counter(key), it.retention));
+                let script = self.script(pipeline, &script::RAISE, key, counter.as_ref());
                 let _same = script
                     .arg(it.id.as_str())
                     .arg(it.token)
                     .arg(millis(it.retention));
             }
             Command::Release(it) => {
-                let script = self.script(pipeline, &script::RELEASE, &it.key, None);
-                let _same = script.arg(it.id.as_str());
+                let key = only(&it.keys);
+                let script = self.script(pipeline, &script::RELEASE, key, None);
+                let script = script.arg(it.id.as_str());
+                if let Some(keep) = it.keep {
+                    let _same = script.arg(millis(keep));
+                }
             }
             Command::Inspect(it) => self.encode_inspect(&it.key, pipeline),
             Command::Ping(_) => {
@@ -113,8 +120,9 @@ impl Item {
     }
 
     fn encode_acquire(&self, it: &Acquire, pipeline: &mut Pipeline) {
+        let key = only(&it.keys);
         match (self.form, &it.fence) {
-            (Form::Detail, _) => self.encode_inspect(&it.key, pipeline),
+            (Form::Detail, _) => self.encode_inspect(key, pipeline),
             (Form::Native, None) => set(pipeline, it),
             (
                 Form::Native,
@@ -124,7 +132,7 @@ impl Item {
                 }),
             ) => {
                 set(pipeline, it);
-                let counter = counter(&it.key);
+                let counter = counter(key);
                 // GT: up, or not at all. CH: tells whether it was this command that moved it.
                 let _same = pipeline
                     .cmd("ZADD")
@@ -141,7 +149,7 @@ impl Item {
                     .arg(millis(*retention));
             }
             (_, None) => {
-                let script = self.script(pipeline, &script::ACQUIRE, &it.key, None);
+                let script = self.script(pipeline, &script::ACQUIRE, key, None);
                 let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
             }
             (
@@ -151,9 +159,8 @@ impl Item {
                     retention,
                 }),
             ) => {
-                let counter = Some((counter(&it.key), *retention));
-                let script =
-                    self.script(pipeline, &script::ACQUIRE_FENCED, &it.key, counter.as_ref());
+                let counter = Some((counter(key), *retention));
+                let script = self.script(pipeline, &script::ACQUIRE_FENCED, key, counter.as_ref());
                 let _same = script
                     .arg(it.id.as_str())
                     .arg(millis(it.ttl))
@@ -199,10 +206,15 @@ pub(super) fn load_scripts(pipeline: &mut Pipeline) -> usize {
     scripts.len()
 }
 
+/// The key of a command that has one.
+fn only(keys: &Keys) -> &Arc<[u8]> {
+    &keys.as_slice()[0]
+}
+
 fn set(pipeline: &mut Pipeline, it: &Acquire) {
     let _same = pipeline
         .cmd("SET")
-        .arg(&*it.key)
+        .arg(&**only(&it.keys))
         .arg(it.id.as_str())
         .arg("NX")
         .arg("PX")

@@ -224,7 +224,7 @@ impl Driver {
             match item.settle(&mut values, &self.identity) {
                 Settled::Answered => {}
                 Settled::Again(item) => self.pending.push_back(item),
-                Settled::NothingToRelease(key, id) => self.debts.found_nothing(key, id),
+                Settled::NothingToRelease(keys, id) => self.debts.found_nothing(keys, id),
             }
         }
     }

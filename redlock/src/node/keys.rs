@@ -1,0 +1,109 @@
+//! What a command is about: one key, or several that share their fate.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The keys of one lease: one, or several that are taken together and given back together.
+///
+/// Several are in byte order, and each is there once. Cloning copies a reference or two.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Keys(Repr);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    /// Almost always: without a second allocation.
+    One(Arc<[u8]>),
+    Several(Arc<[Arc<[u8]>]>),
+}
+
+impl Keys {
+    /// The keys, of which there is at least one.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Arc<[u8]>] {
+        match &self.0 {
+            Repr::One(key) => std::slice::from_ref(key),
+            Repr::Several(keys) => keys,
+        }
+    }
+
+    /// The key, if it is the only one.
+    #[must_use]
+    pub fn as_one(&self) -> Option<&Arc<[u8]>> {
+        match &self.0 {
+            Repr::One(key) => Some(key),
+            Repr::Several(_) => None,
+        }
+    }
+
+    /// Goes through the keys.
+    pub fn iter(&self) -> std::slice::Iter<'_, Arc<[u8]>> {
+        self.as_slice().iter()
+    }
+}
+
+impl From<Arc<[u8]>> for Keys {
+    fn from(key: Arc<[u8]>) -> Self {
+        Self(Repr::One(key))
+    }
+}
+
+/// Sorts the keys, and keeps one of those that are equal.
+impl TryFrom<Vec<Arc<[u8]>>> for Keys {
+    type Error = NoKeys;
+
+    fn try_from(mut keys: Vec<Arc<[u8]>>) -> Result<Self, NoKeys> {
+        keys.sort_unstable();
+        keys.dedup();
+        match keys.len() {
+            0 => Err(NoKeys),
+            1 => keys.pop().map(Self::from).ok_or(NoKeys),
+            _ => Ok(Self(Repr::Several(keys.into()))),
+        }
+    }
+}
+
+impl<'a> IntoIterator for &'a Keys {
+    type Item = &'a Arc<[u8]>;
+    type IntoIter = std::slice::Iter<'a, Arc<[u8]>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let escaped = self.iter().map(|key| key.escape_ascii().to_string());
+        f.debug_list().entries(escaped).finish()
+    }
+}
+
+/// A command needs a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no keys")]
+#[allow(clippy::exhaustive_structs, reason = "there is nothing to add")]
+pub struct NoKeys;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Arc<[u8]> {
+        text.as_bytes().into()
+    }
+
+    #[test]
+    fn keys_are_in_order_and_there_once() {
+        let keys = Keys::try_from(vec![key("b"), key("a"), key("b")]).unwrap();
+        assert_eq!(keys.as_slice(), [key("a"), key("b")]);
+        assert_eq!(keys.as_one(), None);
+    }
+
+    #[test]
+    fn several_times_the_same_is_one() {
+        let keys = Keys::try_from(vec![key("a"), key("a")]).unwrap();
+        assert_eq!(keys, Keys::from(key("a")));
+        assert_eq!(keys.as_one(), Some(&key("a")));
+        assert_eq!(Keys::try_from(Vec::new()), Err(NoKeys));
+    }
+}
