@@ -9,7 +9,7 @@ use crate::clock::{Moment, TICK};
 use crate::config::Config;
 use crate::gather::Gather;
 use crate::lease::renewal::Renewals;
-use crate::node::{Command, Fence, Node, NodeReport, Reply, Session};
+use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
 use crate::proposal::Proposals;
 use crate::quorum::Quorum;
 use crate::retry::Jitter;
@@ -107,6 +107,7 @@ impl Engine {
         let retention = self.config.fence_retention();
         self.config.fencing.then(|| Fence {
             proposal: self.proposals.next(self.cap()),
+            is_tried: self.proposals.are_tried(),
             retention,
         })
     }
@@ -114,6 +115,16 @@ impl Engine {
     /// Learns from a counter that was seen.
     pub(crate) fn saw(&self, counter: u64) {
         self.proposals.saw(counter);
+    }
+
+    /// Learns from a counter that was seen after `proposal` was proposed.
+    pub(crate) fn proposed(&self, proposal: u64, stamp: Stamp) {
+        match stamp {
+            Stamp::Moved(counter) if counter == proposal => self.proposals.count(true),
+            // Another has the lock, and the counter is where it left it.
+            Stamp::Beyond(counter) if counter < proposal => {}
+            _ => self.proposals.count(false),
+        }
     }
 
     /// The median time of day of the servers, and half of what counters are kept: no clock of

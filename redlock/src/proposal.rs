@@ -5,7 +5,7 @@
 //! forward by as much as any stamp was ever seen ahead of it. Tokens do not rest on this: a
 //! proposal that is too small costs one more round trip, and nothing else.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::fencing::MAX_TOKEN;
@@ -15,6 +15,8 @@ use crate::fencing::MAX_TOKEN;
 pub(crate) struct Proposals {
     /// The largest lead of a stamp over our clock, in microseconds.
     ahead: AtomicU64,
+    /// How many stamps in a row were proposals of ours, up to what is enough to rely on.
+    accepted: AtomicU32,
 }
 
 impl Proposals {
@@ -26,6 +28,21 @@ impl Proposals {
     /// Learns from a stamp, of whomever.
     pub(crate) fn saw(&self, stamp: u64) {
         self.saw_at(stamp, now_micros());
+    }
+
+    /// Counts a stamp, which was the proposal or was not.
+    pub(crate) fn count(&self, is_accepted: bool) {
+        let accepted = self.accepted.load(Ordering::Relaxed);
+        if !is_accepted {
+            self.accepted.store(0, Ordering::Relaxed);
+        } else if accepted < ENOUGH {
+            self.accepted.store(accepted + 1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether proposals have been beyond the counters for some time.
+    pub(crate) fn are_tried(&self) -> bool {
+        self.accepted.load(Ordering::Relaxed) >= ENOUGH
     }
 
     fn at(&self, now: u64, cap: Option<u64>) -> u64 {
@@ -48,6 +65,9 @@ pub(crate) fn now_micros() -> u64 {
         .unwrap_or_default();
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
+
+/// Stamps after which the next proposal is expected to be accepted as well: a few acquisitions.
+const ENOUGH: u32 = 32;
 
 #[cfg(test)]
 mod tests {
@@ -73,6 +93,18 @@ mod tests {
         assert_eq!(proposals.at(year_2300, None), MAX_TOKEN);
         proposals.saw_at(u64::MAX, NOW);
         assert_eq!(proposals.at(NOW, Some(NOW + 7)), NOW + 7);
+    }
+
+    #[test]
+    fn one_counter_that_is_ahead_makes_proposals_doubtful_again() {
+        let proposals = Proposals::default();
+        for _ in 0..ENOUGH {
+            assert!(!proposals.are_tried());
+            proposals.count(true);
+        }
+        assert!(proposals.are_tried());
+        proposals.count(false);
+        assert!(!proposals.are_tried());
     }
 
     /// Managers whose clocks differ, one acquisition after the other: how often do nodes that

@@ -72,6 +72,7 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
         );
         let fence = Some(Fence {
             proposal: *counter,
+            is_tried: false,
             retention: 3600 * SECOND,
         });
         session.submit(Command::Acquire(Acquire {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::LeaseId;
 use redlock::node::{Extension, Raised, Record, Removal, Stamp, Vote};
 
-use crate::subject::Subject;
+use crate::subject::{Subject, Way};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -219,11 +219,9 @@ fn stamp(vote: &Vote) -> Stamp {
 }
 
 pub(crate) async fn a_grant_moves_the_counter_to_the_proposal(node: Subject) {
-    for (proposal, contended) in [(100, false), (200, true), (300, false)] {
-        let vote = node
-            .acquire_fenced(b"a", "1", proposal, contended)
-            .get()
-            .await;
+    let ways = [Way::First, Way::Contended, Way::Tried, Way::First];
+    for (proposal, way) in (100..).step_by(100).zip(ways) {
+        let vote = node.acquire_fenced(b"a", "1", proposal, way).get().await;
         assert_eq!(stamp(&vote), Stamp::Moved(proposal));
         node.release(b"a", "1").get().await;
         assert_eq!(
@@ -235,35 +233,38 @@ pub(crate) async fn a_grant_moves_the_counter_to_the_proposal(node: Subject) {
 }
 
 pub(crate) async fn a_counter_that_is_beyond_the_proposal_is_never_lowered(node: Subject) {
-    node.acquire_fenced(b"a", "1", 1_800_000_000_000_007, false)
+    node.acquire_fenced(b"a", "1", 1_800_000_000_000_007, Way::First)
         .get()
         .await;
     node.release(b"a", "1").get().await;
     // In the form that costs least a node may leave it there, and say so.
-    let vote = node.acquire_fenced(b"a", "2", 5, false).get().await;
+    let vote = node.acquire_fenced(b"a", "2", 5, Way::First).get().await;
     match stamp(&vote) {
         Stamp::Beyond(counter) => assert_eq!(counter, 1_800_000_000_000_007),
         Stamp::Moved(counter) => assert_eq!(counter, 1_800_000_000_000_008),
     }
     node.release(b"a", "2").get().await;
-    // In the other it moves on, by one.
-    let before = node.inspect(b"a").get().await.counter.unwrap();
-    let vote = node.acquire_fenced(b"a", "3", 5, true).get().await;
-    assert_eq!(stamp(&vote), Stamp::Moved(before + 1));
+    // In the others it moves on, by one.
+    for way in [Way::Tried, Way::Contended] {
+        let before = node.inspect(b"a").get().await.counter.unwrap();
+        let vote = node.acquire_fenced(b"a", "3", 5, way).get().await;
+        assert_eq!(stamp(&vote), Stamp::Moved(before + 1));
+        node.release(b"a", "3").get().await;
+    }
 }
 
 pub(crate) async fn a_counter_at_the_proposal_is_not_counted_as_moved(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
     node.release(b"a", "1").get().await;
-    for contended in [false, true] {
-        let vote = node.acquire_fenced(b"a", "2", 100, contended).get().await;
+    for way in [Way::First, Way::Tried, Way::Contended] {
+        let vote = node.acquire_fenced(b"a", "2", 100, way).get().await;
         assert_ne!(stamp(&vote), Stamp::Moved(100), "another has that number");
         node.release(b"a", "2").get().await;
     }
 }
 
 pub(crate) async fn a_raise_moves_a_counter_that_is_below(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::Moved);
     assert_eq!(node.inspect(b"a").get().await.counter, Some(150));
     assert_eq!(
@@ -276,7 +277,7 @@ pub(crate) async fn a_raise_moves_a_counter_that_is_below(node: Subject) {
 
 pub(crate) async fn a_raise_needs_the_right_id_and_a_key(node: Subject) {
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
-    node.acquire_fenced(b"a", "1", 100, false).get().await;
+    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
     assert_eq!(node.raise(b"a", "2", 150).get().await, Raised::NotHeld);
     node.release(b"a", "1").get().await;
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
@@ -291,8 +292,11 @@ pub(crate) async fn a_raise_makes_a_counter_that_is_not_there(node: Subject) {
 }
 
 pub(crate) async fn a_refusal_tells_the_counter_and_leaves_it_alone(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, false).get().await;
-    let vote = node.acquire_fenced(b"a", "2", 200, true).get().await;
+    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
+    let vote = node
+        .acquire_fenced(b"a", "2", 200, Way::Contended)
+        .get()
+        .await;
     assert!(
         matches!(
             vote,

@@ -12,6 +12,16 @@ use redlock_tests::Server;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
+/// How a node is asked for a key and a stamp: servers are asked in a form of its own each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    First,
+    /// By a manager whose proposals were accepted of late.
+    Tried,
+    /// In a later round.
+    Contended,
+}
+
 /// A session with a node, and the server it needs.
 pub(crate) struct Subject {
     session: Arc<dyn Session>,
@@ -112,11 +122,13 @@ impl Subject {
         key: &[u8],
         id: &str,
         proposal: u64,
-        contended: bool,
+        way: Way,
     ) -> Pending<Vote> {
         let (keys, id, ttl) = (one(key), LeaseId::from(id), RETENTION);
+        let contended = way == Way::Contended;
         let fence = Some(Fence {
             proposal,
+            is_tried: way == Way::Tried,
             retention: RETENTION,
         });
         self.ask(|reply| {

@@ -168,6 +168,7 @@ async fn a_counter_outlives_the_lock_and_not_for_ever() {
         let score: u64 = probe.query(redis::cmd("ZSCORE").arg("{a}:fence").arg("c"));
         assert_eq!(FencingToken::new(score), token);
         let left = probe.pttl("{a}:fence").unwrap();
-        assert!(left > 3500 * SECOND && left <= 3600 * SECOND, "{left:?}");
+        // An eighth longer than asked for, so that it need not be set every time.
+        assert!(left > 3600 * SECOND && left <= 4050 * SECOND, "{left:?}");
     }
 }

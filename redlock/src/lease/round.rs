@@ -204,8 +204,12 @@ impl Ballot<Vote> for ActiveLease {
             Err(error) => (Standing::Failed(error), None),
         };
         self.vote(node, standing, stamp);
-        if let Some(Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp {
+        if let Some(stamp) = stamp {
+            let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
             self.engine.saw(counter);
+            if let Some(fence) = self.fence {
+                self.engine.proposed(fence.proposal, stamp);
+            }
         }
     }
 

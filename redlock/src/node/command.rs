@@ -80,6 +80,9 @@ pub struct Acquire {
 pub struct Fence {
     /// The value to move the counter to, if it is below.
     pub proposal: u64,
+    /// Whether proposals of late were beyond all counters. A hint: a node may choose the cheaper
+    /// way to ask when this one is likely to be.
+    pub is_tried: bool,
     /// How long to keep the counter from now on, at least.
     pub retention: Duration,
 }

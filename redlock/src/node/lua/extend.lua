@@ -11,8 +11,9 @@ if left >= 0 and left < tonumber(ARGV[2]) then
   redis.call('PEXPIRE', KEYS[1], ARGV[2])
 end
 if KEYS[2] then
+  -- -2: there is no counter.  -1: it has no expiry, which it should have.
   left = redis.call('PTTL', KEYS[2])
-  if left >= 0 and left < tonumber(ARGV[3]) then
+  if left ~= -2 and left < tonumber(ARGV[3]) then
     redis.call('PEXPIRE', KEYS[2], ARGV[3])
   end
 end

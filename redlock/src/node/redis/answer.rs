@@ -10,8 +10,8 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::fencing::MAX_TOKEN;
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Acquire, Answer, Command, Extension, Identity, Keys, Raised, Record, Removal, Snapshot, Stamp,
-    Vote,
+    Acquire, Answer, Command, Extension, Identity, Keys, Raised, Record, Release, Removal,
+    Snapshot, Stamp, Vote,
 };
 
 /// What an answer means for the command.
@@ -26,17 +26,15 @@ pub(super) enum Settled {
 }
 
 impl Item {
-    /// Understands the server's answers, as many as [`answers`](Self::answers) says.
+    /// Understands the server's answers.
     ///
     /// `identity` is what the server told about itself when the connection was made.
     pub(super) fn settle(
         self,
-        values: &mut impl Iterator<Item = Value>,
+        answers: &mut impl Iterator<Item = Value>,
         identity: &Identity,
     ) -> Settled {
-        let rest = self.answers() - 1;
-        let value = values.next().unwrap_or(Value::Nil);
-        let rest: Vec<Value> = values.take(rest).collect();
+        let value = answers.next().unwrap_or(Value::Nil);
         if let Value::ServerError(error) = &value {
             if error.code() == "NOSCRIPT" && self.form != Form::Text {
                 return self.script_forgotten();
@@ -46,16 +44,7 @@ impl Item {
             return Settled::Answered;
         }
         match self.command {
-            Command::Acquire(it) if self.form == Form::Native && value == Value::Nil => {
-                return Settled::Again(Self {
-                    command: Command::Acquire(it),
-                    form: Form::Detail,
-                });
-            }
-            Command::Acquire(it) => {
-                let vote = vote(self.form, &it, value, &rest);
-                it.reply.give(vote);
-            }
+            Command::Acquire(it) => return settle_acquire(self.form, it, value, answers),
             Command::Extend(it) => it.reply.give(match value {
                 Value::Int(1) => Ok(Extension::Confirmed),
                 Value::Int(0) => Ok(Extension::NotHeld),
@@ -71,18 +60,7 @@ impl Item {
                 Value::BulkString(_) => Err(no_counter()),
                 _ => Err(unexpected(&value)),
             }),
-            Command::Release(it) => {
-                let removal = match value {
-                    Value::Int(1) => Ok(Removal::Deleted),
-                    Value::Int(0) => Ok(Removal::Absent),
-                    _ => Err(unexpected(&value)),
-                };
-                let absent = removal == Ok(Removal::Absent);
-                it.reply.give(removal);
-                if absent {
-                    return Settled::NothingToRelease(it.keys, it.id);
-                }
-            }
+            Command::Release(it) => return settle_release(it, &value),
             Command::Inspect(it) => it.reply.give(snapshot(&value)),
             Command::Ping(it) => it.reply.give(match value {
                 Value::SimpleString(_) => Ok(identity.clone()),
@@ -90,6 +68,37 @@ impl Item {
             }),
         }
         Settled::Answered
+    }
+
+    /// Understands the answer to a script that was shared by `releases`.
+    pub(super) fn settle_releases(
+        releases: impl ExactSizeIterator<Item = Self>,
+        value: Value,
+        then: &mut impl FnMut(Settled),
+    ) {
+        match value {
+            Value::Array(values) => {
+                // The server answers for each: any that is missing is answered as unexpected.
+                let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
+                for (item, value) in releases.zip(values) {
+                    then(item.settle(&mut std::iter::once(value), &Identity::default()));
+                }
+            }
+            // One of them made it fail, perhaps for a key that is not to be touched.
+            Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
+                for item in releases {
+                    then(Settled::Again(Self {
+                        form: Form::Alone,
+                        ..item
+                    }));
+                }
+            }
+            value => {
+                for item in releases {
+                    then(item.settle(&mut std::iter::once(value.clone()), &Identity::default()));
+                }
+            }
+        }
     }
 
     /// The server has lost its scripts: it restarted, or they were flushed.
@@ -118,10 +127,44 @@ impl Item {
     }
 }
 
-fn vote(form: Form, it: &Acquire, value: Value, rest: &[Value]) -> Answer<Vote> {
-    match (form, &value, it.fence) {
+fn settle_acquire(
+    form: Form,
+    it: Acquire,
+    value: Value,
+    more: &mut impl Iterator<Item = Value>,
+) -> Settled {
+    let vote = match (form, &value, it.fence) {
+        (Form::Native, Value::Nil, _) => {
+            return Settled::Again(Item {
+                command: Command::Acquire(it),
+                form: Form::Detail,
+            });
+        }
+        (Form::Native, Value::Okay, Some(fence)) => {
+            let moved = more.next().unwrap_or(Value::Nil);
+            if fence.is_tried && moved == Value::Int(0) {
+                return Settled::Again(Item {
+                    command: Command::Acquire(it),
+                    form: Form::Stamp,
+                });
+            }
+            native_stamp(fence.proposal, &moved, more).map(Some)
+        }
+        (Form::Native, Value::Okay, None) => Ok(None),
+        _ => {
+            it.reply.give(vote(form, &value, it.fence.is_some()));
+            return Settled::Answered;
+        }
+    };
+    it.reply.give(vote.map(|stamp| Vote::Granted { stamp }));
+    Settled::Answered
+}
+
+/// What a script, or a second look, has to say.
+fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
+    match (form, value, is_fenced) {
         (Form::Detail, Value::Array(fields), _) => {
-            let found = snapshot(&value)?;
+            let found = snapshot(value)?;
             if fields.first() == Some(&Value::Nil) && found.record.is_some() {
                 return Ok(Vote::NotALock);
             }
@@ -132,40 +175,78 @@ fn vote(form: Form, it: &Acquire, value: Value, rest: &[Value]) -> Answer<Vote> 
                 counter: found.counter,
             })
         }
-        (_, Value::Okay, None) => Ok(Vote::Granted { stamp: None }),
-        (Form::Native, Value::Okay, Some(fence)) => {
-            let stamp = native_stamp(fence.proposal, rest)?;
-            Ok(Vote::Granted { stamp: Some(stamp) })
-        }
-        (_, Value::Int(_), Some(_)) => Ok(Vote::Granted {
-            stamp: Some(Stamp::Moved(score(&value)?)),
+        (Form::Stamp, Value::Array(fields), _) => match fields.as_slice() {
+            [stamp] => Ok(Vote::Granted {
+                stamp: Some(Stamp::Moved(score(stamp)?)),
+            }),
+            _ => Err(unexpected(value)),
+        },
+        // Granted, and gone before its counter was moved.
+        (Form::Stamp, Value::Int(0), _) => Ok(Vote::Busy {
+            remaining: Some(Duration::ZERO),
+            counter: None,
         }),
-        (_, Value::Int(left), None) => Ok(Vote::Busy {
+        (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
+        (_, Value::Int(_), true) => Ok(Vote::Granted {
+            stamp: Some(Stamp::Moved(score(value)?)),
+        }),
+        (_, Value::Int(left), false) => Ok(Vote::Busy {
             remaining: remaining(*left),
             counter: None,
         }),
-        (_, Value::Array(fields), Some(_)) => match fields.as_slice() {
+        (_, Value::Array(fields), true) => match fields.as_slice() {
             [Value::Int(left), counter] => Ok(Vote::Busy {
                 remaining: remaining(*left),
                 counter: score(counter).ok(),
             }),
-            _ => Err(unexpected(&value)),
+            _ => Err(unexpected(value)),
         },
         (_, Value::BulkString(text), _) if text == b"counter" => Err(no_counter()),
         (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
-        _ => Err(unexpected(&value)),
+        _ => Err(unexpected(value)),
     }
 }
 
 /// What the commands behind a granted `SET` did to the counter.
-fn native_stamp(proposal: u64, rest: &[Value]) -> Result<Stamp, NodeError> {
-    match rest {
-        [Value::ServerError(error), ..] if error.code() == "WRONGTYPE" => Err(no_counter()),
-        [Value::ServerError(error), ..] => Err(fault::of_answer(error.code(), error.details())),
-        [Value::Int(1), ..] => Ok(Stamp::Moved(proposal)),
-        [Value::Int(_), counter, ..] => score(counter).map(Stamp::Beyond),
-        [other, ..] => Err(unexpected(other)),
-        [] => Err(unexpected(&Value::Nil)),
+fn native_stamp(
+    proposal: u64,
+    moved: &Value,
+    more: &mut impl Iterator<Item = Value>,
+) -> Result<Stamp, NodeError> {
+    match moved {
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(no_counter()),
+        Value::ServerError(error) => Err(fault::of_answer(error.code(), error.details())),
+        Value::Int(1) => Ok(Stamp::Moved(proposal)),
+        Value::Int(_) => score(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn settle_release(it: Release, value: &Value) -> Settled {
+    let removal = match value {
+        Value::Int(done) => Ok(removal(*done)),
+        // A script that serves several at once was called for one.
+        Value::Array(done) => match done.as_slice() {
+            [Value::Int(done)] => Ok(removal(*done)),
+            [Value::ServerError(error)] => Err(fault::of_answer(error.code(), error.details())),
+            _ => Err(unexpected(value)),
+        },
+        _ => Err(unexpected(value)),
+    };
+    let is_absent = removal == Ok(Removal::Absent);
+    it.reply.give(removal);
+    if is_absent {
+        Settled::NothingToRelease(it.keys, it.id)
+    } else {
+        Settled::Answered
+    }
+}
+
+fn removal(done: i64) -> Removal {
+    if done == 0 {
+        Removal::Absent
+    } else {
+        Removal::Deleted
     }
 }
 

@@ -9,12 +9,12 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Pipeline, RedisResult, Value};
 use tokio::time::Instant;
 
-use super::wire::Item;
+use super::batch::Batch;
 
 /// A batch that was sent.
 pub(super) struct Flight {
     pub(super) answers: Answers,
-    pub(super) items: Vec<Item>,
+    pub(super) batch: Batch,
     pub(super) sent: Instant,
 }
 

@@ -8,7 +8,7 @@ use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
-use super::{Inner, fault, wire};
+use super::{Inner, fault, script};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identity, NodeWarning};
 
@@ -84,7 +84,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
             .arg(&client.addr);
         pipeline.add_command(kill);
     }
-    let scripts = wire::load_scripts(&mut pipeline);
+    let scripts = script::load(&mut pipeline);
     let count = 3 + usize::from(previous.is_some()) + scripts;
     let mut answers = connection
         .send_packed_commands(&pipeline, 0, count)

@@ -2,6 +2,8 @@
 
 mod address;
 mod answer;
+mod batch;
+mod counters;
 mod debts;
 mod driver;
 mod fault;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Pipeline};
 
+use super::counters::Counters;
 use super::script::{self, Source};
 use crate::clock::Moment;
 use crate::node::{Acquire, Command, Fence, Keys, Release, Reply};
@@ -22,12 +23,16 @@ pub(super) struct Item {
 pub(super) enum Form {
     /// As commands of the server's own.
     Native,
-    /// As a script that the server has.
+    /// As a script that the server has; releases share one.
     Hash,
+    /// The same, but not shared with others, one of which has made it fail.
+    Alone,
     /// As a script that the server had forgotten, by its text.
     Text,
     /// A native acquire was refused; now ask who has the key and for how long.
     Detail,
+    /// A native acquire was granted, and its proposal was not beyond the counter.
+    Stamp,
 }
 
 impl Item {
@@ -47,6 +52,28 @@ impl Item {
         match &self.command {
             Command::Acquire(acquire) => acquire.reply.is_wanted(),
             _ => true,
+        }
+    }
+
+    /// The release that this is, if it may share a script with others.
+    pub(super) fn as_release(&self) -> Option<&Release> {
+        match &self.command {
+            Command::Release(release) if self.form == Form::Hash && release.keep.is_none() => {
+                Some(release)
+            }
+            _ => None,
+        }
+    }
+
+    /// The keys that the command is about.
+    pub(super) fn keys(&self) -> &[Arc<[u8]>] {
+        match &self.command {
+            Command::Acquire(it) => it.keys.as_slice(),
+            Command::Extend(it) => it.keys.as_slice(),
+            Command::Raise(it) => it.keys.as_slice(),
+            Command::Release(it) => it.keys.as_slice(),
+            Command::Inspect(it) => std::slice::from_ref(&it.key),
+            Command::Ping(_) => &[],
         }
     }
 
@@ -72,153 +99,171 @@ impl Item {
         })
     }
 
-    /// The number of answers the server gives to it.
-    pub(super) fn answers(&self) -> usize {
-        match (&self.command, self.form) {
-            (Command::Acquire(Acquire { fence: Some(_), .. }), Form::Native) => 4,
-            _ => 1,
-        }
-    }
-
-    /// Adds the command to a pipeline.
-    pub(super) fn encode(&self, pipeline: &mut Pipeline) {
-        match &self.command {
-            Command::Acquire(it) => self.encode_acquire(it, pipeline),
-            Command::Extend(it) => {
-                let key = only(&it.keys);
-                let counter = it
-                    .fence_retention
-                    .map(|retention| (counter(key), retention));
-                let script = self.script(pipeline, &script::EXTEND, key, counter.as_ref());
-                let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
-                if let Some((_, retention)) = counter {
-                    let _same = pipeline.arg(millis(retention));
+    /// Adds the command to a pipeline. Returns the number of answers the server will give to it.
+    pub(super) fn encode(&self, pipeline: &mut Pipeline, counters: &mut Counters) -> usize {
+        let by_text = self.form == Form::Text;
+        let call = match &self.command {
+            Command::Acquire(it) => match (self.form, &it.fence) {
+                (Form::Detail, _) => inspect(only(&it.keys), false),
+                (Form::Native, fence) => return native(it, fence.as_ref(), pipeline, counters),
+                (Form::Stamp, Some(fence)) => {
+                    let mut call = on_counter(&script::STAMP, by_text, &it.keys, 3);
+                    call.arg(it.id.as_str())
+                        .arg(fence.proposal)
+                        .arg(millis(fence.retention));
+                    call
                 }
+                (_, Some(fence)) => {
+                    let mut call = on_counter(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
+                    call.arg(it.id.as_str())
+                        .arg(millis(it.ttl))
+                        .arg(fence.proposal)
+                        .arg(millis(fence.retention));
+                    call
+                }
+                (_, None) => {
+                    let mut call = on_key(&script::ACQUIRE, by_text, &it.keys, 2);
+                    call.arg(it.id.as_str()).arg(millis(it.ttl));
+                    call
+                }
+            },
+            Command::Extend(it) => {
+                let mut call = match it.fence_retention {
+                    Some(_) => on_counter(&script::EXTEND, by_text, &it.keys, 3),
+                    None => on_key(&script::EXTEND, by_text, &it.keys, 2),
+                };
+                call.arg(it.id.as_str()).arg(millis(it.ttl));
+                if let Some(retention) = it.fence_retention {
+                    call.arg(millis(retention));
+                }
+                call
             }
             Command::Raise(it) => {
-                let key = only(&it.keys);
-                let counter = Some((counter(key), it.retention));
-                let script = self.script(pipeline, &script::RAISE, key, counter.as_ref());
-                let _same = script
-                    .arg(it.id.as_str())
+                let mut call = on_counter(&script::RAISE, by_text, &it.keys, 3);
+                call.arg(it.id.as_str())
                     .arg(it.token)
                     .arg(millis(it.retention));
+                call
             }
-            Command::Release(it) => {
-                let key = only(&it.keys);
-                let script = self.script(pipeline, &script::RELEASE, key, None);
-                let script = script.arg(it.id.as_str());
-                if let Some(keep) = it.keep {
-                    let _same = script.arg(millis(keep));
+            Command::Release(it) => match it.keep {
+                Some(keep) => {
+                    let mut call = on_key(&script::KEEP, by_text, &it.keys, 2);
+                    call.arg(it.id.as_str()).arg(millis(keep));
+                    call
                 }
-            }
-            Command::Inspect(it) => self.encode_inspect(&it.key, pipeline),
+                None => {
+                    let mut call = on_key(&script::RELEASE, by_text, &it.keys, 1);
+                    call.arg(it.id.as_str());
+                    call
+                }
+            },
+            Command::Inspect(it) => inspect(&it.key, by_text),
             Command::Ping(_) => {
-                let _same = pipeline.cmd("PING");
+                let mut call = Cmd::with_capacity(1, 4);
+                call.arg("PING");
+                call
             }
-        }
-    }
-
-    fn encode_acquire(&self, it: &Acquire, pipeline: &mut Pipeline) {
-        let key = only(&it.keys);
-        match (self.form, &it.fence) {
-            (Form::Detail, _) => self.encode_inspect(key, pipeline),
-            (Form::Native, None) => set(pipeline, it),
-            (
-                Form::Native,
-                Some(Fence {
-                    proposal,
-                    retention,
-                }),
-            ) => {
-                set(pipeline, it);
-                let counter = counter(key);
-                // GT: up, or not at all. CH: tells whether it was this command that moved it.
-                let _same = pipeline
-                    .cmd("ZADD")
-                    .arg(&counter)
-                    .arg("GT")
-                    .arg("CH")
-                    .arg(*proposal)
-                    .arg(MEMBER)
-                    .cmd("ZSCORE")
-                    .arg(&counter)
-                    .arg(MEMBER)
-                    .cmd("PEXPIRE")
-                    .arg(&counter)
-                    .arg(millis(*retention));
-            }
-            (_, None) => {
-                let script = self.script(pipeline, &script::ACQUIRE, key, None);
-                let _same = script.arg(it.id.as_str()).arg(millis(it.ttl));
-            }
-            (
-                _,
-                Some(Fence {
-                    proposal,
-                    retention,
-                }),
-            ) => {
-                let counter = Some((counter(key), *retention));
-                let script = self.script(pipeline, &script::ACQUIRE_FENCED, key, counter.as_ref());
-                let _same = script
-                    .arg(it.id.as_str())
-                    .arg(millis(it.ttl))
-                    .arg(*proposal)
-                    .arg(millis(*retention));
-            }
-        }
-    }
-
-    fn encode_inspect(&self, key: &[u8], pipeline: &mut Pipeline) {
-        let counter = Some((counter(key), Duration::ZERO));
-        let _same = self.script(pipeline, &script::INSPECT, key, counter.as_ref());
-    }
-
-    /// Calls a script on a key, and on its counter where the script has to do with it.
-    fn script<'p>(
-        &self,
-        pipeline: &'p mut Pipeline,
-        source: &Source,
-        key: &[u8],
-        counter: Option<&(Vec<u8>, Duration)>,
-    ) -> &'p mut Pipeline {
-        let call = if self.form == Form::Text {
-            pipeline.cmd("EVAL").arg(source.text)
-        } else {
-            pipeline.cmd("EVALSHA").arg(&source.hash)
         };
-        match counter {
-            Some((counter, _)) => call.arg(2).arg(key).arg(counter),
-            None => call.arg(1).arg(key),
-        }
+        pipeline.add_command(call);
+        1
     }
 }
 
-/// The scripts as commands that make the server keep them.
-pub(super) fn load_scripts(pipeline: &mut Pipeline) -> usize {
-    let scripts = script::all();
-    for script in scripts {
-        let mut load = Cmd::new();
-        load.arg("SCRIPT").arg("LOAD").arg(script.text);
-        pipeline.add_command(load);
+/// Releases that share a script.
+pub(super) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
+    let count = releases.clone().count();
+    let bytes = releases
+        .clone()
+        .map(|it| only(&it.keys).len() + it.id.as_str().len())
+        .sum();
+    let mut call = script::RELEASE.call(false, count, count, bytes);
+    for release in releases.clone() {
+        call.arg(&**only(&release.keys));
     }
-    scripts.len()
+    for release in releases {
+        call.arg(release.id.as_str());
+    }
+    call
+}
+
+/// Takes the key, and moves its counter, by commands of the server's own.
+///
+/// The counter tells whether it was this `ZADD` that moved it, and only what was moved counts:
+/// so it does not matter that the commands are not one, and that an acquire which is refused
+/// moves the counter as well.
+fn native(
+    it: &Acquire,
+    fence: Option<&Fence>,
+    pipeline: &mut Pipeline,
+    counters: &mut Counters,
+) -> usize {
+    let (key, id) = (only(&it.keys), it.id.as_str());
+    let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
+    set.arg("SET")
+        .arg(&**key)
+        .arg(id)
+        .arg("NX")
+        .arg("PX")
+        .arg(millis(it.ttl));
+    pipeline.add_command(set);
+    let Some(fence) = fence else {
+        return 1;
+    };
+    let counter = counter(key);
+    // GT: up, or not at all. CH: tells whether it was this command that moved it.
+    let mut count = Cmd::with_capacity(6, counter.len() + 25);
+    count
+        .arg("ZADD")
+        .arg(&counter)
+        .arg("GT")
+        .arg("CH")
+        .arg(fence.proposal)
+        .arg(MEMBER);
+    pipeline.add_command(count);
+    let mut answers = 2;
+    if !fence.is_tried {
+        let mut read = Cmd::with_capacity(3, counter.len() + 7);
+        read.arg("ZSCORE").arg(&counter).arg(MEMBER);
+        pipeline.add_command(read);
+        answers += 1;
+    }
+    if let Some(retention) = counters.retention(key, fence.retention) {
+        let mut keep = Cmd::with_capacity(3, counter.len() + 27);
+        keep.arg("PEXPIRE").arg(&counter).arg(millis(retention));
+        pipeline.add_command(keep);
+        answers += 1;
+    }
+    answers
+}
+
+fn inspect(key: &[u8], by_text: bool) -> Cmd {
+    let counter = counter(key);
+    let mut call = script::INSPECT.call(by_text, 2, 0, key.len() + counter.len());
+    call.arg(key).arg(&counter);
+    call
+}
+
+/// Calls a script on a key, with so many arguments to follow.
+fn on_key(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+    let key = only(keys);
+    let mut call = source.call(by_text, 1, args, key.len() + args * ARG);
+    call.arg(&**key);
+    call
+}
+
+/// Calls a script on a key and its counter, with so many arguments to follow.
+fn on_counter(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+    let key = only(keys);
+    let counter = counter(key);
+    let bytes = key.len() + counter.len() + args * ARG;
+    let mut call = source.call(by_text, 2, args, bytes);
+    call.arg(&**key).arg(&counter);
+    call
 }
 
 /// The key of a command that has one.
 fn only(keys: &Keys) -> &Arc<[u8]> {
     &keys.as_slice()[0]
-}
-
-fn set(pipeline: &mut Pipeline, it: &Acquire) {
-    let _same = pipeline
-        .cmd("SET")
-        .arg(&**only(&it.keys))
-        .arg(it.id.as_str())
-        .arg("NX")
-        .arg("PX")
-        .arg(millis(it.ttl));
 }
 
 /// The key of a lock's counter. In a cluster the two must share a slot: by the lock key as hash
@@ -246,6 +291,9 @@ fn millis(duration: Duration) -> u64 {
 
 /// The one member of the sorted set that is a counter.
 const MEMBER: &str = "c";
+
+/// Room for one argument: a lease id, or a number.
+const ARG: usize = 40;
 
 #[cfg(test)]
 mod tests {

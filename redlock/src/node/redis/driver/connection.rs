@@ -39,6 +39,7 @@ impl Driver {
         }
         self.shared.set_time(link.time);
         self.identity = link.identity;
+        self.counters.clear();
         self.client = link.client;
         // Releases of acquires that an earlier connection may have left behind go first.
         let mut first = self.debts.due_on_connect(link.previous_is_settled);
@@ -61,7 +62,10 @@ impl Driver {
         tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
         let delay = self.jitter.up_to(reconnect_delay(0));
         let flights = std::mem::take(&mut self.flights);
-        for item in flights.into_iter().flat_map(|flight| flight.items) {
+        for item in flights
+            .into_iter()
+            .flat_map(|flight| flight.batch.into_items())
+        {
             if let Command::Acquire(acquire) = &item.command {
                 self.debts.unknown(acquire);
             }

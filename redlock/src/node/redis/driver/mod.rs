@@ -9,13 +9,15 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Pipeline, RedisResult, Value};
+use deadpool_redis::redis::{RedisResult, Value};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, Sleep};
 
 use self::connection::State;
 use super::Inner;
 use super::answer::Settled;
+use super::batch::{Batch, MAX_BATCH};
+use super::counters::Counters;
 use super::debts::Debts;
 use super::fault;
 use super::flight::{self, Answers, Flight};
@@ -40,6 +42,7 @@ pub(super) struct Driver {
     /// Batches that are under way. Answers come in the order in which they were sent.
     flights: VecDeque<Flight>,
     debts: Debts,
+    counters: Counters,
     identity: Identity,
     client: Option<Client>,
     /// How many attempts to connect have failed in a row.
@@ -78,6 +81,7 @@ impl Driver {
             },
             flights: VecDeque::new(),
             debts: Debts::default(),
+            counters: Counters::default(),
             identity: Identity::default(),
             client: None,
             attempts: 0,
@@ -95,7 +99,10 @@ impl Driver {
             match self.next_event(watch.as_mut()).await {
                 // The session is gone and the queue is empty.
                 Event::Commands(0) if self.is_done() => return,
-                Event::Commands(count) => self.take_commands(count),
+                Event::Commands(count) => {
+                    self.take_commands(count);
+                    self.gather().await;
+                }
                 Event::Answers(answers) => self.take_answers(answers),
                 Event::Connected(Ok(link)) => self.connected(link),
                 Event::Connected(Err(cause)) => self.not_connected(cause),
@@ -141,6 +148,22 @@ impl Driver {
         }
     }
 
+    /// While answers are awaited others are about to ask as well: lets them, so that what they
+    /// ask leaves in the same batch. Half the system calls, on both sides. Who asks alone is sent
+    /// on at once.
+    async fn gather(&mut self) {
+        if self.flights.is_empty() {
+            return;
+        }
+        tokio::task::yield_now().await;
+        while self.inbox.len() < MAX_BATCH
+            && let Ok(command) = self.queue.try_recv()
+        {
+            self.inbox.push(command);
+        }
+        self.take_commands(self.inbox.len());
+    }
+
     /// Moves commands from the queue to where they are sent from, or fails them.
     fn take_commands(&mut self, count: usize) {
         self.shared.dequeued(count);
@@ -160,44 +183,29 @@ impl Driver {
             if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
                 return;
             }
-            let mut pipeline = Pipeline::with_capacity(self.pending.len().min(MAX_BATCH));
-            let mut items = Vec::with_capacity(self.pending.len().min(MAX_BATCH));
-            let mut count = 0;
-            while let Some(item) = self.pending.pop_front() {
-                if !item.is_wanted() {
-                    let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                    item.command.fail(error);
-                    continue;
-                }
-                item.encode(&mut pipeline);
-                count += item.answers();
-                items.push(item);
-                if items.len() == MAX_BATCH {
-                    break;
-                }
-            }
-            if items.is_empty() {
-                return;
+            let (batch, pipeline, count) = Batch::load(&mut self.pending, &mut self.counters);
+            if batch.is_empty() {
+                continue;
             }
             let sent = Instant::now();
             let answers = Answers::of(connection.clone(), pipeline, count);
             if let Answers::Here(Err(_)) = answers {
-                return self.send_again(items);
+                return self.send_again(batch);
             }
             if self.flights.is_empty() {
                 self.heard = sent;
             }
             self.flights.push_back(Flight {
                 answers,
-                items,
+                batch,
                 sent,
             });
         }
     }
 
     /// The connection had ended while it was idle: not worth a failure unless there is no other.
-    fn send_again(&mut self, items: Vec<Item>) {
-        for item in items.into_iter().rev() {
+    fn send_again(&mut self, batch: Batch) {
+        for item in batch.into_items().rev() {
             // In all likelihood nothing was sent. If it was, the acquire must not meet itself.
             let undo = item.undo();
             self.pending.push_front(item);
@@ -219,14 +227,14 @@ impl Driver {
         self.heard = Instant::now();
         self.shared
             .measured(self.heard.saturating_duration_since(flight.sent));
-        let mut values = values.into_iter();
-        for item in flight.items {
-            match item.settle(&mut values, &self.identity) {
+        let (pending, debts) = (&mut self.pending, &mut self.debts);
+        flight
+            .batch
+            .settle(values, &self.identity, |settled| match settled {
                 Settled::Answered => {}
-                Settled::Again(item) => self.pending.push_back(item),
-                Settled::NothingToRelease(keys, id) => self.debts.found_nothing(keys, id),
-            }
-        }
+                Settled::Again(item) => pending.push_back(item),
+                Settled::NothingToRelease(keys, id) => debts.found_nothing(keys, id),
+            });
     }
 
     fn silence_ends(&self) -> Instant {
@@ -252,7 +260,7 @@ impl Drop for Driver {
         let flights = std::mem::take(&mut self.flights);
         let left = flights
             .into_iter()
-            .flat_map(|flight| flight.items)
+            .flat_map(|flight| flight.batch.into_items())
             .chain(std::mem::take(&mut self.pending))
             .chain(self.debts.take())
             .filter(|item| matches!(item.command, Command::Release(_)));
@@ -280,9 +288,6 @@ async fn maybe<F: Future + Unpin>(future: Option<F>) -> Option<F::Output> {
         None => None,
     }
 }
-
-/// Commands that leave as one batch: about a millisecond of a server's time.
-const MAX_BATCH: usize = 256;
 
 /// Batches under way at once. Below what the client library queues for a connection, so that
 /// handing one over never waits.
