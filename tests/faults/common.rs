@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redlock::Redlock;
+use redlock::{Redlock, RedlockBuilder};
 use redlock_tests::{Servers, eventually};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -11,10 +11,20 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// How long anything may take that is sure to happen.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
+/// The ttl of a [`patient`] manager.
+pub(crate) const LONG: Duration = Duration::from_secs(240);
+
 pub(crate) async fn fleet(n: usize) -> (Servers, Redlock) {
     let servers = Servers::start(n);
     let redlock = Redlock::connect(servers.urls()).await.unwrap();
     (servers, redlock)
+}
+
+/// A manager that waits for answers for longer than they are held back in any test.
+pub(crate) fn patient(urls: impl IntoIterator<Item = String>) -> RedlockBuilder {
+    let builder = Redlock::builder().nodes(urls).max_ttl(LONG).ttl(LONG);
+    // A quarter of the ttl is the longest that is possible.
+    builder.node_timeout(LONG / 4)
 }
 
 /// The number of servers that have the key.

@@ -5,15 +5,19 @@
 //! - `failing`: servers that die, hang and come back
 //! - `fencing`: tokens, and counters that are none
 //! - `network`: requests and replies that are late or lost
+//! - `latency`: servers that are far away
+//! - `batches`: what leaves together
 //! - `refusals`: servers that say no
 //! - `setup`: addresses, pools, and how managers are made
 //!
 //! Every bound on time in here is several times what an idle machine needs, because the machine
 //! is not idle; what is asserted to be *fast* is asserted against the ttl, which is longer still.
 
+mod batches;
 mod common;
 mod failing;
 mod fencing;
+mod latency;
 mod lease;
 mod network;
 mod processes;

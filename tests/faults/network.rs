@@ -148,28 +148,3 @@ async fn slow_servers_are_waited_for() {
     assert!(guard.release().await.unwrap().was_held());
     gone(&servers, "a").await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "starts redis-server: run ./tests/run"]
-async fn no_batch_waits_for_an_earlier_reply() {
-    let (_servers, links, redlock) = linked(3).await;
-    for link in &links {
-        link.both(Flow::Delay(50 * MS));
-    }
-    let start = std::time::Instant::now();
-    let tasks: Vec<_> = (0..20)
-        .map(|number| {
-            let request = redlock.lock(format!("key {number}"));
-            tokio::spawn(async move {
-                // Spread out, so that they cannot be one batch.
-                tokio::time::sleep(5 * MS * number).await;
-                request.await.unwrap().release().await.unwrap();
-            })
-        })
-        .collect();
-    for task in tasks {
-        task.await.unwrap();
-    }
-    // 95 ms of spreading and two round trips of 100 ms; one after the other it would be 4 s.
-    assert!(start.elapsed() < 2 * SECOND, "{:?}", start.elapsed());
-}

@@ -1,0 +1,138 @@
+//! What leaves together: commands share a batch, and nothing else.
+//!
+//! In one thread, where the task that sends does not run before all others have asked.
+
+use deadpool_redis::redis::cmd;
+use redlock::{LockError, NodeErrorKind, Redlock, ReleaseOutcome};
+use redlock_tests::{Flow, Link, Servers, eventually};
+
+use crate::common::{SOON, everywhere, gone, healthy, holding, patient};
+
+async fn fleet() -> (Servers, Redlock) {
+    let servers = Servers::start(3);
+    let redlock = patient(servers.urls()).connect().await.unwrap();
+    (servers, redlock)
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_lock_that_cannot_be_had_does_not_disturb_its_neighbours() {
+    let (servers, redlock) = fleet().await;
+    let [no_lock, no_counter] = [10, 20];
+    make_list(&servers, &key(no_lock));
+    make_list(&servers, &format!("{{{}}}:fence", key(no_counter)));
+    let requests = (0..50).map(|number| redlock.try_lock(key(number)));
+    for (number, outcome) in (0..).zip(at_once(requests).await) {
+        match outcome {
+            Err(LockError::NotALock { .. }) => assert_eq!(number, no_lock),
+            Err(LockError::NoQuorum { failures, .. }) => {
+                assert_eq!(number, no_counter, "{failures:?}");
+                let kinds = failures.iter().map(|failure| failure.error().kind());
+                assert!(kinds.eq([NodeErrorKind::Counter; 3]), "{failures:?}");
+            }
+            Ok(guard) => {
+                assert!(![no_lock, no_counter].contains(&number));
+                assert!(guard.release().await.unwrap().was_held());
+            }
+            Err(other) => panic!("{}: {other:?}", key(number)),
+        }
+    }
+    eventually("only lists and counters are left", SOON, || {
+        let expected = |left: &String| left.ends_with(":fence") || *left == key(no_lock);
+        servers
+            .iter()
+            .all(|it| it.probe().keys().iter().all(expected))
+    })
+    .await;
+    assert_eq!(holding(&servers, &key(no_lock)), 3);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_release_that_finds_no_lock_does_not_disturb_its_neighbours() {
+    let (servers, redlock) = fleet().await;
+    let requests = (0..50).map(|number| redlock.try_lock(key(number)));
+    let guards = at_once(requests).await;
+    healthy(&redlock).await;
+    let replaced = 30;
+    make_list(&servers, &key(replaced));
+    let releases = guards
+        .into_iter()
+        .map(async |guard| guard.unwrap().release().await);
+    for (number, released) in (0..).zip(at_once(releases).await) {
+        let expected = if number == replaced {
+            ReleaseOutcome::Absent
+        } else {
+            ReleaseOutcome::Deleted
+        };
+        for node in released.unwrap().nodes() {
+            // A quorum has answered; the third node need not have.
+            let possible = [&expected, &ReleaseOutcome::Pending];
+            assert!(
+                possible.contains(&node.outcome()),
+                "{}: {node:?}",
+                key(number)
+            );
+        }
+    }
+    for number in (0..50).filter(|number| *number != replaced) {
+        gone(&servers, &key(number)).await;
+    }
+    assert_eq!(holding(&servers, &key(replaced)), 3);
+}
+
+fn key(number: usize) -> String {
+    format!("key {number}")
+}
+
+/// Puts a list in the place of a key, on all servers.
+fn make_list(servers: &Servers, key: &str) {
+    for server in servers {
+        server.probe().del(key);
+        let push = cmd("RPUSH").arg(key).arg("data").clone();
+        server.probe().query::<()>(&push);
+    }
+}
+
+/// Has all futures polled before anything else is run, and returns what they come to, in order.
+async fn at_once<F>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let tasks: Vec<_> = futures.map(tokio::spawn).collect();
+    let mut outcomes = Vec::new();
+    for task in tasks {
+        outcomes.push(task.await.unwrap());
+    }
+    outcomes
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn what_nobody_wants_any_more_when_it_could_leave_is_not_sent() {
+    let servers = Servers::start(3);
+    let links = servers.links();
+    // Nothing leaves before the connections are made, and they cannot be.
+    for link in &links {
+        link.requests(Flow::Hold);
+    }
+    let redlock = patient(links.iter().map(Link::url)).build().unwrap();
+    let dropped = tokio::spawn(redlock.lock("dropped"));
+    let kept = tokio::spawn(redlock.lock("kept").wait(SOON));
+    eventually("both are asked for", SOON, || {
+        links.iter().all(|link| link.accepted() > 0)
+    })
+    .await;
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    for link in &links {
+        link.heal();
+    }
+    let _guard = kept.await.unwrap().unwrap();
+    everywhere(&servers, "kept").await;
+    for server in &servers {
+        // A key may have come and gone, a counter stays.
+        assert!(server.probe().exists("{kept}:fence"));
+        assert!(!server.probe().exists("{dropped}:fence"));
+    }
+}

@@ -1,0 +1,148 @@
+//! Servers that are far away: what is asked for leaves at once, however much is unanswered.
+//!
+//! That nothing waits is shown by the order of events and not by the clock: answers are held back
+//! until the servers have all the commands.
+
+use std::time::Instant;
+
+use redlock::{LockGuard, Redlock, Released};
+use redlock_tests::{Flow, Link, Server, Servers, eventually};
+use tokio::task::JoinSet;
+
+use crate::common::{LONG, MS, SECOND, SOON, everywhere, gone, healthy, patient};
+
+/// Servers behind links, and a manager that knows only the links.
+async fn linked() -> (Servers, Vec<Link>, Redlock) {
+    let servers = Servers::start(3);
+    let links = servers.links();
+    let redlock = patient(links.iter().map(Link::url))
+        .connect()
+        .await
+        .unwrap();
+    (servers, links, redlock)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn no_batch_waits_for_an_earlier_reply() {
+    let (servers, links, redlock) = linked().await;
+    let mut held = Vec::new();
+    for delay in [MS, 20 * MS] {
+        for link in &links {
+            link.requests(Flow::Delay(delay));
+            link.replies(Flow::Hold);
+        }
+        let mut requests = Vec::new();
+        for number in 0..BATCHES {
+            let key = format!("{number} after {delay:?}");
+            requests.push(tokio::spawn(redlock.lock(&*key)));
+            // The next is asked for when the servers have this one, so each is a batch of its own.
+            everywhere(&servers, &key).await;
+        }
+        assert!(
+            requests.iter().all(|request| !request.is_finished()),
+            "no answer has come back"
+        );
+        for link in &links {
+            link.replies(Flow::Delay(delay));
+        }
+        for request in requests {
+            held.push(request.await.unwrap().unwrap());
+        }
+        // The slowest node has answered too.
+        healthy(&redlock).await;
+    }
+    assert!(held.iter().all(LockGuard::is_held));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn so_it_is_with_extensions_and_releases() {
+    let (servers, links, redlock) = linked().await;
+    let mut pairs = Vec::new();
+    for number in 0..BATCHES / 2 {
+        let extended = redlock.lock(format!("extended {number}")).ttl(LONG / 4);
+        let released = redlock.lock(format!("released {number}"));
+        let extended = extended.auto_extend(false).await.unwrap();
+        pairs.push((extended, released.await.unwrap()));
+    }
+    healthy(&redlock).await;
+    for link in &links {
+        link.replies(Flow::Hold);
+    }
+    let probes: Vec<_> = servers.iter().map(Server::probe).collect();
+    let mut extensions = Vec::new();
+    for (extended, released) in pairs {
+        let key = extended.resource().to_string();
+        extensions.push(tokio::spawn(async move { extended.extend(LONG).await }));
+        eventually("extended everywhere", SOON, || {
+            let is_extended = |left| left > LONG / 2;
+            probes
+                .iter()
+                .all(|it| it.pttl(&key).is_some_and(is_extended))
+        })
+        .await;
+        let key = released.resource().to_string();
+        drop(released);
+        gone(&servers, &key).await;
+    }
+    assert!(extensions.iter().all(|extension| !extension.is_finished()));
+    for link in &links {
+        link.replies(Flow::Pass);
+    }
+    for extension in extensions {
+        extension.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
+    let (servers, links, redlock) = linked().await;
+    for link in &links {
+        link.replies(Flow::Hold);
+    }
+    let mut requests = JoinSet::new();
+    for number in 0..200 {
+        requests.spawn(redlock.lock(format!("key {number}")));
+        // Most become batches of their own, more than are sent without an answer.
+        tokio::time::sleep(MS).await;
+    }
+    for link in &links {
+        link.replies(Flow::Pass);
+    }
+    let guards: Vec<_> = requests.join_all().await;
+    assert!(guards.iter().all(Result::is_ok), "{guards:?}");
+    healthy(&redlock).await;
+    for server in &servers {
+        assert_eq!(server.probe().calls_of("set"), 200, "each is sent once");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn many_locks_at_once_cost_a_few_round_trips() {
+    let (servers, links, redlock) = linked().await;
+    for link in &links {
+        link.both(Flow::Delay(20 * MS));
+    }
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for number in 0..200 {
+        let request = redlock.lock(format!("key {number}"));
+        tasks.spawn(async move { request.await.unwrap().release().await.unwrap() });
+    }
+    let released = tasks.join_all().await;
+    // Two round trips of 40 ms, and a few more where batches are many. One lock after the other
+    // would be 400 round trips, 16 s at least.
+    assert!(start.elapsed() < 4 * SECOND, "{:?}", start.elapsed());
+    assert!(released.iter().all(Released::was_held));
+    eventually("only counters are left", SOON, || {
+        let keys = servers.iter().flat_map(|server| server.probe().keys());
+        keys.into_iter().all(|key| key.ends_with(":fence"))
+    })
+    .await;
+}
+
+/// Fewer than may be under way at once.
+const BATCHES: usize = 24;
