@@ -5,6 +5,7 @@
 //! - `waiting`: how long a request goes on, and what it finds then
 //! - `cancellation`: requests that are dropped at every point
 //! - `holding`: extension, the deadline, and the end of a lease
+//! - `renewals`: the extensions of many locks
 //! - `running`: work that is bound to a lease
 //! - `release`: drop, release, and what they report
 //! - `handover`: leases that change hands
@@ -33,6 +34,7 @@ mod inspection;
 mod parity;
 mod recorder;
 mod release;
+mod renewals;
 mod rounds;
 mod running;
 mod runtimes;
