@@ -12,21 +12,36 @@ use crate::node::{Answer, Ballot, Reply};
 pub(crate) type Answers<T> = Vec<Option<Answer<T>>>;
 
 /// Collects the answers to one question.
-pub(crate) struct Gather<T>(Mutex<State<T>>);
+pub(crate) struct Gather<T> {
+    /// With fewer answers nothing can be certain, so nobody is woken.
+    least: usize,
+    state: Mutex<State<T>>,
+}
 
 struct State<T> {
     answers: Answers<T>,
+    answered: usize,
     waker: Option<Waker>,
 }
 
 impl<T: Clone + Send + 'static> Gather<T> {
     /// A place for the answers of `nodes` nodes.
     pub(crate) fn new(nodes: usize) -> Arc<Self> {
+        Self::of_at_least(0, nodes)
+    }
+
+    /// A place for the answers of `nodes` nodes, of which it takes at least so many for whoever
+    /// waits to learn anything.
+    pub(crate) fn of_at_least(least: usize, nodes: usize) -> Arc<Self> {
         let answers = std::iter::repeat_with(|| None).take(nodes).collect();
-        Arc::new(Self(Mutex::new(State {
-            answers,
-            waker: None,
-        })))
+        Arc::new(Self {
+            least,
+            state: Mutex::new(State {
+                answers,
+                answered: 0,
+                waker: None,
+            }),
+        })
     }
 
     /// Where the answer of the node at position `node` goes.
@@ -56,7 +71,7 @@ impl<T: Clone + Send + 'static> Gather<T> {
     }
 
     fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -65,6 +80,10 @@ impl<T: Clone + Send + 'static> Ballot<T> for Gather<T> {
         let waker = {
             let mut state = self.lock();
             state.answers[node] = Some(answer);
+            state.answered += 1;
+            if state.answered < self.least {
+                return;
+            }
             state.waker.take()
         };
         if let Some(waker) = waker {

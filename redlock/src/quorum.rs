@@ -48,6 +48,11 @@ impl Quorum {
         self.nodes - self.needed() + 1
     }
 
+    /// With fewer votes, for and against, nothing is certain.
+    pub(crate) fn least(self) -> usize {
+        self.needed.min(self.blocking())
+    }
+
     /// What is certain after `votes` for and `against` votes against.
     pub(crate) fn verdict(self, votes: usize, against: usize) -> Verdict {
         if votes >= self.needed() {

@@ -24,14 +24,14 @@ pub(crate) fn expiry(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
 
 /// The instant after which a lease must be treated as gone: the `quorum`-th largest expiry,
 /// `None` where fewer nodes hold it.
-pub(crate) fn deadline(expiries: impl Iterator<Item = Moment>, quorum: usize) -> Option<Moment> {
-    let mut expiries: Vec<Moment> = expiries.collect();
-    let rank = quorum.checked_sub(1)?;
-    if rank >= expiries.len() {
-        return None;
-    }
-    let (_, deadline, _) = expiries.select_nth_unstable_by(rank, |a, b| b.cmp(a));
-    Some(*deadline)
+///
+/// Looks at every pair, which for a handful of nodes is less work than making a list to sort.
+pub(crate) fn deadline(
+    expiries: impl Iterator<Item = Moment> + Clone,
+    quorum: usize,
+) -> Option<Moment> {
+    let reaches = |moment: &Moment| expiries.clone().filter(|it| it >= moment).count() >= quorum;
+    expiries.clone().filter(reaches).max()
 }
 
 /// When to act on a `deadline`: somewhat before it, because timers round up.

@@ -25,25 +25,18 @@ impl ActiveLease {
     ///
     /// Cancel safe: the releases are queued by the first poll.
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
-        let was_held = self.is_held();
-        let gather = Gather::new(self.engine.quorum().nodes());
-        let mut asked = Vec::new();
+        let mut report = Report::of_nobody(&self.engine, self.is_held());
         let mut send = |nodes: &[usize], until| {
+            report.ask(&self.engine, nodes);
             for node in nodes {
-                self.send_release(*node, until, gather.reply(*node));
+                self.send_release(*node, until, report.gather.reply(*node));
             }
-            asked = nodes.to_vec();
         };
         if !self.end_with(End::Released, &mut send) {
             // It was lost and has sent its releases before; these are for the report.
             let (nodes, until) = self.lock().held_at();
             send(&nodes, until);
         }
-        let report = Report {
-            gather,
-            asked,
-            was_held: Some(was_held),
-        };
         report
             .confirmed(&self.engine, self.node_timeout())
             .await
@@ -101,6 +94,23 @@ struct Report {
 }
 
 impl Report {
+    fn of_nobody(engine: &Engine, was_held: bool) -> Self {
+        Self {
+            gather: Gather::new(engine.quorum().nodes()),
+            asked: Vec::new(),
+            was_held: Some(was_held),
+        }
+    }
+
+    /// Expects the answers of `nodes`. The others count as confirmed.
+    fn ask(&mut self, engine: &Engine, nodes: &[usize]) {
+        let quorum = engine.quorum();
+        let not_asked = quorum.nodes() - nodes.len();
+        let least = quorum.least().saturating_sub(not_asked);
+        self.gather = Gather::of_at_least(least, quorum.nodes());
+        self.asked = nodes.to_vec();
+    }
+
     /// Waits until a quorum has confirmed, or cannot any more.
     async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
         let quorum = engine.quorum();

@@ -175,7 +175,9 @@ impl ActiveLease {
             // A late grant joins a lease that is held. One that comes after the end is undone by
             // the release that was queued behind it.
             state.tally.set(node, standing);
-            state.tally_changed();
+            if state.phase == Phase::Held {
+                state.tally_changed();
+            }
             match state.phase {
                 Phase::Asking if state.tally.verdict() != Verdict::Open => state.waker.take(),
                 _ => None,
