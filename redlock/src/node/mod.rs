@@ -82,6 +82,12 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
         None
     }
 
+    /// Whether the node tells those who [watch](Acquire::watch). Where it does not, whoever waits
+    /// asks more often.
+    fn tells(&self) -> bool {
+        false
+    }
+
     /// The smoothed time from sending a command to its answer, once there was one.
     fn round_trip(&self) -> Option<Duration> {
         None

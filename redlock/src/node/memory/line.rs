@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Fault, MemoryNode, State};
 use crate::clock::Moment;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::{Command, Identity, Reply};
+use crate::node::{Command, Identity, Removal, Reply, Vote, watch};
 
 /// The queue of one session.
 #[derive(Default)]
@@ -156,9 +156,15 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
     fn give<T: Send + 'static>(reply: Reply<T>, answer: T) -> Box<dyn FnOnce() + Send> {
         Box::new(move || reply.give(Ok(answer)))
     }
-    let store = &mut state.store;
+    let (store, watches) = (&mut state.store, &mut state.watches);
     match command {
-        Command::Acquire(it) => give(it.reply, store.acquire(&it.keys, &it.id, it.ttl, it.fence)),
+        Command::Acquire(it) => {
+            let vote = store.acquire(&it.keys, &it.id, it.ttl, it.fence);
+            if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
+                watches.add(&it.keys, watch);
+            }
+            give(it.reply, vote)
+        }
         Command::Extend(it) => give(
             it.reply,
             store.extend(&it.keys, &it.id, it.ttl, it.fence_retention),
@@ -167,7 +173,15 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
             it.reply,
             store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
-        Command::Release(it) => give(it.reply, store.release(&it.keys, &it.id, it.keep)),
+        Command::Release(it) => {
+            let removal = store.release(&it.keys, &it.id, it.keep);
+            let keys = it.keys.iter().filter(|_| removal == Removal::Deleted);
+            let told: Vec<_> = keys.flat_map(|key| watches.take(key)).collect();
+            Box::new(move || {
+                watch::tell(&told);
+                it.reply.give(Ok(removal));
+            })
+        }
         Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
         Command::Ping(it) => give(it.reply, Identity::default()),
     }

@@ -16,6 +16,7 @@ use tokio::sync::Notify;
 pub use self::fault::Fault;
 use self::session::MemorySession;
 use self::store::Store;
+use super::watch::{self, Watches};
 use super::{Node, Session};
 
 /// A node that keeps its keys in this process.
@@ -59,6 +60,7 @@ struct Inner {
 #[derive(Default)]
 struct State {
     store: Store,
+    watches: Watches,
     fault: Option<Fault>,
 }
 
@@ -97,17 +99,20 @@ impl MemoryNode {
     /// Deletes all keys, as a server without persistence does when it restarts.
     pub fn wipe(&self) {
         self.lock().store = Store::default();
+        self.tell_all();
     }
 
     /// Deletes all keys and keeps the counters behind the fencing tokens, as if every lock had
     /// expired early.
     pub fn forget_keys(&self) {
         self.lock().store.forget_keys();
+        self.tell_all();
     }
 
     /// Lets the node's clock jump ahead, so that every key expires that much earlier.
     pub fn skip(&self, ahead: Duration) {
         self.lock().store.skip(ahead);
+        self.tell_all();
     }
 
     /// The number of keys that have not expired.
@@ -120,6 +125,12 @@ impl MemoryNode {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Tells everybody who waits for any key.
+    fn tell_all(&self) {
+        let watches = self.lock().watches.take_all();
+        watch::tell(&watches);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

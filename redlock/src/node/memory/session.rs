@@ -91,6 +91,10 @@ impl Session for MemorySession {
         }
     }
 
+    fn tells(&self) -> bool {
+        true
+    }
+
     fn report(&self) -> NodeReport {
         let fault = self.node.lock().fault;
         let health = match (fault, lock(&self.line).unresponsive(fault, self.patience)) {
