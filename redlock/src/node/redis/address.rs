@@ -3,13 +3,29 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
-use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, RedisError};
+use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 
 use crate::error::ConfigError;
 
 /// Understands a URL.
 pub(super) fn parse(url: &str) -> Result<ConnectionInfo, ConfigError> {
     url.into_connection_info().map_err(|error| refused(&error))
+}
+
+/// The same address in the newer protocol, in which servers speak without being asked.
+pub(super) fn telling(info: &ConnectionInfo) -> ConnectionInfo {
+    let settings = info.redis_settings().clone();
+    info.clone()
+        .set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3))
+}
+
+/// Whether a URL asks for the older protocol: who wrote that has a reason.
+pub(super) fn is_for_old_protocol(url: &str) -> bool {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    let mut pairs = query
+        .split(['&', '#'])
+        .filter_map(|pair| pair.split_once('='));
+    pairs.any(|(name, value)| name == "protocol" && matches!(value, "2" | "resp2"))
 }
 
 /// The node's name: its address and database, without credentials.
@@ -59,6 +75,20 @@ mod tests {
         ];
         for (url, expected) in names {
             assert_eq!(name(&parse(url).unwrap()), expected);
+        }
+    }
+
+    #[test]
+    fn the_older_protocol_is_used_where_the_address_asks_for_it() {
+        for url in ["redis://a?protocol=resp2", "redis://a/1?x=y&protocol=2"] {
+            assert!(is_for_old_protocol(url), "{url}");
+        }
+        for url in [
+            "redis://a",
+            "redis://a?protocol=resp3",
+            "redis://protocol=2@a",
+        ] {
+            assert!(!is_for_old_protocol(url), "{url}");
         }
     }
 

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::Connection;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
+use super::dial::Dialed;
 use super::{Inner, fault, script};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identity, NodeWarning};
@@ -18,6 +18,8 @@ pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A connection and what its server told.
 pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
+    /// Whether the server tells those who wait.
+    pub(super) tells: bool,
     /// How the server calls this connection.
     pub(super) client: Option<Client>,
     /// Whether everything that was sent over the previous connection has either been carried out
@@ -60,17 +62,10 @@ pub(super) async fn connect(
 }
 
 async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeError> {
-    let pooled = node
-        .pool
-        .get()
-        .await
-        .map_err(|error| fault::of_connecting(&error))?;
-    let mut connection = Connection::take(pooled);
-    if node.is_foreign {
-        // Time is kept by rounds and sessions. A limit here would end the whole connection for one
-        // late answer; it can only be set, not taken away.
-        connection.set_response_timeout(Duration::from_secs(3600));
-    }
+    let Dialed {
+        mut connection,
+        can_tell,
+    } = node.dialer.dial().await?;
 
     let mut pipeline = Pipeline::new();
     let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO").cmd("TIME");
@@ -84,8 +79,13 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
             .arg(&client.addr);
         pipeline.add_command(kill);
     }
+    if can_tell {
+        // Only what is asked for with `CLIENT CACHING YES` before it.
+        let tracking = pipeline.cmd("CLIENT").arg("TRACKING");
+        let _same = tracking.arg("ON").arg("OPTIN");
+    }
     let scripts = script::load(&mut pipeline);
-    let count = 3 + usize::from(previous.is_some()) + scripts;
+    let count = 3 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
     let mut answers = connection
         .send_packed_commands(&pipeline, 0, count)
         .await
@@ -109,6 +109,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         Some(_) => matches!(answers.next(), Some(Value::Int(_))),
         None => false,
     };
+    let tells = can_tell && matches!(answers.next(), Some(Value::Okay));
     // A server that is still loading, or lets us do nothing, says so to the scripts as well. A
     // missing right is left to the command that needs it, whose error then names it.
     if let Some(Value::ServerError(error)) = answers.next()
@@ -121,6 +122,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
     }
     Ok(Link {
         time,
+        tells,
         connection,
         client,
         previous_is_settled,

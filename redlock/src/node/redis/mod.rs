@@ -5,10 +5,12 @@ mod answer;
 mod batch;
 mod counters;
 mod debts;
+mod dial;
 mod driver;
 mod fault;
 mod flight;
 mod link;
+mod push;
 mod script;
 mod session;
 mod wire;
@@ -18,10 +20,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo};
-use deadpool_redis::{Manager, Pool};
+use deadpool_redis::Pool;
+use deadpool_redis::redis::ConnectionInfo;
 use tokio::runtime::Handle;
 
+use self::dial::Dialer;
+use self::push::Pushes;
 use self::session::RedisSession;
 use super::{Node, Session};
 use crate::error::ConfigError;
@@ -31,6 +35,9 @@ use crate::error::ConfigError;
 /// Connections are made by a [`deadpool_redis::Pool`]; one multiplexed connection is kept for
 /// every runtime and carries all commands, in order. A checkout for every command would cost a
 /// round trip each and lose the order on which releases rely.
+///
+/// Where the server speaks the newer protocol (RESP3: Redis 6, Valkey) and lets its user have its
+/// keys tracked, it tells those who wait when a lock may be free. Elsewhere they ask.
 ///
 /// # Examples
 ///
@@ -49,9 +56,8 @@ pub struct RedisNode(Arc<Inner>);
 /// What all sessions of one node share.
 struct Inner {
     name: Arc<str>,
-    pool: Pool,
-    /// Whether the pool was made by the application, with timeouts of its own.
-    is_foreign: bool,
+    dialer: Dialer,
+    pushes: Pushes,
     /// The open sessions, so that what one leaves undone another can do.
     sessions: Mutex<Vec<Weak<RedisSession>>>,
 }
@@ -64,7 +70,12 @@ impl RedisNode {
     ///
     /// [`ConfigError::Address`] if the URL cannot be understood.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
-        Self::from_info(address::parse(url)?)
+        let info = address::parse(url)?;
+        if address::is_for_old_protocol(url) {
+            let dialer = Dialer::plain(&info)?;
+            return Ok(Self::new(address::name(&info), dialer, Pushes::default()));
+        }
+        Self::from_info(info)
     }
 
     /// A node with these connection settings.
@@ -73,43 +84,31 @@ impl RedisNode {
     ///
     /// [`ConfigError::Address`] if they make no sense or need a feature that is off.
     pub fn from_info(info: ConnectionInfo) -> Result<Self, ConfigError> {
-        let name = address::name(&info);
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(link::CONNECT_TIMEOUT))
-            // Time is kept here; the client library's own limit would hide which command it was.
-            .set_response_timeout(None);
-        let manager = Manager::new_with_config(address::tune(info), config)
-            .map_err(|error| address::refused(&error))?;
-        // Connections are taken out of the pool for good, so one place is enough.
-        let pool = Pool::builder(manager)
-            .max_size(1)
-            .build()
-            .map_err(|error| ConfigError::Address {
-                index: 0,
-                reason: error.to_string().into(),
-            })?;
-        Ok(Self::with_pool(pool, name.into(), false))
+        let pushes = Pushes::default();
+        let dialer = Dialer::new(&info, &pushes)?;
+        Ok(Self::new(address::name(&info), dialer, pushes))
     }
 
-    /// A node whose connections are made by `pool`. `name` stands for it in reports and errors; a
+    /// A node whose connections are made by `pool`. What such connections are told goes to the
+    /// application, so those who wait here have to ask. `name` stands for it in reports and errors; a
     /// pool does not tell its address.
     #[must_use]
     pub fn from_pool(pool: Pool, name: impl Into<Arc<str>>) -> Self {
-        Self::with_pool(pool, name.into(), true)
+        Self::new(name, Dialer::foreign(pool), Pushes::default())
     }
 
     /// A node whose connections are made by a pool of which only the order is known.
     pub(crate) fn from_unnamed_pool(pool: Pool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("pool-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::with_pool(pool, name.into(), true)
+        Self::new(name, Dialer::foreign(pool), Pushes::default())
     }
 
-    fn with_pool(pool: Pool, name: Arc<str>, is_foreign: bool) -> Self {
+    fn new(name: impl Into<Arc<str>>, dialer: Dialer, pushes: Pushes) -> Self {
         Self(Arc::new(Inner {
-            name,
-            pool,
-            is_foreign,
+            name: name.into(),
+            dialer,
+            pushes,
             sessions: Mutex::default(),
         }))
     }

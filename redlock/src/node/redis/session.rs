@@ -1,7 +1,7 @@
 //! The ordered way to a server: a queue, and a task that empties it.
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -27,6 +27,8 @@ pub(super) struct Shared {
     name: Arc<str>,
     /// The number of commands in the queue.
     queued: AtomicUsize,
+    /// Whether the server tells those who wait.
+    tells: AtomicBool,
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
     report: Mutex<NodeReport>,
@@ -42,6 +44,7 @@ impl RedisSession {
         let shared = Arc::new(Shared {
             name,
             queued: AtomicUsize::new(0),
+            tells: AtomicBool::new(false),
             round_trip: AtomicU64::new(0),
             report,
             time: Mutex::default(),
@@ -103,6 +106,10 @@ impl Session for RedisSession {
         time.checked_add(u64::try_from(passed).ok()?)
     }
 
+    fn tells(&self) -> bool {
+        self.shared.tells.load(Ordering::Relaxed)
+    }
+
     fn round_trip(&self) -> Option<Duration> {
         match self.shared.round_trip.load(Ordering::Relaxed) {
             0 => None,
@@ -138,6 +145,10 @@ impl Shared {
     pub(super) fn set_time(&self, time: Option<u64>) {
         let time = time.map(|time| (time, Moment::now()));
         *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    pub(super) fn set_tells(&self, tells: bool) {
+        self.tells.store(tells, Ordering::Relaxed);
     }
 
     pub(super) fn set_health(&self, health: NodeHealth) {

@@ -38,6 +38,9 @@ impl Driver {
             report.warnings = link.warnings;
         }
         self.shared.set_time(link.time);
+        self.shared.set_tells(link.tells);
+        // Whatever was to be told over the connection before has not been.
+        self.node.pushes.tell_all();
         self.identity = link.identity;
         self.counters.clear();
         self.client = link.client;
@@ -78,6 +81,7 @@ impl Driver {
     /// Starts to connect anew. With a cause, what cannot wait fails with it; without one,
     /// everything waits for the outcome.
     pub(super) fn reconnect(&mut self, cause: Option<NodeError>, delay: Duration) {
+        self.shared.set_tells(false);
         if let Some(cause) = &cause {
             self.shared.set_health(NodeHealth::Down(cause.clone()));
             for item in std::mem::take(&mut self.pending) {
