@@ -10,49 +10,32 @@ use crate::error::{LockError, LockLost, LossReason};
 use crate::guard::LockGuard;
 use crate::lease::{Refused, Round};
 use crate::lease_id::LeaseId;
-use crate::quorum::{self, Tally};
+use crate::line::{News, Place};
+use crate::node::Keys;
+use crate::quorum::Tally;
+use crate::refusal;
 use crate::resource::Resource;
-use crate::validity;
+use crate::waiter::Waiter;
 
-/// Acquires `resource`, for as many rounds as the options allow.
+/// Acquires `resource`, for as many rounds as the options allow, once it is this request's turn in
+/// this process.
 ///
-/// Cancel safe: a round that is dropped releases what it took.
+/// Cancel safe: a round that is dropped releases what it took, and a place in line is given up.
 pub(crate) async fn acquire(
     engine: &Arc<Engine>,
     resource: &Resource,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
-    let last_start = options.wait.until(Moment::now());
-    let rounds = match options.wait {
-        Wait::No => 1,
-        Wait::For(_) => engine.config().retry_count.unwrap_or(u32::MAX),
+    let now = Moment::now();
+    let contender = Contender {
+        engine,
+        resource,
+        options,
+        keys: resource.key(&engine.config().key_prefix).into(),
+        last_start: options.wait.until(now),
     };
-    let mut eternal_rounds = 0;
-    for number in 1_u32.. {
-        let round = Round::start(engine, resource, options, number > 1);
-        let refused = match round.outcome().await {
-            Ok(lease) => return Ok(LockGuard::new(lease)),
-            Err(Refused(tally)) => tally,
-        };
-        if let Some(node) = refused.not_a_lock() {
-            return Err(not_a_lock(engine, resource, node));
-        }
-        // A lock without expiry is no lock. Seen twice, because another library may have been
-        // between setting the key and setting its expiry.
-        if let Some(node) = refused.busy_for_ever() {
-            eternal_rounds += 1;
-            if eternal_rounds == 2 {
-                return Err(not_a_lock(engine, resource, node));
-            }
-        }
-        let now = Moment::now();
-        let is_last = number >= rounds || last_start.is_some_and(|last| now >= last);
-        if is_last {
-            return Err(refusal(engine, resource, options, &refused));
-        }
-        clock::sleep_until(next_start(engine, now, last_start)).await;
-    }
-    Err(LockError::Closed)
+    let place = contender.stand_in_line(now).await?;
+    contender.contend(place).await
 }
 
 /// Takes over a lease that was made elsewhere, in one round.
@@ -69,56 +52,193 @@ pub(crate) async fn adopt(
         Err(Refused(tally)) if tally.is_gone() => {
             Err(LockLost::new(resource.clone(), LossReason::Gone).into())
         }
-        Err(Refused(tally)) => Err(no_quorum(engine, options, &tally)),
+        Err(Refused(tally)) => Err(refusal::no_quorum(engine, options, &tally)),
     }
 }
 
-/// When the next round starts: after a random delay, but not after the wait is over.
-fn next_start(engine: &Engine, now: Moment, last_start: Option<Moment>) -> Moment {
-    let delay = engine
-        .jitter()
-        .up_to(engine.config().retry_delay)
-        .max(MIN_PAUSE);
-    let next = now.checked_add(delay).unwrap_or(now);
-    last_start.map_or(next, |last| next.min(last))
+/// One request that is being carried out.
+struct Contender<'a> {
+    engine: &'a Arc<Engine>,
+    resource: &'a Resource,
+    options: &'a LockOptions,
+    keys: Keys,
+    /// When the last round starts.
+    last_start: Option<Moment>,
 }
 
-/// Why a round was lost. Busy only where the nodes said so: unreachable is something else.
-fn refusal(
-    engine: &Engine,
-    resource: &Resource,
-    options: &LockOptions,
-    tally: &Tally,
-) -> LockError {
-    if tally.is_busy() {
-        return LockError::Busy {
-            resource: resource.clone(),
-            remaining: tally.free_in(),
-            busy: quorum::nodes(tally.busy()),
-            nodes: quorum::nodes(engine.quorum().nodes()),
+impl Contender<'_> {
+    /// Waits to be first in line, for as long as the request may wait.
+    async fn stand_in_line(&self, now: Moment) -> Result<Place, LockError> {
+        let (lines, patience) = (self.engine.lines(), self.engine.config().patience() * 2);
+        if let Wait::No = self.options.wait {
+            return lines
+                .join_if_empty(&self.keys, now, patience)
+                .map_err(|news| self.is_behind(&news));
+        }
+        let place = lines.join(&self.keys, now, patience);
+        if place.is_first() {
+            return Ok(place);
+        }
+        tokio::select! {
+            biased;
+            () = place.first() => Ok(place),
+            () = self.end_of_line(now) => Err(self.is_behind(&place.news())),
+        }
+    }
+
+    /// Ends when the request has been in line for as long as it may try.
+    async fn end_of_line(&self, now: Moment) {
+        let (config, jitter) = (self.engine.config(), self.engine.jitter());
+        let end = match config.retry_count {
+            // As long as so many rounds take, with the pauses between them.
+            Some(rounds) => {
+                let pauses = config.retry_delay.saturating_mul(rounds - 1);
+                Some(self.until_last_start(now, jitter.up_to(pauses)))
+            }
+            None => self.last_start,
         };
+        match end {
+            Some(end) => clock::sleep_until(end).await,
+            None => std::future::pending().await,
+        }
     }
-    no_quorum(engine, options, tally)
-}
 
-fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError {
-    // Grants that came too late to be of use are none.
-    let enough = Moment::now().checked_add(validity::min_validity(options.first_ttl()));
-    let granted = enough.map_or(0, |enough| tally.granted_until(enough));
-    LockError::NoQuorum {
-        granted: quorum::nodes(granted),
-        needed: quorum::nodes(tally.quorum().needed()),
-        nodes: quorum::nodes(engine.quorum().nodes()),
-        failures: tally.failures(engine.names()),
+    /// Asks the nodes, round after round.
+    async fn contend(&self, place: Place) -> Result<LockGuard, LockError> {
+        let quorum = self.engine.config().grants(self.engine.quorum());
+        let waiter = match self.options.wait {
+            Wait::No => None,
+            Wait::For(_) => Some(Waiter::new(quorum)),
+        };
+        if waiter.is_some() {
+            // Others are after it, and this process may just have had it.
+            self.hang_back(Duration::ZERO).await;
+        }
+        let rounds = match self.options.wait {
+            Wait::No => 1,
+            Wait::For(_) => self.engine.config().retry_count.unwrap_or(u32::MAX),
+        };
+        let (mut eternal_rounds, mut collisions, mut is_stirred) = (0, 0, true);
+        for number in 1_u32.. {
+            let round = self.ask(number, waiter.as_ref());
+            let refused = match round.outcome().await {
+                Ok(lease) => {
+                    self.engine.turns().won(&self.keys);
+                    let guard = LockGuard::new(Arc::clone(&lease));
+                    lease.keep_place(place, Moment::now());
+                    return Ok(guard);
+                }
+                Err(Refused(tally)) => tally,
+            };
+            if let Some(node) = refused.not_a_lock() {
+                return Err(refusal::not_a_lock(self.engine, self.resource, node));
+            }
+            // A lock without expiry is no lock. Seen twice, because another library may have been
+            // between setting the key and setting its expiry.
+            if let Some(node) = refused.busy_for_ever() {
+                eternal_rounds += 1;
+                if eternal_rounds == 2 {
+                    return Err(refusal::not_a_lock(self.engine, self.resource, node));
+                }
+            }
+            let now = Moment::now();
+            let error = refusal::of_round(self.engine, self.resource, self.options, &refused);
+            let is_last = number >= rounds || self.last_start.is_some_and(|last| now >= last);
+            let Some(waiter) = waiter.as_ref().filter(|_| !is_last) else {
+                return Err(error);
+            };
+            place.tell(&News::Refused(now, error), now);
+            if refused.busy() > 0 {
+                self.engine.turns().met(&self.keys, now, is_stirred);
+            }
+            let is_split = refused.granted() > 0;
+            collisions = if is_split { collisions + 1 } else { 0 };
+            is_stirred = self.pause(waiter, &refused, now).await;
+            if is_stirred {
+                self.hang_back(self.part(collisions)).await;
+            }
+        }
+        Err(LockError::Closed)
     }
-}
 
-fn not_a_lock(engine: &Engine, resource: &Resource, node: usize) -> LockError {
-    LockError::NotALock {
-        resource: resource.clone(),
-        node: Arc::clone(&engine.names()[node]),
+    fn ask(&self, number: u32, waiter: Option<&Arc<Waiter>>) -> Round {
+        if let Some(waiter) = waiter {
+            waiter.forget();
+        }
+        let is_contended = number > 1 || self.engine.turns().are_taken(&self.keys, Moment::now());
+        Round::start(
+            self.engine,
+            self.resource,
+            self.options,
+            is_contended,
+            waiter,
+        )
+    }
+
+    /// Waits until it is worth asking again. Says whether that is because of what was heard.
+    async fn pause(&self, waiter: &Waiter, refused: &Tally, now: Moment) -> bool {
+        waiter.learn(refused);
+        tokio::select! {
+            biased;
+            () = waiter.stirred() => true,
+            () = clock::sleep_until(self.next_look(refused, now)) => false,
+        }
+    }
+
+    /// When to ask again if nothing is heard: after a random delay, or when the holder's lease
+    /// ends, but not after the wait is over.
+    fn next_look(&self, refused: &Tally, now: Moment) -> Moment {
+        let (config, jitter) = (self.engine.config(), self.engine.jitter());
+        let delay = if self.engine.tells() && config.retry_count.is_none() {
+            jitter.around(config.retry_delay * UNTOLD)
+        } else {
+            jitter.up_to(config.retry_delay)
+        };
+        let expires = refused.free_in().map(|left| {
+            left.saturating_add(MIN_PAUSE)
+                .saturating_add(jitter.up_to(PARTING))
+        });
+        let delay = expires.map_or(delay, |expires| expires.min(delay));
+        self.until_last_start(now, delay.max(MIN_PAUSE))
+    }
+
+    /// Lets those go first who have waited longer, as far as one can tell.
+    async fn hang_back(&self, more: Duration) {
+        let (now, jitter) = (Moment::now(), self.engine.jitter());
+        let delay = self.engine.turns().delay(&self.keys, now, jitter);
+        let delay = delay.saturating_add(more);
+        if !delay.is_zero() {
+            clock::sleep_until(self.until_last_start(now, delay)).await;
+        }
+    }
+
+    /// How long to wait so as not to meet the same others again.
+    fn part(&self, collisions: u32) -> Duration {
+        let most = MIN_PAUSE.saturating_mul(1 << collisions.min(16));
+        match collisions {
+            0 => Duration::ZERO,
+            _ => self
+                .engine
+                .jitter()
+                .up_to(most.min(self.engine.config().retry_delay)),
+        }
+    }
+
+    fn until_last_start(&self, now: Moment, delay: Duration) -> Moment {
+        let next = now.checked_add(delay).unwrap_or(now);
+        self.last_start.map_or(next, |last| next.min(last))
+    }
+
+    fn is_behind(&self, news: &News) -> LockError {
+        refusal::of_line(self.engine, self.resource, news)
     }
 }
 
 /// Even without a retry delay, nodes that fail at once are not asked in a tight loop.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
+
+/// By how much those part who wait for the same lease to expire.
+const PARTING: Duration = Duration::from_millis(10);
+
+/// How many times the retry delay whoever will be told waits before it asks untold.
+const UNTOLD: u32 = 5;

@@ -9,10 +9,12 @@ use crate::clock::{Moment, TICK};
 use crate::config::Config;
 use crate::gather::Gather;
 use crate::lease::renewal::Renewals;
+use crate::line::Lines;
 use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
 use crate::proposal::Proposals;
 use crate::quorum::Quorum;
 use crate::retry::Jitter;
+use crate::turn::Turns;
 
 /// The nodes of a manager, in order. Shared by its engines.
 #[derive(Debug)]
@@ -21,15 +23,35 @@ pub(crate) struct Members {
     pub(crate) names: Arc<[Arc<str>]>,
 }
 
+/// What the engines of a manager have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Config,
+    jitter: Jitter,
+    proposals: Proposals,
+    lines: Arc<Lines>,
+    turns: Turns,
+}
+
+impl Common {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            jitter: Jitter::new(config.rng_seed),
+            proposals: Proposals::default(),
+            lines: Arc::default(),
+            turns: Turns::default(),
+            config,
+        })
+    }
+}
+
 /// The sessions and timers of one manager in one runtime.
 ///
 /// There is one for every runtime, because connections and timers die with theirs: a manager in a
 /// `static` that is used by one test runtime after the other must not depend on a dead one.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    config: Arc<Config>,
-    jitter: Arc<Jitter>,
-    proposals: Arc<Proposals>,
+    common: Arc<Common>,
     /// The largest token to propose, and since when it is that.
     cap: Mutex<Option<(Moment, Option<u64>)>>,
     names: Arc<[Arc<str>]>,
@@ -39,18 +61,10 @@ pub(crate) struct Engine {
 
 impl Engine {
     /// Opens the sessions. Connecting goes on in the background.
-    pub(crate) fn start(
-        members: &Members,
-        config: &Arc<Config>,
-        jitter: &Arc<Jitter>,
-        proposals: &Arc<Proposals>,
-        runtime: &Handle,
-    ) -> Arc<Self> {
-        let patience = config.patience();
+    pub(crate) fn start(members: &Members, common: &Arc<Common>, runtime: &Handle) -> Arc<Self> {
+        let patience = common.config.patience();
         Arc::new(Self {
-            config: Arc::clone(config),
-            jitter: Arc::clone(jitter),
-            proposals: Arc::clone(proposals),
+            common: Arc::clone(common),
             cap: Mutex::default(),
             names: Arc::clone(&members.names),
             sessions: members
@@ -68,11 +82,21 @@ impl Engine {
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.config
+        &self.common.config
     }
 
     pub(crate) fn jitter(&self) -> &Jitter {
-        &self.jitter
+        &self.common.jitter
+    }
+
+    /// Who waits for what in this process.
+    pub(crate) fn lines(&self) -> &Arc<Lines> {
+        &self.common.lines
+    }
+
+    /// Whose turn it is among processes.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.common.turns
     }
 
     pub(crate) fn names(&self) -> &[Arc<str>] {
@@ -91,6 +115,12 @@ impl Engine {
         self.sessions[node].submit(command);
     }
 
+    /// Whether so many nodes tell when a lock may be free that it need not be asked for often.
+    pub(crate) fn tells(&self) -> bool {
+        let telling = self.sessions.iter().filter(|session| session.tells());
+        telling.count() >= self.quorum().needed()
+    }
+
     /// How long one node may take over a lease of `ttl`: measured by the slowest node that
     /// answers at all.
     pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
@@ -99,31 +129,31 @@ impl Engine {
             .iter()
             .filter_map(|session| session.round_trip())
             .max();
-        self.config.node_timeout(ttl, slowest)
+        self.common.config.node_timeout(ttl, slowest)
     }
 
     /// What to do to the counters in a round: `None` if fencing is off.
     pub(crate) fn fence(&self) -> Option<Fence> {
-        let retention = self.config.fence_retention();
-        self.config.fencing.then(|| Fence {
-            proposal: self.proposals.next(self.cap()),
-            is_tried: self.proposals.are_tried(),
+        let retention = self.common.config.fence_retention();
+        self.common.config.fencing.then(|| Fence {
+            proposal: self.common.proposals.next(self.cap()),
+            is_tried: self.common.proposals.are_tried(),
             retention,
         })
     }
 
     /// Learns from a counter that was seen.
     pub(crate) fn saw(&self, counter: u64) {
-        self.proposals.saw(counter);
+        self.common.proposals.saw(counter);
     }
 
     /// Learns from a counter that was seen after `proposal` was proposed.
     pub(crate) fn proposed(&self, proposal: u64, stamp: Stamp) {
         match stamp {
-            Stamp::Moved(counter) if counter == proposal => self.proposals.count(true),
+            Stamp::Moved(counter) if counter == proposal => self.common.proposals.count(true),
             // Another has the lock, and the counter is where it left it.
             Stamp::Beyond(counter) if counter < proposal => {}
-            _ => self.proposals.count(false),
+            _ => self.common.proposals.count(false),
         }
     }
 
@@ -144,7 +174,7 @@ impl Engine {
             .filter_map(|session| session.time_of_day())
             .collect();
         times.sort_unstable();
-        let half = u64::try_from((self.config.fence_retention() / 2).as_micros()).ok();
+        let half = u64::try_from((self.common.config.fence_retention() / 2).as_micros()).ok();
         let median = times.get(times.len() / 2).copied();
         let value = median
             .zip(half)

@@ -10,17 +10,15 @@ use crate::acquire;
 use crate::builder::{Connect, RedlockBuilder};
 use crate::clock::Moment;
 use crate::config::{Config, LockOptions};
-use crate::engine::{Engine, Members};
+use crate::engine::{Common, Engine, Members};
 use crate::error::{ConfigError, InvalidRequest, LockError, Released, UnlockError};
 use crate::gather;
 use crate::guard::LockGuard;
 use crate::lease;
 use crate::lease_id::LeaseId;
 use crate::node::{Command, MemoryNode, Ping};
-use crate::proposal::Proposals;
 use crate::request::LockRequest;
 use crate::resource::Resource;
-use crate::retry::Jitter;
 use crate::source::IntoNode;
 use crate::validity;
 
@@ -50,9 +48,7 @@ pub struct Redlock(Arc<Inner>);
 
 /// What all handles share.
 struct Inner {
-    config: Arc<Config>,
-    jitter: Arc<Jitter>,
-    proposals: Arc<Proposals>,
+    common: Arc<Common>,
     members: Members,
     /// One engine for every runtime that has used the manager and is alive.
     engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
@@ -118,11 +114,8 @@ impl Redlock {
     }
 
     pub(crate) fn new(members: Members, config: Config) -> Self {
-        let jitter = Arc::new(Jitter::new(config.rng_seed));
         Self(Arc::new(Inner {
-            config: Arc::new(config),
-            jitter,
-            proposals: Arc::default(),
+            common: Common::new(config),
             members,
             engines: Mutex::default(),
             is_closed: AtomicBool::new(false),
@@ -246,7 +239,7 @@ impl Redlock {
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.0.config
+        &self.0.common.config
     }
 
     /// Carries out a request.
@@ -281,13 +274,7 @@ impl Redlock {
             return Ok(Arc::clone(engine));
         }
         engines.retain(|(_, engine)| engine.is_alive());
-        let engine = Engine::start(
-            &self.0.members,
-            &self.0.config,
-            &self.0.jitter,
-            &self.0.proposals,
-            &runtime,
-        );
+        let engine = Engine::start(&self.0.members, &self.0.common, &runtime);
         engines.push((id, Arc::clone(&engine)));
         Ok(engine)
     }
@@ -308,7 +295,7 @@ impl fmt::Debug for Redlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redlock")
             .field("nodes", &self.0.members.names)
-            .field("config", &self.0.config)
+            .field("config", &self.0.common.config)
             .finish_non_exhaustive()
     }
 }

@@ -102,6 +102,14 @@ impl Standing {
             Self::Busy(_) | Self::NotALock | Self::Gone => false,
         }
     }
+
+    /// Whether the node has the key for nobody, once what this round took is given back.
+    pub(crate) fn is_free(&self) -> bool {
+        match self {
+            Self::Holds(_) | Self::Gone => true,
+            Self::Asked | Self::Busy(_) | Self::NotALock | Self::Failed(_) => false,
+        }
+    }
 }
 
 /// All nodes' parts in a lease, in the order of the nodes.

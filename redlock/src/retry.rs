@@ -30,6 +30,11 @@ impl Jitter {
         usual.mul_f64(0.8 + 0.2 * self.fraction())
     }
 
+    /// A delay between half of `usual` and one and a half times as much.
+    pub(crate) fn around(&self, usual: Duration) -> Duration {
+        usual.mul_f64(0.5 + self.fraction())
+    }
+
     fn fraction(&self) -> f64 {
         // A poisoned generator is as random as any.
         self.0

@@ -134,7 +134,7 @@ async fn a_hung_majority_is_an_error_in_bounded_time() {
 #[tokio::test(start_paused = true)]
 async fn unreachable_is_not_busy_even_if_somebody_is_busy() {
     let (nodes, redlock) = cluster::<3>();
-    let _guard = redlock.lock("a").await.unwrap();
+    let _guard = manager(&nodes).lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
     nodes[1].fault(Fault::Crash);
     let refused = redlock.try_lock("a").await.unwrap_err();

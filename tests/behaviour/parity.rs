@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::node::Fault;
 use redlock::{LockError, MemoryNode, Redlock};
 
-use crate::common::{MS, Watch, cluster, holding};
+use crate::common::{MS, Watch, cluster, holding, manager};
 use crate::recorder::Recorder;
 
 #[tokio::test(start_paused = true)]
@@ -62,14 +62,18 @@ async fn unlock_releases_by_guard_and_by_key() {
 
 #[tokio::test(start_paused = true)]
 async fn retry_count_and_retry_delay_keep_their_meaning() {
-    let node = Recorder::new(&MemoryNode::new());
+    let memory = MemoryNode::new();
+    let node = Recorder::new(&memory);
     let redlock = Redlock::builder()
         .node(node.clone())
         .retry_count(3)
         .retry_delay(Duration::from_millis(200))
         .build()
         .unwrap();
-    let _guard = redlock.lock("resource").await.unwrap();
+    let guard = manager(std::slice::from_ref(&memory))
+        .lock("resource")
+        .await
+        .unwrap();
     // Three attempts with two pauses between them, each of up to the delay.
     for _ in 0..20 {
         node.take();
@@ -83,6 +87,14 @@ async fn retry_count_and_retry_delay_keep_their_meaning() {
             watch.elapsed()
         );
     }
+    // The same where this process has the lock itself, of which no server need be asked.
+    drop(guard);
+    let _guard = redlock.lock("resource").await.unwrap();
+    node.take();
+    let watch = Watch::start();
+    assert!(redlock.lock("resource").await.unwrap_err().is_busy());
+    assert_eq!(node.take().len(), 0);
+    assert!(watch.elapsed() <= 2 * Duration::from_millis(200));
 }
 
 #[tokio::test(start_paused = true)]

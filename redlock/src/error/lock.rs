@@ -1,5 +1,6 @@
 //! Why a lock was not acquired.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,13 +13,14 @@ use crate::resource::Resource;
 #[non_exhaustive]
 pub enum LockError {
     /// Somebody else holds it. Try again later, or do without: nothing is wrong.
-    #[error("{resource} is held by another owner (on {busy} of {nodes} nodes)")]
+    #[error("{resource} is {}", Owner(*busy, *nodes))]
     Busy {
         /// What was asked for.
         resource: Resource,
         /// When the holder's lease ends if it is not extended, as far as the nodes told.
         remaining: Option<Duration>,
-        /// The number of nodes where another owner has it.
+        /// The number of nodes where another owner has it; 0 if another task of this process was
+        /// first to ask for it and has no answer yet.
         busy: u16,
         /// The number of configured nodes.
         nodes: u16,
@@ -95,6 +97,18 @@ impl LockError {
         match self {
             Self::NoQuorum { failures, .. } => failures,
             _ => &[],
+        }
+    }
+}
+
+/// Shows who has a lock: on how many of how many nodes.
+struct Owner(u16, u16);
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self(0, _) => f.write_str("being acquired by another task of this process"),
+            Self(busy, nodes) => write!(f, "held by another owner (on {busy} of {nodes} nodes)"),
         }
     }
 }

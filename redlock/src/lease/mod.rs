@@ -26,8 +26,9 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
 use crate::lease_id::LeaseId;
+use crate::line::{Holder, News, Place};
 use crate::node::{Fence, Keys};
-use crate::quorum::Tally;
+use crate::quorum::{self, Tally};
 use crate::resource::Resource;
 use crate::token::FencingToken;
 use crate::validity;
@@ -125,6 +126,19 @@ impl ActiveLease {
         }
     }
 
+    /// Keeps the place in line until the lease ends: whoever is next asks behind its release.
+    pub(crate) fn keep_place(self: &Arc<Self>, place: Place, now: Moment) {
+        let holder = Arc::downgrade(self);
+        place.tell(&News::Held(holder), now);
+        let mut state = self.lock();
+        if state.phase == Phase::Held {
+            state.place = Some(place);
+        } else {
+            drop(state);
+            drop(place);
+        }
+    }
+
     /// A token that is cancelled when the lease ends, in whatever way.
     pub(crate) fn token(&self) -> CancellationToken {
         let mut state = self.lock();
@@ -184,7 +198,7 @@ impl ActiveLease {
 
     /// Ends the lease once, with `undo` to be done at the nodes that may have the key until then.
     fn end_with(&self, end: End, undo: impl FnOnce(&[usize], Moment)) -> bool {
-        let (nodes, until, token, waker) = {
+        let (nodes, until, token, waker, place) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -195,10 +209,12 @@ impl ActiveLease {
                 self.engine.renewals().remove(timer);
             }
             let (nodes, until) = state.held_at();
-            (nodes, until, state.token.take(), state.waker.take())
+            let (token, waker) = (state.token.take(), state.waker.take());
+            (nodes, until, token, waker, state.place.take())
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
         undo(&nodes, until);
+        drop(place);
         if let Some(token) = token {
             token.cancel();
         }
@@ -211,6 +227,13 @@ impl ActiveLease {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Every change of the state is whole before anything that could panic.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Holder for ActiveLease {
+    fn hold(&self) -> (u16, Duration) {
+        let remaining = self.remaining();
+        (quorum::nodes(self.lock().tally.granted()), remaining)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, St
 use crate::quorum::{Standing, Tally, Verdict};
 use crate::resource::Resource;
 use crate::validity;
+use crate::waiter::Waiter;
 
 /// A round that is under way. Dropping it gives it up: whatever it took, on whichever node, even
 /// what a node grants later, is released.
@@ -32,12 +33,14 @@ pub(crate) struct Round {
 pub(crate) struct Refused(pub(crate) Tally);
 
 impl Round {
-    /// Asks all nodes at once for `resource`, under a fresh lease id.
+    /// Asks all nodes at once for `resource`, under a fresh lease id. Those that refuse tell
+    /// `waiter` when they may have let go of it.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resource: &Resource,
         options: &LockOptions,
         contended: bool,
+        waiter: Option<&Arc<Waiter>>,
     ) -> Self {
         let lease = Arc::new(ActiveLease::new(engine, resource, LeaseId::draw(), options));
         for node in 0..engine.quorum().nodes() {
@@ -50,7 +53,7 @@ impl Round {
                 ttl,
                 contended,
                 fence,
-                watch: None,
+                watch: waiter.map(|waiter| waiter.watch(node)),
                 reply,
             };
             engine.submit(node, Command::Acquire(acquire));

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use super::renewal::TimerKey;
 use crate::clock::Moment;
 use crate::error::LossReason;
+use crate::line::Place;
 use crate::node::Stamp;
 use crate::quorum::Tally;
 use crate::token::FencingToken;
@@ -32,6 +33,8 @@ pub(super) struct State {
     /// Where the counter of each node is, as far as it is known.
     pub(super) stamps: Box<[Option<Stamp>]>,
     pub(super) fencing_token: Option<FencingToken>,
+    /// First in line, for as long as the lease is held.
+    pub(super) place: Option<Place>,
 }
 
 /// Where a lease is in its life. It only moves forward.
@@ -88,6 +91,7 @@ impl State {
             deadline: None,
             stamps,
             fencing_token: None,
+            place: None,
         }
     }
 
