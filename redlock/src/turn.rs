@@ -6,11 +6,15 @@
 //! has watched fewer hangs back a little for each that is missing: it finds the lock taken by
 //! whoever has waited longer, or, if there is nobody, free.
 //!
+//! Who takes a lock over and over again, each time right behind its own release, sees nobody, because
+//! nobody else gets in. So it hangs back once in a while, to see whether there is somebody.
+//!
 //! Nothing is promised by this, and nothing rests on it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::clock::Moment;
@@ -18,15 +22,22 @@ use crate::node::Keys;
 use crate::retry::Jitter;
 
 /// What a manager has seen of others who want its locks.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Turns {
-    /// By the first key of a lock. Forgotten when there are too many: they are soon back.
-    seen: Mutex<HashMap<Arc<[u8]>, Turn>>,
-    /// Whether there is anything: without others, the lock above is never taken.
-    is_any: AtomicBool,
+    seen: Mutex<Seen>,
+    hasher: RandomState,
 }
 
-/// What is known about one lock.
+/// By the hash of a lock's first key. Two locks that share one are hung back for together, which
+/// costs them a moment.
+#[derive(Debug)]
+struct Seen {
+    turns: HashMap<u64, Turn>,
+    /// The locks that were had last, each in the place that its hash names.
+    streaks: Box<[Streak]>,
+}
+
+/// A lock that other processes are after.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     /// When another process was last met.
@@ -37,53 +48,111 @@ struct Turn {
     usual: u32,
 }
 
+/// A lock that this process takes again and again.
+#[derive(Clone, Copy, Debug, Default)]
+struct Streak {
+    lock: u64,
+    /// When it last hung back, or first took it.
+    since: Option<Moment>,
+    released: Option<Moment>,
+    /// How often it has hung back without meeting anybody.
+    alone: u32,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self {
+            seen: Mutex::new(Seen {
+                turns: HashMap::new(),
+                streaks: vec![Streak::default(); STREAKS].into(),
+            }),
+            hasher: RandomState::new(),
+        }
+    }
+}
+
 impl Turns {
     /// Another process has the lock. If it changed hands since this one looked last, that counts.
     pub(crate) fn met(&self, keys: &Keys, now: Moment, is_handed_over: bool) {
-        self.is_any.store(true, Ordering::Relaxed);
+        let lock = self.hash(keys);
         let mut seen = self.lock();
-        if seen.len() >= MOST {
-            seen.clear();
+        if seen.turns.len() >= MOST {
+            // Those in use are soon back.
+            seen.turns.clear();
         }
-        let turn = seen.entry(Arc::clone(&keys.as_slice()[0])).or_insert(Turn {
+        let turn = seen.turns.entry(lock).or_insert(Turn {
             met: now,
             watched: 0,
             usual: 0,
         });
         turn.met = now;
         turn.watched = turn.watched.saturating_add(u32::from(is_handed_over));
+        *seen.streak(lock) = Streak::default();
     }
 
     /// The lock is ours.
     pub(crate) fn won(&self, keys: &Keys) {
-        if self.is_any.load(Ordering::Relaxed)
-            && let Some(turn) = self.lock().get_mut(&keys.as_slice()[0])
+        let mut seen = self.lock();
+        if !seen.turns.is_empty()
+            && let Some(turn) = seen.turns.get_mut(&self.hash(keys))
         {
             turn.won();
         }
     }
 
+    /// The lock was ours.
+    pub(crate) fn released(&self, keys: &Keys, now: Moment) {
+        let lock = self.hash(keys);
+        let mut seen = self.lock();
+        let streak = seen.streak(lock);
+        if streak.lock != lock {
+            *streak = Streak {
+                lock,
+                ..Streak::default()
+            };
+        }
+        streak.since.get_or_insert(now);
+        streak.released = Some(now);
+    }
+
     /// Whether other processes are after the lock.
     pub(crate) fn are_taken(&self, keys: &Keys, now: Moment) -> bool {
-        self.get(keys, now).is_some()
+        let seen = self.lock();
+        !seen.turns.is_empty() && seen.turn(self.hash(keys), now).is_some()
     }
 
-    /// How long to let others go first.
+    /// How long to let others go first before the lock is asked for.
     pub(crate) fn delay(&self, keys: &Keys, now: Moment, jitter: &Jitter) -> Duration {
-        self.get(keys, now)
-            .map_or(Duration::ZERO, |turn| turn.delay(jitter))
+        let lock = self.hash(keys);
+        let mut seen = self.lock();
+        if let Some(turn) = seen.turn(lock, now) {
+            return turn.delay(jitter);
+        }
+        let streak = seen.streak(lock);
+        if streak.lock == lock && streak.is_long(now) {
+            return STEP + jitter.up_to(STEP);
+        }
+        Duration::ZERO
     }
 
-    fn get(&self, keys: &Keys, now: Moment) -> Option<Turn> {
-        if !self.is_any.load(Ordering::Relaxed) {
-            return None;
-        }
-        let turn = self.lock().get(&keys.as_slice()[0]).copied()?;
+    fn hash(&self, keys: &Keys) -> u64 {
+        self.hasher.hash_one(&keys.as_slice()[0])
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn turn(&self, lock: u64, now: Moment) -> Option<Turn> {
+        let turn = self.turns.get(&lock).copied()?;
         (now.saturating_since(turn.met) < LATELY).then_some(turn)
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<[u8]>, Turn>> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    fn streak(&mut self, lock: u64) -> &mut Streak {
+        let places = self.streaks.len() as u64;
+        &mut self.streaks[(lock % places) as usize]
     }
 }
 
@@ -99,13 +168,33 @@ impl Turn {
     }
 
     fn delay(self, jitter: &Jitter) -> Duration {
-        // As many as usual, less one half: counts are whole, and the average is not.
-        let missing = (self.usual.saturating_sub(128) / 256 + 1).saturating_sub(self.watched);
-        if missing == 0 || self.usual < 128 {
-            return Duration::ZERO;
+        // Counts are whole, and the average is not.
+        let usual = (self.usual + 128) / 256;
+        let missing = usual.saturating_sub(self.watched).min(MOST_STEPS);
+        match missing.checked_sub(1) {
+            None => Duration::ZERO,
+            Some(steps) => STEP * steps + jitter.up_to(STEP),
         }
-        let steps = missing.min(MOST_STEPS);
-        STEP * (steps - 1) + jitter.up_to(STEP)
+    }
+}
+
+impl Streak {
+    /// Whether it is time to see if there is somebody else; if so, counts from now on anew.
+    fn is_long(&mut self, now: Moment) -> bool {
+        let (Some(since), Some(released)) = (self.since, self.released) else {
+            return false;
+        };
+        if now.saturating_since(released) > STEP {
+            // Others had time to get in.
+            *self = Self::default();
+            return false;
+        }
+        let is_long = now.saturating_since(since) >= STREAK * (1 << self.alone.min(4));
+        if is_long {
+            self.since = Some(now);
+            self.alone += 1;
+        }
+        is_long
     }
 }
 
@@ -119,5 +208,106 @@ const STEP: Duration = Duration::from_millis(1);
 /// Beyond this the order does not matter: it is not one's turn in any case.
 const MOST_STEPS: u32 = 3;
 
-/// Locks that are remembered.
+/// For how long a lock is taken again and again before others get a chance; doubled each time
+/// that there are none, four times.
+const STREAK: Duration = Duration::from_millis(20);
+
+/// Locks that are remembered because others are after them.
 const MOST: usize = 1024;
+
+/// Locks that are remembered because they were had.
+const STREAKS: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn keys() -> Keys {
+        Arc::<[u8]>::from(&b"a"[..]).into()
+    }
+
+    fn after(start: Moment, millis: u32) -> Moment {
+        start.checked_add(MS * millis).unwrap()
+    }
+
+    #[test]
+    fn whoever_has_watched_as_many_as_usual_asks_at_once_and_others_hang_back() {
+        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(Some(7)));
+        let now = Moment::now();
+        assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+        for _ in 0..20 {
+            for watched in 0..4 {
+                let delay = turns.delay(&keys, now, &jitter);
+                assert!(delay <= MS * 3, "{watched}: {delay:?}");
+                turns.met(&keys, now, true);
+            }
+            assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+            turns.won(&keys);
+        }
+        // Of four hand-overs none was watched yet, then three, then four.
+        assert!(turns.delay(&keys, now, &jitter) >= MS * 2);
+        for _ in 0..3 {
+            turns.met(&keys, now, true);
+            turns.met(&keys, now, false);
+        }
+        let delay = turns.delay(&keys, now, &jitter);
+        assert!(delay > Duration::ZERO && delay < MS, "{delay:?}");
+        turns.met(&keys, now, true);
+        assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+    }
+
+    #[test]
+    fn others_are_forgotten_when_they_have_gone() {
+        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let now = Moment::now();
+        turns.met(&keys, now, true);
+        turns.met(&keys, now, true);
+        turns.won(&keys);
+        assert!(turns.are_taken(&keys, now));
+        let later = after(now, 1001);
+        assert!(!turns.are_taken(&keys, later));
+        assert_eq!(turns.delay(&keys, later, &jitter), Duration::ZERO);
+    }
+
+    #[test]
+    fn who_meets_nobody_looks_for_others_ever_more_rarely() {
+        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let now = Moment::now();
+        let mut hung_back = Vec::new();
+        for millis in 0..2000 {
+            turns.released(&keys, after(now, millis));
+            if !turns.delay(&keys, after(now, millis), &jitter).is_zero() {
+                hung_back.push(millis);
+            }
+        }
+        assert_eq!(hung_back[..5], [20, 60, 140, 300, 620]);
+        assert_eq!(hung_back.len(), 9, "{hung_back:?}");
+    }
+
+    #[test]
+    fn who_leaves_others_time_to_get_in_never_hangs_back() {
+        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let now = Moment::now();
+        for round in 0..200 {
+            turns.released(&keys, after(now, round * 10));
+            let delay = turns.delay(&keys, after(now, round * 10 + 5), &jitter);
+            assert_eq!(delay, Duration::ZERO);
+        }
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let (turns, now) = (Turns::default(), Moment::now());
+        for number in 0..5 * MOST {
+            let key: Arc<[u8]> = number.to_ne_bytes()[..].into();
+            turns.met(&key.clone().into(), now, true);
+            turns.released(&key.into(), now);
+        }
+        let seen = turns.lock();
+        assert!(seen.turns.len() <= MOST && seen.streaks.len() == STREAKS);
+    }
+}

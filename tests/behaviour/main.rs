@@ -32,6 +32,7 @@ mod handover;
 mod holding;
 mod inspection;
 mod parity;
+mod queue;
 mod recorder;
 mod release;
 mod renewals;

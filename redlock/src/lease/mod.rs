@@ -214,6 +214,9 @@ impl ActiveLease {
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
         undo(&nodes, until);
+        if place.is_some() {
+            self.engine.turns().released(&self.keys, Moment::now());
+        }
         drop(place);
         if let Some(token) = token {
             token.cancel();
