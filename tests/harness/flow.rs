@@ -5,6 +5,8 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
+use crate::muffler::Muffler;
+
 /// What happens to the bytes that pass a [`Link`](crate::Link) in one direction.
 ///
 /// Bytes of one connection and direction never overtake each other, whatever the flow and however
@@ -37,6 +39,8 @@ pub(crate) enum Way {
 pub(crate) struct Flows {
     pub(crate) requests: Flow,
     pub(crate) replies: Flow,
+    /// Whether what the server says without being asked is left out.
+    pub(crate) muffled: bool,
 }
 
 impl Flows {
@@ -73,8 +77,16 @@ pub(crate) async fn carry(
         }
     };
     let deliver = async move {
-        while let Some(parcel) = parcels.recv().await {
+        let mut muffler = Muffler::default();
+        while let Some(mut parcel) = parcels.recv().await {
             parcel.clear(way, flows.clone()).await;
+            let is_muffled = matches!(way, Way::Replies) && flows.borrow().muffled;
+            if is_muffled && !parcel.bytes.is_empty() {
+                parcel.bytes = muffler.pass(&parcel.bytes);
+                if parcel.bytes.is_empty() {
+                    continue;
+                }
+            }
             let last = parcel.bytes.is_empty();
             let done = if last {
                 to.shutdown().await

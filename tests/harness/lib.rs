@@ -24,6 +24,7 @@ mod cluster;
 mod eventually;
 mod flow;
 mod link;
+mod muffler;
 mod port;
 mod probe;
 mod process;

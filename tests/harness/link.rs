@@ -4,7 +4,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::mpsc;
 
 use crate::Server;
-use crate::flow::{Flow, Flows};
+use crate::flow::Flow;
 use crate::port::Port;
 use crate::relay::{Order, Relay};
 
@@ -67,11 +67,15 @@ impl Link {
 
     /// Changes both directions.
     pub fn both(&self, flow: Flow) {
-        let flows = Flows {
-            requests: flow,
-            replies: flow,
-        };
-        self.order(move |relay| relay.change(|current| *current = flows));
+        self.requests(flow);
+        self.replies(flow);
+    }
+
+    /// Leaves out what the server says without being asked, for as long as the link lives.
+    ///
+    /// As a proxy that knows nothing of it: the connection is well, and some messages are missing.
+    pub fn muffle(&self) {
+        self.order(|relay| relay.change(|flows| flows.muffled = true));
     }
 
     /// Passes everything on, and accepts connections again.

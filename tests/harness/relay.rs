@@ -77,7 +77,10 @@ impl Relay {
     }
 
     pub(crate) fn heal_new(&mut self) {
-        self.flows = Flows::default();
+        self.flows = Flows {
+            muffled: self.flows.muffled,
+            ..Flows::default()
+        };
     }
 
     pub(crate) fn open(&self) -> usize {

@@ -1,0 +1,96 @@
+/// Takes out of what a server answers what it says without being asked: that a key has changed.
+///
+/// As a proxy does that does not know such messages. Everything else passes, byte for byte.
+#[derive(Debug, Default)]
+pub(crate) struct Muffler {
+    /// What may turn out to be the beginning of such a message.
+    held: Vec<u8>,
+    taken: usize,
+}
+
+impl Muffler {
+    /// Returns what passes of `bytes`, and of what was held back before.
+    pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
+        self.held.extend_from_slice(bytes);
+        let mut passed = Vec::with_capacity(self.held.len());
+        loop {
+            let start = self.find_start();
+            passed.extend(self.held.drain(..start));
+            match message(&self.held) {
+                Some(length) => {
+                    self.held.drain(..length);
+                    self.taken += 1;
+                }
+                None => return passed,
+            }
+        }
+    }
+
+    /// The number of messages that were taken out.
+    #[cfg(test)]
+    fn taken(&self) -> usize {
+        self.taken
+    }
+
+    /// Where a message, or what may become one, begins; the end where there is none.
+    fn find_start(&self) -> usize {
+        (0..self.held.len())
+            .find(|at| {
+                let rest = &self.held[*at..];
+                rest.starts_with(HEAD) || HEAD.starts_with(rest)
+            })
+            .unwrap_or(self.held.len())
+    }
+}
+
+/// The length of the message at the beginning of `bytes`, if all of it is there.
+fn message(bytes: &[u8]) -> Option<usize> {
+    let mut at = bytes.starts_with(HEAD).then_some(HEAD.len())?;
+    let (kind, count) = line(bytes, &mut at)?;
+    // `_`: all keys have.
+    let keys = if kind == b'*' { count } else { 0 };
+    for _ in 0..keys {
+        let (_, length) = line(bytes, &mut at)?;
+        at += length + 2;
+    }
+    (at <= bytes.len()).then_some(at)
+}
+
+/// Reads one line: what it announces, and how much of it.
+fn line(bytes: &[u8], at: &mut usize) -> Option<(u8, usize)> {
+    let rest = bytes.get(*at..)?;
+    let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
+    *at += end + 2;
+    let number = std::str::from_utf8(&rest[1..end]).unwrap_or_default();
+    Some((rest[0], number.parse().unwrap_or(0)))
+}
+
+const HEAD: &[u8] = b">2\r\n$10\r\ninvalidate\r\n";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_are_taken_out_wherever_the_bytes_are_parted() {
+        let message = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nk\r\n\r\n";
+        let flushed = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
+        let stream = [
+            b"+OK\r\n",
+            &message[..],
+            b":1\r\n$2\r\n>2\r\n",
+            flushed,
+            b":2\r\n",
+        ]
+        .concat();
+        for size in 1..=stream.len() {
+            let mut muffler = Muffler::default();
+            let passed: Vec<u8> = stream
+                .chunks(size)
+                .flat_map(|it| muffler.pass(it))
+                .collect();
+            assert_eq!(passed, b"+OK\r\n:1\r\n$2\r\n>2\r\n:2\r\n", "{size}");
+            assert_eq!(muffler.taken(), 2);
+        }
+    }
+}
