@@ -190,7 +190,7 @@ impl Contender<'_> {
     fn next_look(&self, refused: &Tally, now: Moment) -> Moment {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
         let delay = if self.engine.tells() && config.retry_count.is_none() {
-            jitter.around(config.retry_delay * UNTOLD)
+            jitter.within(config.retry_delay * UNTOLD)
         } else {
             jitter.up_to(config.retry_delay)
         };

@@ -54,8 +54,40 @@
 //!   looking at its guard and writing will write later, whoever holds the lock then. Only the
 //!   protected system can refuse that write, by a [fencing token](#fencing-tokens).
 //! - A virtual machine that is paused without its guest's clocks noticing is such a pause.
-//! - **No order among processes.** Who waits longest is not served first.
+//! - **No order among processes.** Who waits longest is usually served first, and not always: see
+//!   [below](#waiting).
 //! - A lock is not re-entrant: a task that asks for what it holds waits for itself.
+//!
+//! # Waiting
+//!
+//! **Within one manager** requests for a resource are served in the order in which they were first
+//! polled. Only the first in line asks the nodes; behind a holder of the same manager nobody does.
+//! A request that does not wait ([`try_lock`](crate::Redlock::try_lock)) is busy at once behind a
+//! holder or a waiter. A request that is alive but not polled for some seconds (a branch of a
+//! `select!` loop whose turn does not come) loses its place in line, and nothing else.
+//!
+//! **Between processes**, a refused attempt is also a registration: where the server speaks RESP3
+//! and its user may have keys tracked, it tells when the key changes, whether by a release (by
+//! anybody, in any language), an extension, an expiry or a flush. When a quorum of nodes may be
+//! free the first in line asks again. Underneath, it asks after a random delay in any case: up to
+//! [`retry_delay`](crate::RedlockBuilder::retry_delay), or up to five times as much where a quorum
+//! of nodes tells; and when the holder's lease ends. So a message that is lost costs time, at most
+//! that delay and one round, and never the lock. A wait ends within one node timeout of
+//! [`wait`](crate::LockRequest::wait).
+//!
+//! **Turns.** A process counts the hand-overs that it watches, and hangs back for some milliseconds
+//! while they are fewer than it usually takes until its own turn; one that takes a lock again and
+//! again looks now and then whether there is somebody else. That keeps shares even (the benchmark
+//! `contended` measures them) and promises nothing: three contenders may each get a part of the
+//! nodes, give it back, and meet somebody quicker.
+//!
+//! **Why there is no strict order between processes.** A queue on each node has an order of its own
+//! on each: the first in one can be the second in another, and no quorum forms for either. One
+//! order for all takes tickets that a quorum knows, and nodes that grant to nobody but the lowest
+//! live one. Then a waiter that died with the lowest ticket keeps everybody from a lock that is free
+//! until its ticket runs out, and a waiter that is slow to renew its ticket is indistinguishable from
+//! one that died; short tickets make the order untrue, long ones make every crash of a *waiter* an
+//! outage, which today no waiter can cause. A consensus store has that order for its price.
 //!
 //! # Fencing tokens
 //!

@@ -30,9 +30,9 @@ impl Jitter {
         usual.mul_f64(0.8 + 0.2 * self.fraction())
     }
 
-    /// A delay between half of `usual` and one and a half times as much.
-    pub(crate) fn around(&self, usual: Duration) -> Duration {
-        usual.mul_f64(0.5 + self.fraction())
+    /// A delay between half of `most` and `most`, for work that is rarely needed.
+    pub(crate) fn within(&self, most: Duration) -> Duration {
+        most.mul_f64(0.5 + 0.5 * self.fraction())
     }
 
     fn fraction(&self) -> f64 {
