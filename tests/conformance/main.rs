@@ -4,18 +4,20 @@
 //! servers.
 
 mod cases;
+mod foreign;
+mod several;
 mod subject;
 
 /// One test for every case, against what `$make` makes, with these attributes.
 macro_rules! conformance {
-    ($make:path, $attributes:tt, $($case:ident)+) => {
-        $(conformance!(@one $make, $attributes, $case);)+
+    ($make:path, $attributes:tt, $($module:ident: $($case:ident)+;)+) => {
+        $($(conformance!(@one $make, $attributes, $module, $case);)+)+
     };
-    (@one $make:path, [$($attribute:meta)?], $case:ident) => {
+    (@one $make:path, [$($attribute:meta)?], $module:ident, $case:ident) => {
         #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
         $(#[$attribute])?
         async fn $case() {
-            crate::cases::$case($make()).await;
+            crate::$module::$case($make()).await;
         }
     };
 }
@@ -25,6 +27,7 @@ macro_rules! all_cases {
     ($make:path, $attributes:tt) => {
         conformance! {
             $make, $attributes,
+            cases:
             an_absent_key_is_granted_and_a_present_one_is_not
             busy_tells_the_time_left
             a_key_expires
@@ -46,7 +49,17 @@ macro_rules! all_cases {
             a_raise_moves_a_counter_that_is_below
             a_raise_needs_the_right_id_and_a_key
             a_raise_makes_a_counter_that_is_not_there
-            a_refusal_tells_the_counter_and_leaves_it_alone
+            a_refusal_tells_the_counter_and_leaves_it_alone;
+            several:
+            all_keys_are_granted_or_none
+            those_that_overlap_exclude_each_other
+            a_release_of_several_frees_all_that_are_ours_and_no_others
+            releases_of_several_take_effect_in_order
+            an_extension_of_several_needs_all
+            a_grant_of_several_stamps_all_beyond_each
+            a_raise_of_several_moves_all_or_none
+            busy_tells_the_longest_time_left_and_the_largest_counter
+            a_thousand_keys_are_one_lock;
         }
     };
 }

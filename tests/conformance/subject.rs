@@ -8,7 +8,7 @@ use redlock::node::{
     Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote,
 };
 use redlock::{LeaseId, NodeError};
-use redlock_tests::Server;
+use redlock_tests::{Probe, Server};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -25,22 +25,25 @@ pub(crate) enum Way {
 /// A session with a node, and the server it needs.
 pub(crate) struct Subject {
     session: Arc<dyn Session>,
-    _server: Option<Server>,
+    server: Option<Server>,
 }
 
 pub(crate) fn memory() -> Subject {
     Subject {
         session: open(&MemoryNode::new()),
-        _server: None,
+        server: None,
     }
 }
 
 pub(crate) fn server() -> Subject {
-    let server = Server::start();
+    on(Server::start())
+}
+
+pub(crate) fn on(server: Server) -> Subject {
     let session = open(&RedisNode::open(&server.url()).unwrap());
     Subject {
         session,
-        _server: Some(server),
+        server: Some(server),
     }
 }
 
@@ -53,29 +56,39 @@ pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, NodeError>>);
 
 impl<T: std::fmt::Debug> Pending<T> {
     pub(crate) async fn get(self) -> T {
+        self.outcome().await.unwrap()
+    }
+
+    /// The answer, be it an error.
+    pub(crate) async fn outcome(self) -> Result<T, NodeError> {
         // Generous: this is for nodes that never answer.
         let answer = tokio::time::timeout(Duration::from_secs(30), self.0).await;
         answer
             .expect("no answer")
             .expect("dropped without an answer")
-            .unwrap()
     }
 }
 
 impl Subject {
-    pub(crate) fn acquire(&self, key: &[u8], id: &str, ttl: Duration) -> Pending<Vote> {
-        self.acquire_in_form(key, id, ttl, false)
+    /// A view of the server past the node.
+    pub(crate) fn probe(&self) -> Probe {
+        let server = self.server.as_ref();
+        server.expect("not in memory").probe()
+    }
+
+    pub(crate) fn acquire(&self, keys: impl IntoKeys, id: &str, ttl: Duration) -> Pending<Vote> {
+        self.acquire_in_form(keys, id, ttl, false)
     }
 
     /// As in a later round: servers are asked in another form.
     pub(crate) fn acquire_in_form(
         &self,
-        key: &[u8],
+        keys: impl IntoKeys,
         id: &str,
         ttl: Duration,
         contended: bool,
     ) -> Pending<Vote> {
-        let (keys, id) = (one(key), LeaseId::from(id));
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         self.ask(|reply| {
             Command::Acquire(Acquire {
                 keys,
@@ -89,8 +102,13 @@ impl Subject {
         })
     }
 
-    pub(crate) fn extend(&self, key: &[u8], id: &str, ttl: Duration) -> Pending<Extension> {
-        let (keys, id) = (one(key), LeaseId::from(id));
+    pub(crate) fn extend(
+        &self,
+        keys: impl IntoKeys,
+        id: &str,
+        ttl: Duration,
+    ) -> Pending<Extension> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         self.ask(|reply| {
             Command::Extend(Extend {
                 keys,
@@ -102,8 +120,8 @@ impl Subject {
         })
     }
 
-    pub(crate) fn release(&self, key: &[u8], id: &str) -> Pending<Removal> {
-        let (keys, id) = (one(key), LeaseId::from(id));
+    pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
         self.ask(|reply| {
             Command::Release(Release {
@@ -119,12 +137,12 @@ impl Subject {
     /// Asks for a key and a stamp on its counter.
     pub(crate) fn acquire_fenced(
         &self,
-        key: &[u8],
+        keys: impl IntoKeys,
         id: &str,
         proposal: u64,
         way: Way,
     ) -> Pending<Vote> {
-        let (keys, id, ttl) = (one(key), LeaseId::from(id), RETENTION);
+        let (keys, id, ttl) = (keys.into_keys(), LeaseId::from(id), RETENTION);
         let contended = way == Way::Contended;
         let fence = Some(Fence {
             proposal,
@@ -144,8 +162,8 @@ impl Subject {
         })
     }
 
-    pub(crate) fn raise(&self, key: &[u8], id: &str, token: u64) -> Pending<Raised> {
-        let (keys, id) = (one(key), LeaseId::from(id));
+    pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let retention = RETENTION;
         self.ask(|reply| {
             Command::Raise(Raise {
@@ -179,8 +197,34 @@ impl Subject {
     }
 }
 
-fn one(key: &[u8]) -> Keys {
-    Arc::<[u8]>::from(key).into()
+/// A key, or the names of several.
+pub(crate) trait IntoKeys {
+    fn into_keys(self) -> Keys;
+}
+
+impl IntoKeys for &[u8] {
+    fn into_keys(self) -> Keys {
+        Arc::<[u8]>::from(self).into()
+    }
+}
+
+impl<const N: usize> IntoKeys for &[u8; N] {
+    fn into_keys(self) -> Keys {
+        self[..].into_keys()
+    }
+}
+
+impl<const N: usize> IntoKeys for [&str; N] {
+    fn into_keys(self) -> Keys {
+        self.map(str::to_owned).to_vec().into_keys()
+    }
+}
+
+impl IntoKeys for Vec<String> {
+    fn into_keys(self) -> Keys {
+        let keys = self.into_iter().map(|key| key.into_bytes().into());
+        Keys::try_from(keys.collect::<Vec<_>>()).unwrap()
+    }
 }
 
 /// Longer than any test.

@@ -1,27 +1,51 @@
--- Takes the key if it is not there, and moves its counter to the fencing token it proposes.
--- KEYS[1] key    KEYS[2] counter, a sorted set with the one member 'c'
--- ARGV[1] lease id   ARGV[2] ttl   ARGV[3] proposal   ARGV[4] how long the counter is kept
--- integer: granted, and the counter was moved to this by this call.
--- {milliseconds left, counter}: another has it; -1 is without end, and no counter.
--- 'type': the key holds no string, so it is no lock.  'counter': the counter is none.
+-- Takes the keys if none of them is there, and moves their counters to the fencing token that is
+-- proposed, or beyond all of them.
+-- KEYS keys, then as many counters, each a sorted set with the one member 'c'
+-- ARGV[1] lease id   ARGV[2] ttl   ARGV[3] proposal   ARGV[4] how long the counters are kept
+-- integer: granted, and the counters were moved to this by this call.
+-- {milliseconds left, counter}: another has a key; -1 is without end, and no counter. Of several,
+-- the one that is there longest, and the largest counter.
+-- 'type': a key holds no string, so it is no lock.  'counter': a counter is none.
 -- Everything is read and checked before anything is written: a script is not undone by an error.
-local held = redis.pcall('ZSCORE', KEYS[2], 'c')
-local counter = 0
-if held then
-  counter = type(held) == 'string' and tonumber(held) or -1
-  if counter < 0 or counter >= 9007199254740000 or counter ~= math.floor(counter) then
-    return 'counter'
+local count = #KEYS / 2
+local counter = -1
+for n = count + 1, #KEYS do
+  local held = redis.pcall('ZSCORE', KEYS[n], 'c')
+  if held then
+    local number = type(held) == 'string' and tonumber(held) or -1
+    if number < 0 or number >= 9007199254740000 or number ~= math.floor(number) then
+      return 'counter'
+    end
+    counter = math.max(counter, number)
   end
 end
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
-  if redis.call('TYPE', KEYS[1]).ok ~= 'string' then
-    return 'type'
+if count > 1 or not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  local longest = -2
+  for n = 1, count do
+    local left = redis.call('PTTL', KEYS[n])
+    if left ~= -2 then
+      -- Changes nothing, and is refused by a server that may not write: its word is no answer.
+      if count > 1 then
+        redis.call('SET', KEYS[n], ARGV[1], 'NX', 'PX', ARGV[2])
+      end
+      if redis.call('TYPE', KEYS[n]).ok ~= 'string' then
+        return 'type'
+      end
+      longest = (left == -1 or longest == -1) and -1 or math.max(left, longest)
+    end
   end
-  return {redis.call('PTTL', KEYS[1]), held and counter or -1}
+  if longest ~= -2 then
+    return {longest, counter}
+  end
+  for n = 1, count do
+    redis.call('SET', KEYS[n], ARGV[1], 'PX', ARGV[2])
+  end
 end
-local stamp = math.max(counter + 1, tonumber(ARGV[3]))
-redis.call('ZADD', KEYS[2], stamp, 'c')
-if redis.call('PTTL', KEYS[2]) < tonumber(ARGV[4]) then
-  redis.call('PEXPIRE', KEYS[2], ARGV[4])
+local stamp = math.max(counter + 1, 1, tonumber(ARGV[3]))
+for n = count + 1, #KEYS do
+  redis.call('ZADD', KEYS[n], stamp, 'c')
+  if redis.call('PTTL', KEYS[n]) < tonumber(ARGV[4]) then
+    redis.call('PEXPIRE', KEYS[n], ARGV[4])
+  end
 end
 return stamp

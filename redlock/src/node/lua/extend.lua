@@ -1,20 +1,25 @@
--- Moves the expiry of our key further away; never nearer, and never makes the key again.
--- KEYS[1] key    KEYS[2] counter, where there is one
--- ARGV[1] lease id   ARGV[2] ttl in milliseconds   ARGV[3] how long the counter is kept
--- 1: ours, and there for at least the ttl.  0: not there, or not ours.
+-- Moves the expiry of our keys further away; never nearer, and never makes a key again.
+-- KEYS keys, then as many counters if they are to be kept
+-- ARGV[1] lease id   ARGV[2] ttl in milliseconds   ARGV[3] how long the counters are kept
+-- 1: all are ours, and there for at least the ttl.  0: one is not there, or not ours.
 -- pcall, because a key of another type is an answer here and not an error.
-if redis.pcall('GET', KEYS[1]) ~= ARGV[1] then
-  return 0
+local count = ARGV[3] and #KEYS / 2 or #KEYS
+for n = 1, count do
+  if redis.pcall('GET', KEYS[n]) ~= ARGV[1] then
+    return 0
+  end
 end
-local left = redis.call('PTTL', KEYS[1])
-if left >= 0 and left < tonumber(ARGV[2]) then
-  redis.call('PEXPIRE', KEYS[1], ARGV[2])
+for n = 1, count do
+  local left = redis.call('PTTL', KEYS[n])
+  if left >= 0 and left < tonumber(ARGV[2]) then
+    redis.call('PEXPIRE', KEYS[n], ARGV[2])
+  end
 end
-if KEYS[2] then
+for n = count + 1, #KEYS do
   -- -2: there is no counter.  -1: it has no expiry, which it should have.
-  left = redis.call('PTTL', KEYS[2])
+  local left = redis.call('PTTL', KEYS[n])
   if left ~= -2 and left < tonumber(ARGV[3]) then
-    redis.call('PEXPIRE', KEYS[2], ARGV[3])
+    redis.call('PEXPIRE', KEYS[n], ARGV[3])
   end
 end
 return 1

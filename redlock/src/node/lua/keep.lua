@@ -1,7 +1,11 @@
--- Releases a key that is to stay for a while: lets it expire sooner.
--- KEYS[1] key   ARGV[1] lease id   ARGV[2] for how many milliseconds to keep it
--- 1: done.  0: not there, or not ours.
-if redis.pcall('GET', KEYS[1]) == ARGV[1] then
-  return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+-- Releases keys that are to stay for a while: has each that is ours expire then.
+-- KEYS keys   ARGV[1] lease id   ARGV[2] for how many milliseconds to keep them
+-- 1: done.  0: none is there, or ours.
+local done = 0
+for n = 1, #KEYS do
+  if redis.pcall('GET', KEYS[n]) == ARGV[1] then
+    redis.call('PEXPIRE', KEYS[n], ARGV[2])
+    done = 1
+  end
 end
-return 0
+return done

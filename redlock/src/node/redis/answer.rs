@@ -225,12 +225,18 @@ fn native_stamp(
 fn settle_release(it: Release, value: &Value) -> Settled {
     let removal = match value {
         Value::Int(done) => Ok(removal(*done)),
-        // A script that serves several at once was called for one.
-        Value::Array(done) => match done.as_slice() {
-            [Value::Int(done)] => Ok(removal(*done)),
-            [Value::ServerError(error)] => Err(fault::of_answer(error.code(), error.details())),
-            _ => Err(unexpected(value)),
-        },
+        // A script that answers for each key was called for the keys of one release.
+        Value::Array(done) if done.len() == it.keys.as_slice().len() => {
+            done.iter()
+                .try_fold(Removal::Absent, |all, done| match done {
+                    Value::Int(0) => Ok(all),
+                    Value::Int(_) => Ok(Removal::Deleted),
+                    Value::ServerError(error) => {
+                        Err(fault::of_answer(error.code(), error.details()))
+                    }
+                    _ => Err(unexpected(value)),
+                })
+        }
         _ => Err(unexpected(value)),
     };
     let is_absent = removal == Ok(Removal::Absent);

@@ -39,8 +39,9 @@ impl Item {
     pub(super) fn new(command: Command) -> Self {
         let form = match &command {
             // A third of the script's cost on the server, and as good where a grant is likely.
-            // Where it is not, it would move the counter for nothing.
-            Command::Acquire(acquire) if !acquire.contended => Form::Native,
+            // Where it is not, it would move the counter for nothing. Several keys are only ever
+            // taken by a script: commands one after the other could take some of them.
+            Command::Acquire(it) if !it.contended && it.keys.as_one().is_some() => Form::Native,
             Command::Ping(_) => Form::Native,
             _ => Form::Hash,
         };
@@ -58,8 +59,10 @@ impl Item {
     /// The release that this is, if it may share a script with others.
     pub(super) fn as_release(&self) -> Option<&Release> {
         match &self.command {
-            Command::Release(release) if self.form == Form::Hash && release.keep.is_none() => {
-                Some(release)
+            Command::Release(it)
+                if self.form == Form::Hash && it.keep.is_none() && it.keys.as_one().is_some() =>
+            {
+                Some(it)
             }
             _ => None,
         }
@@ -103,34 +106,36 @@ impl Item {
     pub(super) fn encode(&self, pipeline: &mut Pipeline, counters: &mut Counters) -> usize {
         let by_text = self.form == Form::Text;
         let call = match &self.command {
-            Command::Acquire(it) => match (self.form, &it.fence) {
-                (Form::Detail, _) => inspect(only(&it.keys), false),
-                (Form::Native, fence) => return native(it, fence.as_ref(), pipeline, counters),
-                (Form::Stamp, Some(fence)) => {
-                    let mut call = on_counter(&script::STAMP, by_text, &it.keys, 3);
+            Command::Acquire(it) => match (self.form, it.keys.as_one(), &it.fence) {
+                (Form::Detail, Some(key), _) => inspect(key, false),
+                (Form::Native, Some(key), fence) => {
+                    return native(key, it, fence.as_ref(), pipeline, counters);
+                }
+                (Form::Stamp, _, Some(fence)) => {
+                    let mut call = on_counters(&script::STAMP, by_text, &it.keys, 3);
                     call.arg(it.id.as_str())
                         .arg(fence.proposal)
                         .arg(millis(fence.retention));
                     call
                 }
-                (_, Some(fence)) => {
-                    let mut call = on_counter(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
+                (_, _, Some(fence)) => {
+                    let mut call = on_counters(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
                     call.arg(it.id.as_str())
                         .arg(millis(it.ttl))
                         .arg(fence.proposal)
                         .arg(millis(fence.retention));
                     call
                 }
-                (_, None) => {
-                    let mut call = on_key(&script::ACQUIRE, by_text, &it.keys, 2);
+                (_, _, None) => {
+                    let mut call = on_keys(&script::ACQUIRE, by_text, &it.keys, 2);
                     call.arg(it.id.as_str()).arg(millis(it.ttl));
                     call
                 }
             },
             Command::Extend(it) => {
                 let mut call = match it.fence_retention {
-                    Some(_) => on_counter(&script::EXTEND, by_text, &it.keys, 3),
-                    None => on_key(&script::EXTEND, by_text, &it.keys, 2),
+                    Some(_) => on_counters(&script::EXTEND, by_text, &it.keys, 3),
+                    None => on_keys(&script::EXTEND, by_text, &it.keys, 2),
                 };
                 call.arg(it.id.as_str()).arg(millis(it.ttl));
                 if let Some(retention) = it.fence_retention {
@@ -139,7 +144,7 @@ impl Item {
                 call
             }
             Command::Raise(it) => {
-                let mut call = on_counter(&script::RAISE, by_text, &it.keys, 3);
+                let mut call = on_counters(&script::RAISE, by_text, &it.keys, 3);
                 call.arg(it.id.as_str())
                     .arg(it.token)
                     .arg(millis(it.retention));
@@ -147,12 +152,12 @@ impl Item {
             }
             Command::Release(it) => match it.keep {
                 Some(keep) => {
-                    let mut call = on_key(&script::KEEP, by_text, &it.keys, 2);
+                    let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
                     call.arg(it.id.as_str()).arg(millis(keep));
                     call
                 }
                 None => {
-                    let mut call = on_key(&script::RELEASE, by_text, &it.keys, 1);
+                    let mut call = on_keys(&script::RELEASE, by_text, &it.keys, 1);
                     call.arg(it.id.as_str());
                     call
                 }
@@ -171,17 +176,15 @@ impl Item {
 
 /// Releases that share a script.
 pub(super) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
-    let count = releases.clone().count();
-    let bytes = releases
-        .clone()
-        .map(|it| only(&it.keys).len() + it.id.as_str().len())
-        .sum();
+    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_str())));
+    let count = pairs.clone().count();
+    let bytes = pairs.clone().map(|(key, id)| key.len() + id.len()).sum();
     let mut call = script::RELEASE.call(false, count, count, bytes);
-    for release in releases.clone() {
-        call.arg(&**only(&release.keys));
+    for (key, _) in pairs.clone() {
+        call.arg(&**key);
     }
-    for release in releases {
-        call.arg(release.id.as_str());
+    for (_, id) in pairs {
+        call.arg(id);
     }
     call
 }
@@ -192,15 +195,16 @@ pub(super) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) 
 /// so it does not matter that the commands are not one, and that an acquire which is refused
 /// moves the counter as well.
 fn native(
+    key: &[u8],
     it: &Acquire,
     fence: Option<&Fence>,
     pipeline: &mut Pipeline,
     counters: &mut Counters,
 ) -> usize {
-    let (key, id) = (only(&it.keys), it.id.as_str());
+    let id = it.id.as_str();
     let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
     set.arg("SET")
-        .arg(&**key)
+        .arg(key)
         .arg(id)
         .arg("NX")
         .arg("PX")
@@ -243,27 +247,29 @@ fn inspect(key: &[u8], by_text: bool) -> Cmd {
     call
 }
 
-/// Calls a script on a key, with so many arguments to follow.
-fn on_key(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
-    let key = only(keys);
-    let mut call = source.call(by_text, 1, args, key.len() + args * ARG);
-    call.arg(&**key);
+/// Calls a script on keys, with so many arguments to follow.
+fn on_keys(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+    let bytes: usize = keys.iter().map(|key| key.len()).sum();
+    let count = keys.as_slice().len();
+    let mut call = source.call(by_text, count, args, bytes + args * ARG);
+    for key in keys {
+        call.arg(&**key);
+    }
     call
 }
 
-/// Calls a script on a key and its counter, with so many arguments to follow.
-fn on_counter(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
-    let key = only(keys);
-    let counter = counter(key);
-    let bytes = key.len() + counter.len() + args * ARG;
-    let mut call = source.call(by_text, 2, args, bytes);
-    call.arg(&**key).arg(&counter);
+/// Calls a script on keys and, behind them, their counters, with so many arguments to follow.
+fn on_counters(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+    let bytes: usize = keys.iter().map(|key| 2 * key.len() + SUFFIX).sum();
+    let count = 2 * keys.as_slice().len();
+    let mut call = source.call(by_text, count, args, bytes + args * ARG);
+    for key in keys {
+        call.arg(&**key);
+    }
+    for key in keys {
+        call.arg(counter(key));
+    }
     call
-}
-
-/// The key of a command that has one.
-fn only(keys: &Keys) -> &Arc<[u8]> {
-    &keys.as_slice()[0]
 }
 
 /// The key of a lock's counter. In a cluster the two must share a slot: by the lock key as hash
@@ -291,6 +297,9 @@ fn millis(duration: Duration) -> u64 {
 
 /// The one member of the sorted set that is a counter.
 const MEMBER: &str = "c";
+
+/// Room for what a counter's name has beyond that of its key.
+const SUFFIX: usize = 8;
 
 /// Room for one argument: a lease id, or a number.
 const ARG: usize = 40;

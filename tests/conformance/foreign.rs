@@ -1,0 +1,131 @@
+//! What only a server can have under several keys: things that others made, and slots.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::cmd;
+use redlock::NodeErrorKind;
+use redlock::node::{Extension, Raised, Removal, Vote};
+use redlock_tests::Server;
+
+use crate::subject::{Subject, Way, on, server};
+
+/// Long enough not to expire in any test.
+const LONG: Duration = Duration::from_secs(60);
+
+fn make_list(node: &Subject, key: &str) {
+    let push = cmd("RPUSH").arg(key).arg("data").clone();
+    node.probe().query::<()>(&push);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_of_another_type_among_several_is_no_lock() {
+    let node = server();
+    let keys = ["a", "b", "c"];
+    make_list(&node, "b");
+    node.acquire(b"c", "1", LONG).get().await;
+    for way in [Way::First, Way::Contended] {
+        let vote = node.acquire_fenced(keys, "2", 100, way).get().await;
+        assert_eq!(vote, Vote::NotALock);
+        let vote = node.acquire(keys, "2", LONG).get().await;
+        assert_eq!(vote, Vote::NotALock);
+    }
+    assert_eq!(node.extend(keys, "1", LONG).get().await, Extension::NotHeld);
+    assert_eq!(node.raise(keys, "1", 100).get().await, Raised::NotHeld);
+    assert_eq!(node.release(keys, "1").get().await, Removal::Deleted);
+    assert_eq!(node.probe().keys(), ["b"]);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_without_end_among_several_has_no_time_left_to_tell() {
+    let node = server();
+    for order in [["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"]] {
+        let [endless, longer, shorter] = order;
+        node.probe().set(endless, "data", None);
+        node.probe().set(longer, "data", LONG * 2);
+        node.probe().set(shorter, "data", LONG);
+        for way in [Way::First, Way::Contended] {
+            let vote = node.acquire_fenced(order, "1", 100, way).get().await;
+            let endless = Vote::Busy {
+                remaining: None,
+                counter: None,
+            };
+            assert_eq!(vote, endless);
+            assert_eq!(node.acquire(order, "1", LONG).get().await, endless);
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_that_is_none_keeps_several_keys_from_being_taken() {
+    let node = server();
+    let keys = ["a", "b"];
+    make_list(&node, "{b}:fence");
+    let vote = node.acquire_fenced(keys, "1", 100, Way::First);
+    let refused = vote.outcome().await.unwrap_err();
+    assert_eq!(refused.kind(), NodeErrorKind::Counter);
+    node.acquire(keys, "1", LONG).get().await;
+    let refused = node.raise(keys, "1", 100).outcome().await.unwrap_err();
+    assert_eq!(refused.kind(), NodeErrorKind::Counter);
+    assert_eq!(node.probe().keys(), ["a", "b", "{b}:fence"]);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_server_that_may_not_write_has_no_word_on_several_keys() {
+    let node = server();
+    node.acquire(b"b", "1", LONG).get().await;
+    let elsewhere = Server::start();
+    let port = elsewhere.port().to_string();
+    let follow = cmd("REPLICAOF").arg("127.0.0.1").arg(&port).clone();
+    node.probe().config_set("replica-serve-stale-data", "yes");
+    node.probe().query::<()>(&follow);
+    for keys in [["a", "b"], ["c", "d"]] {
+        for way in [Way::First, Way::Contended] {
+            let vote = node.acquire_fenced(keys, "2", 100, way).outcome().await;
+            let refused = vote.unwrap_err();
+            assert_eq!(refused.kind(), NodeErrorKind::ReadOnly, "{refused}");
+            let vote = node.acquire(keys, "2", LONG).outcome().await;
+            assert_eq!(vote.unwrap_err().kind(), NodeErrorKind::ReadOnly);
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn keys_that_do_not_share_a_slot_are_refused_with_the_reason() {
+    let node = on(Server::builder().arg("--cluster-enabled", "yes").start());
+    let all = cmd("CLUSTER")
+        .arg("ADDSLOTSRANGE")
+        .arg(0)
+        .arg(16383)
+        .clone();
+    node.probe().query::<()>(&all);
+    redlock_tests::eventually("the cluster is up", Duration::from_secs(20), || {
+        let state: String = node.probe().query(cmd("CLUSTER").arg("INFO"));
+        state.contains("cluster_state:ok")
+    })
+    .await;
+    let keys = ["a", "b"];
+    let outcomes = [
+        node.acquire(keys, "1", LONG).outcome().await.err(),
+        node.acquire_fenced(keys, "1", 100, Way::First)
+            .outcome()
+            .await
+            .err(),
+        node.extend(keys, "1", LONG).outcome().await.err(),
+        node.raise(keys, "1", 100).outcome().await.err(),
+        node.release(keys, "1").outcome().await.err(),
+    ];
+    for refused in outcomes {
+        let refused = refused.expect("another slot each");
+        assert_eq!(refused.kind(), NodeErrorKind::Server);
+        assert!(refused.message().starts_with("CROSSSLOT"), "{refused}");
+    }
+    let keys = ["{x}a", "{x}b"];
+    let vote = node.acquire_fenced(keys, "1", 100, Way::First).get().await;
+    assert!(matches!(vote, Vote::Granted { .. }), "{vote:?}");
+    assert_eq!(node.release(keys, "1").get().await, Removal::Deleted);
+}
