@@ -7,6 +7,7 @@ mod cases;
 mod foreign;
 mod several;
 mod subject;
+mod watching;
 
 /// One test for every case, against what `$make` makes, with these attributes.
 macro_rules! conformance {
@@ -49,7 +50,12 @@ macro_rules! all_cases {
             a_raise_moves_a_counter_that_is_below
             a_raise_needs_the_right_id_and_a_key
             a_raise_makes_a_counter_that_is_not_there
-            a_refusal_tells_the_counter_and_leaves_it_alone;
+            a_refusal_leaves_the_counter_alone_and_tells_it_truly;
+            watching:
+            who_is_refused_is_told_of_the_release
+            who_is_told_once_is_told_again_after_it_has_asked_again
+            who_waits_for_several_keys_is_told_of_each
+            who_has_stopped_waiting_is_not_told;
             several:
             all_keys_are_granted_or_none
             those_that_overlap_exclude_each_other

@@ -190,7 +190,7 @@ pub(crate) async fn busy_tells_the_longest_time_left_and_the_largest_counter(nod
         let vote = node.acquire_fenced(keys, "4", 900, way).get().await;
         let Vote::Busy {
             remaining: Some(remaining),
-            counter: Some(300),
+            counter: None | Some(300),
         } = vote
         else {
             panic!("{vote:?}")

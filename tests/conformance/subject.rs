@@ -1,11 +1,13 @@
 //! A node under test, and ways to ask it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redlock::node::{
     Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Keys, MemoryNode, Moment, Node,
-    Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote,
+    Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote, Watch,
+    Watcher,
 };
 use redlock::{LeaseId, NodeError};
 use redlock_tests::{Probe, Server};
@@ -97,6 +99,33 @@ impl Subject {
                 contended,
                 fence: None,
                 watch: None,
+                reply,
+            })
+        })
+    }
+
+    /// Asks for a key, to be told when it may be free if another has it.
+    pub(crate) fn acquire_watched(
+        &self,
+        keys: impl IntoKeys,
+        id: &str,
+        way: Way,
+        ear: &Arc<Ear>,
+    ) -> Pending<Vote> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
+        let watch = Some(Watch::new(ear, 0));
+        self.ask(|reply| {
+            Command::Acquire(Acquire {
+                keys,
+                id,
+                ttl: RETENTION,
+                contended: way == Way::Contended,
+                fence: Some(Fence {
+                    proposal: 100,
+                    is_tried: way == Way::Tried,
+                    retention: RETENTION,
+                }),
+                watch,
                 reply,
             })
         })
@@ -194,6 +223,28 @@ impl Subject {
         });
         self.session.submit(command(reply));
         Pending(receiver)
+    }
+}
+
+/// Counts how often it is told that a key may be free.
+#[derive(Debug, Default)]
+pub(crate) struct Ear(AtomicUsize);
+
+impl Ear {
+    pub(crate) fn heard(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    /// Waits until it was told so often.
+    pub(crate) async fn hears(&self, times: usize) {
+        let deadline = Duration::from_secs(20);
+        redlock_tests::eventually("told", deadline, || self.heard() >= times).await;
+    }
+}
+
+impl Watcher for Ear {
+    fn stirred(&self, _node: usize) {
+        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::keys::Keys;
-
 /// Whoever waits for keys that others have.
 pub trait Watcher: Send + Sync {
     /// The node at position `node` may have let go of a key. Called on any thread, and any number
@@ -76,7 +74,7 @@ pub(super) struct Watches {
 
 impl Watches {
     /// Adds somebody who waits for `keys`, once for each.
-    pub(super) fn add(&mut self, keys: &Keys, watch: &Watch) {
+    pub(super) fn add(&mut self, keys: &[Arc<[u8]>], watch: &Watch) {
         if self.by_key.len() >= self.sweep_at {
             self.by_key.retain(|_, watches| {
                 watches.retain(Watch::is_live);
@@ -121,9 +119,9 @@ mod tests {
         }
     }
 
-    fn keys(names: &[&str]) -> Keys {
+    fn keys(names: &[&str]) -> Vec<Arc<[u8]>> {
         let names = names.iter().map(|name| Arc::from(name.as_bytes()));
-        Keys::try_from(names.collect::<Vec<_>>()).unwrap()
+        names.collect()
     }
 
     #[test]

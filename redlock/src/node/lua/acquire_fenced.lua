@@ -3,23 +3,13 @@
 -- KEYS keys, then as many counters, each a sorted set with the one member 'c'
 -- ARGV[1] lease id   ARGV[2] ttl   ARGV[3] proposal   ARGV[4] how long the counters are kept
 -- integer: granted, and the counters were moved to this by this call.
--- {milliseconds left, counter}: another has a key; -1 is without end, and no counter. Of several,
--- the one that is there longest, and the largest counter.
+-- {milliseconds left}: another has a key; -1 is without end. Of several, the one that is there
+-- longest.
 -- 'type': a key holds no string, so it is no lock.  'counter': a counter is none.
--- Everything is read and checked before anything is written: a script is not undone by an error.
+-- Nothing is left behind unless all is well: a script is not undone by an error.
 local count = #KEYS / 2
-local counter = -1
-for n = count + 1, #KEYS do
-  local held = redis.pcall('ZSCORE', KEYS[n], 'c')
-  if held then
-    local number = type(held) == 'string' and tonumber(held) or -1
-    if number < 0 or number >= 9007199254740000 or number ~= math.floor(number) then
-      return 'counter'
-    end
-    counter = math.max(counter, number)
-  end
-end
-if count > 1 or not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+local taken = count == 1 and redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2])
+if not taken then
   local longest = -2
   for n = 1, count do
     local left = redis.call('PTTL', KEYS[n])
@@ -35,8 +25,24 @@ if count > 1 or not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) the
     end
   end
   if longest ~= -2 then
-    return {longest, counter}
+    return {longest}
   end
+end
+local counter = -1
+for n = count + 1, #KEYS do
+  local held = redis.pcall('ZSCORE', KEYS[n], 'c')
+  if held then
+    local number = type(held) == 'string' and tonumber(held) or -1
+    if number < 0 or number >= 9007199254740000 or number ~= math.floor(number) then
+      if taken then
+        redis.call('DEL', KEYS[1])
+      end
+      return 'counter'
+    end
+    counter = math.max(counter, number)
+  end
+end
+if not taken then
   for n = 1, count do
     redis.call('SET', KEYS[n], ARGV[1], 'PX', ARGV[2])
   end

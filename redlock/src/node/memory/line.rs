@@ -161,7 +161,7 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
         Command::Acquire(it) => {
             let vote = store.acquire(&it.keys, &it.id, it.ttl, it.fence);
             if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
-                watches.add(&it.keys, watch);
+                watches.add(it.keys.as_slice(), watch);
             }
             give(it.reply, vote)
         }

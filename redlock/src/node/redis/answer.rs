@@ -195,9 +195,9 @@ fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
             counter: None,
         }),
         (_, Value::Array(fields), true) => match fields.as_slice() {
-            [Value::Int(left), counter] => Ok(Vote::Busy {
+            [Value::Int(left)] => Ok(Vote::Busy {
                 remaining: remaining(*left),
-                counter: score(counter).ok(),
+                counter: None,
             }),
             _ => Err(unexpected(value)),
         },

@@ -8,6 +8,7 @@ use deadpool_redis::redis::{Pipeline, Value};
 
 use super::answer::Settled;
 use super::counters::Counters;
+use super::push::Pushes;
 use super::wire::{self, Item};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::Identity;
@@ -18,16 +19,27 @@ pub(super) struct Batch {
     /// Releases that share scripts. They go first, ahead of commands for other keys: whoever is
     /// next in line for a key finds it free.
     releases: Vec<Item>,
-    /// Everything else, in order, with the number of answers that the server gives to each.
-    items: Vec<(Item, usize)>,
+    /// Everything else, in order.
+    items: Vec<Sent>,
+}
+
+/// A command that was encoded.
+#[derive(Debug)]
+struct Sent {
+    item: Item,
+    /// The number of answers that the server gives to it.
+    answers: usize,
+    /// How many answers come before them, about remembering who has asked.
+    before: usize,
 }
 
 impl Batch {
-    /// Takes commands out of `pending`, as many as make a batch, and encodes them. Returns the
-    /// number of answers to expect.
+    /// Takes commands out of `pending`, as many as make a batch, and encodes them. With
+    /// `listeners` the server can tell those who wait. Returns the number of answers to expect.
     pub(super) fn load(
         pending: &mut VecDeque<Item>,
         counters: &mut Counters,
+        listeners: Option<&Pushes>,
     ) -> (Self, Pipeline, usize) {
         let most = pending.len().min(MAX_BATCH);
         let mut batch = Self::default();
@@ -42,7 +54,11 @@ impl Batch {
                 batch.releases.push(item);
             } else {
                 keys.add(item.keys());
-                batch.items.push((item, 1));
+                batch.items.push(Sent {
+                    item,
+                    answers: 1,
+                    before: 0,
+                });
             }
         }
         let mut pipeline = Pipeline::with_capacity(2 * most);
@@ -52,9 +68,13 @@ impl Batch {
             pipeline.add_command(wire::releases(releases));
             count += 1;
         }
-        for (item, answers) in &mut batch.items {
-            *answers = item.encode(&mut pipeline, counters);
-            count += *answers;
+        for sent in &mut batch.items {
+            if let (Some(listeners), Some(watch)) = (listeners, sent.item.watch()) {
+                listeners.expect(sent.item.keys(), watch);
+                sent.before = wire::remember(sent.item.keys(), &mut pipeline);
+            }
+            sent.answers = sent.item.encode(&mut pipeline, counters);
+            count += sent.before + sent.answers;
         }
         (batch, pipeline, count)
     }
@@ -77,22 +97,24 @@ impl Batch {
             let answer = answers.next().unwrap_or(Value::Nil);
             Item::settle_releases(chunk, answer, &mut then);
         }
-        for (item, count) in self.items {
-            let mut own = answers.by_ref().take(count);
-            then(item.settle(&mut own, identity));
+        for sent in self.items {
+            // Where this is refused there is nothing to do: who waits asks again in any case.
+            answers.by_ref().take(sent.before).for_each(drop);
+            let mut own = answers.by_ref().take(sent.answers);
+            then(sent.item.settle(&mut own, identity));
             own.for_each(drop);
         }
     }
 
     /// The commands, in the order in which they were carried out.
     pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item> {
-        let items = self.items.into_iter().map(|(item, _)| item);
+        let items = self.items.into_iter().map(|sent| sent.item);
         self.releases.into_iter().chain(items)
     }
 
     /// Whether a command that goes in order is about one of `keys`.
     fn touches(&self, keys: &[Arc<[u8]>]) -> bool {
-        let mut others = self.items.iter().flat_map(|(item, _)| item.keys());
+        let mut others = self.items.iter().flat_map(|sent| sent.item.keys());
         others.any(|other| keys.contains(other))
     }
 

@@ -4,7 +4,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
 
-use crate::node::Keys;
 use crate::node::watch::{self, Watch, Watches};
 
 /// Who waits for keys of a server that others have.
@@ -17,7 +16,7 @@ pub(super) struct Pushes(Arc<Mutex<Watches>>);
 
 impl Pushes {
     /// Notes who is to be told, before the server is asked to.
-    pub(super) fn expect(&self, keys: &Keys, watch: &Watch) {
+    pub(super) fn expect(&self, keys: &[Arc<[u8]>], watch: &Watch) {
         self.lock().add(keys, watch);
     }
 

@@ -107,7 +107,7 @@ impl Session for RedisSession {
     }
 
     fn tells(&self) -> bool {
-        self.shared.tells.load(Ordering::Relaxed)
+        self.shared.tells()
     }
 
     fn round_trip(&self) -> Option<Duration> {
@@ -145,6 +145,10 @@ impl Shared {
     pub(super) fn set_time(&self, time: Option<u64>) {
         let time = time.map(|time| (time, Moment::now()));
         *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
+    }
+
+    pub(super) fn tells(&self) -> bool {
+        self.tells.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_tells(&self, tells: bool) {

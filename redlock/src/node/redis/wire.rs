@@ -8,7 +8,7 @@ use deadpool_redis::redis::{Cmd, Pipeline};
 use super::counters::Counters;
 use super::script::{self, Source};
 use crate::clock::Moment;
-use crate::node::{Acquire, Command, Fence, Keys, Release, Reply};
+use crate::node::{Acquire, Command, Fence, Keys, Release, Reply, Watch};
 use crate::validity;
 
 /// A command in the form in which it goes to the server.
@@ -77,6 +77,16 @@ impl Item {
             Command::Release(it) => it.keys.as_slice(),
             Command::Inspect(it) => std::slice::from_ref(&it.key),
             Command::Ping(_) => &[],
+        }
+    }
+
+    /// Whom to tell when the keys change, if the server is to remember that they were asked for.
+    pub(super) fn watch(&self) -> Option<&Watch> {
+        match (&self.command, self.form) {
+            // Its answer to a native acquire is no reading.
+            (_, Form::Native | Form::Stamp) => None,
+            (Command::Acquire(it), _) => it.watch.as_ref(),
+            _ => None,
         }
     }
 
@@ -245,6 +255,25 @@ fn inspect(key: &[u8], by_text: bool) -> Cmd {
     let mut call = script::INSPECT.call(by_text, 2, 0, key.len() + counter.len());
     call.arg(key).arg(&counter);
     call
+}
+
+/// Has the server remember that the keys were asked for, and tell when they change. Returns the
+/// number of answers the server will give.
+///
+/// Just before they are asked for, so that no change goes unnoticed. By a command of its own: a
+/// script would have the server remember their counters too, which move with every grant.
+pub(super) fn remember(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
+    let mut caching = Cmd::with_capacity(3, 16);
+    caching.arg("CLIENT").arg("CACHING").arg("YES");
+    pipeline.add_command(caching);
+    let bytes: usize = keys.iter().map(|key| key.len()).sum();
+    let mut read = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
+    read.arg("EXISTS");
+    for key in keys {
+        read.arg(&**key);
+    }
+    pipeline.add_command(read);
+    2
 }
 
 /// Calls a script on keys, with so many arguments to follow.

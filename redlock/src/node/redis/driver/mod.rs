@@ -183,7 +183,9 @@ impl Driver {
             if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
                 return;
             }
-            let (batch, pipeline, count) = Batch::load(&mut self.pending, &mut self.counters);
+            let listeners = self.shared.tells().then_some(&self.node.pushes);
+            let (batch, pipeline, count) =
+                Batch::load(&mut self.pending, &mut self.counters, listeners);
             if batch.is_empty() {
                 continue;
             }
