@@ -167,7 +167,7 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
             it.reply,
             store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
-        Command::Release(it) => give(it.reply, store.release(&it.keys, &it.id, it.keep)),
+        Command::Release(it) => give(it.reply, store.release(&it.keys, &it.id, it.keep_until)),
         Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
         Command::Ping(it) => give(it.reply, Identity::default()),
     }
