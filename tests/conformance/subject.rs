@@ -31,7 +31,7 @@ pub(crate) struct Subject {
 
 enum Host {
     Memory(MemoryNode),
-    Server(Link, Server),
+    Server(Link, Box<Server>),
 }
 
 pub(crate) fn memory() -> Subject {
@@ -50,7 +50,7 @@ pub(crate) fn on(server: Server) -> Subject {
     let link = Link::to_server(&server);
     Subject {
         session: open(&RedisNode::open(&link.url()).unwrap()),
-        host: Host::Server(link, server),
+        host: Host::Server(link, Box::new(server)),
     }
 }
 
