@@ -89,7 +89,7 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
             keys,
             id,
             until,
-            keep: None,
+            keep_until: None,
             reply: Reply::ignored(),
         }));
     }

@@ -5,6 +5,7 @@
 
 mod cases;
 mod foreign;
+mod keeping;
 mod several;
 mod subject;
 mod watching;
@@ -66,6 +67,13 @@ macro_rules! all_cases {
             a_raise_of_several_moves_all_or_none
             busy_tells_the_longest_time_left_and_the_largest_counter
             a_thousand_keys_are_one_lock;
+            keeping:
+            a_release_may_leave_the_key_until_a_moment
+            a_key_may_stay_for_longer_than_it_would_have
+            only_keys_that_are_ours_are_kept
+            a_moment_that_has_passed_is_no_reason_to_stay
+            a_release_that_comes_late_keeps_no_key_for_longer
+            releases_that_keep_and_others_are_answered_one_by_one;
         }
     };
 }

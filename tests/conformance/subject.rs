@@ -5,12 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redlock::node::{
-    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Keys, MemoryNode, Moment, Node,
-    Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot, Vote, Watch,
-    Watcher,
+    Acquire, Command, Extend, Extension, Fault, Fence, Identity, Inspect, Keys, MemoryNode, Moment,
+    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot,
+    Vote, Watch, Watcher,
 };
 use redlock::{LeaseId, NodeError};
-use redlock_tests::{Probe, Server};
+use redlock_tests::{Link, Probe, Server, eventually};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -24,16 +24,22 @@ pub(crate) enum Way {
     Contended,
 }
 
-/// A session with a node, and the server it needs.
+/// A session with a node, and what the node is.
 pub(crate) struct Subject {
     session: Arc<dyn Session>,
-    server: Option<Server>,
+    host: Host,
+}
+
+enum Host {
+    Memory(MemoryNode),
+    Server(Link, Box<Server>),
 }
 
 pub(crate) fn memory() -> Subject {
+    let node = MemoryNode::new();
     Subject {
-        session: open(&MemoryNode::new()),
-        server: None,
+        session: open(&node),
+        host: Host::Memory(node),
     }
 }
 
@@ -42,10 +48,10 @@ pub(crate) fn server() -> Subject {
 }
 
 pub(crate) fn on(server: Server) -> Subject {
-    let session = open(&RedisNode::open(&server.url()).unwrap());
+    let link = Link::to_server(&server);
     Subject {
-        session,
-        server: Some(server),
+        session: open(&RedisNode::open(&link.url()).unwrap()),
+        host: Host::Server(link, Box::new(server)),
     }
 }
 
@@ -74,8 +80,35 @@ impl<T: std::fmt::Debug> Pending<T> {
 impl Subject {
     /// A view of the server past the node.
     pub(crate) fn probe(&self) -> Probe {
-        let server = self.server.as_ref();
-        server.expect("not in memory").probe()
+        match &self.host {
+            Host::Memory(_) => panic!("not in memory"),
+            Host::Server(_, server) => server.probe(),
+        }
+    }
+
+    /// Makes the node unreachable. What it has stays.
+    pub(crate) async fn cut_off(&self) {
+        match &self.host {
+            Host::Memory(node) => node.fault(Fault::Crash),
+            Host::Server(link, _) => {
+                link.refuse();
+                link.cut();
+            }
+        }
+        // The end of a connection that is idle is noticed with the next command.
+        self.ping().outcome().await.unwrap_err();
+    }
+
+    /// Makes it reachable again.
+    pub(crate) async fn reconnect(&self) {
+        match &self.host {
+            Host::Memory(node) => node.fault(None),
+            Host::Server(link, _) => link.accept(),
+        }
+        eventually("the node is back", SOON, || {
+            matches!(self.session.report().health, NodeHealth::Connected)
+        })
+        .await;
     }
 
     pub(crate) fn acquire(&self, keys: impl IntoKeys, id: &str, ttl: Duration) -> Pending<Vote> {
@@ -150,6 +183,17 @@ impl Subject {
     }
 
     pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
+        self.release_and_keep(keys, id, None)
+    }
+
+    /// Has the keys stay until then.
+    pub(crate) fn release_and_keep(
+        &self,
+        keys: impl IntoKeys,
+        id: &str,
+        keep_until: impl Into<Option<Moment>>,
+    ) -> Pending<Removal> {
+        let keep_until = keep_until.into();
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
         self.ask(|reply| {
@@ -157,7 +201,7 @@ impl Subject {
                 keys,
                 id,
                 until,
-                keep: None,
+                keep_until,
                 reply,
             })
         })
@@ -277,6 +321,9 @@ impl IntoKeys for Vec<String> {
         Keys::try_from(keys.collect::<Vec<_>>()).unwrap()
     }
 }
+
+/// How long anything may take that is sure to happen.
+const SOON: Duration = Duration::from_secs(20);
 
 /// Longer than any test.
 const RETENTION: Duration = Duration::from_secs(60);

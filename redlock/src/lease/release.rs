@@ -51,7 +51,7 @@ impl ActiveLease {
                 keys,
                 id,
                 until,
-                keep: None,
+                keep_until: None,
                 reply,
             }),
         );
@@ -72,7 +72,7 @@ pub(crate) async fn release_by_id(
             keys,
             id,
             until,
-            keep: None,
+            keep_until: None,
             reply,
         })
     });

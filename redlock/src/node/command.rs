@@ -198,8 +198,9 @@ pub struct Release {
     /// When the key is gone in any case, so that a node which could not be reached until then
     /// need not be asked any more.
     pub until: Moment,
-    /// Instead of being deleted the key stays for so long, and no longer.
-    pub keep: Option<Duration>,
+    /// Instead of being deleted the key stays until then, and no longer, whether it had more time
+    /// left or less. A release that comes later deletes it.
+    pub keep_until: Option<Moment>,
     /// Where the answer goes.
     pub reply: Reply<Removal>,
 }

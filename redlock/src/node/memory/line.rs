@@ -174,7 +174,7 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
             store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
         Command::Release(it) => {
-            let removal = store.release(&it.keys, &it.id, it.keep);
+            let removal = store.release(&it.keys, &it.id, it.keep_until);
             let keys = it.keys.iter().filter(|_| removal == Removal::Deleted);
             let told: Vec<_> = keys.flat_map(|key| watches.take(key)).collect();
             Box::new(move || {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::clock::Moment;
 use crate::lease_id::LeaseId;
 use crate::node::{Extension, Fence, Keys, Raised, Record, Removal, Snapshot, Stamp, Vote};
+use crate::validity;
 
 /// Keys with their lease ids, and the node's own idea of time.
 #[derive(Debug, Default)]
@@ -110,8 +111,17 @@ impl Store {
         Raised::Moved
     }
 
-    pub(super) fn release(&mut self, keys: &Keys, id: &LeaseId, keep: Option<Duration>) -> Removal {
+    pub(super) fn release(
+        &mut self,
+        keys: &Keys,
+        id: &LeaseId,
+        keep_until: Option<Moment>,
+    ) -> Removal {
         let now = self.now();
+        // Whoever asks has a clock of their own, which tells how much is left.
+        let keep = keep_until
+            .map(|until| validity::remaining(until, Moment::now()))
+            .filter(|left| !left.is_zero());
         let mut removal = Removal::Absent;
         for key in keys {
             let Some(entry) = self.live(key, now).filter(|entry| entry.id == *id) else {

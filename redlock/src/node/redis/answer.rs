@@ -10,7 +10,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::fencing::MAX_TOKEN;
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Acquire, Answer, Command, Extension, Identity, Keys, Raised, Record, Release, Removal,
+    Acquire, Answer, Command, Extension, Identity, Raised, Record, Release, Removal, Reply,
     Snapshot, Stamp, Vote,
 };
 
@@ -22,7 +22,7 @@ pub(super) enum Settled {
     /// The command goes to the server once more, in another form.
     Again(Item),
     /// A release found no key of ours; the answer was given.
-    NothingToRelease(Keys, LeaseId),
+    NothingToRelease(Release),
 }
 
 impl Item {
@@ -222,7 +222,7 @@ fn native_stamp(
     }
 }
 
-fn settle_release(it: Release, value: &Value) -> Settled {
+fn settle_release(mut it: Release, value: &Value) -> Settled {
     let removal = match value {
         Value::Int(done) => Ok(removal(*done)),
         // A script that answers for each key was called for the keys of one release.
@@ -240,9 +240,9 @@ fn settle_release(it: Release, value: &Value) -> Settled {
         _ => Err(unexpected(value)),
     };
     let is_absent = removal == Ok(Removal::Absent);
-    it.reply.give(removal);
+    std::mem::replace(&mut it.reply, Reply::ignored()).give(removal);
     if is_absent {
-        Settled::NothingToRelease(it.keys, it.id)
+        Settled::NothingToRelease(it)
     } else {
         Settled::Answered
     }

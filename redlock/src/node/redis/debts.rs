@@ -7,7 +7,7 @@ use super::wire::Item;
 use crate::clock::Moment;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
-use crate::node::{Acquire, Command, Keys, Release, Reply};
+use crate::node::{Acquire, Command, Release, Reply};
 use crate::retry::reconnect_delay;
 use crate::validity;
 
@@ -59,10 +59,10 @@ impl Debts {
     }
 
     /// A release found nothing. If the acquire may still come, the release is due again later.
-    pub(super) fn found_nothing(&mut self, keys: Keys, id: LeaseId) {
+    pub(super) fn found_nothing(&mut self, release: Release) {
         let now = Moment::now();
         self.unsettled.retain(|_, until| *until > now);
-        let Some(until) = self.unsettled.get(&id).copied() else {
+        let Some(until) = self.unsettled.get(&release.id).copied() else {
             return;
         };
         self.attempts = self.attempts.saturating_add(1);
@@ -70,13 +70,7 @@ impl Debts {
             .checked_add(reconnect_delay(self.attempts))
             .unwrap_or(until)
             .min(until);
-        let release = Release {
-            keys,
-            id,
-            until,
-            keep: None,
-            reply: Reply::ignored(),
-        };
+        let release = Release { until, ..release };
         self.repeats
             .push_back((due, Item::new(Command::Release(release))));
     }

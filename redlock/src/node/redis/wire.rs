@@ -60,7 +60,7 @@ impl Item {
     pub(super) fn as_release(&self) -> Option<&Release> {
         match &self.command {
             Command::Release(it)
-                if self.form == Form::Hash && it.keep.is_none() && it.keys.as_one().is_some() =>
+                if self.form == Form::Hash && it.keys.as_one().is_some() && keep(it).is_none() =>
             {
                 Some(it)
             }
@@ -101,7 +101,7 @@ impl Item {
             keys,
             id,
             until,
-            keep: None,
+            keep_until: None,
             reply,
         });
         // By its text: a server without the script would have it sent once more, behind the
@@ -160,7 +160,7 @@ impl Item {
                     .arg(millis(it.retention));
                 call
             }
-            Command::Release(it) => match it.keep {
+            Command::Release(it) => match keep(it) {
                 Some(keep) => {
                     let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
                     call.arg(it.id.as_str()).arg(millis(keep));
@@ -182,6 +182,12 @@ impl Item {
         pipeline.add_command(call);
         1
     }
+}
+
+/// For how long the keys of a release are still to stay; `None` if they are to be deleted.
+fn keep(release: &Release) -> Option<Duration> {
+    let left = validity::remaining(release.keep_until?, Moment::now());
+    (!left.is_zero()).then_some(left)
 }
 
 /// Releases that share a script.

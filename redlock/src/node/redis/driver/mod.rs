@@ -235,7 +235,7 @@ impl Driver {
             .settle(values, &self.identity, |settled| match settled {
                 Settled::Answered => {}
                 Settled::Again(item) => pending.push_back(item),
-                Settled::NothingToRelease(keys, id) => debts.found_nothing(keys, id),
+                Settled::NothingToRelease(release) => debts.found_nothing(release),
             });
     }
 
