@@ -5,12 +5,16 @@ mod answer;
 mod batch;
 mod counters;
 mod debts;
+mod delete;
 mod driver;
 mod fault;
 mod flight;
+mod item;
 mod link;
 mod script;
 mod session;
+mod value;
+mod votes;
 mod wire;
 
 use std::fmt;
