@@ -8,6 +8,7 @@
 //! - `latency`: servers that are far away
 //! - `batches`: what leaves together
 //! - `refusals`: servers that say no
+//! - `deletions`: servers that can delete a key that is ours by a command of their own
 //! - `setup`: addresses, pools, and how managers are made
 //!
 //! Every bound on time in here is several times what an idle machine needs, because the machine
@@ -15,6 +16,7 @@
 
 mod batches;
 mod common;
+mod deletions;
 mod failing;
 mod fencing;
 mod latency;

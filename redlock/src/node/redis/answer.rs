@@ -1,18 +1,13 @@
 //! A server's answers as we understand them.
 
-use std::time::Duration;
-
-use deadpool_redis::redis::Value;
+use deadpool_redis::redis::{ServerError, Value};
 
 use super::fault;
-use super::wire::{Form, Item};
+use super::item::{Form, Item};
+use super::value::{no_counter, score, snapshot, unexpected};
+use super::votes::settle_acquire;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::fencing::MAX_TOKEN;
-use crate::lease_id::LeaseId;
-use crate::node::{
-    Acquire, Answer, Command, Extension, Identity, Raised, Record, Release, Removal, Reply,
-    Snapshot, Stamp, Vote,
-};
+use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
 
 /// What an answer means for the command.
 #[derive(Debug)]
@@ -21,6 +16,9 @@ pub(super) enum Settled {
     Answered,
     /// The command goes to the server once more, in another form.
     Again(Item),
+    /// The server will not have its own command for a release: this one goes once more, as a
+    /// script, and so do those that follow.
+    NotAllowed(Item),
     /// A release found no key of ours; the answer was given.
     NothingToRelease(Release),
 }
@@ -38,6 +36,9 @@ impl Item {
         if let Value::ServerError(error) = &value {
             if error.code() == "NOSCRIPT" && self.form != Form::Text {
                 return self.script_forgotten();
+            }
+            if matches!(self.form, Form::Delete(_)) {
+                return self.not_deleted(error);
             }
             self.command
                 .fail(fault::of_answer(error.code(), error.details()));
@@ -125,100 +126,29 @@ impl Item {
             }),
         }
     }
-}
 
-fn settle_acquire(
-    form: Form,
-    it: Acquire,
-    value: Value,
-    more: &mut impl Iterator<Item = Value>,
-) -> Settled {
-    let vote = match (form, &value, it.fence) {
-        (Form::Native, Value::Nil, _) => {
-            return Settled::Again(Item {
-                command: Command::Acquire(it),
-                form: Form::Detail,
-            });
-        }
-        (Form::Native, Value::Okay, Some(fence)) => {
-            let moved = more.next().unwrap_or(Value::Nil);
-            if fence.is_tried && moved == Value::Int(0) {
-                return Settled::Again(Item {
-                    command: Command::Acquire(it),
-                    form: Form::Stamp,
-                });
+    /// The server's own command for a release has failed.
+    fn not_deleted(self, error: &ServerError) -> Settled {
+        let details = error.details().unwrap_or_default();
+        match (error.code(), self.command) {
+            // A key of another type is not ours.
+            ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0)),
+            ("NOPERM", command) => Settled::NotAllowed(Self::alone(command)),
+            ("ERR", command) if details.starts_with("unknown command") => {
+                Settled::NotAllowed(Self::alone(command))
             }
-            native_stamp(fence.proposal, &moved, more).map(Some)
-        }
-        (Form::Native, Value::Okay, None) => Ok(None),
-        _ => {
-            it.reply.give(vote(form, &value, it.fence.is_some()));
-            return Settled::Answered;
-        }
-    };
-    it.reply.give(vote.map(|stamp| Vote::Granted { stamp }));
-    Settled::Answered
-}
-
-/// What a script, or a second look, has to say.
-fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
-    match (form, value, is_fenced) {
-        (Form::Detail, Value::Array(fields), _) => {
-            let found = snapshot(value)?;
-            if fields.first() == Some(&Value::Nil) && found.record.is_some() {
-                return Ok(Vote::NotALock);
+            // Of a key of another type, in words that are nobody's promise. A script knows.
+            ("ERR", command) => Settled::Again(Self::alone(command)),
+            (code, command) => {
+                command.fail(fault::of_answer(code, error.details()));
+                Settled::Answered
             }
-            // A key that is gone meanwhile is as good as about to expire.
-            let remaining = found.record.map_or(Some(Duration::ZERO), |it| it.remaining);
-            Ok(Vote::Busy {
-                remaining,
-                counter: found.counter,
-            })
         }
-        (Form::Stamp, Value::Array(fields), _) => match fields.as_slice() {
-            [stamp] => Ok(Vote::Granted {
-                stamp: Some(Stamp::Moved(score(stamp)?)),
-            }),
-            _ => Err(unexpected(value)),
-        },
-        // Granted, and gone before its counter was moved.
-        (Form::Stamp, Value::Int(0), _) => Ok(Vote::Busy {
-            remaining: Some(Duration::ZERO),
-            counter: None,
-        }),
-        (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
-        (_, Value::Int(_), true) => Ok(Vote::Granted {
-            stamp: Some(Stamp::Moved(score(value)?)),
-        }),
-        (_, Value::Int(left), false) => Ok(Vote::Busy {
-            remaining: remaining(*left),
-            counter: None,
-        }),
-        (_, Value::Array(fields), true) => match fields.as_slice() {
-            [Value::Int(left)] => Ok(Vote::Busy {
-                remaining: remaining(*left),
-                counter: None,
-            }),
-            _ => Err(unexpected(value)),
-        },
-        (_, Value::BulkString(text), _) if text == b"counter" => Err(no_counter()),
-        (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
-        _ => Err(unexpected(value)),
     }
-}
 
-/// What the commands behind a granted `SET` did to the counter.
-fn native_stamp(
-    proposal: u64,
-    moved: &Value,
-    more: &mut impl Iterator<Item = Value>,
-) -> Result<Stamp, NodeError> {
-    match moved {
-        Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(no_counter()),
-        Value::ServerError(error) => Err(fault::of_answer(error.code(), error.details())),
-        Value::Int(1) => Ok(Stamp::Moved(proposal)),
-        Value::Int(_) => score(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
-        other => Err(unexpected(other)),
+    fn alone(command: Command) -> Self {
+        let form = Form::Alone;
+        Self { command, form }
     }
 }
 
@@ -256,65 +186,99 @@ fn removal(done: i64) -> Removal {
     }
 }
 
-fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
-    let Value::Array(fields) = value else {
-        return Err(unexpected(value));
-    };
-    let [id, Value::Int(left), counter] = fields.as_slice() else {
-        return Err(unexpected(value));
-    };
-    let id = match id {
-        Value::BulkString(id) => std::str::from_utf8(id).ok().map(LeaseId::from),
-        _ => None,
-    };
-    let record = (*left != -2).then(|| Record {
-        id,
-        remaining: remaining(*left),
-    });
-    Ok(Snapshot {
-        record,
-        counter: score(counter).ok(),
-    })
-}
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
 
-/// `PTTL` in our words: -1 is a key without expiry, -2 a key that is gone.
-fn remaining(left: i64) -> Option<Duration> {
-    match left {
-        -1 => None,
-        left => Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))),
+    use deadpool_redis::redis::parse_redis_value;
+
+    use super::*;
+    use crate::clock::Moment;
+    use crate::node::redis::delete::Delete;
+
+    type Heard = Arc<Mutex<Vec<Result<Removal, NodeErrorKind>>>>;
+
+    /// A release by the server's own command, and what is made of the server's answer.
+    fn settled(answer: &str) -> (Settled, Vec<Result<Removal, NodeErrorKind>>) {
+        let heard = Heard::default();
+        let hear = Arc::clone(&heard);
+        let reply = Reply::call(move |answer: Result<_, NodeError>| {
+            let answer = answer.map_err(|error| error.kind());
+            hear.lock().unwrap().push(answer);
+        });
+        let item = Item {
+            command: Command::Release(Release {
+                keys: Arc::<[u8]>::from(&b"a"[..]).into(),
+                id: "1".into(),
+                until: Moment::now(),
+                keep_until: None,
+                reply,
+            }),
+            form: Form::Delete(Delete::IfEq),
+        };
+        let value = parse_redis_value(answer.as_bytes()).unwrap();
+        let settled = item.settle(&mut std::iter::once(value), &Identity::default());
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        (settled, heard)
     }
-}
 
-/// A counter: a whole number that is exact as a floating point number.
-fn score(value: &Value) -> Result<u64, NodeError> {
-    let number = match value {
-        Value::Int(number) => u64::try_from(*number).ok(),
-        Value::BulkString(text) => std::str::from_utf8(text)
-            .ok()
-            .and_then(|text| text.parse().ok()),
-        // As the server's newer protocol has it.
-        Value::Double(number) => number.to_string().parse().ok(),
-        _ => None,
-    };
-    number
-        .filter(|number| *number <= MAX_TOKEN)
-        .ok_or_else(no_counter)
-}
+    #[test]
+    fn a_deletion_is_answered_and_so_is_a_key_that_is_not_ours() {
+        let (settled_as, heard) = settled(":1\r\n");
+        assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
+        assert_eq!(heard, [Ok(Removal::Deleted)]);
+        for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
+            let (settled_as, heard) = settled(absent);
+            let is_expected = matches!(settled_as, Settled::NothingToRelease(_));
+            assert!(is_expected, "{absent}: {settled_as:?}");
+            assert_eq!(heard, [Ok(Removal::Absent)]);
+        }
+    }
 
-fn no_counter() -> NodeError {
-    NodeError::new(NodeErrorKind::Counter, "")
-}
+    #[test]
+    fn a_command_that_is_refused_is_followed_by_a_script_and_not_used_again() {
+        let refusals = [
+            "-NOPERM User app has no permissions to run the 'delifeq' command\r\n",
+            "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' '1' \r\n",
+        ];
+        for refusal in refusals {
+            let (settled, heard) = settled(refusal);
+            let is_expected = matches!(
+                settled,
+                Settled::NotAllowed(Item {
+                    form: Form::Alone,
+                    ..
+                })
+            );
+            assert!(is_expected, "{refusal}: {settled:?}");
+            assert_eq!(heard, []);
+        }
+    }
 
-fn unexpected(value: &Value) -> NodeError {
-    let kind = match value {
-        Value::Nil => "nil",
-        Value::Int(_) => "an integer",
-        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
-        Value::Array(_) => "an array",
-        _ => "another type",
-    };
-    NodeError::new(
-        NodeErrorKind::Protocol,
-        format!("the server answered with {kind}"),
-    )
+    #[test]
+    fn a_command_that_a_key_made_fail_is_followed_by_a_script() {
+        let (settled, heard) = settled("-ERR Key should be of string type\r\n");
+        let is_expected = matches!(
+            settled,
+            Settled::Again(Item {
+                form: Form::Alone,
+                ..
+            })
+        );
+        assert!(is_expected, "{settled:?}");
+        assert_eq!(heard, []);
+    }
+
+    #[test]
+    fn a_server_that_refuses_whatever_it_is_asked_is_not_asked_again() {
+        let refusals = [
+            ("-READONLY You can't write\r\n", NodeErrorKind::ReadOnly),
+            ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Server),
+        ];
+        for (refusal, kind) in refusals {
+            let (settled_as, heard) = settled(refusal);
+            assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
+            assert_eq!(heard, [Err(kind)]);
+        }
+    }
 }

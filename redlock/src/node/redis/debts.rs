@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
 
-use super::wire::Item;
+use super::item::Item;
 use crate::clock::Moment;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
+use super::delete::Delete;
 use super::dial::Dialed;
 use super::{Inner, fault, script};
 use crate::error::{NodeError, NodeErrorKind};
@@ -26,6 +27,8 @@ pub(super) struct Link {
     /// or never will be.
     pub(super) previous_is_settled: bool,
     pub(super) identity: Identity,
+    /// The server's own way to delete a key that is ours, if it has one.
+    pub(super) delete: Option<Delete>,
     /// The server's time of day in microseconds, just now.
     pub(super) time: Option<u64>,
     /// Name and version of the server.
@@ -69,6 +72,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
 
     let mut pipeline = Pipeline::new();
     let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO").cmd("TIME");
+    Delete::ask(&mut pipeline);
     if let Some(client) = &previous {
         let mut kill = Cmd::new();
         kill.arg("CLIENT")
@@ -85,7 +89,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         let _same = tracking.arg("ON").arg("OPTIN");
     }
     let scripts = script::load(&mut pipeline);
-    let count = 3 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
+    let count = 4 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
     let mut answers = connection
         .send_packed_commands(&pipeline, 0, count)
         .await
@@ -104,6 +108,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         .and_then(text)
         .and_then(Client::parse);
     let time = answers.next().as_ref().and_then(micros);
+    let delete = Delete::find(answers.next().as_ref());
     // With number and address given, 0 means that the server has already let go of it.
     let previous_is_settled = match &previous {
         Some(_) => matches!(answers.next(), Some(Value::Int(_))),
@@ -129,6 +134,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         identity: Identity {
             run_id: info.as_ref().and_then(|info| field(info, "run_id")),
         },
+        delete,
         server: info.as_ref().and_then(server),
         warnings: warnings(info.as_ref()),
     })

@@ -5,14 +5,18 @@ mod answer;
 mod batch;
 mod counters;
 mod debts;
+mod delete;
 mod dial;
 mod driver;
 mod fault;
 mod flight;
+mod item;
 mod link;
 mod push;
 mod script;
 mod session;
+mod value;
+mod votes;
 mod wire;
 
 use std::fmt;

@@ -6,112 +6,12 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use super::counters::Counters;
+use super::item::{Form, Item, keep};
 use super::script::{self, Source};
-use crate::clock::Moment;
-use crate::node::{Acquire, Command, Fence, Keys, Release, Reply, Watch};
+use crate::node::{Acquire, Command, Fence, Keys, Release};
 use crate::validity;
 
-/// A command in the form in which it goes to the server.
-#[derive(Debug)]
-pub(super) struct Item {
-    pub(super) command: Command,
-    pub(super) form: Form,
-}
-
-/// How a command is put to the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Form {
-    /// As commands of the server's own.
-    Native,
-    /// As a script that the server has; releases share one.
-    Hash,
-    /// The same, but not shared with others, one of which has made it fail.
-    Alone,
-    /// As a script that the server had forgotten, by its text.
-    Text,
-    /// A native acquire was refused; now ask who has the key and for how long.
-    Detail,
-    /// A native acquire was granted, and its proposal was not beyond the counter.
-    Stamp,
-}
-
 impl Item {
-    pub(super) fn new(command: Command) -> Self {
-        let form = match &command {
-            // A third of the script's cost on the server, and as good where a grant is likely.
-            // Where it is not, it would move the counter for nothing. Several keys are only ever
-            // taken by a script: commands one after the other could take some of them.
-            Command::Acquire(it) if !it.contended && it.keys.as_one().is_some() => Form::Native,
-            Command::Ping(_) => Form::Native,
-            _ => Form::Hash,
-        };
-        Self { command, form }
-    }
-
-    /// Whether somebody still wants this to be sent.
-    pub(super) fn is_wanted(&self) -> bool {
-        match &self.command {
-            Command::Acquire(acquire) => acquire.reply.is_wanted(),
-            _ => true,
-        }
-    }
-
-    /// The release that this is, if it may share a script with others.
-    pub(super) fn as_release(&self) -> Option<&Release> {
-        match &self.command {
-            Command::Release(it)
-                if self.form == Form::Hash && it.keys.as_one().is_some() && keep(it).is_none() =>
-            {
-                Some(it)
-            }
-            _ => None,
-        }
-    }
-
-    /// The keys that the command is about.
-    pub(super) fn keys(&self) -> &[Arc<[u8]>] {
-        match &self.command {
-            Command::Acquire(it) => it.keys.as_slice(),
-            Command::Extend(it) => it.keys.as_slice(),
-            Command::Raise(it) => it.keys.as_slice(),
-            Command::Release(it) => it.keys.as_slice(),
-            Command::Inspect(it) => std::slice::from_ref(&it.key),
-            Command::Ping(_) => &[],
-        }
-    }
-
-    /// Whom to tell when the keys change, if the server is to remember that they were asked for.
-    pub(super) fn watch(&self) -> Option<&Watch> {
-        match (&self.command, self.form) {
-            // Its answer to a native acquire is no reading.
-            (_, Form::Native | Form::Stamp) => None,
-            (Command::Acquire(it), _) => it.watch.as_ref(),
-            _ => None,
-        }
-    }
-
-    /// What undoes this command, if it may have been carried out.
-    pub(super) fn undo(&self) -> Option<Self> {
-        let Command::Acquire(it) = &self.command else {
-            return None;
-        };
-        let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
-        let (keys, id, reply) = (it.keys.clone(), it.id.clone(), Reply::ignored());
-        let command = Command::Release(Release {
-            keys,
-            id,
-            until,
-            keep_until: None,
-            reply,
-        });
-        // By its text: a server without the script would have it sent once more, behind the
-        // command that follows, whose key it would then delete.
-        Some(Self {
-            command,
-            form: Form::Text,
-        })
-    }
-
     /// Adds the command to a pipeline. Returns the number of answers the server will give to it.
     pub(super) fn encode(&self, pipeline: &mut Pipeline, counters: &mut Counters) -> usize {
         let by_text = self.form == Form::Text;
@@ -160,13 +60,14 @@ impl Item {
                     .arg(millis(it.retention));
                 call
             }
-            Command::Release(it) => match keep(it) {
-                Some(keep) => {
+            Command::Release(it) => match (self.form, it.keys.as_one(), keep(it)) {
+                (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_str()),
+                (_, _, Some(keep)) => {
                     let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
                     call.arg(it.id.as_str()).arg(millis(keep));
                     call
                 }
-                None => {
+                (_, _, None) => {
                     let mut call = on_keys(&script::RELEASE, by_text, &it.keys, 1);
                     call.arg(it.id.as_str());
                     call
@@ -182,12 +83,6 @@ impl Item {
         pipeline.add_command(call);
         1
     }
-}
-
-/// For how long the keys of a release are still to stay; `None` if they are to be deleted.
-fn keep(release: &Release) -> Option<Duration> {
-    let left = validity::remaining(release.keep_until?, Moment::now());
-    (!left.is_zero()).then_some(left)
 }
 
 /// Releases that share a script.
@@ -272,14 +167,19 @@ pub(super) fn remember(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
     let mut caching = Cmd::with_capacity(3, 16);
     caching.arg("CLIENT").arg("CACHING").arg("YES");
     pipeline.add_command(caching);
-    let bytes: usize = keys.iter().map(|key| key.len()).sum();
-    let mut read = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
-    read.arg("EXISTS");
-    for key in keys {
-        read.arg(&**key);
-    }
-    pipeline.add_command(read);
+    pipeline.add_command(exist(keys));
     2
+}
+
+/// Asks how many of the keys there are.
+fn exist(keys: &[Arc<[u8]>]) -> Cmd {
+    let bytes: usize = keys.iter().map(|key| key.len()).sum();
+    let mut call = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
+    call.arg("EXISTS");
+    for key in keys {
+        call.arg(&**key);
+    }
+    call
 }
 
 /// Calls a script on keys, with so many arguments to follow.

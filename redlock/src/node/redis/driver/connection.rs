@@ -43,6 +43,7 @@ impl Driver {
         self.node.pushes.tell_all();
         self.identity = link.identity;
         self.counters.clear();
+        self.delete = link.delete;
         self.client = link.client;
         // Releases of acquires that an earlier connection may have left behind go first.
         let mut first = self.debts.due_on_connect(link.previous_is_settled);

@@ -19,11 +19,12 @@ use super::answer::Settled;
 use super::batch::{Batch, MAX_BATCH};
 use super::counters::Counters;
 use super::debts::Debts;
+use super::delete::Delete;
 use super::fault;
 use super::flight::{self, Answers, Flight};
+use super::item::Item;
 use super::link::{self, Client, Link};
 use super::session::Shared;
-use super::wire::Item;
 use crate::clock;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Command, Identity, Session};
@@ -43,6 +44,8 @@ pub(super) struct Driver {
     flights: VecDeque<Flight>,
     debts: Debts,
     counters: Counters,
+    /// The server's own way to delete a key that is ours, for as long as it lets us.
+    delete: Option<Delete>,
     identity: Identity,
     client: Option<Client>,
     /// How many attempts to connect have failed in a row.
@@ -82,6 +85,7 @@ impl Driver {
             flights: VecDeque::new(),
             debts: Debts::default(),
             counters: Counters::default(),
+            delete: None,
             identity: Identity::default(),
             client: None,
             attempts: 0,
@@ -184,8 +188,8 @@ impl Driver {
                 return;
             }
             let listeners = self.shared.tells().then_some(&self.node.pushes);
-            let (batch, pipeline, count) =
-                Batch::load(&mut self.pending, &mut self.counters, listeners);
+            let (pending, counters) = (&mut self.pending, &mut self.counters);
+            let (batch, pipeline, count) = Batch::load(pending, counters, self.delete, listeners);
             if batch.is_empty() {
                 continue;
             }
@@ -229,12 +233,16 @@ impl Driver {
         self.heard = Instant::now();
         self.shared
             .measured(self.heard.saturating_duration_since(flight.sent));
-        let (pending, debts) = (&mut self.pending, &mut self.debts);
+        let (pending, debts, delete) = (&mut self.pending, &mut self.debts, &mut self.delete);
         flight
             .batch
             .settle(values, &self.identity, |settled| match settled {
                 Settled::Answered => {}
                 Settled::Again(item) => pending.push_back(item),
+                Settled::NotAllowed(item) => {
+                    *delete = None;
+                    pending.push_back(item);
+                }
                 Settled::NothingToRelease(release) => debts.found_nothing(release),
             });
     }
