@@ -95,6 +95,25 @@ async fn a_server_that_may_not_write_has_no_word_on_several_keys() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
+async fn a_full_server_takes_none_of_several_keys() {
+    let node = server();
+    node.acquire(b"b", "1", LONG).get().await;
+    node.probe().config_set("maxmemory", 1);
+    for keys in [["a", "b"], ["c", "d"]] {
+        let vote = node.acquire_fenced(keys, "2", 100, Way::First);
+        let refused = vote.outcome().await.unwrap_err();
+        assert_eq!(refused.kind(), NodeErrorKind::OutOfMemory, "{refused}");
+        let refused = node.acquire(keys, "2", LONG).outcome().await.unwrap_err();
+        assert_eq!(refused.kind(), NodeErrorKind::OutOfMemory, "{refused}");
+    }
+    assert_eq!(node.probe().keys(), ["b"]);
+    let extended = node.extend(b"b", "1", LONG).get().await;
+    assert_eq!(extended, Extension::Confirmed);
+    assert_eq!(node.release(b"b", "1").get().await, Removal::Deleted);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn keys_that_do_not_share_a_slot_are_refused_with_the_reason() {
     let node = on(Server::builder().arg("--cluster-enabled", "yes").start());
     let all = cmd("CLUSTER")

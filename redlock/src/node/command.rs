@@ -111,9 +111,10 @@ pub enum Vote {
     },
     /// Somebody else has it.
     Busy {
-        /// The time until it expires; `None` if it never does.
+        /// The time until it expires; `None` if it never does. Of several keys, that of the one
+        /// which is there longest.
         remaining: Option<Duration>,
-        /// Where the counter is, if the node told.
+        /// Where the counter is, if the node told. Of several, the largest.
         counter: Option<u64>,
     },
     /// The key holds something that is no lock.

@@ -86,7 +86,8 @@ impl Item {
             (Command::Ping(_), _) | (_, Form::Delete(_)) => 1,
             (Command::Acquire(it), Form::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
-            _ => 1 + 3 * keys,
+            (Command::Acquire(_), _) => 1 + 3 * keys,
+            _ => 1 + 2 * keys,
         }
     }
 
