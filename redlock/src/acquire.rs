@@ -214,13 +214,13 @@ impl Contender<'_> {
 
     /// How long to wait so as not to meet the same others again.
     fn part(&self, collisions: u32) -> Duration {
-        let most = MIN_PAUSE.saturating_mul(1 << collisions.min(16));
         match collisions {
             0 => Duration::ZERO,
-            _ => self
-                .engine
-                .jitter()
-                .up_to(most.min(self.engine.config().retry_delay)),
+            _ => {
+                // Not longer and longer: who never backs off would have it all.
+                let step = MIN_PAUSE.max(self.engine.round_trip().unwrap_or_default());
+                self.engine.jitter().up_to(step * (1 << collisions.min(3)))
+            }
         }
     }
 

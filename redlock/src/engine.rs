@@ -121,15 +121,15 @@ impl Engine {
         telling.count() >= self.quorum().needed()
     }
 
-    /// How long one node may take over a lease of `ttl`: measured by the slowest node that
-    /// answers at all.
+    /// The smoothed round trip of the slowest node that answers at all.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        let measured = self.sessions.iter().filter_map(|it| it.round_trip());
+        measured.max()
+    }
+
+    /// How long one node may take over a lease of `ttl`: measured by the slowest.
     pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
-        let slowest = self
-            .sessions
-            .iter()
-            .filter_map(|session| session.round_trip())
-            .max();
-        self.common.config.node_timeout(ttl, slowest)
+        self.common.config.node_timeout(ttl, self.round_trip())
     }
 
     /// What to do to the counters in a round: `None` if fencing is off.

@@ -159,18 +159,19 @@ impl Seen {
 impl Turn {
     fn won(&mut self) {
         let watched = self.watched.min(u32::from(u16::MAX)) * 256;
+        eprintln!("W {} {}", self.watched, self.usual/256);
         self.usual = match self.usual {
             0 => watched,
-            // Up and down by an eighth of the difference: one lucky win does not make it pushy.
             usual => usual - usual / 8 + watched / 8,
         };
         self.watched = 0;
     }
 
     fn delay(self, jitter: &Jitter) -> Duration {
-        // Counts are whole, and the average is not.
-        let usual = (self.usual + 128) / 256;
-        let missing = usual.saturating_sub(self.watched).min(MOST_STEPS);
+        // Counts are whole, and the average is not. Others are about, so there is one at least.
+        let usual = ((self.usual + 128) / 256).max(1);
+        let missing = usual.saturating_sub(self.watched);
+        let missing = missing.min(if self.watched == 0 { 3 } else { 1 });
         match missing.checked_sub(1) {
             None => Duration::ZERO,
             Some(steps) => STEP * steps + jitter.up_to(STEP),
