@@ -11,15 +11,15 @@ use crate::guard::LockGuard;
 use crate::lease::{Refused, Round};
 use crate::lease_id::LeaseId;
 use crate::quorum::{self, Tally};
-use crate::resource::Resource;
+use crate::resource::Resources;
 use crate::validity;
 
-/// Acquires `resource`, for as many rounds as the options allow.
+/// Acquires `resources`, all or none, for as many rounds as the options allow.
 ///
 /// Cancel safe: a round that is dropped releases what it took.
 pub(crate) async fn acquire(
     engine: &Arc<Engine>,
-    resource: &Resource,
+    resources: &Resources,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
     let last_start = options.wait.until(Moment::now());
@@ -29,26 +29,26 @@ pub(crate) async fn acquire(
     };
     let mut eternal_rounds = 0;
     for number in 1_u32.. {
-        let round = Round::start(engine, resource, options, number > 1);
+        let round = Round::start(engine, resources, options, number > 1);
         let refused = match round.outcome().await {
             Ok(lease) => return Ok(LockGuard::new(lease)),
             Err(Refused(tally)) => tally,
         };
         if let Some(node) = refused.not_a_lock() {
-            return Err(not_a_lock(engine, resource, node));
+            return Err(not_a_lock(engine, resources, node));
         }
         // A lock without expiry is no lock. Seen twice, because another library may have been
         // between setting the key and setting its expiry.
         if let Some(node) = refused.busy_for_ever() {
             eternal_rounds += 1;
             if eternal_rounds == 2 {
-                return Err(not_a_lock(engine, resource, node));
+                return Err(not_a_lock(engine, resources, node));
             }
         }
         let now = Moment::now();
         let is_last = number >= rounds || last_start.is_some_and(|last| now >= last);
         if is_last {
-            return Err(refusal(engine, resource, options, &refused));
+            return Err(refusal(engine, resources, options, &refused));
         }
         clock::sleep_until(next_start(engine, now, last_start)).await;
     }
@@ -60,14 +60,14 @@ pub(crate) async fn acquire(
 /// Cancel safe: the lease is left alone, though it may have been extended once.
 pub(crate) async fn adopt(
     engine: &Arc<Engine>,
-    resource: &Resource,
+    resources: &Resources,
     id: LeaseId,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
-    match Round::adopt(engine, resource, id, options).outcome().await {
+    match Round::adopt(engine, resources, id, options).outcome().await {
         Ok(lease) => Ok(LockGuard::new(lease)),
         Err(Refused(tally)) if tally.is_gone() => {
-            Err(LockLost::new(resource.clone(), LossReason::Gone).into())
+            Err(LockLost::new(resources.clone(), LossReason::Gone).into())
         }
         Err(Refused(tally)) => Err(no_quorum(engine, options, &tally)),
     }
@@ -86,13 +86,13 @@ fn next_start(engine: &Engine, now: Moment, last_start: Option<Moment>) -> Momen
 /// Why a round was lost. Busy only where the nodes said so: unreachable is something else.
 fn refusal(
     engine: &Engine,
-    resource: &Resource,
+    resources: &Resources,
     options: &LockOptions,
     tally: &Tally,
 ) -> LockError {
     if tally.is_busy() {
         return LockError::Busy {
-            resource: resource.clone(),
+            resource: resources.first().clone(),
             remaining: tally.free_in(),
             busy: quorum::nodes(tally.busy()),
             nodes: quorum::nodes(engine.quorum().nodes()),
@@ -113,9 +113,9 @@ fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError
     }
 }
 
-fn not_a_lock(engine: &Engine, resource: &Resource, node: usize) -> LockError {
+fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
     LockError::NotALock {
-        resource: resource.clone(),
+        resource: resources.first().clone(),
         node: Arc::clone(&engine.names()[node]),
     }
 }
