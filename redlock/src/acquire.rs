@@ -14,24 +14,24 @@ use crate::line::{News, Place};
 use crate::node::Keys;
 use crate::quorum::Tally;
 use crate::refusal;
-use crate::resource::Resource;
+use crate::resource::Resources;
 use crate::waiter::Waiter;
 
-/// Acquires `resource`, for as many rounds as the options allow, once it is this request's turn in
+/// Acquires `resources`, all or none, for as many rounds as the options allow, once it is this request's turn in
 /// this process.
 ///
 /// Cancel safe: a round that is dropped releases what it took, and a place in line is given up.
 pub(crate) async fn acquire(
     engine: &Arc<Engine>,
-    resource: &Resource,
+    resources: &Resources,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
     let now = Moment::now();
     let contender = Contender {
         engine,
-        resource,
+        resources,
         options,
-        keys: resource.key(&engine.config().key_prefix).into(),
+        keys: resources.keys(&engine.config().key_prefix).into(),
         last_start: options.wait.until(now),
     };
     let place = contender.stand_in_line(now).await?;
@@ -43,14 +43,14 @@ pub(crate) async fn acquire(
 /// Cancel safe: the lease is left alone, though it may have been extended once.
 pub(crate) async fn adopt(
     engine: &Arc<Engine>,
-    resource: &Resource,
+    resources: &Resources,
     id: LeaseId,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
-    match Round::adopt(engine, resource, id, options).outcome().await {
+    match Round::adopt(engine, resources, id, options).outcome().await {
         Ok(lease) => Ok(LockGuard::new(lease)),
         Err(Refused(tally)) if tally.is_gone() => {
-            Err(LockLost::new(resource.clone(), LossReason::Gone).into())
+            Err(LockLost::new(resources.clone(), LossReason::Gone).into())
         }
         Err(Refused(tally)) => Err(refusal::no_quorum(engine, options, &tally)),
     }
@@ -59,7 +59,7 @@ pub(crate) async fn adopt(
 /// One request that is being carried out.
 struct Contender<'a> {
     engine: &'a Arc<Engine>,
-    resource: &'a Resource,
+    resources: &'a Resources,
     options: &'a LockOptions,
     keys: Keys,
     /// When the last round starts.
@@ -131,18 +131,18 @@ impl Contender<'_> {
                 Err(Refused(tally)) => tally,
             };
             if let Some(node) = refused.not_a_lock() {
-                return Err(refusal::not_a_lock(self.engine, self.resource, node));
+                return Err(refusal::not_a_lock(self.engine, self.resources, node));
             }
             // A lock without expiry is no lock. Seen twice, because another library may have been
             // between setting the key and setting its expiry.
             if let Some(node) = refused.busy_for_ever() {
                 eternal_rounds += 1;
                 if eternal_rounds == 2 {
-                    return Err(refusal::not_a_lock(self.engine, self.resource, node));
+                    return Err(refusal::not_a_lock(self.engine, self.resources, node));
                 }
             }
             let now = Moment::now();
-            let error = refusal::of_round(self.engine, self.resource, self.options, &refused);
+            let error = refusal::of_round(self.engine, self.resources, self.options, &refused);
             let is_last = number >= rounds || self.last_start.is_some_and(|last| now >= last);
             let Some(waiter) = waiter.as_ref().filter(|_| !is_last) else {
                 return Err(error);
@@ -168,7 +168,7 @@ impl Contender<'_> {
         let is_contended = number > 1 || self.engine.turns().are_taken(&self.keys, Moment::now());
         Round::start(
             self.engine,
-            self.resource,
+            self.resources,
             self.options,
             is_contended,
             waiter,
@@ -230,7 +230,7 @@ impl Contender<'_> {
     }
 
     fn is_behind(&self, news: &News) -> LockError {
-        refusal::of_line(self.engine, self.resource, news)
+        refusal::of_line(self.engine, self.resources, news)
     }
 }
 

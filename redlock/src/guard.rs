@@ -56,16 +56,16 @@ impl LockGuard {
         Self { lease }
     }
 
-    /// What is locked.
+    /// What is locked; of several, the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
-        self.lease.resource()
+        self.lease.resources().first()
     }
 
-    /// Everything that is locked.
+    /// Everything that is locked, in byte order, each once.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
-        std::slice::from_ref(self.lease.resource())
+        self.lease.resources().as_slice()
     }
 
     /// The value under the key, which proves ownership. Whoever has it can
@@ -246,7 +246,7 @@ impl LockGuard {
     pub fn detach(self) -> Lease {
         let deadline = self.lease.detach();
         Lease::new(
-            self.lease.resource().clone(),
+            self.lease.resources().clone(),
             self.lease.id().clone(),
             self.try_token(),
             deadline,
@@ -263,7 +263,7 @@ impl Drop for LockGuard {
 impl fmt::Debug for LockGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockGuard")
-            .field("resource", self.resource())
+            .field("resources", self.lease.resources())
             .field("lease_id", self.lease_id())
             .field("token", &self.try_token())
             .field("remaining", &self.remaining())

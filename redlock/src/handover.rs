@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::lease_id::LeaseId;
-use crate::resource::Resource;
+use crate::resource::{Resource, Resources};
 use crate::token::FencingToken;
 use crate::validity;
 
@@ -34,7 +34,7 @@ use crate::validity;
 #[derive(Clone, Debug)]
 #[must_use = "the lease stays until its ttl; without its id nobody can release it"]
 pub struct Lease {
-    resource: Resource,
+    resources: Resources,
     lease_id: LeaseId,
     token: Option<FencingToken>,
     deadline: Option<Moment>,
@@ -42,23 +42,29 @@ pub struct Lease {
 
 impl Lease {
     pub(crate) fn new(
-        resource: Resource,
+        resources: Resources,
         lease_id: LeaseId,
         token: Option<FencingToken>,
         deadline: Option<Moment>,
     ) -> Self {
         Self {
-            resource,
+            resources,
             lease_id,
             token,
             deadline,
         }
     }
 
-    /// What is locked.
+    /// What is locked; of several, the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
-        &self.resource
+        self.resources.first()
+    }
+
+    /// Everything that is locked, in byte order.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        self.resources.as_slice()
     }
 
     /// The value under the key.
@@ -86,7 +92,7 @@ impl Lease {
 impl PartialEq for Lease {
     /// The same resource, lease id and token, however much is left.
     fn eq(&self, other: &Self) -> bool {
-        self.resource == other.resource
+        self.resources == other.resources
             && self.lease_id == other.lease_id
             && self.token == other.token
     }
@@ -102,7 +108,7 @@ impl fmt::Display for Lease {
             Some(token) => write!(f, "/{token}/")?,
             None => f.write_str("/-/")?,
         }
-        escape(f, self.resource.as_bytes())
+        escape(f, self.resource().as_bytes())
     }
 }
 
@@ -124,7 +130,7 @@ impl FromStr for Lease {
         if id.is_empty() {
             return Err(ParseLeaseError(()));
         }
-        Ok(Self::new(resource, id.into(), token, None))
+        Ok(Self::new(resource.into(), id.into(), token, None))
     }
 }
 
@@ -177,7 +183,7 @@ mod tests {
         let resource = Resource::from((0..=255).collect::<Vec<u8>>());
         for token in [None, Some(FencingToken::new(7))] {
             let id = "id with / and % and ü".into();
-            let lease = Lease::new(resource.clone(), id, token, None);
+            let lease = Lease::new(resource.clone().into(), id, token, None);
             let text = lease.to_string();
             assert!(!text.contains(char::is_whitespace), "{text}");
             assert_eq!(text.parse::<Lease>(), Ok(lease));

@@ -48,6 +48,7 @@ mod acquire;
 mod builder;
 mod clock;
 mod config;
+mod distinct;
 mod engine;
 mod env;
 mod error;

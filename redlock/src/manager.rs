@@ -18,7 +18,7 @@ use crate::lease;
 use crate::lease_id::LeaseId;
 use crate::node::{Command, MemoryNode, Ping};
 use crate::request::LockRequest;
-use crate::resource::Resource;
+use crate::resource::{Resource, Resources};
 use crate::source::IntoNode;
 use crate::validity;
 
@@ -126,7 +126,7 @@ impl Redlock {
     ///
     /// The guard that comes of it extends itself in the background and releases on drop.
     pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
-        LockRequest::new(self.clone(), resource.into())
+        LockRequest::new(self.clone(), resource.into().into())
     }
 
     /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
@@ -194,7 +194,13 @@ impl Redlock {
         let (resource, id) = (resource.into(), id.into());
         check(&resource, &id)?;
         let engine = self.open_engine()?;
-        acquire::adopt(&engine, &resource, id, &LockOptions::of(self.config())).await
+        acquire::adopt(
+            &engine,
+            &resource.into(),
+            id,
+            &LockOptions::of(self.config()),
+        )
+        .await
     }
 
     /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
@@ -245,14 +251,14 @@ impl Redlock {
     /// Carries out a request.
     pub(crate) async fn acquire(
         &self,
-        resource: &Resource,
+        resources: &Resources,
         options: &LockOptions,
     ) -> Result<LockGuard, LockError> {
-        resource.validate()?;
+        resources.validate()?;
         self.config().check_ttl(options.ttl)?;
         self.config().check_ttl(options.first_ttl())?;
         let engine = self.open_engine()?;
-        let guard = acquire::acquire(&engine, resource, options).await?;
+        let guard = acquire::acquire(&engine, resources, options).await?;
         // Won while the manager was being shut down: too late to be among those it released.
         if self.is_closed() {
             Err(LockError::Closed)

@@ -9,19 +9,19 @@ use crate::engine::Engine;
 use crate::error::LockError;
 use crate::line::News;
 use crate::quorum::{self, Tally};
-use crate::resource::Resource;
+use crate::resource::Resources;
 use crate::validity;
 
 /// Why a round was lost.
 pub(crate) fn of_round(
     engine: &Engine,
-    resource: &Resource,
+    resources: &Resources,
     options: &LockOptions,
     tally: &Tally,
 ) -> LockError {
     if tally.is_busy() {
         return LockError::Busy {
-            resource: resource.clone(),
+            resource: resources.first().clone(),
             remaining: tally.free_in(),
             busy: quorum::nodes(tally.busy()),
             nodes: quorum::nodes(engine.quorum().nodes()),
@@ -44,15 +44,15 @@ pub(crate) fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -
 }
 
 /// The key holds something else.
-pub(crate) fn not_a_lock(engine: &Engine, resource: &Resource, node: usize) -> LockError {
+pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
     LockError::NotALock {
-        resource: resource.clone(),
+        resource: resources.first().clone(),
         node: Arc::clone(&engine.names()[node]),
     }
 }
 
 /// Somebody else in this process is first in line, with this news.
-pub(crate) fn of_line(engine: &Engine, resource: &Resource, news: &News) -> LockError {
+pub(crate) fn of_line(engine: &Engine, resources: &Resources, news: &News) -> LockError {
     let (busy, remaining) = match news {
         News::Held(holder) => match holder.upgrade() {
             Some(holder) => {
@@ -74,7 +74,7 @@ pub(crate) fn of_line(engine: &Engine, resource: &Resource, news: &News) -> Lock
         News::None => (0, None),
     };
     LockError::Busy {
-        resource: resource.clone(),
+        resource: resources.first().clone(),
         remaining,
         busy,
         nodes: quorum::nodes(engine.quorum().nodes()),

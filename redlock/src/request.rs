@@ -10,7 +10,7 @@ use crate::config::{LockOptions, Wait};
 use crate::error::{Error, LockError};
 use crate::guard::LockGuard;
 use crate::manager::Redlock;
-use crate::resource::Resource;
+use crate::resource::Resources;
 
 /// A request for a lock: options to set, then a future to await. Made by
 /// [`Redlock::lock`](crate::Redlock::lock).
@@ -50,7 +50,7 @@ use crate::resource::Resource;
 #[must_use = "a request does nothing unless it is awaited"]
 pub struct LockRequest {
     manager: Redlock,
-    resource: Resource,
+    resources: Resources,
     options: LockOptions,
     /// Under way since the first poll.
     work: Option<Work>,
@@ -59,11 +59,11 @@ pub struct LockRequest {
 type Work = Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>;
 
 impl LockRequest {
-    pub(crate) fn new(manager: Redlock, resource: Resource) -> Self {
+    pub(crate) fn new(manager: Redlock, resources: Resources) -> Self {
         let options = LockOptions::of(manager.config());
         Self {
             manager,
-            resource,
+            resources,
             options,
             work: None,
         }
@@ -152,9 +152,9 @@ impl Future for LockRequest {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let work = this.work.get_or_insert_with(|| {
-            let (manager, resource) = (this.manager.clone(), this.resource.clone());
+            let (manager, resources) = (this.manager.clone(), this.resources.clone());
             let options = this.options.clone();
-            Box::pin(async move { manager.acquire(&resource, &options).await })
+            Box::pin(async move { manager.acquire(&resources, &options).await })
         });
         work.as_mut().poll(cx)
     }
@@ -163,7 +163,7 @@ impl Future for LockRequest {
 impl fmt::Debug for LockRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("LockRequest")
-            .field("resource", &self.resource)
+            .field("resources", &self.resources)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::distinct::Distinct;
 use crate::error::InvalidRequest;
 
 /// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
@@ -65,6 +66,39 @@ impl Resource {
             return Arc::clone(&self.0);
         }
         [prefix.as_bytes(), &self.0].concat().into()
+    }
+}
+
+/// What one lease is about: one resource, or several that share its fate.
+pub(crate) type Resources = Distinct<Resource>;
+
+impl Resources {
+    /// Refuses names that no node could hold apart from others.
+    pub(crate) fn validate(&self) -> Result<(), InvalidRequest> {
+        self.iter().try_for_each(Resource::validate)
+    }
+
+    /// The keys that stand for the resources on a server, in the same order: the prefix is the
+    /// same for all.
+    pub(crate) fn keys(&self, prefix: &str) -> Distinct<Arc<[u8]>> {
+        self.map(|resource| resource.key(prefix))
+    }
+
+    /// The number of resources besides the first.
+    pub(crate) fn others(&self) -> usize {
+        self.as_slice().len() - 1
+    }
+}
+
+/// The first, and how many there are besides: there may be a thousand.
+impl fmt::Display for Resources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.first().fmt(f)?;
+        match self.others() {
+            0 => Ok(()),
+            1 => f.write_str(" and another"),
+            others => write!(f, " and {others} others"),
+        }
     }
 }
 

@@ -159,7 +159,7 @@ impl Seen {
 impl Turn {
     fn won(&mut self) {
         let watched = self.watched.min(u32::from(u16::MAX)) * 256;
-        eprintln!("W {} {}", self.watched, self.usual/256);
+        eprintln!("W {} {}", self.watched, self.usual / 256);
         self.usual = match self.usual {
             0 => watched,
             usual => usual - usual / 8 + watched / 8,

@@ -1,25 +1,31 @@
 //! The end of a lease that nobody asked for.
 
-use crate::resource::Resource;
+use crate::resource::{Resource, Resources};
 
 /// A lease ended while its guard was alive. It does not come back: stop the protected work, undo
 /// or hand over what can be undone, and acquire again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("lost the lock on {resource}: {reason}")]
+#[error("lost the lock on {resources}: {reason}")]
 pub struct LockLost {
-    resource: Resource,
+    resources: Resources,
     reason: LossReason,
 }
 
 impl LockLost {
-    pub(crate) fn new(resource: Resource, reason: LossReason) -> Self {
-        Self { resource, reason }
+    pub(crate) fn new(resources: Resources, reason: LossReason) -> Self {
+        Self { resources, reason }
     }
 
-    /// What was locked.
+    /// What was locked; of several, the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
-        &self.resource
+        self.resources.first()
+    }
+
+    /// Everything that was locked, in byte order. All of it is lost.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        self.resources.as_slice()
     }
 
     /// Why the lease ended.

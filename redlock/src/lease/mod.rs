@@ -29,14 +29,14 @@ use crate::lease_id::LeaseId;
 use crate::line::{Holder, News, Place};
 use crate::node::{Fence, Keys};
 use crate::quorum::{self, Tally};
-use crate::resource::Resource;
+use crate::resource::Resources;
 use crate::token::FencingToken;
 use crate::validity;
 
-/// One lease id's claim on a resource at all nodes.
+/// One lease id's claim on its resources at all nodes.
 pub(crate) struct ActiveLease {
     engine: Arc<Engine>,
-    resource: Resource,
+    resources: Resources,
     keys: Keys,
     id: LeaseId,
     ttl: Duration,
@@ -52,13 +52,18 @@ pub(crate) struct ActiveLease {
 }
 
 impl ActiveLease {
-    fn new(engine: &Arc<Engine>, resource: &Resource, id: LeaseId, options: &LockOptions) -> Self {
+    fn new(
+        engine: &Arc<Engine>,
+        resources: &Resources,
+        id: LeaseId,
+        options: &LockOptions,
+    ) -> Self {
         let asked = Moment::now();
         let ttl = options.first_ttl();
         let config = engine.config();
         Self {
-            keys: resource.key(&config.key_prefix).into(),
-            resource: resource.clone(),
+            keys: resources.keys(&config.key_prefix).into(),
+            resources: resources.clone(),
             id,
             ttl,
             auto_extend: options.auto_extend,
@@ -73,8 +78,8 @@ impl ActiveLease {
         }
     }
 
-    pub(crate) fn resource(&self) -> &Resource {
-        &self.resource
+    pub(crate) fn resources(&self) -> &Resources {
+        &self.resources
     }
 
     pub(crate) fn id(&self) -> &LeaseId {
@@ -121,7 +126,7 @@ impl ActiveLease {
             self.lose(LossReason::Expired);
         }
         match self.lock().phase {
-            Phase::Ended(End::Lost(reason)) => Some(LockLost::new(self.resource.clone(), reason)),
+            Phase::Ended(End::Lost(reason)) => Some(LockLost::new(self.resources.clone(), reason)),
             _ => None,
         }
     }
@@ -161,7 +166,7 @@ impl ActiveLease {
             (reason, _) => reason,
         };
         if self.end(End::Lost(reason)) {
-            tracing::warn!(resource = %self.resource, %reason, "redlock lost");
+            tracing::warn!(resource = %self.resources, %reason, "redlock lost");
         }
     }
 
@@ -243,7 +248,7 @@ impl Holder for ActiveLease {
 impl fmt::Debug for ActiveLease {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ActiveLease")
-            .field("resource", &self.resource)
+            .field("resources", &self.resources)
             .field("id", &self.id)
             .finish_non_exhaustive()
     }

@@ -15,7 +15,7 @@ use crate::engine::Engine;
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
 use crate::quorum::{Standing, Tally, Verdict};
-use crate::resource::Resource;
+use crate::resource::Resources;
 use crate::validity;
 use crate::waiter::Waiter;
 
@@ -33,16 +33,21 @@ pub(crate) struct Round {
 pub(crate) struct Refused(pub(crate) Tally);
 
 impl Round {
-    /// Asks all nodes at once for `resource`, under a fresh lease id. Those that refuse tell
-    /// `waiter` when they may have let go of it.
+    /// Asks all nodes at once for `resources`, under a fresh lease id. Those that refuse tell
+    /// `waiter` when they may have let go of one.
     pub(crate) fn start(
         engine: &Arc<Engine>,
-        resource: &Resource,
+        resources: &Resources,
         options: &LockOptions,
         contended: bool,
         waiter: Option<&Arc<Waiter>>,
     ) -> Self {
-        let lease = Arc::new(ActiveLease::new(engine, resource, LeaseId::draw(), options));
+        let lease = Arc::new(ActiveLease::new(
+            engine,
+            resources,
+            LeaseId::draw(),
+            options,
+        ));
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
@@ -68,11 +73,11 @@ impl Round {
     /// Asks all nodes to extend a lease that was made elsewhere. Giving this up leaves it alone.
     pub(crate) fn adopt(
         engine: &Arc<Engine>,
-        resource: &Resource,
+        resources: &Resources,
         id: LeaseId,
         options: &LockOptions,
     ) -> Self {
-        let lease = Arc::new(ActiveLease::new(engine, resource, id, options));
+        let lease = Arc::new(ActiveLease::new(engine, resources, id, options));
         let ballot = Arc::new(Adoption(Arc::clone(&lease)));
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);

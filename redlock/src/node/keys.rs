@@ -3,47 +3,42 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::distinct::Distinct;
+
 /// The keys of one lease: one, or several that are taken together and given back together.
 ///
 /// Several are in byte order, and each is there once. Cloning copies a reference or two.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Keys(Repr);
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Repr {
-    /// Almost always: without a second allocation.
-    One(Arc<[u8]>),
-    Several(Arc<[Arc<[u8]>]>),
-}
+pub struct Keys(Distinct<Arc<[u8]>>);
 
 impl Keys {
     /// The keys, of which there is at least one.
     #[must_use]
     pub fn as_slice(&self) -> &[Arc<[u8]>] {
-        match &self.0 {
-            Repr::One(key) => std::slice::from_ref(key),
-            Repr::Several(keys) => keys,
-        }
+        self.0.as_slice()
     }
 
     /// The key, if it is the only one.
     #[must_use]
     pub fn as_one(&self) -> Option<&Arc<[u8]>> {
-        match &self.0 {
-            Repr::One(key) => Some(key),
-            Repr::Several(_) => None,
-        }
+        self.0.as_one()
     }
 
     /// Goes through the keys.
     pub fn iter(&self) -> std::slice::Iter<'_, Arc<[u8]>> {
-        self.as_slice().iter()
+        self.0.iter()
     }
 }
 
 impl From<Arc<[u8]>> for Keys {
     fn from(key: Arc<[u8]>) -> Self {
-        Self(Repr::One(key))
+        Self(key.into())
+    }
+}
+
+impl From<Distinct<Arc<[u8]>>> for Keys {
+    fn from(keys: Distinct<Arc<[u8]>>) -> Self {
+        Self(keys)
     }
 }
 
@@ -51,14 +46,8 @@ impl From<Arc<[u8]>> for Keys {
 impl TryFrom<Vec<Arc<[u8]>>> for Keys {
     type Error = NoKeys;
 
-    fn try_from(mut keys: Vec<Arc<[u8]>>) -> Result<Self, NoKeys> {
-        keys.sort_unstable();
-        keys.dedup();
-        match keys.len() {
-            0 => Err(NoKeys),
-            1 => keys.pop().map(Self::from).ok_or(NoKeys),
-            _ => Ok(Self(Repr::Several(keys.into()))),
-        }
+    fn try_from(keys: Vec<Arc<[u8]>>) -> Result<Self, NoKeys> {
+        Distinct::of(keys).map(Self).ok_or(NoKeys)
     }
 }
 

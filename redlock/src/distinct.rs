@@ -1,0 +1,104 @@
+//! One value, or several that differ.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// One value, or several: in order, and each there once. Cloning copies a reference or two.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Distinct<T>(Repr<T>);
+
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr<T> {
+    /// Almost always: without an allocation of its own.
+    One(T),
+    Several(Arc<[T]>),
+}
+
+impl<T> Distinct<T> {
+    /// Sorts the values, and keeps one of those that are equal. `None` if there is none.
+    pub(crate) fn of(mut values: Vec<T>) -> Option<Self>
+    where
+        T: Ord,
+    {
+        values.sort_unstable();
+        values.dedup();
+        if values.len() > 1 {
+            return Some(Self(Repr::Several(values.into())));
+        }
+        values.pop().map(Self::from)
+    }
+
+    /// The values, of which there is at least one.
+    pub(crate) fn as_slice(&self) -> &[T] {
+        match &self.0 {
+            Repr::One(value) => std::slice::from_ref(value),
+            Repr::Several(values) => values,
+        }
+    }
+
+    /// The value, if it is the only one.
+    pub(crate) fn as_one(&self) -> Option<&T> {
+        match &self.0 {
+            Repr::One(value) => Some(value),
+            Repr::Several(_) => None,
+        }
+    }
+
+    /// The smallest value, which stands for all where there is room for one.
+    pub(crate) fn first(&self) -> &T {
+        match &self.0 {
+            Repr::One(value) => value,
+            Repr::Several(values) => &values[0],
+        }
+    }
+
+    /// Goes through the values.
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.as_slice().iter()
+    }
+
+    /// Makes another value of each. They must come out in the same order, and differ.
+    pub(crate) fn map<U>(&self, f: impl Fn(&T) -> U) -> Distinct<U> {
+        Distinct(match &self.0 {
+            Repr::One(value) => Repr::One(f(value)),
+            Repr::Several(values) => Repr::Several(values.iter().map(f).collect()),
+        })
+    }
+}
+
+impl<T> From<T> for Distinct<T> {
+    fn from(value: T) -> Self {
+        Self(Repr::One(value))
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Distinct<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Repr::One(value) => value.fmt(f),
+            Repr::Several(values) => values.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_in_order_and_there_once() {
+        let values = Distinct::of(vec!["b", "a", "b"]).unwrap();
+        assert_eq!(values.as_slice(), ["a", "b"]);
+        assert_eq!(values.first(), &"a");
+        assert_eq!(values.as_one(), None);
+        assert_eq!(values.map(|value| value.len()).as_slice(), [1, 1]);
+    }
+
+    #[test]
+    fn several_times_the_same_is_one() {
+        let values = Distinct::of(vec!["a", "a"]).unwrap();
+        assert_eq!(values, Distinct::from("a"));
+        assert_eq!(values.as_one(), Some(&"a"));
+        assert_eq!(Distinct::<&str>::of(Vec::new()), None);
+    }
+}
