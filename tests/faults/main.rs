@@ -9,6 +9,7 @@
 //! - `batches`: what leaves together
 //! - `refusals`: servers that say no
 //! - `deletions`: servers that can delete a key that is ours by a command of their own
+//! - `waiting`: who is told when a lock may be free, and who is not
 //! - `setup`: addresses, pools, and how managers are made
 //!
 //! Every bound on time in here is several times what an idle machine needs, because the machine
@@ -25,3 +26,4 @@ mod network;
 mod processes;
 mod refusals;
 mod setup;
+mod waiting;
