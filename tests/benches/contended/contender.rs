@@ -1,0 +1,60 @@
+use std::error::Error;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::hold::Hold;
+use crate::job::Job;
+use crate::library::Client;
+use crate::turns::Turns;
+use crate::witness::{Before, Witness};
+
+/// One who wants the lock, again and again.
+#[derive(Debug)]
+pub(crate) struct Contender {
+    client: Client,
+    witness: Witness,
+    hold: Hold,
+}
+
+impl Contender {
+    /// Makes the `index`th contender of this process.
+    pub(crate) fn new(client: &Client, job: &Job, index: u32) -> Result<Self, Box<dyn Error>> {
+        Ok(Self {
+            client: client.clone(),
+            witness: Witness::new(&job.witness, index)?,
+            hold: Hold::new()?,
+        })
+    }
+
+    /// Takes turns until `end`.
+    pub(crate) async fn contend(
+        self,
+        job: &Job,
+        end: Instant,
+    ) -> Result<Turns, Box<dyn Error + Send + Sync>> {
+        let mut turns = Turns::default();
+        loop {
+            let asked = Instant::now();
+            // The deadline is looked at only when the lock is not there at once.
+            let Ok(held) = timeout_at(end, self.client.lock(&job.resource)).await else {
+                turns.pending = asked.elapsed();
+                return Ok(turns);
+            };
+            let held = held?;
+            let entered = Instant::now();
+            let before = self.witness.enter()?;
+            self.hold.pass(job.hold).await?;
+            self.witness.leave()?;
+            let left = Instant::now();
+            held.release().await?;
+
+            turns.waits.push(entered - asked);
+            turns.held += left - entered;
+            turns.changes += u64::from(before == Before::Another);
+            turns.overlaps += u64::from(before == Before::Present);
+            if left >= end {
+                return Ok(turns);
+            }
+        }
+    }
+}

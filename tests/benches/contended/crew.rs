@@ -1,0 +1,76 @@
+use std::env;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redlock_tests::{Server, Worker};
+use tempfile::TempDir;
+
+use crate::job::Job;
+use crate::library::Library;
+use crate::load::Load;
+use crate::round::{Member, Round};
+
+/// Processes that contend for one resource.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Crew {
+    pub(crate) library: Library,
+    pub(crate) processes: usize,
+    /// How many contend in each process.
+    pub(crate) tasks: u32,
+    pub(crate) hold: Duration,
+    pub(crate) run: Duration,
+}
+
+impl Crew {
+    /// Has them contend for a resource that is new.
+    pub(crate) async fn compete(&self, servers: &[Server]) -> Round {
+        static ROUND: AtomicUsize = AtomicUsize::new(0);
+        let round = ROUND.fetch_add(1, Ordering::Relaxed);
+        self.compete_for(&format!("round {round}"), servers).await
+    }
+
+    /// Has them contend for `resource`.
+    ///
+    /// # Panics
+    ///
+    /// Panics when one of them fails.
+    pub(crate) async fn compete_for(&self, resource: &str, servers: &[Server]) -> Round {
+        let dir = TempDir::with_prefix("redlock-contended-").expect("a directory");
+        let job = Job {
+            library: self.library,
+            urls: servers.iter().map(Server::url).collect(),
+            resource: resource.into(),
+            tasks: self.tasks,
+            run: self.run,
+            hold: self.hold,
+            witness: dir.path().join("witness"),
+        };
+        let program = env::current_exe().expect("a path");
+        let program = program.to_str().expect("a path that is text");
+        let mut workers: Vec<Worker> = (0..self.processes)
+            .map(|_| Worker::spawn(program, job.to_args()))
+            .collect();
+        for worker in &mut workers {
+            assert_eq!(worker.line(PATIENCE).await.as_deref(), Some("ready"));
+        }
+        let before = Load::of(servers);
+        // The end of their input is the start for all of them.
+        for worker in &mut workers {
+            worker.let_go();
+        }
+        let mut members = Vec::new();
+        for worker in workers {
+            let lines = worker.finish(self.run + PATIENCE).await;
+            members.push(Member::read(&lines));
+        }
+        Round {
+            members,
+            run: self.run,
+            load: Load::of(servers) - before,
+            nodes: servers.len(),
+        }
+    }
+}
+
+/// For what takes a moment on an idle machine.
+const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,0 +1,108 @@
+use std::fmt;
+
+use serde_json::{Value, json};
+
+use crate::round::{Round, whole};
+
+/// The figures of several rounds: of each figure the median, and the worst where one bad round is
+/// bad enough. Times are milliseconds.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// Turns per second.
+    pub(crate) rate: f64,
+    /// Those that follow another contender's.
+    pub(crate) handovers: f64,
+    pub(crate) p50: f64,
+    pub(crate) p90: f64,
+    pub(crate) p99: f64,
+    /// Of all rounds, like the two that follow.
+    pub(crate) longest: f64,
+    pub(crate) least_share: f64,
+    pub(crate) overlaps: u64,
+    /// For each acquisition and node, like the two that follow.
+    pub(crate) commands: f64,
+    pub(crate) scripts: f64,
+    pub(crate) reads: f64,
+    pub(crate) held: f64,
+    pub(crate) rounds: usize,
+}
+
+impl Figures {
+    pub(crate) fn of(rounds: &[Round]) -> Self {
+        let median = |figure: &dyn Fn(&Round) -> f64| {
+            let mut figures: Vec<f64> = rounds.iter().map(figure).collect();
+            figures.sort_unstable_by(f64::total_cmp);
+            (figures[(figures.len() - 1) / 2] + figures[figures.len() / 2]) / 2.0
+        };
+        let percentile =
+            |percent: f64| median(&|round| whole(round.waits().value_at_percentile(percent)) / 1e3);
+        let longest = rounds.iter().map(Round::longest).max().unwrap_or_default();
+        let shares = rounds.iter().map(Round::least_share);
+        Self {
+            rate: median(&Round::rate),
+            handovers: median(&Round::handovers),
+            p50: percentile(50.0),
+            p90: percentile(90.0),
+            p99: percentile(99.0),
+            longest: longest.as_secs_f64() * 1e3,
+            least_share: shares.fold(f64::INFINITY, f64::min),
+            overlaps: rounds.iter().map(Round::overlaps).sum(),
+            commands: median(&|round| round.each(round.load.commands)),
+            scripts: median(&|round| round.each(round.load.scripts)),
+            reads: median(&|round| round.each(round.load.reads)),
+            held: median(&|round| round.held().as_secs_f64() * 1e3),
+            rounds: rounds.len(),
+        }
+    }
+
+    /// What the columns of [`Display`](fmt::Display) are.
+    pub(crate) const COLUMNS: &'static str = "turns/s hand-overs/s  p50 ms     p90     p99     max   least commands scripts   reads held ms overlaps";
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({
+            "rounds": self.rounds,
+            "turns_per_second": self.rate,
+            "handovers_per_second": self.handovers,
+            "wait_ms": {
+                "p50": self.p50,
+                "p90": self.p90,
+                "p99": self.p99,
+                "max": self.longest,
+            },
+            "least_share": self.least_share,
+            "per_acquisition_and_node": {
+                "commands": self.commands,
+                "scripts": self.scripts,
+                "reads": self.reads,
+            },
+            "held_ms": self.held,
+            "overlaps": self.overlaps,
+        })
+    }
+}
+
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            rate,
+            handovers,
+            p50,
+            p90,
+            p99,
+            longest,
+            least_share,
+            commands,
+            scripts,
+            reads,
+            held,
+            overlaps,
+            ..
+        } = self;
+        write!(
+            f,
+            "{rate:>7.1} {handovers:>12.1} {p50:>8.1} {p90:>7.1} {p99:>7.1}"
+        )?;
+        write!(f, " {longest:>7.0} {least_share:>7.2} {commands:>8.1}")?;
+        write!(f, " {scripts:>7.1} {reads:>7.1} {held:>7.2} {overlaps:>8}")
+    }
+}

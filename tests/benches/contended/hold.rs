@@ -1,0 +1,92 @@
+use std::io;
+use std::time::Duration;
+
+/// Lets a time pass to within 0.1 ms, which the runtime's own timer cannot: it counts whole
+/// milliseconds, and 2 ms may take it 3.
+///
+/// On Linux the kernel's timer wakes the reactor that is there anyway: no thread, and a few
+/// microseconds of processor. A thread that sleeps would be as exact, but has to be woken and to
+/// wake, and that is time taken from what is measured.
+#[derive(Debug)]
+pub(crate) struct Hold(imp::Timer);
+
+impl Hold {
+    /// Makes a timer of its own for one contender.
+    pub(crate) fn new() -> io::Result<Self> {
+        imp::Timer::new().map(Self)
+    }
+
+    /// Returns after `time`; at once when that is zero.
+    pub(crate) async fn pass(&self, time: Duration) -> io::Result<()> {
+        if time.is_zero() {
+            return Ok(());
+        }
+        self.0.pass(time).await
+    }
+}
+
+#[cfg(target_os = "linux")]
+mod imp {
+    use std::io;
+    use std::os::fd::OwnedFd;
+    use std::time::Duration;
+
+    use rustix::time::{
+        Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create,
+        timerfd_settime,
+    };
+    use tokio::io::unix::AsyncFd;
+
+    #[derive(Debug)]
+    pub(super) struct Timer(AsyncFd<OwnedFd>);
+
+    impl Timer {
+        pub(super) fn new() -> io::Result<Self> {
+            let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
+            let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
+            // What replaces it is unsafe code, for descriptors that are not owned as this one is.
+            #[allow(deprecated)]
+            AsyncFd::new(timer).map(Self)
+        }
+
+        pub(super) async fn pass(&self, time: Duration) -> io::Result<()> {
+            let once = Itimerspec {
+                it_interval: Timespec::default(),
+                it_value: Timespec::try_from(time).map_err(io::Error::other)?,
+            };
+            timerfd_settime(&self.0, TimerfdTimerFlags::empty(), &once)?;
+            loop {
+                let mut ready = self.0.readable().await?;
+                let mut expirations = [0; 8];
+                let read =
+                    |timer: &AsyncFd<OwnedFd>| Ok(rustix::io::read(timer, &mut expirations)?);
+                if let Ok(read) = ready.try_io(read) {
+                    return read.map(|_| ());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+mod imp {
+    use std::time::Duration;
+    use std::{io, thread};
+
+    use tokio::task::spawn_blocking;
+
+    #[derive(Debug)]
+    pub(super) struct Timer;
+
+    impl Timer {
+        pub(super) fn new() -> io::Result<Self> {
+            Ok(Self)
+        }
+
+        pub(super) async fn pass(&self, time: Duration) -> io::Result<()> {
+            spawn_blocking(move || thread::sleep(time))
+                .await
+                .map_err(io::Error::other)
+        }
+    }
+}

@@ -1,0 +1,59 @@
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::library::Library;
+
+/// What one worker process has to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    pub(crate) library: Library,
+    pub(crate) urls: Vec<String>,
+    pub(crate) resource: String,
+    /// How many contend in the process.
+    pub(crate) tasks: u32,
+    /// How long they contend.
+    pub(crate) run: Duration,
+    /// How long each holds the lock.
+    pub(crate) hold: Duration,
+    /// The file of the [`Witness`](crate::witness::Witness).
+    pub(crate) witness: PathBuf,
+}
+
+impl Job {
+    pub(crate) fn to_args(&self) -> [OsString; 8] {
+        [
+            WORKER.into(),
+            self.library.name().into(),
+            self.urls.join(",").into(),
+            self.resource.clone().into(),
+            self.tasks.to_string().into(),
+            self.run.as_millis().to_string().into(),
+            self.hold.as_micros().to_string().into(),
+            self.witness.clone().into(),
+        ]
+    }
+
+    /// The job of a worker, or `None` when `args` are those of the benchmark itself.
+    ///
+    /// # Panics
+    ///
+    /// Panics when they are nobody's.
+    pub(crate) fn from_args(args: &[String]) -> Option<Self> {
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let [WORKER, library, urls, resource, tasks, run, hold, witness] = args[..] else {
+            return None;
+        };
+        Some(Self {
+            library: Library::named(library).expect("a library"),
+            urls: urls.split(',').map(Into::into).collect(),
+            resource: resource.into(),
+            tasks: tasks.parse().expect("a number of tasks"),
+            run: Duration::from_millis(run.parse().expect("milliseconds")),
+            hold: Duration::from_micros(hold.parse().expect("microseconds")),
+            witness: witness.into(),
+        })
+    }
+}
+
+const WORKER: &str = "worker";

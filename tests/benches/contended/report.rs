@@ -1,0 +1,118 @@
+use std::path::PathBuf;
+use std::{env, fs};
+
+use serde_json::{Map, Value, json};
+
+use crate::figures::Figures;
+
+/// Prints what is found out, and keeps it for a file.
+#[derive(Debug)]
+pub(crate) struct Report {
+    quick: bool,
+    /// What else the machine did at first.
+    busy: String,
+    sections: Map<String, Value>,
+    /// The section that is being written.
+    name: &'static str,
+}
+
+impl Report {
+    pub(crate) fn new(quick: bool) -> Self {
+        let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let busy = busy.split(' ').take(3).collect::<Vec<_>>().join(" ");
+        println!(
+            "hand-overs: turns that follow another contender's; least: the least served contender's \
+             part of a fair share;\ncommands (with those in scripts), scripts, reads: for each turn \
+             and node; medians of the rounds, but max, least and overlaps of all"
+        );
+        println!("load average before: {busy}");
+        Self {
+            quick,
+            busy,
+            sections: Map::new(),
+            name: "",
+        }
+    }
+
+    /// Begins a section.
+    pub(crate) fn section(&mut self, name: &'static str, title: &str) {
+        println!("\n{name}: {title}");
+        self.name = name;
+        self.sections.insert(name.into(), json!({ "title": title }));
+    }
+
+    /// Prints the heading of what [`figures`](Self::figures) prints.
+    pub(crate) fn heading(&self) {
+        println!("{:>28}   {}", "", Figures::COLUMNS);
+    }
+
+    /// Adds a line of figures.
+    ///
+    /// # Panics
+    ///
+    /// Panics when two contenders have held the lock at once.
+    pub(crate) fn figures(&mut self, label: &str, figures: &Figures) {
+        println!("{label:>28}   {figures}");
+        self.note(label, figures.to_json());
+        let overlaps = figures.overlaps;
+        assert_eq!(overlaps, 0, "{label}: held by two at once");
+    }
+
+    /// Adds something that only `text` can tell.
+    pub(crate) fn say(&mut self, label: &str, text: &str, value: Value) {
+        println!("{label:>28}   {text}");
+        self.note(label, value);
+    }
+
+    /// Says whether the library is as good as it has to be.
+    pub(crate) fn bar(&mut self, what: &str, bound: Bar) {
+        let (sign, bound, value, met) = match bound {
+            Bar::AtLeast(bound, value) => (">=", bound, value, value >= bound),
+            Bar::AtMost(bound, value) => ("<=", bound, value, value <= bound),
+        };
+        let verdict = if met { "met" } else { "missed" };
+        println!("{:>28}   {what} {sign} {bound}: {value:.2}", verdict);
+        let bar = json!({ "what": what, "sign": sign, "bound": bound, "value": value, "met": met });
+        let section = self.sections.get_mut(self.name);
+        let bars = section.expect("a section")["bars"].take();
+        let mut bars = match bars {
+            Value::Array(bars) => bars,
+            _ => Vec::new(),
+        };
+        bars.push(bar);
+        self.note("bars", bars.into());
+    }
+
+    /// Writes everything to the file.
+    pub(crate) fn save(self) {
+        let file = file();
+        let all = json!({
+            "quick": self.quick,
+            "load_average": self.busy,
+            "sections": self.sections,
+        });
+        let dir = file.parent().expect("a directory");
+        fs::create_dir_all(dir).expect("a directory to write to");
+        fs::write(&file, format!("{all:#}\n")).expect("a file to write");
+        println!("\n{}", file.display());
+    }
+
+    fn note(&mut self, key: &str, value: Value) {
+        let section = self.sections.get_mut(self.name);
+        section.expect("a section")[key] = value;
+    }
+}
+
+/// A bound, and what there is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Bar {
+    AtLeast(f64, f64),
+    AtMost(f64, f64),
+}
+
+/// `bench/contended.json` in the target directory, wherever that is: programs are in `PROFILE/deps`.
+fn file() -> PathBuf {
+    let program = env::current_exe().expect("a path");
+    let target = program.ancestors().nth(3).expect("a target directory");
+    target.join("bench").join("contended.json")
+}

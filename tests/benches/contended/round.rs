@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use crate::load::Load;
+use crate::turns::Turns;
+
+/// What came of one run of a crew.
+#[derive(Debug)]
+pub(crate) struct Round {
+    pub(crate) members: Vec<Member>,
+    pub(crate) run: Duration,
+    pub(crate) load: Load,
+    pub(crate) nodes: usize,
+}
+
+/// What one process reports.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) turns: Vec<Turns>,
+    /// Memory in use soon after the start, in the middle and shortly before the end, in kilobytes.
+    pub(crate) memory: [u64; 3],
+}
+
+impl Member {
+    /// Reads the lines that a worker prints.
+    pub(crate) fn read(lines: &[String]) -> Self {
+        let (memory, turns) = lines.split_at(3);
+        let turns = turns.iter().map(|line| line.parse().expect("turns"));
+        let memory = [0, 1, 2].map(|at: usize| memory[at].parse().expect("a number"));
+        Self {
+            turns: turns.collect(),
+            memory,
+        }
+    }
+
+    fn acquisitions(&self) -> usize {
+        self.turns.iter().map(|turns| turns.waits.len()).sum()
+    }
+}
+
+impl Round {
+    pub(crate) fn acquisitions(&self) -> usize {
+        self.members.iter().map(Member::acquisitions).sum()
+    }
+
+    /// Turns per second.
+    pub(crate) fn rate(&self) -> f64 {
+        count(self.acquisitions()) / self.run.as_secs_f64()
+    }
+
+    /// Hand-overs per second: turns of another contender than had the turn before.
+    pub(crate) fn handovers(&self) -> f64 {
+        let changes = self.turns().map(|turns| turns.changes).sum();
+        whole(changes) / self.run.as_secs_f64()
+    }
+
+    /// The waits that ended, in microseconds.
+    pub(crate) fn waits(&self) -> Histogram<u64> {
+        let mut histogram = Histogram::new(3).expect("three digits");
+        for wait in self.turns().flat_map(|turns| &turns.waits) {
+            let micros = u64::try_from(wait.as_micros()).expect("a wait");
+            histogram.record(micros).expect("a histogram that grows");
+        }
+        histogram
+    }
+
+    /// The longest wait, even if the run ended first.
+    pub(crate) fn longest(&self) -> Duration {
+        self.turns().map(Turns::longest).max().unwrap_or_default()
+    }
+
+    /// How long the lock was held in a turn, on average.
+    pub(crate) fn held(&self) -> Duration {
+        let held: Duration = self.turns().map(|turns| turns.held).sum();
+        held.div_f64(count(self.acquisitions()).max(1.0))
+    }
+
+    /// What the least served contender got, as a part of what each would get.
+    pub(crate) fn least_share(&self) -> f64 {
+        let each: Vec<usize> = self.turns().map(|turns| turns.waits.len()).collect();
+        let least = count(each.iter().copied().min().unwrap_or_default());
+        least * count(each.len()) / count(self.acquisitions()).max(1.0)
+    }
+
+    /// How many contenders there were, and how many of them never got the lock.
+    pub(crate) fn contenders(&self) -> (usize, usize) {
+        let unserved = self.turns().filter(|turns| turns.waits.is_empty()).count();
+        (self.turns().count(), unserved)
+    }
+
+    pub(crate) fn overlaps(&self) -> u64 {
+        self.turns().map(|turns| turns.overlaps).sum()
+    }
+
+    /// A part of the load for each acquisition and node.
+    pub(crate) fn each(&self, load: u64) -> f64 {
+        whole(load) / count(self.nodes) / count(self.acquisitions()).max(1.0)
+    }
+
+    /// Memory of all processes, as of [`Member`].
+    pub(crate) fn memory(&self) -> [u64; 3] {
+        [0, 1, 2].map(|at| self.members.iter().map(|member| member.memory[at]).sum())
+    }
+
+    fn turns(&self) -> impl Iterator<Item = &Turns> {
+        self.members.iter().flat_map(|member| &member.turns)
+    }
+}
+
+pub(crate) fn count(count: usize) -> f64 {
+    whole(count.try_into().expect("a count"))
+}
+
+/// Exact: nothing here comes near 2^53.
+pub(crate) fn whole(number: u64) -> f64 {
+    number as f64
+}

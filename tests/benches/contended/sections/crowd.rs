@@ -1,0 +1,51 @@
+use std::time::Duration;
+
+use redlock_tests::Server;
+use serde_json::json;
+
+use super::HOLD;
+use crate::crew::Crew;
+use crate::figures::Figures;
+use crate::library::Library;
+use crate::report::{Bar, Report};
+use crate::round::{count, whole};
+
+/// Five hundred waiters: what they cost the servers, and whether everyone gets a turn.
+pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
+    let seconds = if quick { 3 } else { 20 };
+    let crew = Crew {
+        library: Library::Redlock,
+        processes: 4,
+        tasks: 125,
+        hold: HOLD,
+        run: Duration::from_secs(seconds),
+    };
+    report.section(
+        "crowd",
+        &format!("500 waiters in 4 processes, 2 ms held, {seconds} s"),
+    );
+    let round = crew.compete(servers).await;
+    let (contenders, unserved) = round.contenders();
+    let memory = round.memory();
+    let ours = Figures::of(&[round]);
+    report.heading();
+    report.figures("redlock", &ours);
+    let text = format!("{unserved} of {contenders} never got the lock");
+    report.say("unserved", &text, json!(unserved));
+    let [start, middle, end] = memory;
+    let text = format!("{start} KiB at the start, {middle} in the middle, {end} at the end");
+    report.say("memory", &text, json!(memory));
+
+    report.bar(
+        "commands for each acquisition and node",
+        Bar::AtMost(40.0, ours.commands),
+    );
+    report.bar(
+        "waiters that never got the lock",
+        Bar::AtMost(0.0, count(unserved)),
+    );
+    if start > 0 {
+        let growth = whole(middle.max(end)) / whole(start);
+        report.bar("memory, of that at the start", Bar::AtMost(1.1, growth));
+    }
+}

@@ -1,0 +1,34 @@
+use std::time::Duration;
+
+use redlock_tests::Server;
+
+use crate::crew::Crew;
+use crate::figures::Figures;
+use crate::library::Library;
+use crate::report::Report;
+
+/// Nobody keeps the lock, so all are always after it, and votes split: that somebody wins all the
+/// same, with an even number of nodes as well.
+pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
+    let seconds = if quick { 1 } else { 3 };
+    let title = format!("contenders in processes of their own, released at once, {seconds} s");
+    report.section("split", &title);
+    report.heading();
+    for nodes in [3, 4, 5] {
+        for processes in [3, 4, 6] {
+            if quick && processes != nodes {
+                continue;
+            }
+            let crew = Crew {
+                library: Library::Redlock,
+                processes,
+                tasks: 1,
+                hold: Duration::ZERO,
+                run: Duration::from_secs(seconds),
+            };
+            let round = crew.compete(&servers[..nodes]).await;
+            let label = format!("{processes} on {nodes} nodes");
+            report.figures(&label, &Figures::of(&[round]));
+        }
+    }
+}
