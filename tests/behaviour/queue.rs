@@ -2,7 +2,8 @@
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 use redlock::node::Fault;
 use redlock::{LockError, MemoryNode, Redlock};
@@ -90,7 +91,7 @@ async fn the_next_in_line_asks_right_behind_the_release() {
     let watch = Watch::start();
     drop(guard);
     let next = waiter.await.unwrap().unwrap();
-    assert_eq!(watch.elapsed(), 0 * MS);
+    assert_eq!(watch.elapsed(), Duration::ZERO);
     let notes = node.take();
     assert!(
         matches!(notes.as_slice(), [Note::Release { .. }, Note::Acquire { id, .. }]
@@ -113,7 +114,7 @@ async fn who_leaves_the_line_lets_the_next_in_at_once() {
     first.abort();
     assert!((&mut first).await.unwrap_err().is_cancelled());
     let _guard = second.await.unwrap().unwrap();
-    assert!(watch.elapsed() <= 10 * MS, "{:?}", watch.elapsed());
+    assert!(watch.elapsed() <= 1Duration::ZERO, "{:?}", watch.elapsed());
     assert_eq!(holding(&nodes), 3);
 }
 
@@ -203,7 +204,7 @@ async fn a_hand_over_between_managers_does_not_wait_for_a_delay() {
     guard.release().await.unwrap();
     let _guard = waiter.await.unwrap().unwrap();
     // The first hand-over that is seen: nobody else is known to be after it.
-    assert_eq!(watch.elapsed(), 0 * MS);
+    assert_eq!(watch.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
@@ -228,7 +229,7 @@ async fn a_quorum_of_nodes_that_are_let_go_of_is_enough_and_less_is_not() {
     let watch = Watch::start();
     drop(guards.pop());
     let guard = (&mut waiter).await.unwrap().unwrap();
-    assert_eq!(watch.elapsed(), 0 * MS);
+    assert_eq!(watch.elapsed(), Duration::ZERO);
     assert!(guard.is_held());
 }
 

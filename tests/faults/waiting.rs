@@ -69,7 +69,7 @@ async fn whoever_ends_the_lock_in_whatever_way_wakes_who_waits() {
     let ends: [(&str, &dyn Fn()); 4] = [
         ("deleted", &|| give_back(&servers, "a")),
         ("expired", &|| {
-            each(&|probe| assert!(probe.pexpire("a", MS)))
+            each(&|probe| assert!(probe.pexpire("a", MS)));
         }),
         ("flushed", &|| each(&|probe| probe.flushall())),
         ("overwritten, then deleted", &|| {
