@@ -282,7 +282,7 @@ impl Ear {
     /// Waits until it was told so often.
     pub(crate) async fn hears(&self, times: usize) {
         let deadline = Duration::from_secs(20);
-        redlock_tests::eventually("told", deadline, || self.heard() >= times).await;
+        eventually("told", deadline, || self.heard() >= times).await;
     }
 }
 
