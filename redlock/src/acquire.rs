@@ -110,17 +110,18 @@ impl Contender<'_> {
             Wait::No => None,
             Wait::For(_) => Some(Waiter::new(quorum)),
         };
-        if waiter.is_some() {
-            // Others are after it, and this process may just have had it.
-            self.hang_back(Duration::ZERO).await;
-        }
+        let mut is_contended = match &waiter {
+            // Others may be after it, and this process may just have had it.
+            Some(_) => self.hang_back(Duration::ZERO).await,
+            None => false,
+        };
         let rounds = match self.options.wait {
             Wait::No => 1,
             Wait::For(_) => self.engine.config().retry_count.unwrap_or(u32::MAX),
         };
         let (mut eternal_rounds, mut collisions, mut is_stirred) = (0, 0, true);
         for number in 1_u32.. {
-            let round = self.ask(number, waiter.as_ref());
+            let round = self.ask(is_contended, waiter.as_ref());
             let refused = match round.outcome().await {
                 Ok(lease) => {
                     self.engine.turns().won(&self.keys);
@@ -153,6 +154,7 @@ impl Contender<'_> {
             }
             let is_split = refused.granted() > 0;
             collisions = if is_split { collisions + 1 } else { 0 };
+            is_contended = true;
             is_stirred = self.pause(waiter, &refused, now).await;
             if is_stirred {
                 self.hang_back(self.part(collisions)).await;
@@ -161,11 +163,10 @@ impl Contender<'_> {
         Err(LockError::Closed)
     }
 
-    fn ask(&self, number: u32, waiter: Option<&Arc<Waiter>>) -> Round {
+    fn ask(&self, is_contended: bool, waiter: Option<&Arc<Waiter>>) -> Round {
         if let Some(waiter) = waiter {
             waiter.forget();
         }
-        let is_contended = number > 1 || self.engine.turns().are_taken(&self.keys, Moment::now());
         Round::start(
             self.engine,
             self.resources,
@@ -202,14 +203,16 @@ impl Contender<'_> {
         self.until_last_start(now, delay.max(MIN_PAUSE))
     }
 
-    /// Lets those go first who have waited longer, as far as one can tell.
-    async fn hang_back(&self, more: Duration) {
+    /// Lets those go first who have waited longer, as far as one can tell. Says whether there are
+    /// others at all.
+    async fn hang_back(&self, more: Duration) -> bool {
         let (now, jitter) = (Moment::now(), self.engine.jitter());
-        let delay = self.engine.turns().delay(&self.keys, now, jitter);
-        let delay = delay.saturating_add(more);
+        let next = self.engine.turns().next(&self.keys, now, jitter);
+        let delay = next.delay.saturating_add(more);
         if !delay.is_zero() {
             clock::sleep_until(self.until_last_start(now, delay)).await;
         }
+        next.is_contended
     }
 
     /// How long to wait so as not to meet the same others again.

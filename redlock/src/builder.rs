@@ -102,10 +102,16 @@ impl RedlockBuilder {
         self
     }
 
-    /// The longest pause between two rounds; each is drawn at random from nothing to this, at
-    /// least a millisecond.
+    /// The longest pause after which a request that waits asks again untold; each is drawn at random
+    /// from nothing to this, at least a millisecond.
     ///
-    /// Default: 200 ms.
+    /// Where a quorum of nodes tells when a lock may be free, that is what is waited for, and this
+    /// is only what is left if messages are lost: pauses are then up to five times as long. With a
+    /// [`retry_count`](Self::retry_count) they never are. A request asks at the end of the holder's
+    /// lease in any case.
+    ///
+    /// Default: 200 ms, after which nobody minds a lock that was free for so long; a hundred
+    /// processes that wait untold ask a server a thousand times a second.
     pub fn retry_delay(mut self, retry_delay: Duration) -> Self {
         self.config.retry_delay = retry_delay;
         self

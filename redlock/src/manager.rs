@@ -131,7 +131,8 @@ impl Redlock {
 
     /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
     ///
-    /// While another owner has it this is [`LockError::Busy`].
+    /// While another owner has it this is [`LockError::Busy`]; so it is, without asking the nodes,
+    /// while a guard or a request of this manager is before it.
     pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
         self.lock(resource).no_wait()
     }

@@ -14,6 +14,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -25,6 +26,8 @@ use crate::retry::Jitter;
 #[derive(Debug)]
 pub(crate) struct Turns {
     seen: Mutex<Seen>,
+    /// Whether anybody else was ever met: without others, most of this is left out.
+    is_any: AtomicBool,
     hasher: RandomState,
 }
 
@@ -59,6 +62,15 @@ struct Streak {
     alone: u32,
 }
 
+/// What to do before a lock is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Next {
+    /// How long to let others go first.
+    pub(crate) delay: Duration,
+    /// Whether other processes are known to be after it.
+    pub(crate) is_contended: bool,
+}
+
 impl Default for Turns {
     fn default() -> Self {
         Self {
@@ -66,6 +78,7 @@ impl Default for Turns {
                 turns: HashMap::new(),
                 streaks: vec![Streak::default(); STREAKS].into(),
             }),
+            is_any: AtomicBool::new(false),
             hasher: RandomState::new(),
         }
     }
@@ -74,6 +87,7 @@ impl Default for Turns {
 impl Turns {
     /// Another process has the lock. If it changed hands since this one looked last, that counts.
     pub(crate) fn met(&self, keys: &Keys, now: Moment, is_handed_over: bool) {
+        self.is_any.store(true, Ordering::Relaxed);
         let lock = self.hash(keys);
         let mut seen = self.lock();
         if seen.turns.len() >= MOST {
@@ -92,9 +106,8 @@ impl Turns {
 
     /// The lock is ours.
     pub(crate) fn won(&self, keys: &Keys) {
-        let mut seen = self.lock();
-        if !seen.turns.is_empty()
-            && let Some(turn) = seen.turns.get_mut(&self.hash(keys))
+        if self.is_any.load(Ordering::Relaxed)
+            && let Some(turn) = self.lock().turns.get_mut(&self.hash(keys))
         {
             turn.won();
         }
@@ -115,24 +128,20 @@ impl Turns {
         streak.released = Some(now);
     }
 
-    /// Whether other processes are after the lock.
-    pub(crate) fn are_taken(&self, keys: &Keys, now: Moment) -> bool {
-        let seen = self.lock();
-        !seen.turns.is_empty() && seen.turn(self.hash(keys), now).is_some()
-    }
-
-    /// How long to let others go first before the lock is asked for.
-    pub(crate) fn delay(&self, keys: &Keys, now: Moment, jitter: &Jitter) -> Duration {
+    /// What to do before the lock is asked for.
+    pub(crate) fn next(&self, keys: &Keys, now: Moment, jitter: &Jitter) -> Next {
         let lock = self.hash(keys);
         let mut seen = self.lock();
-        if let Some(turn) = seen.turn(lock, now) {
-            return turn.delay(jitter);
+        let turn = seen.turn(lock, now);
+        let delay = match turn {
+            Some(turn) => turn.delay(jitter),
+            None if seen.streak(lock).is_long(lock, now) => STEP + jitter.up_to(STEP),
+            None => Duration::ZERO,
+        };
+        Next {
+            delay,
+            is_contended: turn.is_some(),
         }
-        let streak = seen.streak(lock);
-        if streak.lock == lock && streak.is_long(now) {
-            return STEP + jitter.up_to(STEP);
-        }
-        Duration::ZERO
     }
 
     fn hash(&self, keys: &Keys) -> u64 {
@@ -184,10 +193,13 @@ impl Turn {
 
 impl Streak {
     /// Whether it is time to see if there is somebody else; if so, counts from now on anew.
-    fn is_long(&mut self, now: Moment) -> bool {
+    fn is_long(&mut self, lock: u64, now: Moment) -> bool {
         let (Some(since), Some(released)) = (self.since, self.released) else {
             return false;
         };
+        if self.lock != lock {
+            return false;
+        }
         if now.saturating_since(released) > STEP {
             // Others had time to get in.
             *self = Self::default();
@@ -243,26 +255,26 @@ mod tests {
     fn whoever_has_watched_as_many_as_usual_asks_at_once_and_others_hang_back() {
         let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(Some(7)));
         let now = Moment::now();
-        assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+        assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
         for _ in 0..20 {
             for watched in 0..4 {
-                let delay = turns.delay(&keys, now, &jitter);
+                let delay = turns.next(&keys, now, &jitter).delay;
                 assert!(delay <= STEP * (MOST_STEPS + 1), "{watched}: {delay:?}");
                 turns.met(&keys, now, true);
             }
-            assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+            assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
             turns.won(&keys);
         }
         // Of four hand-overs none was watched yet, then three, then four.
-        assert!(turns.delay(&keys, now, &jitter) >= MS * 2);
+        assert!(turns.next(&keys, now, &jitter).delay >= MS * 2);
         for _ in 0..3 {
             turns.met(&keys, now, true);
             turns.met(&keys, now, false);
         }
-        let delay = turns.delay(&keys, now, &jitter);
+        let delay = turns.next(&keys, now, &jitter).delay;
         assert!(delay > Duration::ZERO && delay < MS, "{delay:?}");
         turns.met(&keys, now, true);
-        assert_eq!(turns.delay(&keys, now, &jitter), Duration::ZERO);
+        assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
     }
 
     #[test]
@@ -272,10 +284,10 @@ mod tests {
         turns.met(&keys, now, true);
         turns.met(&keys, now, true);
         turns.won(&keys);
-        assert!(turns.are_taken(&keys, now));
+        assert!(turns.next(&keys, now, &jitter).is_contended);
         let later = after(now, 1001);
-        assert!(!turns.are_taken(&keys, later));
-        assert_eq!(turns.delay(&keys, later, &jitter), Duration::ZERO);
+        assert!(!turns.next(&keys, later, &jitter).is_contended);
+        assert_eq!(turns.next(&keys, later, &jitter).delay, Duration::ZERO);
     }
 
     #[test]
@@ -285,7 +297,11 @@ mod tests {
         let mut hung_back = Vec::new();
         for millis in 0..2000 {
             turns.released(&keys, after(now, millis));
-            if !turns.delay(&keys, after(now, millis), &jitter).is_zero() {
+            if !turns
+                .next(&keys, after(now, millis), &jitter)
+                .delay
+                .is_zero()
+            {
                 hung_back.push(millis);
             }
         }
@@ -299,7 +315,7 @@ mod tests {
         let now = Moment::now();
         for round in 0..200 {
             turns.released(&keys, after(now, round * 10));
-            let delay = turns.delay(&keys, after(now, round * 10 + 5), &jitter);
+            let delay = turns.next(&keys, after(now, round * 10 + 5), &jitter).delay;
             assert_eq!(delay, Duration::ZERO);
         }
     }

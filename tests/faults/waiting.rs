@@ -199,6 +199,30 @@ async fn where_the_user_may_not_be_told_who_waits_asks() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
+async fn a_user_with_the_rights_that_the_readme_names_is_told() {
+    let servers = Servers::start(3);
+    let rights = "+set +get +del +type +pttl +pexpire +zadd +zscore +eval +evalsha +script|load \
+                  +ping +hello +exists +client|tracking +client|caching";
+    for server in &servers {
+        let mut user = cmd("ACL");
+        user.arg(&["SETUSER", "told", "on", ">pw", "~app:*", "~{app:*"]);
+        for right in rights.split_whitespace() {
+            user.arg(right);
+        }
+        server.probe().query::<()>(&user);
+    }
+    let ports = servers.iter().map(|server| server.port());
+    let urls = ports.map(|port| format!("redis://told:pw@127.0.0.1:{port}"));
+    let redlock = waiting(urls, NEVER).key_prefix("app:");
+    let redlock = redlock.connect().await.unwrap();
+    take(&servers, "app:a");
+    let waiter = waiter(&servers, &redlock, "a").await;
+    give_back(&servers, "app:a");
+    drop(arrives(waiter).await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn who_speaks_the_older_protocol_or_brings_a_pool_asks() {
     let servers = Servers::start(3);
     let urls = servers.urls();
