@@ -12,7 +12,6 @@ use crate::lease::{Refused, Round};
 use crate::lease_id::LeaseId;
 use crate::line::{News, Place};
 use crate::node::Keys;
-use crate::quorum::Tally;
 use crate::refusal;
 use crate::resource::Resources;
 use crate::waiter::Waiter;
@@ -120,6 +119,7 @@ impl Contender<'_> {
             Wait::For(_) => self.engine.config().retry_count.unwrap_or(u32::MAX),
         };
         let (mut eternal_rounds, mut collisions, mut is_stirred) = (0, 0, true);
+        let mut changes = Changes::default();
         for number in 1_u32.. {
             let round = self.ask(is_contended, waiter.as_ref());
             let refused = match round.outcome().await {
@@ -149,13 +149,22 @@ impl Contender<'_> {
                 return Err(error);
             };
             place.tell(&News::Refused(now, error), now);
-            if refused.busy() > 0 {
+            if refused.is_busy() {
                 self.engine.turns().met(&self.keys, now, is_stirred);
+                waiter.learn(&refused);
             }
-            let is_split = refused.granted() > 0;
-            collisions = if is_split { collisions + 1 } else { 0 };
+            collisions = if refused.is_split() {
+                collisions + 1
+            } else {
+                0
+            };
             is_contended = true;
-            is_stirred = self.pause(waiter, &refused, now).await;
+            let next_look = self.next_look(refused.free_in(), &mut changes, now);
+            is_stirred = tokio::select! {
+                biased;
+                () = waiter.stirred() => true,
+                () = clock::sleep_until(next_look) => false,
+            };
             if is_stirred {
                 self.hang_back(self.part(collisions)).await;
             }
@@ -176,26 +185,18 @@ impl Contender<'_> {
         )
     }
 
-    /// Waits until it is worth asking again. Says whether that is because of what was heard.
-    async fn pause(&self, waiter: &Waiter, refused: &Tally, now: Moment) -> bool {
-        waiter.learn(refused);
-        tokio::select! {
-            biased;
-            () = waiter.stirred() => true,
-            () = clock::sleep_until(self.next_look(refused, now)) => false,
-        }
-    }
-
     /// When to ask again if nothing is heard: after a random delay, or when the holder's lease
     /// ends, but not after the wait is over.
-    fn next_look(&self, refused: &Tally, now: Moment) -> Moment {
+    fn next_look(&self, free_in: Option<Duration>, changes: &mut Changes, now: Moment) -> Moment {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
-        let delay = if self.engine.tells() && config.retry_count.is_none() {
+        let delay = if config.retry_count.is_some() {
+            jitter.up_to(config.retry_delay)
+        } else if self.engine.tells() {
             jitter.within(config.retry_delay * UNTOLD)
         } else {
-            jitter.up_to(config.retry_delay)
+            jitter.up_to(changes.hurry(config.retry_delay, free_in, now))
         };
-        let expires = refused.free_in().map(|left| {
+        let expires = free_in.map(|left| {
             left.saturating_add(MIN_PAUSE)
                 .saturating_add(jitter.up_to(PARTING))
         });
@@ -237,6 +238,28 @@ impl Contender<'_> {
     }
 }
 
+/// What whoever is told nothing sees of hand-overs: that what is left of the lease has grown.
+#[derive(Debug, Default)]
+struct Changes {
+    /// How many times in a row it had changed at the next look.
+    seen: u32,
+    /// When the lease ends if nobody extends it.
+    ends: Option<Moment>,
+}
+
+impl Changes {
+    /// The longest pause before the next look: while a lock changes hands, the shorter the longer one
+    /// has waited. While it does not, there is no hurry.
+    fn hurry(&mut self, most: Duration, free_in: Option<Duration>, now: Moment) -> Duration {
+        let ends = free_in.and_then(|left| now.checked_add(left));
+        let is_later = ends > self.ends.and_then(|ends| ends.checked_add(MIN_PAUSE * 2));
+        self.seen = if is_later { self.seen + 1 } else { 0 };
+        self.ends = ends;
+        // The first look has nothing to be compared with.
+        most / (1 << self.seen.saturating_sub(1).min(4))
+    }
+}
+
 /// Even without a retry delay, nodes that fail at once are not asked in a tight loop.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
@@ -245,3 +268,24 @@ const PARTING: Duration = Duration::from_millis(10);
 
 /// How many times the retry delay whoever will be told waits before it asks untold.
 const UNTOLD: u32 = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_told_nothing_hurries_only_while_the_lock_changes_hands() {
+        let (mut changes, start) = (Changes::default(), Moment::now());
+        let (most, lease) = (Duration::from_millis(200), Duration::from_secs(30));
+        let mut look = |millis, left| {
+            let now = start.checked_add(Duration::from_millis(millis)).unwrap();
+            changes.hurry(most, Some(left), now)
+        };
+        // Another lease at every look.
+        let looks = [0, 100, 200, 300, 400, 500, 600].map(|millis| look(millis, lease));
+        assert_eq!(looks, [1, 2, 4, 8, 16, 16, 16].map(|part| most / part));
+        // The same at two looks.
+        assert_eq!(look(700, lease - Duration::from_millis(100)), most);
+        assert_eq!(look(800, lease - Duration::from_millis(200)), most);
+    }
+}

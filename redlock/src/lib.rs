@@ -70,6 +70,7 @@ mod request;
 mod resource;
 mod retry;
 mod source;
+mod standing;
 mod status;
 mod token;
 mod turn;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::clock::Moment;
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
+use crate::standing::Standing;
 use crate::validity;
 
 /// How many nodes are configured, and how many of them decide.
@@ -74,42 +75,6 @@ pub(crate) enum Verdict {
     Reached,
     /// A quorum cannot agree any more.
     Impossible,
-}
-
-/// One node's part in a lease: its vote, and later whether it still holds the key.
-#[derive(Clone, Debug)]
-pub(crate) enum Standing {
-    /// Asked, and no answer yet.
-    Asked,
-    /// Holds the key until then at least.
-    Holds(Moment),
-    /// Another owner has it, for so long.
-    Busy(Option<Duration>),
-    /// The key there is no lock.
-    NotALock,
-    /// Had the key, and said that it has it no more.
-    Gone,
-    /// Failed.
-    Failed(NodeError),
-}
-
-impl Standing {
-    /// Whether our key may be on the node, so that a release must go there.
-    pub(crate) fn may_hold(&self) -> bool {
-        match self {
-            Self::Asked | Self::Holds(_) => true,
-            Self::Failed(error) => error.is_sent(),
-            Self::Busy(_) | Self::NotALock | Self::Gone => false,
-        }
-    }
-
-    /// Whether the node has the key for nobody, once what this round took is given back.
-    pub(crate) fn is_free(&self) -> bool {
-        match self {
-            Self::Holds(_) | Self::Gone => true,
-            Self::Asked | Self::Busy(_) | Self::NotALock | Self::Failed(_) => false,
-        }
-    }
 }
 
 /// All nodes' parts in a lease, in the order of the nodes.
@@ -194,6 +159,16 @@ impl Tally {
         blocked
             .then(|| self.standings.iter().position(is_foreign))
             .flatten()
+    }
+
+    /// Whether nobody had the lock at all nodes that said no: contenders met, or it was just let go.
+    pub(crate) fn is_split(&self) -> bool {
+        self.standings.iter().any(|standing| {
+            matches!(
+                standing,
+                Standing::Holds(_) | Standing::Busy(Some(Duration::ZERO))
+            )
+        })
     }
 
     /// Whether the nodes said no for good, rather than nothing: enough of them have another owner.
@@ -333,15 +308,5 @@ mod tests {
             tally([Standing::Asked, Standing::Busy(None), secs(7)]).free_in(),
             None
         );
-    }
-
-    #[test]
-    fn a_release_goes_wherever_the_key_may_be() {
-        assert!(Standing::Asked.may_hold());
-        assert!(Standing::Holds(Moment::now()).may_hold());
-        assert!(Standing::Failed(NodeError::new(NodeErrorKind::Timeout, "")).may_hold());
-        assert!(!Standing::Failed(NodeError::unsent(NodeErrorKind::Closed, "")).may_hold());
-        assert!(!Standing::Busy(None).may_hold());
-        assert!(!Standing::Gone.may_hold());
     }
 }

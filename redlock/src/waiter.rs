@@ -44,11 +44,11 @@ impl Waiter {
         self.lock().free.fill(false);
     }
 
-    /// Learns from a round that was lost: what a node had granted is free again.
+    /// Learns from a round that was lost to others: what a node had granted is free again.
     pub(crate) fn learn(&self, tally: &Tally) {
         let mut heard = self.lock();
         for (node, is_free) in heard.free.iter_mut().enumerate() {
-            *is_free |= tally.get(node).is_free();
+            *is_free |= tally.get(node).may_be_free();
         }
     }
 

@@ -114,7 +114,7 @@ async fn who_leaves_the_line_lets_the_next_in_at_once() {
     first.abort();
     assert!((&mut first).await.unwrap_err().is_cancelled());
     let _guard = second.await.unwrap().unwrap();
-    assert!(watch.elapsed() <= 1Duration::ZERO, "{:?}", watch.elapsed());
+    assert!(watch.elapsed() <= 10 * MS, "{:?}", watch.elapsed());
     assert_eq!(holding(&nodes), 3);
 }
 

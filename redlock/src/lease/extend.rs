@@ -9,7 +9,8 @@ use crate::clock::Moment;
 use crate::error::{ExtendError, LossReason};
 use crate::gather::{Answers, Gather};
 use crate::node::{Answer, Ballot, Command, Extend, Extension, Reply};
-use crate::quorum::{self, Standing, Verdict};
+use crate::quorum::{self, Verdict};
+use crate::standing::Standing;
 use crate::validity;
 
 /// Extensions that were sent to the nodes of a lease.

@@ -10,7 +10,8 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::fencing::{self, Choice};
 use crate::gather::{self, Gather};
 use crate::node::{Answer, Ballot, Command, Raise, Raised, Reply, Stamp};
-use crate::quorum::{Standing, Verdict};
+use crate::quorum::Verdict;
+use crate::standing::Standing;
 use crate::token::FencingToken;
 
 impl ActiveLease {

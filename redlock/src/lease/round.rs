@@ -14,8 +14,9 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
-use crate::quorum::{Standing, Tally, Verdict};
+use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
+use crate::standing::Standing;
 use crate::validity;
 use crate::waiter::Waiter;
 
