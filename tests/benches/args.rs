@@ -5,6 +5,8 @@ pub struct Args {
     pub quick: bool,
     /// `--publish`: the chart goes into the documentation as well.
     pub publish: bool,
+    /// `--servers`: on servers, where that is a choice.
+    pub servers: bool,
     /// A number, which every benchmark takes for something else.
     pub number: Option<usize>,
 }
@@ -20,17 +22,21 @@ impl Args {
         let mut args = Self {
             quick: false,
             publish: false,
+            servers: false,
             number: None,
         };
         for arg in std::env::args().skip(1) {
             match arg.as_str() {
                 "--quick" => args.quick = true,
                 "--publish" => args.publish = true,
+                "--servers" => args.servers = true,
                 // What `cargo bench` adds.
                 "--bench" => {}
                 other => match other.parse() {
                     Ok(number) => args.number = Some(number),
-                    Err(_) => panic!("{other}? there are --quick, --publish and a number"),
+                    Err(_) => {
+                        panic!("{other}? there are --quick, --publish, --servers and a number")
+                    }
                 },
             }
         }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{Client, Cmd, Script, Value, cmd};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, Cmd, Script, Value, cmd};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -36,7 +36,8 @@ impl Bare {
         let mut connections = Vec::new();
         for url in urls {
             let client = Client::open(url.as_str()).expect("a URL");
-            let connecting = client.get_multiplexed_async_connection();
+            let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(NEVER_FULL);
+            let connecting = client.get_multiplexed_async_connection_with_config(&config);
             let mut connection = connecting.await.expect("a server");
             let mut load = cmd("SCRIPT");
             load.arg("LOAD").arg(RELEASE);
@@ -87,6 +88,10 @@ impl Bare {
         }
     }
 }
+
+/// A command that has to wait for room may be overtaken by the next: the release by which a lock is
+/// to end would arrive before the lock.
+const NEVER_FULL: usize = 64 * 1024;
 
 const RELEASE: &str =
     "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0";

@@ -105,12 +105,10 @@ async fn measure(
 
 /// Locks until so many of the manager's nodes are usable.
 async fn until(contender: &Contender, is_so: impl Fn(usize, usize) -> bool) {
-    let Contender::Redlock(redlock) = contender else {
-        return;
-    };
+    let redlock = contender.as_redlock().expect("this crate");
     let start = Instant::now();
     loop {
-        contender.lock("between".to_owned()).await;
+        contender.lock(0).await;
         let nodes = redlock.nodes().await;
         let usable = nodes.iter().filter(|node| node.is_usable());
         if is_so(usable.count(), nodes.len()) {
