@@ -1,0 +1,97 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, Cmd, Script, Value, cmd};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+/// The same commands by hand: what the client library takes for a lock and its release when nobody
+/// looks after anything.
+///
+/// One multiplexed connection per node and one future per command. All nodes are asked at once, and
+/// the quorum-th yes is enough; the other answers are awaited by a task in the background, as a
+/// command whose future is dropped early may never leave. There is no clock, no extension, no
+/// retry, no release of what was taken in vain, and no reconnect: this is a limit to measure by,
+/// and no lock.
+#[derive(Clone, Debug)]
+pub struct Bare(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    connections: Vec<MultiplexedConnection>,
+    ttl: Duration,
+    /// The hash of the script that releases.
+    release: String,
+}
+
+impl Bare {
+    /// Connects to all of `urls`, and has the servers keep the script.
+    ///
+    /// # Panics
+    ///
+    /// If a server does not answer.
+    pub async fn connect(urls: &[String], ttl: Duration) -> Self {
+        let script = Script::new(RELEASE);
+        let mut connections = Vec::new();
+        for url in urls {
+            let client = Client::open(url.as_str()).expect("a URL");
+            let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(NEVER_FULL);
+            let connecting = client.get_multiplexed_async_connection_with_config(&config);
+            let mut connection = connecting.await.expect("a server");
+            let mut load = cmd("SCRIPT");
+            load.arg("LOAD").arg(RELEASE);
+            let loading = load.query_async::<String>(&mut connection);
+            loading.await.expect("a server that takes scripts");
+            connections.push(connection);
+        }
+        let release = script.get_hash().to_owned();
+        Self(Arc::new(Inner {
+            connections,
+            ttl,
+            release,
+        }))
+    }
+
+    /// Takes the lock on `resource` and gives it back.
+    ///
+    /// # Panics
+    ///
+    /// If a quorum does not agree.
+    pub async fn lock(&self, resource: &str) {
+        let id = format!("{:032x}", rand::random::<u128>());
+        let mut set = cmd("SET");
+        set.arg(resource).arg(&id).arg("NX").arg("PX");
+        set.arg(self.0.ttl.as_millis().to_string());
+        self.at_a_quorum(set, Value::Okay).await;
+        let mut release = cmd("EVALSHA");
+        release.arg(&self.0.release).arg(1).arg(resource).arg(&id);
+        self.at_a_quorum(release, Value::Int(1)).await;
+    }
+
+    async fn at_a_quorum(&self, command: Cmd, yes: Value) {
+        let command = Arc::new(command);
+        let nodes = self.0.connections.iter().cloned();
+        let mut answers: FuturesUnordered<_> = nodes
+            .map(|mut node| {
+                let command = Arc::clone(&command);
+                async move { command.query_async::<Value>(&mut node).await }
+            })
+            .collect();
+        let mut missing = self.0.connections.len() / 2 + 1;
+        while missing > 0 {
+            let answer = answers.next().await.expect("a quorum");
+            missing -= usize::from(answer == Ok(yes.clone()));
+        }
+        if !answers.is_empty() {
+            let _detached = tokio::spawn(answers.collect::<Vec<_>>());
+        }
+    }
+}
+
+/// A command that has to wait for room may be overtaken by the next: the release by which a lock is
+/// to end would arrive before the lock.
+const NEVER_FULL: usize = 64 * 1024;
+
+const RELEASE: &str =
+    "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0";

@@ -1,0 +1,89 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redlock::Redlock;
+use rslock::LockManager;
+
+use crate::Bare;
+
+/// Somebody who takes locks and gives them back.
+///
+/// Each has names of its own: a release that is late at one node would be in the way of the next
+/// who wants the name.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    means: Means,
+    number: usize,
+}
+
+#[derive(Clone, Debug)]
+enum Means {
+    Redlock(Redlock),
+    Rslock(LockManager),
+    Bare(Bare),
+}
+
+impl Contender {
+    /// How long every lock would last.
+    pub const TTL: Duration = Duration::from_secs(30);
+
+    /// This crate, with tokens or without.
+    ///
+    /// # Panics
+    ///
+    /// If there is no quorum of servers.
+    pub async fn redlock(urls: &[String], fencing: bool) -> Self {
+        let builder = Redlock::builder().nodes(urls).ttl(Self::TTL);
+        let connecting = builder.fencing(fencing).connect();
+        Self::new(Means::Redlock(
+            connecting.await.expect("a quorum of servers"),
+        ))
+    }
+
+    /// The peer that is most used.
+    #[must_use]
+    pub fn rslock(urls: &[String]) -> Self {
+        Self::new(Means::Rslock(LockManager::new(urls.to_vec())))
+    }
+
+    /// The client library alone.
+    pub async fn bare(urls: &[String]) -> Self {
+        Self::new(Means::Bare(Bare::connect(urls, Self::TTL).await))
+    }
+
+    fn new(means: Means) -> Self {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { means, number }
+    }
+
+    /// The manager, if this is this crate.
+    #[must_use]
+    pub fn as_redlock(&self) -> Option<&Redlock> {
+        match &self.means {
+            Means::Redlock(redlock) => Some(redlock),
+            Means::Rslock(_) | Means::Bare(_) => None,
+        }
+    }
+
+    /// Takes the lock on the resource with this number, and gives it back.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub async fn lock(&self, resource: usize) {
+        let resource = format!("resource:{}:{resource}", self.number);
+        match &self.means {
+            Means::Redlock(redlock) => {
+                let guard = redlock.lock(resource).await.expect("a free lock");
+                guard.release().await.expect("a release");
+            }
+            Means::Rslock(manager) => {
+                let locking = manager.lock(resource.as_str(), Self::TTL);
+                let lock = locking.await.expect("a free lock");
+                manager.unlock(&lock).await;
+            }
+            Means::Bare(bare) => bare.lock(&resource).await,
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! Where the results of a benchmark are written.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Writes what a benchmark leaves behind, `target/bench/<name>`, and says so.
+///
+/// # Panics
+///
+/// If that cannot be written.
+pub fn keep(name: &str, content: &str) {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    let dir = target
+        .unwrap_or_else(|| root().join("target"))
+        .join("bench");
+    fs::create_dir_all(&dir).expect("a directory for the results");
+    write(&dir.join(name), content);
+}
+
+/// Writes a file of the documentation, `docs/<name>`, and says so.
+///
+/// # Panics
+///
+/// If that cannot be written.
+pub fn publish(name: &str, content: &str) {
+    let dir = root().join("docs");
+    fs::create_dir_all(&dir).expect("a directory for the documentation");
+    write(&dir.join(name), content);
+}
+
+fn write(path: &Path, content: &str) {
+    fs::write(path, content).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    println!("wrote {}", path.display());
+}
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = here.ancestors().nth(2).expect("the repository around this");
+    root.to_owned()
+}

@@ -1,0 +1,90 @@
+use std::fmt;
+
+use crate::Json;
+
+/// A figure, and what it ought to be. One that is missed is said, and is no failure: the machine
+/// may have had other things to do.
+#[derive(Clone, Debug)]
+pub struct Goal {
+    what: String,
+    figure: f64,
+    bound: Bound,
+    unit: &'static str,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Goal {
+    /// A figure that ought to be at least `bound`.
+    pub fn at_least(what: impl Into<String>, figure: f64, bound: f64, unit: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            figure,
+            bound: Bound::AtLeast(bound),
+            unit,
+        }
+    }
+
+    /// A figure that ought to be at most `bound`.
+    pub fn at_most(what: impl Into<String>, figure: f64, bound: f64, unit: &'static str) -> Self {
+        Self {
+            what: what.into(),
+            figure,
+            bound: Bound::AtMost(bound),
+            unit,
+        }
+    }
+
+    /// Whether it is as it ought to be.
+    #[must_use]
+    pub fn is_met(&self) -> bool {
+        match self.bound {
+            Bound::AtLeast(bound) => self.figure >= bound,
+            Bound::AtMost(bound) => self.figure <= bound,
+        }
+    }
+
+    /// Prints all of them.
+    pub fn print(goals: &[Self]) {
+        println!("\ngoals");
+        for goal in goals {
+            println!("  {goal}");
+        }
+    }
+
+    /// The goal with its figure and its bound.
+    #[must_use]
+    pub fn to_json(&self) -> Json {
+        let (name, bound) = match self.bound {
+            Bound::AtLeast(bound) => ("at_least", bound),
+            Bound::AtMost(bound) => ("at_most", bound),
+        };
+        Json::object([
+            ("goal", Json::from(self.what.as_str())),
+            ("figure", self.figure.into()),
+            (name, bound.into()),
+            ("met", self.is_met().into()),
+        ])
+    }
+}
+
+impl fmt::Display for Goal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (sign, bound) = match self.bound {
+            Bound::AtLeast(bound) => ('≥', bound),
+            Bound::AtMost(bound) => ('≤', bound),
+        };
+        let Self {
+            what, figure, unit, ..
+        } = self;
+        let verdict = if self.is_met() { "met" } else { "MISSED" };
+        write!(
+            f,
+            "{what:<52} {figure:>9.2}{unit}  {sign} {bound}{unit}  {verdict}"
+        )
+    }
+}

@@ -1,0 +1,183 @@
+//! What guards cost that are held for long, and extend themselves: a hundred thousand of them, for
+//! a minute, on three servers.
+//!
+//! `cargo bench -p redlock-benches --bench held`, with `-- 10000` for another number of guards, and
+//! with `-- --quick` in some seconds
+//!
+//! Nothing is put on the manager meanwhile: what the process uses while it holds is what the
+//! extensions use, each after a third of the ttl.
+
+use std::time::{Duration, Instant};
+
+use deadpool_redis::redis::{Client, Connection, cmd};
+use redlock::{LockGuard, Redlock};
+use redlock_benches::{Args, Goal, Json, Meter, Usage, file};
+use redlock_tests::Servers;
+
+/// What is held, for how long.
+#[derive(Clone, Copy)]
+struct Plan {
+    guards: usize,
+    ttl: Duration,
+    hold: Duration,
+}
+
+#[tokio::main]
+async fn main() {
+    let args = Args::from_env();
+    let plan = Plan {
+        guards: args.number.unwrap_or(args.pick(2_000, 100_000)),
+        ttl: Duration::from_secs(if args.quick { 6 } else { 30 }),
+        hold: Duration::from_secs(if args.quick { 5 } else { 60 }),
+    };
+    // The first one tells what a guard takes: the second is given what the first has freed.
+    let fenced = hold(plan, true).await;
+    let unfenced = hold(plan, false).await;
+    Goal::print(&fenced);
+    let goals = |goals: &[Goal]| Json::Array(goals.iter().map(Goal::to_json).collect());
+    let json = Json::object([
+        ("guards", Json::from(plan.guards as f64)),
+        ("seconds", plan.hold.as_secs_f64().into()),
+        ("quick", args.quick.into()),
+        ("fenced", goals(&fenced)),
+        ("unfenced", goals(&unfenced)),
+    ]);
+    file::keep("held.json", &json.to_string());
+}
+
+/// Takes all locks, holds them, gives them back, and returns what that came to.
+async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
+    let servers = Servers::start(3);
+    let meter = Meter::new(&servers.urls());
+    let builder = Redlock::builder().nodes(servers.urls()).ttl(plan.ttl);
+    let connecting = builder.fencing(fencing).connect();
+    let redlock = connecting.await.expect("a quorum of servers");
+    let kind = if fencing { "fenced" } else { "unfenced" };
+    println!("{} guards, {kind}", plan.guards);
+
+    // What is allocated once is no guard's.
+    drop(take(&redlock, "warm", 2_000).await);
+    let mut stores = Store::all(&servers);
+    until(&mut stores, |store| store.locks("warm") == 0).await;
+
+    let (before, start) = (Usage::now(), Instant::now());
+    let guards = take(&redlock, "held", plan.guards).await;
+    let took = start.elapsed();
+    // What was late is here, and batches are gone.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let memory = Usage::now().memory.zip(before.memory);
+    let per_guard = memory.map_or(f64::NAN, |(after, before)| {
+        after.saturating_sub(before) as f64 / guards.len() as f64
+    });
+    println!("  taken in           {:>9.2} s", took.as_secs_f64());
+    if fencing {
+        println!("  memory of a guard  {per_guard:>9.0} bytes");
+    }
+
+    let (traffic, start) = (meter.read(), Instant::now());
+    let (mut busiest, mut last) = (0.0_f64, Usage::now());
+    let first = last;
+    while start.elapsed() < plan.hold {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = Usage::now();
+        busiest = busiest.max((now.cpu - last.cpu).as_secs_f64());
+        last = now;
+    }
+    let held_for = start.elapsed().as_secs_f64();
+    let cpu = (last.cpu - first.cpu).as_secs_f64() / held_for * 100.0;
+    let traffic = meter.read() - &traffic;
+    // Once not held, a guard is not held for ever: so this is every loss there was.
+    let lost = guards.iter().filter(|guard| !guard.is_held()).count();
+    let busiest = busiest * 100.0;
+    println!("  held for           {held_for:>9.1} s, of which {lost} guards were lost");
+    println!("  processor          {cpu:>9.1} % of one core, {busiest:.0} % in the busiest second");
+    println!(
+        "  servers            {:>9.1} % of one core each, {:.0} commands a second all together",
+        traffic.cpu / held_for / stores.len() as f64 * 100.0,
+        traffic.commands() as f64 / held_for
+    );
+
+    let start = Instant::now();
+    drop(guards);
+    let dropped = start.elapsed();
+    until(&mut stores, |store| {
+        store.size() <= usize::from(fencing) * (plan.guards + 2_000)
+    })
+    .await;
+    let released = start.elapsed().as_secs_f64();
+    until(&mut stores, |store| store.locks("held") == 0).await;
+    redlock.shutdown().await;
+    println!(
+        "  released in        {released:>9.2} s, of which dropping the guards took {:.2} s\n",
+        dropped.as_secs_f64()
+    );
+    vec![
+        Goal::at_most("guards that were lost", lost as f64, 0.0, ""),
+        Goal::at_most("processor while holding", cpu, 30.0, " % of one core"),
+        Goal::at_most("memory of a guard", per_guard, 2048.0, " bytes"),
+        Goal::at_most("until all are released", released, 10.0, " s"),
+    ]
+}
+
+/// Takes so many locks, in many tasks.
+async fn take(redlock: &Redlock, name: &'static str, count: usize) -> Vec<LockGuard> {
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|task| {
+            let redlock = redlock.clone();
+            tokio::spawn(async move {
+                let mut guards = Vec::new();
+                for number in (task..count).step_by(TASKS) {
+                    let request = redlock.lock(format!("{name}:{number}"));
+                    guards.push(request.await.expect("a free lock"));
+                }
+                guards
+            })
+        })
+        .collect();
+    let mut guards = Vec::with_capacity(count);
+    for task in tasks {
+        guards.extend(task.await.expect("a task of the benchmark"));
+    }
+    guards
+}
+
+/// A view of what a server keeps.
+struct Store(Connection);
+
+impl Store {
+    fn all(servers: &Servers) -> Vec<Self> {
+        let connect = |url: String| {
+            let client = Client::open(url).expect("a URL");
+            Self(client.get_connection().expect("a server"))
+        };
+        servers.urls().into_iter().map(connect).collect()
+    }
+
+    /// The number of keys, those of counters included.
+    fn size(&mut self) -> usize {
+        let size = cmd("DBSIZE").query(&mut self.0);
+        size.expect("a server that answers")
+    }
+
+    /// The number of locks. Keeps the server busy for a while.
+    fn locks(&mut self, name: &str) -> usize {
+        let keys = cmd("KEYS").arg(format!("{name}:*")).query(&mut self.0);
+        let keys: Vec<String> = keys.expect("a server that answers");
+        keys.len()
+    }
+}
+
+/// Waits until it is so at all servers.
+async fn until(stores: &mut [Store], mut is_so: impl FnMut(&mut Store) -> bool) {
+    let start = Instant::now();
+    while !stores.iter_mut().all(&mut is_so) {
+        assert!(start.elapsed() < PATIENCE, "locks were left behind");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// How many tasks take locks.
+const TASKS: usize = 512;
+
+/// Longer than any lock would last.
+const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,0 +1,123 @@
+//! One of five nodes is hung, or dead: what is left should be what four healthy nodes give.
+
+use std::time::{Duration, Instant};
+
+use redlock_benches::{Args, Case, Contender, Load, Meter, Results};
+use redlock_tests::Servers;
+
+use crate::healthy::{FENCED, RSLOCK, UNFENCED, load};
+
+pub(crate) const FIVE: &str = "all 5 nodes well";
+pub(crate) const FOUR: &str = "4 nodes, all well";
+pub(crate) const JUST_HUNG: &str = "5 nodes, 1 hung just now";
+pub(crate) const HUNG: &str = "5 nodes, 1 hung";
+pub(crate) const DEAD: &str = "5 nodes, 1 dead";
+
+/// The numbers of tasks.
+pub(crate) const TASKS: [usize; 2] = [1, 64];
+
+/// Runs all rounds. The first server is the one that suffers.
+pub(crate) async fn run(results: &mut Results, servers: &Servers, args: Args) {
+    let (five, four) = (&servers.urls()[..], &servers.urls()[1..]);
+    // A server that is stopped cannot be asked.
+    let meter = Meter::new(four);
+    let ours = [
+        (
+            UNFENCED,
+            Contender::redlock(five, false).await,
+            Contender::redlock(four, false).await,
+        ),
+        (
+            FENCED,
+            Contender::redlock(five, true).await,
+            Contender::redlock(four, true).await,
+        ),
+    ];
+    for (_, of_five, of_four) in &ours {
+        load(8, args).run(of_five, &meter).await;
+        load(8, args).run(of_four, &meter).await;
+    }
+    for round in 0..args.pick(1, 7) {
+        for (who, of_five, _) in &ours {
+            measure(results, (who, FIVE, of_five), &TASKS, &meter, args).await;
+        }
+        servers[0].pause();
+        for (who, of_five, _) in &ours {
+            measure(results, (who, JUST_HUNG, of_five), &[64], &meter, args).await;
+            until(of_five, |usable, all| usable < all).await;
+        }
+        for (who, of_five, of_four) in &ours {
+            // In turns, and who begins takes turns as well.
+            let mut turns = [(*who, HUNG, of_five), (*who, FOUR, of_four)];
+            turns.rotate_left(round % 2);
+            for turn in turns {
+                measure(results, turn, &TASKS, &meter, args).await;
+            }
+        }
+        servers[0].resume();
+        for (_, of_five, _) in &ours {
+            until(of_five, |usable, all| usable == all).await;
+        }
+        servers[0].kill();
+        for (who, of_five, _) in &ours {
+            until(of_five, |usable, all| usable < all).await;
+            measure(results, (who, DEAD, of_five), &TASKS, &meter, args).await;
+        }
+        servers[0].restart();
+        for (_, of_five, _) in &ours {
+            until(of_five, |usable, all| usable == all).await;
+        }
+    }
+    peer(results, servers, &meter, args).await;
+}
+
+/// The peer waits for its slowest server, so it is asked only a few times.
+async fn peer(results: &mut Results, servers: &Servers, meter: &Meter, args: Args) {
+    let contender = Contender::rslock(&servers.urls());
+    measure(results, (RSLOCK, FIVE, &contender), &TASKS, meter, args).await;
+    for (nodes, least) in [(HUNG, 3), (DEAD, 100)] {
+        if nodes == HUNG {
+            servers[0].pause();
+        } else {
+            servers[0].kill();
+        }
+        for tasks in TASKS {
+            let who = RSLOCK;
+            let locks = tasks.max(least);
+            let outcome = Load { tasks, locks }.run(&contender, meter).await;
+            results.add(Case { nodes, who, tasks }, outcome);
+        }
+    }
+}
+
+async fn measure(
+    results: &mut Results,
+    (who, nodes, contender): (&'static str, &'static str, &Contender),
+    tasks: &[usize],
+    meter: &Meter,
+    args: Args,
+) {
+    for &tasks in tasks {
+        let outcome = load(tasks, args).run(contender, meter).await;
+        results.add(Case { nodes, who, tasks }, outcome);
+    }
+}
+
+/// Locks until so many of the manager's nodes are usable.
+async fn until(contender: &Contender, is_so: impl Fn(usize, usize) -> bool) {
+    let redlock = contender.as_redlock().expect("this crate");
+    let start = Instant::now();
+    loop {
+        contender.lock(0).await;
+        let nodes = redlock.nodes().await;
+        let usable = nodes.iter().filter(|node| node.is_usable());
+        if is_so(usable.count(), nodes.len()) {
+            return;
+        }
+        assert!(start.elapsed() < PATIENCE, "nobody notices: {nodes:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Many times what it takes.
+const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,0 +1,119 @@
+//! The results as text.
+
+use redlock_benches::{Case, Outcome, Results};
+
+use crate::faulty::{self, DEAD, FOUR, HUNG, JUST_HUNG};
+use crate::healthy::{BARE, FENCED, FIVE, RSLOCK, TASKS, THREE, UNFENCED};
+
+const ALL: [&str; 4] = [UNFENCED, FENCED, RSLOCK, BARE];
+
+/// Prints everything.
+pub(crate) fn print(results: &Results) {
+    for nodes in [THREE, FIVE] {
+        println!("\n{nodes}, 1 task: time from asking until released");
+        println!(
+            "  {:<20}{:>10}{:>10}{:>10}{:>10}",
+            "", "median", "p99", "× bare", "× rslock"
+        );
+        for who in ALL {
+            let case = |who| Case {
+                nodes,
+                who,
+                tasks: 1,
+            };
+            let ratio = |other| results.ratio(case(who), case(other), latency);
+            println!(
+                "  {who:<20}{:>7.0} µs{:>7.0} µs{:>10.2}{:>10.2}",
+                results.median(case(who), latency),
+                results.median(case(who), |it| it.latency_p99),
+                ratio(BARE),
+                ratio(RSLOCK)
+            );
+        }
+        println!("\n{nodes}: locks per second (× rslock)");
+        by_tasks(nodes, &TASKS[1..], |case, rslock| {
+            let rate = results.median(case, rate);
+            let ratio = results.ratio(case, rslock, self::rate);
+            format!("{rate:.0} ({ratio:.2})")
+        });
+    }
+    println!("\n{FIVE}: what one lock costs, µs of processor time of the client + of all servers");
+    by_tasks(FIVE, &TASKS, |case, _| {
+        let client = results.median(case, |it| it.client_cpu);
+        let servers = results.median(case, |it| it.server_cpu);
+        format!("{client:.1} + {servers:.1}")
+    });
+    println!(
+        "\n{FIVE}: commands that all servers carry out for one lock, those of scripts included"
+    );
+    by_tasks(FIVE, &TASKS, |case, _| {
+        format!("{:.1}", results.median(case, |it| it.commands))
+    });
+    faults(results);
+}
+
+fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case, Case) -> String) {
+    print!("  {:<20}", "");
+    for tasks in tasks {
+        let head = match tasks {
+            1 => "1 task".to_owned(),
+            tasks => format!("{tasks} tasks"),
+        };
+        print!("{head:>18}");
+    }
+    println!();
+    for who in ALL {
+        print!("  {who:<20}");
+        for &tasks in tasks {
+            let case = |who| Case { nodes, who, tasks };
+            print!("{:>18}", cell(case(who), case(RSLOCK)));
+        }
+        println!();
+    }
+}
+
+fn faults(results: &Results) {
+    println!("\na minority hung or dead (against 4 nodes that are well; against 5)");
+    println!(
+        "  {:<20}{:<26}{:>26}{:>30}",
+        "", "", "1 task", "64 tasks, locks per second"
+    );
+    for who in [UNFENCED, FENCED] {
+        for nodes in [faulty::FIVE, FOUR, JUST_HUNG, HUNG, DEAD] {
+            let case = |nodes, tasks| Case { nodes, who, tasks };
+            let cell = |tasks, of: fn(&Outcome) -> f64| {
+                let median = results.median(case(nodes, tasks), of);
+                let ratio = |other| results.ratio(case(nodes, tasks), case(other, tasks), of);
+                (median, ratio(FOUR), ratio(faulty::FIVE))
+            };
+            let latency = match nodes {
+                JUST_HUNG => "-".to_owned(),
+                _ => {
+                    let (median, four, five) = cell(1, latency);
+                    format!("{median:.0} µs ({four:.2}; {five:.2})")
+                }
+            };
+            let (rate, four, five) = cell(64, rate);
+            let rate = format!("{rate:.0} ({four:.2}; {five:.2})");
+            println!("  {who:<20}{nodes:<26}{latency:>26}{rate:>30}");
+        }
+    }
+    for nodes in [faulty::FIVE, HUNG, DEAD] {
+        let case = |tasks| Case {
+            nodes,
+            who: RSLOCK,
+            tasks,
+        };
+        let latency = format!("{:.0} µs", results.median(case(1), latency));
+        let rate = format!("{:.0}", results.median(case(64), rate));
+        println!("  {RSLOCK:<20}{nodes:<26}{latency:>26}{rate:>30}");
+    }
+}
+
+fn rate(outcome: &Outcome) -> f64 {
+    outcome.rate
+}
+
+fn latency(outcome: &Outcome) -> f64 {
+    outcome.latency
+}
