@@ -159,12 +159,18 @@ impl Contender<'_> {
                 0
             };
             is_contended = true;
-            let next_look = self.next_look(refused.free_in(), &mut changes, now);
+            if changes.look(refused.free_in(), now) && !is_stirred {
+                self.engine.note_told(false);
+            }
+            let next_look = self.next_look(refused.free_in(), &changes, now);
             is_stirred = tokio::select! {
                 biased;
                 () = waiter.stirred() => true,
                 () = clock::sleep_until(next_look) => false,
             };
+            if waiter.is_told() {
+                self.engine.note_told(true);
+            }
             if is_stirred {
                 self.hang_back(self.part(collisions)).await;
             }
@@ -187,14 +193,14 @@ impl Contender<'_> {
 
     /// When to ask again if nothing is heard: after a random delay, or when the holder's lease
     /// ends, but not after the wait is over.
-    fn next_look(&self, free_in: Option<Duration>, changes: &mut Changes, now: Moment) -> Moment {
+    fn next_look(&self, free_in: Option<Duration>, changes: &Changes, now: Moment) -> Moment {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
         let delay = if config.retry_count.is_some() {
             jitter.up_to(config.retry_delay)
         } else if self.engine.tells() {
             jitter.within(config.retry_delay * UNTOLD)
         } else {
-            jitter.up_to(changes.hurry(config.retry_delay, free_in, now))
+            jitter.up_to(changes.hurry(config.retry_delay))
         };
         let expires = free_in.map(|left| {
             left.saturating_add(MIN_PAUSE)
@@ -238,7 +244,7 @@ impl Contender<'_> {
     }
 }
 
-/// What whoever is told nothing sees of hand-overs: that what is left of the lease has grown.
+/// What whoever looks sees of hand-overs: that what is left of the lease has grown.
 #[derive(Debug, Default)]
 struct Changes {
     /// How many times in a row it had changed at the next look.
@@ -248,17 +254,29 @@ struct Changes {
 }
 
 impl Changes {
-    /// The longest pause before the next look: while a lock changes hands, the shorter the longer one
-    /// has waited. While it does not, there is no hurry.
-    fn hurry(&mut self, most: Duration, free_in: Option<Duration>, now: Moment) -> Duration {
+    /// Looks at what is left of the lease, and says whether there is another than at the last look,
+    /// or it was extended.
+    fn look(&mut self, free_in: Option<Duration>, now: Moment) -> bool {
         let ends = free_in.and_then(|left| now.checked_add(left));
-        let is_later = ends > self.ends.and_then(|ends| ends.checked_add(MIN_PAUSE * 2));
+        // Servers count milliseconds, and their answers take longer at times.
+        let is_later = match (self.ends, ends) {
+            (Some(before), Some(ends)) => ends.saturating_since(before) > SLACK,
+            _ => false,
+        };
         self.seen = if is_later { self.seen + 1 } else { 0 };
         self.ends = ends;
-        // The first look has nothing to be compared with.
-        most / (1 << self.seen.saturating_sub(1).min(4))
+        is_later
+    }
+
+    /// The longest pause before the next look where nobody tells: while a lock changes hands, the
+    /// shorter the longer one has waited. While it does not, there is no hurry.
+    fn hurry(&self, most: Duration) -> Duration {
+        most / (1 << self.seen.min(4))
     }
 }
+
+/// How much later an answer may come than another without meaning anything.
+const SLACK: Duration = Duration::from_millis(5);
 
 /// Even without a retry delay, nodes that fail at once are not asked in a tight loop.
 const MIN_PAUSE: Duration = Duration::from_millis(1);
@@ -279,13 +297,15 @@ mod tests {
         let (most, lease) = (Duration::from_millis(200), Duration::from_secs(30));
         let mut look = |millis, left| {
             let now = start.checked_add(Duration::from_millis(millis)).unwrap();
-            changes.hurry(most, Some(left), now)
+            (changes.look(Some(left), now), changes.hurry(most))
         };
-        // Another lease at every look.
-        let looks = [0, 100, 200, 300, 400, 500, 600].map(|millis| look(millis, lease));
-        assert_eq!(looks, [1, 2, 4, 8, 16, 16, 16].map(|part| most / part));
-        // The same at two looks.
-        assert_eq!(look(700, lease - Duration::from_millis(100)), most);
-        assert_eq!(look(800, lease - Duration::from_millis(200)), most);
+        // The first has nothing to be compared with; then there is another lease at every look.
+        assert_eq!(look(0, lease), (false, most));
+        for (millis, part) in [(100, 2), (200, 4), (300, 8), (400, 16), (500, 16)] {
+            assert_eq!(look(millis, lease), (true, most / part));
+        }
+        // The same at two looks, but for what an answer may be late.
+        let left = lease - Duration::from_millis(98);
+        assert_eq!(look(600, left), (false, most));
     }
 }

@@ -1,5 +1,6 @@
 //! What a manager needs in one runtime: a session with every node, and a timer for the leases.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -57,6 +58,8 @@ pub(crate) struct Engine {
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     renewals: Arc<Renewals>,
+    /// Whether nodes that tell were last found not to have done so.
+    is_untold: AtomicBool,
 }
 
 impl Engine {
@@ -73,6 +76,7 @@ impl Engine {
                 .map(|node| node.open(runtime, patience))
                 .collect(),
             renewals: Renewals::start(runtime),
+            is_untold: AtomicBool::new(false),
         })
     }
 
@@ -117,8 +121,19 @@ impl Engine {
 
     /// Whether so many nodes tell when a lock may be free that it need not be asked for often.
     pub(crate) fn tells(&self) -> bool {
+        if self.is_untold.load(Ordering::Relaxed) {
+            return false;
+        }
         let telling = self.sessions.iter().filter(|session| session.tells());
         telling.count() >= self.quorum().needed()
+    }
+
+    /// A lock changed hands: the nodes have told, or they have not, as behind a proxy that drops such
+    /// messages.
+    pub(crate) fn note_told(&self, is_told: bool) {
+        if self.is_untold.load(Ordering::Relaxed) == is_told {
+            self.is_untold.store(!is_told, Ordering::Relaxed);
+        }
     }
 
     /// The smoothed round trip of the slowest node that answers at all.

@@ -21,6 +21,8 @@ pub(crate) struct Waiter {
 struct Heard {
     /// By node: whether it may be free.
     free: Box<[bool]>,
+    /// Whether any node has told since they were last asked.
+    is_told: bool,
     waker: Option<Waker>,
 }
 
@@ -30,7 +32,11 @@ impl Waiter {
         let free = vec![false; quorum.nodes()].into();
         Arc::new(Self {
             quorum,
-            heard: Mutex::new(Heard { free, waker: None }),
+            heard: Mutex::new(Heard {
+                free,
+                is_told: false,
+                waker: None,
+            }),
         })
     }
 
@@ -41,7 +47,14 @@ impl Waiter {
 
     /// Forgets what was heard: the nodes are about to be asked.
     pub(crate) fn forget(&self) {
-        self.lock().free.fill(false);
+        let mut heard = self.lock();
+        heard.free.fill(false);
+        heard.is_told = false;
+    }
+
+    /// Whether any node has told since they were last asked.
+    pub(crate) fn is_told(&self) -> bool {
+        self.lock().is_told
     }
 
     /// Learns from a round that was lost to others: what a node had granted is free again.
@@ -83,6 +96,7 @@ impl Watcher for Waiter {
         let waker = {
             let mut heard = self.lock();
             heard.free[node] = true;
+            heard.is_told = true;
             if heard.is_enough(self.quorum) {
                 heard.waker.take()
             } else {

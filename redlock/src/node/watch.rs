@@ -4,9 +4,11 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
+use super::keys::Keys;
+
 /// Whoever waits for keys that others have.
 pub trait Watcher: Send + Sync {
-    /// The node at position `node` may have let go of a key. Called on any thread, and any number
+    /// The node at position `node` may have let go of a key, or was told to keep it longer. Called on any thread, and any number
     /// of times; must not block.
     fn stirred(&self, node: usize);
 }
@@ -93,6 +95,14 @@ impl Watches {
     /// Takes out those who wait for `key`: to be told once.
     pub(super) fn take(&mut self, key: &[u8]) -> Vec<Watch> {
         self.by_key.remove(key).unwrap_or_default()
+    }
+
+    /// Takes out those who wait for one of `keys`, if these have changed.
+    pub(super) fn take_if(&mut self, are_changed: bool, keys: &Keys) -> Vec<Watch> {
+        if !are_changed || self.by_key.is_empty() {
+            return Vec::new();
+        }
+        keys.iter().flat_map(|key| self.take(key)).collect()
     }
 
     /// Takes out everybody.

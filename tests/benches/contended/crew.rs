@@ -2,7 +2,7 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock_tests::{Server, Worker};
+use redlock_tests::{Link, Server, Worker};
 use tempfile::TempDir;
 
 use crate::job::Job;
@@ -24,21 +24,30 @@ pub(crate) struct Crew {
 impl Crew {
     /// Has them contend for a resource that is new.
     pub(crate) async fn compete(&self, servers: &[Server]) -> Round {
-        static ROUND: AtomicUsize = AtomicUsize::new(0);
-        let round = ROUND.fetch_add(1, Ordering::Relaxed);
-        self.compete_for(&format!("round {round}"), servers).await
+        let urls = servers.iter().map(Server::url).collect();
+        self.compete_at(urls, &new_resource(), servers).await
     }
 
     /// Has them contend for `resource`.
-    ///
+    pub(crate) async fn compete_for(&self, resource: &str, servers: &[Server]) -> Round {
+        let urls = servers.iter().map(Server::url).collect();
+        self.compete_at(urls, resource, servers).await
+    }
+
+    /// Has them contend for a resource that is new, over links to the servers.
+    pub(crate) async fn compete_over(&self, links: &[Link], servers: &[Server]) -> Round {
+        let urls = links.iter().map(Link::url).collect();
+        self.compete_at(urls, &new_resource(), servers).await
+    }
+
     /// # Panics
     ///
     /// Panics when one of them fails.
-    pub(crate) async fn compete_for(&self, resource: &str, servers: &[Server]) -> Round {
+    async fn compete_at(&self, urls: Vec<String>, resource: &str, servers: &[Server]) -> Round {
         let dir = TempDir::with_prefix("redlock-contended-").expect("a directory");
         let job = Job {
             library: self.library,
-            urls: servers.iter().map(Server::url).collect(),
+            urls,
             resource: resource.into(),
             tasks: self.tasks,
             run: self.run,
@@ -70,6 +79,11 @@ impl Crew {
             nodes: servers.len(),
         }
     }
+}
+
+fn new_resource() -> String {
+    static ROUND: AtomicUsize = AtomicUsize::new(0);
+    format!("round {}", ROUND.fetch_add(1, Ordering::Relaxed))
 }
 
 /// For what takes a moment on an idle machine.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Fault, MemoryNode, State};
 use crate::clock::Moment;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::{Command, Identity, Removal, Reply, Vote, watch};
+use crate::node::{Command, Extension, Identity, Removal, Reply, Vote, Watch, watch};
 
 /// The queue of one session.
 #[derive(Default)]
@@ -156,6 +156,16 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
     fn give<T: Send + 'static>(reply: Reply<T>, answer: T) -> Box<dyn FnOnce() + Send> {
         Box::new(move || reply.give(Ok(answer)))
     }
+    fn tell_and_give<T: Send + 'static>(
+        told: Vec<Watch>,
+        reply: Reply<T>,
+        answer: T,
+    ) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || {
+            watch::tell(&told);
+            reply.give(Ok(answer));
+        })
+    }
     let (store, watches) = (&mut state.store, &mut state.watches);
     match command {
         Command::Acquire(it) => {
@@ -165,22 +175,19 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
             }
             give(it.reply, vote)
         }
-        Command::Extend(it) => give(
-            it.reply,
-            store.extend(&it.keys, &it.id, it.ttl, it.fence_retention),
-        ),
+        Command::Extend(it) => {
+            let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
+            let is_changed = extension == Extension::Confirmed;
+            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, extension)
+        }
         Command::Raise(it) => give(
             it.reply,
             store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
         Command::Release(it) => {
             let removal = store.release(&it.keys, &it.id, it.keep_until);
-            let keys = it.keys.iter().filter(|_| removal == Removal::Deleted);
-            let told: Vec<_> = keys.flat_map(|key| watches.take(key)).collect();
-            Box::new(move || {
-                watch::tell(&told);
-                it.reply.give(Ok(removal));
-            })
+            let is_changed = removal == Removal::Deleted;
+            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, removal)
         }
         Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
         Command::Ping(it) => give(it.reply, Identity::default()),

@@ -73,10 +73,20 @@ impl Driver {
             if let Command::Acquire(acquire) = &item.command {
                 self.debts.unknown(acquire);
             }
-            self.debts.refuse(item.command, &cause);
+            self.refuse(item.command, &cause);
         }
         let unsent = NodeError::unsent(cause.kind(), cause.message());
         self.reconnect(Some(unsent), delay);
+    }
+
+    /// There is no connection for `command`. Whoever waits is told when there is one again.
+    pub(super) fn refuse(&mut self, command: Command, cause: &NodeError) {
+        if let Command::Acquire(it) = &command
+            && let Some(watch) = &it.watch
+        {
+            self.node.pushes.expect(it.keys.as_slice(), watch);
+        }
+        self.debts.refuse(command, cause);
     }
 
     /// Starts to connect anew. With a cause, what cannot wait fails with it; without one,
@@ -86,7 +96,7 @@ impl Driver {
         if let Some(cause) = &cause {
             self.shared.set_health(NodeHealth::Down(cause.clone()));
             for item in std::mem::take(&mut self.pending) {
-                self.debts.refuse(item.command, cause);
+                self.refuse(item.command, cause);
             }
         }
         let connecting = link::connect(Arc::clone(&self.node), self.client.clone(), delay);

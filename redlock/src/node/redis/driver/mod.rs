@@ -171,14 +171,18 @@ impl Driver {
     /// Moves commands from the queue to where they are sent from, or fails them.
     fn take_commands(&mut self, count: usize) {
         self.shared.dequeued(count);
-        for command in self.inbox.drain(..) {
-            match &self.link {
-                State::Down {
-                    cause: Some(cause), ..
-                } => self.debts.refuse(command, cause),
-                _ => self.pending.push_back(Item::new(command)),
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let cause = match &self.link {
+            State::Down { cause, .. } => cause.clone(),
+            State::Up(_) => None,
+        };
+        for command in inbox.drain(..) {
+            match &cause {
+                Some(cause) => self.refuse(command, cause),
+                None => self.pending.push_back(Item::new(command)),
             }
         }
+        self.inbox = inbox;
     }
 
     /// Sends what waits, as batches. Never blocks.
