@@ -30,7 +30,13 @@ impl Batch {
         counters: &mut Counters,
     ) -> (Self, Pipeline, usize) {
         let most = pending.len().min(MAX_BATCH);
-        let mut batch = Self::default();
+        let first = pending.iter().take(most);
+        let releases = first.filter(|it| it.as_release().is_some()).count();
+        // Most batches are a command or two: room for more would be most of what they take.
+        let mut batch = Self {
+            releases: Vec::with_capacity(releases),
+            items: Vec::with_capacity(most - releases),
+        };
         let mut keys = Sketch::default();
         for item in pending.drain(..most) {
             if !item.is_wanted() {
