@@ -2,7 +2,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncConnectionConfig, Client, Cmd, Script, Value, cmd};
+use deadpool_redis::redis::io::tcp::TcpSettings;
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, Client, Cmd, IntoConnectionInfo, Script, Value, cmd,
+};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
@@ -35,7 +38,10 @@ impl Bare {
         let script = Script::new(RELEASE);
         let mut connections = Vec::new();
         for url in urls {
-            let client = Client::open(url.as_str()).expect("a URL");
+            let info = url.as_str().into_connection_info().expect("a URL");
+            // Small commands leave at once.
+            let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
+            let client = Client::open(info).expect("a URL");
             let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(NEVER_FULL);
             let connecting = client.get_multiplexed_async_connection_with_config(&config);
             let mut connection = connecting.await.expect("a server");

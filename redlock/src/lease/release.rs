@@ -25,19 +25,22 @@ impl ActiveLease {
     ///
     /// Cancel safe: the releases are queued by the first poll.
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
-        let mut report = Report::of_nobody(&self.engine, self.is_held());
+        let was_held = self.is_held();
+        let mut asked = None;
         let mut send = |nodes: &[usize], until| {
-            report.ask(&self.engine, nodes);
+            let report = Report::of(&self.engine, nodes, was_held);
             for node in nodes {
                 self.send_release(*node, until, report.gather.reply(*node));
             }
+            asked = Some(report);
         };
         if !self.end_with(End::Released, &mut send) {
             // It was lost and has sent its releases before; these are for the report.
             let (nodes, until) = self.lock().held_at();
             send(&nodes, until);
         }
-        report
+        asked
+            .unwrap_or_else(|| Report::of(&self.engine, &[], was_held))
             .confirmed(&self.engine, self.node_timeout())
             .await
             .map_err(ReleaseError::new)
@@ -94,21 +97,16 @@ struct Report {
 }
 
 impl Report {
-    fn of_nobody(engine: &Engine, was_held: bool) -> Self {
-        Self {
-            gather: Gather::new(engine.quorum().nodes()),
-            asked: Vec::new(),
-            was_held: Some(was_held),
-        }
-    }
-
     /// Expects the answers of `nodes`. The others count as confirmed.
-    fn ask(&mut self, engine: &Engine, nodes: &[usize]) {
+    fn of(engine: &Engine, nodes: &[usize], was_held: bool) -> Self {
         let quorum = engine.quorum();
         let not_asked = quorum.nodes() - nodes.len();
         let least = quorum.least().saturating_sub(not_asked);
-        self.gather = Gather::of_at_least(least, quorum.nodes());
-        self.asked = nodes.to_vec();
+        Self {
+            gather: Gather::of_at_least(least, quorum.nodes()),
+            asked: nodes.to_vec(),
+            was_held: Some(was_held),
+        }
     }
 
     /// Waits until a quorum has confirmed, or cannot any more.

@@ -69,13 +69,17 @@ impl Line {
         fault: Option<Fault>,
         patience: Duration,
     ) -> Option<NodeError> {
-        let silent = Moment::now().saturating_since(self.silent_since?);
+        let since = self.silent_since?;
+        let silent = Moment::now().saturating_since(since);
         (is_silent(fault) && silent >= patience)
             .then(|| NodeError::unsent(NodeErrorKind::Unresponsive, "no answer for too long"))
     }
 
     /// Deals with the next command that need not wait.
     pub(super) fn step(&mut self, node: &MemoryNode) -> Step {
+        if self.is_empty() {
+            return Step::Empty;
+        }
         let mut state = node.lock();
         let now = Moment::now();
         let mut wait = None;

@@ -46,10 +46,14 @@ impl Batch {
         delete: Option<Delete>,
         listeners: Option<&Pushes>,
     ) -> (Self, Pipeline, usize) {
+        // Most batches are a command or two: room for more would be most of what they take.
+        let most = pending.len().min(MAX_BATCH);
+        let first = pending.iter().take(most);
+        let releases = first.filter(|it| it.as_release().is_some()).count();
         let mut batch = Self {
-            releases: Vec::new(),
+            releases: Vec::with_capacity(releases),
             shared: if delete.is_some() { 1 } else { SHARED },
-            items: Vec::new(),
+            items: Vec::with_capacity(most - releases),
         };
         let (mut cost, mut keys) = (0, Sketch::default());
         while let Some(mut item) = pending.pop_front() {
