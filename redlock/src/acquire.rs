@@ -93,6 +93,7 @@ fn refusal(
     if tally.is_busy() {
         return LockError::Busy {
             resource: resources.first().clone(),
+            others: resources.others(),
             remaining: tally.free_in(),
             busy: quorum::nodes(tally.busy()),
             nodes: quorum::nodes(engine.quorum().nodes()),
@@ -116,6 +117,7 @@ fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError
 fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
     LockError::NotALock {
         resource: resources.first().clone(),
+        others: resources.others(),
         node: Arc::clone(&engine.names()[node]),
     }
 }

@@ -69,6 +69,7 @@ mod resource;
 mod retry;
 mod source;
 mod status;
+mod takeover;
 mod token;
 mod validity;
 
