@@ -3,7 +3,8 @@
 use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
-use syn::{Expr, Ident, LitStr, Path, Token, parenthesized, token};
+use syn::punctuated::Punctuated;
+use syn::{Expr, Ident, LitStr, Path, Token, bracketed, parenthesized, token};
 
 use crate::problems::Problems;
 
@@ -11,10 +12,12 @@ use crate::problems::Problems;
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) key: Option<KeyArg>,
+    pub(crate) keys: Option<KeysArg>,
     pub(crate) ttl: Option<Expr>,
     pub(crate) wait: Option<Expr>,
     pub(crate) auto_extend: Option<Expr>,
     pub(crate) max_hold: Option<Expr>,
+    pub(crate) hold_at_least: Option<Expr>,
     pub(crate) manager: Option<Expr>,
     pub(crate) guard: Option<Ident>,
     pub(crate) on_busy: Option<OnBusy>,
@@ -27,6 +30,13 @@ pub(crate) struct Args {
 pub(crate) enum KeyArg {
     Template(LitStr),
     Expr(Expr),
+}
+
+/// What names several resources, and where it begins.
+pub(crate) struct KeysArg {
+    pub(crate) name: Ident,
+    pub(crate) span: Span,
+    pub(crate) list: Vec<KeyArg>,
 }
 
 /// What a call does that finds the lock busy.
@@ -74,10 +84,15 @@ impl Args {
         })?;
         match name.to_string().as_str() {
             "key" => assign(&mut self.key, &name, input, KeyArg::parse),
+            "keys" => {
+                let list = |input: ParseStream<'_>| KeysArg::parse(name.clone(), input);
+                assign(&mut self.keys, &name, input, list)
+            }
             "ttl" => assign(&mut self.ttl, &name, input, Expr::parse),
             "wait" => assign(&mut self.wait, &name, input, Expr::parse),
             "auto_extend" => assign(&mut self.auto_extend, &name, input, Expr::parse),
             "max_hold" => assign(&mut self.max_hold, &name, input, Expr::parse),
+            "hold_at_least" => assign(&mut self.hold_at_least, &name, input, Expr::parse),
             "manager" => assign(&mut self.manager, &name, input, Expr::parse),
             "guard" => assign(&mut self.guard, &name, input, Ident::parse),
             "on_busy" => assign(&mut self.on_busy, &name, input, OnBusy::parse),
@@ -103,6 +118,22 @@ impl Parse for KeyArg {
         } else {
             input.parse().map(Self::Expr)
         }
+    }
+}
+
+impl KeysArg {
+    fn parse(name: Ident, input: ParseStream<'_>) -> syn::Result<Self> {
+        if !input.peek(token::Bracket) {
+            return Err(input.error("expected a list: `keys = [a, b]`"));
+        }
+        let content;
+        let brackets = bracketed!(content in input);
+        let list = Punctuated::<KeyArg, Token![,]>::parse_terminated(&content)?;
+        Ok(Self {
+            name,
+            span: brackets.span.join(),
+            list: list.into_iter().collect(),
+        })
     }
 }
 
@@ -186,5 +217,5 @@ fn skip_argument(input: ParseStream<'_>) {
     while !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
 }
 
-const KNOWN: &str = "`key`, `ttl`, `wait`, `auto_extend`, `max_hold`, `manager`, `guard`, \
-                     `on_busy`, `on_lost`, `crate`";
+const KNOWN: &str = "`key`, `keys`, `ttl`, `wait`, `auto_extend`, `max_hold`, \
+                     `hold_at_least`, `manager`, `guard`, `on_busy`, `on_lost`, `crate`";

@@ -8,7 +8,7 @@ use syn::{Expr, Stmt};
 
 use crate::args::{OnBusy, OnLost};
 use crate::function::{Binding, FutureBody};
-use crate::plan::{Key, Output, Plan, Settings, Shape, Time};
+use crate::plan::{Key, Keys, Output, Plan, Settings, Shape, Time};
 
 // Input:
 //     #[redlocked("invoice:{invoice.id}", ttl = "30s", guard = lock)]
@@ -98,11 +98,18 @@ impl Expansion<'_> {
     /// Makes the request; nothing in it waits unless the user's expressions do.
     fn request(&self) -> TokenStream {
         let private = &self.private;
-        let new = match &self.plan.key {
-            Key::Template { template, span } => {
-                quote_spanned!(at(*span)=> #private::Request::new(#private::format!(#template)))
+        let new = match &self.plan.keys {
+            Keys::Several { list, span } => {
+                let list = list.iter().map(|key| {
+                    let (key, span) = self.key(key);
+                    quote_spanned!(span=> #private::resource(#key))
+                });
+                quote_spanned!(at(*span)=> #private::Request::all([#(#list),*]))
             }
-            Key::Expr(key) => quote_spanned!(at(key.span())=> #private::Request::new(#key)),
+            Keys::One(key) => {
+                let (key, span) = self.key(key);
+                quote_spanned!(span=> #private::Request::new(#key))
+            }
         };
         // By reference, so that whatever derefs to a manager will do; in a `match`, so that the
         // expression is not asked to be a manager itself.
@@ -117,18 +124,34 @@ impl Expansion<'_> {
             ttl,
             wait,
             max_hold,
+            hold_at_least,
             auto_extend,
         } = &self.plan.settings;
-        let [ttl, wait, max_hold] = [ttl, wait, max_hold].map(|time| self.time(time.as_ref()));
+        let [ttl, wait, max_hold, hold_at_least] =
+            [ttl, wait, max_hold, hold_at_least].map(|time| self.time(time.as_ref()));
         let ttl = ttl.map(|(it, span)| quote_spanned!(span=> .ttl(#it)));
         let wait = wait.map(|(it, span)| quote_spanned!(span=> .wait(#it)));
         let max_hold = max_hold.map(|(it, span)| quote_spanned!(span=> .max_hold(#it)));
+        let hold_at_least =
+            hold_at_least.map(|(it, span)| quote_spanned!(span=> .hold_at_least(#it)));
         let auto_extend = auto_extend
             .as_ref()
             .map(|it| quote_spanned!(at(it.span())=> .auto_extend(#it)));
         quote_spanned! {Span::mixed_site()=>
-            let request = #new #ttl #wait #max_hold #auto_extend;
+            let request = #new #ttl #wait #max_hold #hold_at_least #auto_extend;
             #on
+        }
+    }
+
+    /// Makes what a resource is made from.
+    fn key(&self, key: &Key) -> (TokenStream, Span) {
+        let private = &self.private;
+        match key {
+            Key::Template { template, span } => {
+                let span = at(*span);
+                (quote_spanned!(span=> #private::format!(#template)), span)
+            }
+            Key::Expr(key) => (key.to_token_stream(), at(key.span())),
         }
     }
 

@@ -95,6 +95,24 @@ use crate::plan::Plan;
 /// }
 /// ```
 ///
+/// ## `keys`
+///
+/// In place of one key a list, `keys = [a, b]`, of strings with placeholders and expressions:
+/// [several resources](../redlock/struct.Redlock.html#method.lock_all) under one lock, all or
+/// none, in any order. Each is made once, in the order of the list.
+///
+/// ```
+/// # use redlock::{Error, Redlock, redlocked};
+/// #[redlocked(keys = ["account:{from}", "account:{to}"])]
+/// async fn transfer(from: u64, to: u64) -> Result<(), Error> {
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// # Redlock::in_memory(3).scope(transfer(7, 4)).await
+/// # }
+/// ```
+///
 /// ## `ttl`
 ///
 /// How long the nodes keep the lock if nothing extends it: a string such as `"30s"` or `"1m 30s"`,
@@ -114,6 +132,23 @@ use crate::plan::Plan;
 ///
 /// The longest time for which the lock is extended; a body that takes longer loses it. Default:
 /// that of the manager.
+///
+/// ## `hold_at_least`
+///
+/// How long others are kept out at least, even if the body is done sooner: for a job that every
+/// machine starts at about the same time, and one of them is to do. Default: no time at all.
+///
+/// ```
+/// # use redlock::{Error, Redlock, redlocked};
+/// #[redlocked("nightly-report", wait = "0s", on_busy = skip, hold_at_least = "1m")]
+/// async fn report() -> Result<(), Error> {
+///     Ok(())
+/// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// # Redlock::in_memory(3).scope(report()).await
+/// # }
+/// ```
 ///
 /// ## `manager`
 ///

@@ -8,9 +8,10 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Lit, Path, ReturnType, Type, parse_quote_spanned};
 
-use crate::args::{Args, KeyArg, OnBusy, OnLost};
+use crate::args::{Args, KeyArg, KeysArg, OnBusy, OnLost};
 use crate::function::{Function, FutureBody};
 use crate::key::Template;
+use crate::problems::Problems;
 use crate::returns::{erase_impl_trait, output_of_future};
 
 /// A use of the attribute that obeys every rule.
@@ -18,7 +19,7 @@ pub(crate) struct Plan {
     pub(crate) function: Function,
     pub(crate) shape: Shape,
     pub(crate) output: Output,
-    pub(crate) key: Key,
+    pub(crate) keys: Keys,
     pub(crate) settings: Settings,
     pub(crate) manager: Option<Expr>,
     pub(crate) guard: Option<Ident>,
@@ -42,7 +43,13 @@ pub(crate) struct Output {
     pub(crate) span: Span,
 }
 
-/// What names the resource.
+/// What is locked.
+pub(crate) enum Keys {
+    One(Key),
+    Several { list: Vec<Key>, span: Span },
+}
+
+/// What names one resource.
 pub(crate) enum Key {
     Template { template: Template, span: Span },
     Expr(Expr),
@@ -53,6 +60,7 @@ pub(crate) struct Settings {
     pub(crate) ttl: Option<Time>,
     pub(crate) wait: Option<Time>,
     pub(crate) max_hold: Option<Time>,
+    pub(crate) hold_at_least: Option<Time>,
     pub(crate) auto_extend: Option<Expr>,
 }
 
@@ -66,17 +74,18 @@ impl Plan {
     /// Applies every rule and reports all that are broken.
     pub(crate) fn new(args: Args, function: Function) -> syn::Result<Self> {
         let mut problems = args.problems;
-        // An argument that could not be read may be the key.
-        let key = if args.key.is_none() && !problems.is_empty() {
-            None
-        } else {
-            problems.keep(key(args.key))
+        let keys = match (args.key, args.keys) {
+            // An argument that could not be read may be the key.
+            (None, None) if !problems.is_empty() => None,
+            (key, None) => problems.keep(self::key(key)).map(Keys::One),
+            (key, Some(keys)) => several(key.as_ref(), keys, &mut problems),
         };
         let mut time = |name, value, least| problems.keep(time(name, value?, least));
         let settings = Settings {
             ttl: time("ttl", args.ttl, SHORTEST_LEASE),
             wait: time("wait", args.wait, Duration::ZERO),
             max_hold: time("max_hold", args.max_hold, SHORTEST_LEASE),
+            hold_at_least: time("hold_at_least", args.hold_at_least, Duration::ZERO),
             auto_extend: args.auto_extend,
         };
         if let Some(guard) = &args.guard {
@@ -87,12 +96,12 @@ impl Plan {
             .as_ref()
             .and_then(|shape| problems.keep(output(&function, shape)));
 
-        let (shape, output, key) = problems.or(shape.zip(output).zip(key).map(flatten))?;
+        let (shape, output, keys) = problems.or(shape.zip(output).zip(keys).map(flatten))?;
         Ok(Self {
             function,
             shape,
             output,
-            key,
+            keys,
             settings,
             manager: args.manager,
             guard: args.guard,
@@ -117,6 +126,24 @@ fn key(key: Option<KeyArg>) -> syn::Result<Key> {
             "missing key: write it in quotes, or as `key = expression`",
         )),
     }
+}
+
+/// The keys of a list, which is the only place for keys where there is one.
+fn several(beside: Option<&KeyArg>, keys: KeysArg, problems: &mut Problems) -> Option<Keys> {
+    let KeysArg { name, span, list } = keys;
+    if beside.is_some() {
+        let problem = "there is a key beside `keys`; put it into the list";
+        problems.push(syn::Error::new(name.span(), problem));
+    }
+    if list.is_empty() {
+        problems.push(syn::Error::new(span, "`keys` needs at least one key"));
+        return None;
+    }
+    let each = list.into_iter().map(|one| problems.keep(key(Some(one))));
+    // All are looked at, whichever is wrong.
+    let list: Vec<_> = each.collect();
+    let list = list.into_iter().collect::<Option<_>>()?;
+    Some(Keys::Several { list, span })
 }
 
 fn time(name: &str, mut value: Expr, least: Duration) -> syn::Result<Time> {

@@ -100,6 +100,25 @@ impl Config {
         Ok(())
     }
 
+    /// Whether the lock can be kept for as long as `hold_at_least` says.
+    pub(crate) fn check_hold(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
+        let hold_at_least = options.hold_at_least.unwrap_or_default();
+        // A crash right after the release must not block others for longer than any other.
+        if hold_at_least > self.max_ttl {
+            return Err(InvalidRequest::HoldTooLong {
+                hold_at_least,
+                max_ttl: self.max_ttl,
+            });
+        }
+        match options.max_hold {
+            Some(max_hold) if hold_at_least > max_hold => Err(InvalidRequest::HoldAboveMaxHold {
+                hold_at_least,
+                max_hold,
+            }),
+            _ => Ok(()),
+        }
+    }
+
     /// How long one node may take over a lease of `ttl`.
     pub(crate) fn node_timeout(&self, ttl: Duration, round_trip: Option<Duration>) -> Duration {
         self.node_timeout.map_or_else(
@@ -132,6 +151,7 @@ pub(crate) struct LockOptions {
     pub(crate) wait: Wait,
     pub(crate) auto_extend: bool,
     pub(crate) max_hold: Option<Duration>,
+    pub(crate) hold_at_least: Option<Duration>,
 }
 
 impl LockOptions {
@@ -141,6 +161,7 @@ impl LockOptions {
             wait: Wait::For(config.wait),
             auto_extend: config.auto_extend,
             max_hold: config.max_hold,
+            hold_at_least: None,
         }
     }
 

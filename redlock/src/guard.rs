@@ -56,7 +56,7 @@ impl LockGuard {
         Self { lease }
     }
 
-    /// What is locked; of several, the first in byte order.
+    /// What is locked; of [several](crate::Redlock::lock_all), the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         self.lease.resources().first()
@@ -237,9 +237,14 @@ impl LockGuard {
         self.lease.release_and_wait().await
     }
 
+    /// Releases a lock that no caller has seen.
+    pub(crate) fn give_up(self) {
+        self.lease.give_up();
+    }
+
     /// Stops extending without releasing, and returns what somebody else needs to go on.
     ///
-    /// Unless the lease is [adopted](crate::Redlock::adopt), it ends with its ttl. Waiting for the
+    /// Unless the lease is [adopted](crate::Redlock::adopt_lease), it ends with its ttl. Waiting for the
     /// loss of this guard never completes afterwards; its cancellation tokens are cancelled,
     /// because nobody watches any more.
     #[must_use = "the lease stays until its ttl; without its id nobody can release it"]

@@ -11,9 +11,10 @@ use crate::token::FencingToken;
 use crate::validity;
 
 /// A lease that nobody extends: what [`LockGuard::detach`](crate::LockGuard::detach) leaves, for
-/// another process to [adopt](crate::Redlock::adopt) or [release](crate::Redlock::unlock).
+/// another process to [adopt](crate::Redlock::adopt_lease) or
+/// [release](crate::Redlock::unlock_lease).
 ///
-/// As text (`Display`, `FromStr`) it is one line without spaces that keeps the resource and the
+/// As text (`Display`, `FromStr`) it is one line without spaces that keeps the resources and the
 /// lease id, whatever bytes they have.
 ///
 /// # Examples
@@ -26,7 +27,7 @@ use crate::validity;
 ///
 /// // In another process:
 /// let lease: redlock::Lease = text.parse()?;
-/// let guard = redlock.adopt(lease.resource(), lease.lease_id()).await?;
+/// let guard = redlock.adopt_lease(&lease).await?;
 /// assert!(guard.is_held());
 /// # Ok(())
 /// # }
@@ -53,6 +54,11 @@ impl Lease {
             token,
             deadline,
         }
+    }
+
+    /// Everything that is locked, as the operations take it.
+    pub(crate) fn all(&self) -> &Resources {
+        &self.resources
     }
 
     /// What is locked; of several, the first in byte order.
@@ -108,7 +114,13 @@ impl fmt::Display for Lease {
             Some(token) => write!(f, "/{token}/")?,
             None => f.write_str("/-/")?,
         }
-        escape(f, self.resource().as_bytes())
+        for (index, resource) in self.resources.iter().enumerate() {
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            escape(f, resource.as_bytes())?;
+        }
+        Ok(())
     }
 }
 
@@ -119,24 +131,26 @@ impl FromStr for Lease {
         let rest = text.strip_prefix(PREFIX).ok_or(ParseLeaseError(()))?;
         let mut parts = rest.splitn(3, '/');
         let mut part = || parts.next().ok_or(ParseLeaseError(()));
-        let (id, token, resource) = (part()?, part()?, part()?);
+        let (id, token, resources) = (part()?, part()?, part()?);
         let id = String::from_utf8(unescape(id)?).map_err(|_| ParseLeaseError(()))?;
         let token = match token {
             "-" => None,
             token => Some(token.parse().map_err(|_| ParseLeaseError(()))?),
         };
-        let resource = Resource::from(unescape(resource)?);
-        resource.validate().map_err(|_| ParseLeaseError(()))?;
+        let resources = resources.split(',').map(unescape);
+        let resources = resources.collect::<Result<Vec<_>, _>>()?;
+        let resources = Resources::all(resources).map_err(|_| ParseLeaseError(()))?;
+        resources.validate().map_err(|_| ParseLeaseError(()))?;
         if id.is_empty() {
             return Err(ParseLeaseError(()));
         }
-        Ok(Self::new(resource.into(), id.into(), token, None))
+        Ok(Self::new(resources, id.into(), token, None))
     }
 }
 
 /// A text that is not a [`Lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a lease: expected {PREFIX}<lease id>/<token>/<resource>")]
+#[error("not a lease: expected {PREFIX}<lease id>/<token>/<resource>,…")]
 pub struct ParseLeaseError(());
 
 /// Marks the format, for the day it needs another field.
@@ -191,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn several_resources_survive_whatever_stands_between_them() {
+        let names = [&b"a,b"[..], b"a", b",", b"/", b"%2c", b" ", b"\xff"];
+        let resources = Resources::all(names).unwrap();
+        let lease = Lease::new(resources, "id".into(), None, None);
+        let text = lease.to_string();
+        assert_eq!(text, "redlock1:id/-/%20,%252c,%2c,%2f,a,a%2cb,%ff");
+        assert_eq!(text.parse::<Lease>(), Ok(lease));
+    }
+
+    #[test]
     fn what_is_no_lease_is_refused() {
         let structure = [
             "",
@@ -200,6 +224,12 @@ mod tests {
             "redlock1:/1/a",
             "a/1/b",
         ];
+        let lists = [
+            "redlock1:a/1/,",
+            "redlock1:a/1/b,",
+            "redlock1:a/1/,b",
+            "redlock1:a/1/b,,c",
+        ];
         let parts = ["redlock1:a//b", "redlock1:a/x/b", "redlock1:a/-1/b"];
         let escapes = [
             "redlock1:%/1/a",
@@ -207,7 +237,12 @@ mod tests {
             "redlock1:%zz/1/a",
             "redlock1:%ff/1/a",
         ];
-        for text in structure.into_iter().chain(parts).chain(escapes) {
+        for text in structure
+            .into_iter()
+            .chain(lists)
+            .chain(parts)
+            .chain(escapes)
+        {
             assert_eq!(text.parse::<Lease>(), Err(ParseLeaseError(())), "{text}");
         }
     }

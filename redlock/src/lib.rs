@@ -72,6 +72,7 @@ mod retry;
 mod source;
 mod standing;
 mod status;
+mod takeover;
 mod token;
 mod turn;
 mod validity;

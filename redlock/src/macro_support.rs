@@ -8,11 +8,11 @@ use std::pin::Pin;
 
 use tracing::{debug, warn};
 
-use crate::error::{Error, LockError};
+use crate::error::{Error, InvalidRequest, LockError};
 use crate::global;
 use crate::manager::Redlock;
 use crate::request::LockRequest;
-use crate::resource::Resource;
+use crate::resource::{Resource, Resources};
 
 pub use std::pin::pin;
 pub use std::result::Result;
@@ -25,23 +25,34 @@ pub use crate::guard::LockGuard;
 #[derive(Debug)]
 #[must_use = "the body may not run before the request is acquired"]
 pub struct Request {
-    resource: Resource,
+    resources: Result<Resources, InvalidRequest>,
     manager: Option<Redlock>,
     ttl: Option<Duration>,
     wait: Option<Duration>,
     max_hold: Option<Duration>,
+    hold_at_least: Option<Duration>,
     auto_extend: Option<bool>,
 }
 
 impl Request {
     /// Requests a lock on this resource.
     pub fn new(resource: impl Into<Resource>) -> Self {
+        Self::about(Ok(resource.into().into()))
+    }
+
+    /// Requests a lock on all of these resources.
+    pub fn all<const N: usize>(resources: [Resource; N]) -> Self {
+        Self::about(Resources::all(resources))
+    }
+
+    fn about(resources: Result<Resources, InvalidRequest>) -> Self {
         Self {
-            resource: resource.into(),
+            resources,
             manager: None,
             ttl: None,
             wait: None,
             max_hold: None,
+            hold_at_least: None,
             auto_extend: None,
         }
     }
@@ -70,6 +81,12 @@ impl Request {
         self
     }
 
+    /// Sets how long others are kept out at least.
+    pub fn hold_at_least(mut self, hold_at_least: Duration) -> Self {
+        self.hold_at_least = Some(hold_at_least);
+        self
+    }
+
     /// Sets whether the lock is extended at all.
     pub fn auto_extend(mut self, auto_extend: bool) -> Self {
         self.auto_extend = Some(auto_extend);
@@ -79,22 +96,29 @@ impl Request {
     /// Takes the lock.
     pub async fn acquire(self) -> Result<LockGuard, LockError> {
         let Self {
-            resource,
+            resources,
             manager,
             ttl,
             wait,
             max_hold,
+            hold_at_least,
             auto_extend,
         } = self;
         let manager = manager
             .or_else(global::current)
             .ok_or(LockError::NoGlobal)?;
-        let request = manager.lock(resource);
+        let request = LockRequest::new(manager, resources);
         let request = with(request, ttl, LockRequest::ttl);
         let request = with(request, wait, LockRequest::wait);
         let request = with(request, max_hold, LockRequest::max_hold);
+        let request = with(request, hold_at_least, LockRequest::hold_at_least);
         with(request, auto_extend, LockRequest::auto_extend).await
     }
+}
+
+/// Makes a resource of one key among several, which may be of different types.
+pub fn resource(key: impl Into<Resource>) -> Resource {
+    key.into()
 }
 
 fn with<T>(

@@ -8,19 +8,15 @@ use tokio::runtime::{self, Handle};
 
 use crate::acquire;
 use crate::builder::{Connect, RedlockBuilder};
-use crate::clock::Moment;
 use crate::config::{Config, LockOptions};
 use crate::engine::{Common, Engine, Members};
-use crate::error::{ConfigError, InvalidRequest, LockError, Released, UnlockError};
+use crate::error::{ConfigError, InvalidRequest, LockError};
 use crate::gather;
 use crate::guard::LockGuard;
-use crate::lease;
-use crate::lease_id::LeaseId;
 use crate::node::{Command, MemoryNode, Ping};
 use crate::request::LockRequest;
 use crate::resource::{Resource, Resources};
 use crate::source::IntoNode;
-use crate::validity;
 
 /// A lock manager: the nodes, the options, and the way to every lock.
 ///
@@ -126,7 +122,7 @@ impl Redlock {
     ///
     /// The guard that comes of it extends itself in the background and releases on drop.
     pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
-        LockRequest::new(self.clone(), resource.into().into())
+        LockRequest::new(self.clone(), Ok(resource.into().into()))
     }
 
     /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
@@ -137,71 +133,37 @@ impl Redlock {
         self.lock(resource).no_wait()
     }
 
-    /// Releases a lease of which only the id is known: made by another process, or by another
-    /// library that keeps its locks the same way.
+    /// Asks for a lock on several resources as one: all of them, or none.
     ///
-    /// Returns when a quorum has answered. [`Released::was_held`] tells whether any node had it.
+    /// One guard, one lease and one [token](LockGuard::token) stand for all. Every node is asked
+    /// for all resources in one command, and has none of them for whoever does not get them all:
+    /// nobody holds one while waiting for another, so that requests for overlapping sets cannot
+    /// lock each other out, in whatever order they name them. Whoever loses one, loses all.
     ///
-    /// # Errors
+    /// The resources can come in any order, and more than once;
+    /// [`resources`](LockGuard::resources) has them in byte order. Up to
+    /// [`Resource::MAX_TOGETHER`] are locked at once. Byte strings of different lengths are
+    /// different types, so that a list of them needs slices: `[&b"a"[..], &b"bc"[..]]`.
     ///
-    /// - [`UnlockError::NoQuorum`]: too few nodes answered within the node timeout.
-    /// - [`UnlockError::Invalid`]: the resource or the id is empty or too long.
-    /// - [`UnlockError::Closed`]: the manager was shut down.
+    /// # Examples
     ///
-    /// # Cancel safety
-    ///
-    /// Once polled, the release goes on in the background.
-    pub async fn unlock(
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let (from, to) = (7, 4);
+    /// let accounts = [from, to].map(|id| format!("account:{id}"));
+    /// let guard = redlock.lock_all(accounts).await?;
+    /// assert_eq!(guard.resources(), ["account:4", "account:7"]);
+    /// assert!(redlock.try_lock("account:7").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lock_all(
         &self,
-        resource: impl Into<Resource>,
-        id: impl Into<LeaseId>,
-    ) -> Result<Released, UnlockError> {
-        let (resource, id) = (resource.into(), id.into());
-        check(&resource, &id)?;
-        if self.is_closed() {
-            return Err(UnlockError::Closed);
-        }
-        let engine = self.engine()?;
-        let config = self.config();
-        let keys = resource.key(&config.key_prefix).into();
-        // Whatever ttl the lease was made with.
-        let until = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
-        let timeout = engine.node_timeout(config.ttl);
-        lease::release_by_id(&engine, &keys, &id, until, timeout)
-            .await
-            .map_err(|report| UnlockError::NoQuorum { report })
-    }
-
-    /// Takes over a live lease that was made elsewhere, with the manager's default ttl: extends it
-    /// at a quorum, and goes on extending.
-    ///
-    /// Whoever had it before is not told: this is for a lease that was
-    /// [detached](LockGuard::detach), or whose holder is gone.
-    ///
-    /// # Errors
-    ///
-    /// - [`LockError::Lost`]: the lease is gone, or somebody else's.
-    /// - [`LockError::NoQuorum`]: too few nodes answered within the node timeout.
-    /// - [`LockError::Invalid`], [`LockError::Closed`]: as for a request.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancelling leaves the lease as it was, though it may have been extended once.
-    pub async fn adopt(
-        &self,
-        resource: impl Into<Resource>,
-        id: impl Into<LeaseId>,
-    ) -> Result<LockGuard, LockError> {
-        let (resource, id) = (resource.into(), id.into());
-        check(&resource, &id)?;
-        let engine = self.open_engine()?;
-        acquire::adopt(
-            &engine,
-            &resource.into(),
-            id,
-            &LockOptions::of(self.config()),
-        )
-        .await
+        resources: impl IntoIterator<Item = impl Into<Resource>>,
+    ) -> LockRequest {
+        LockRequest::new(self.clone(), Resources::all(resources))
     }
 
     /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
@@ -258,10 +220,12 @@ impl Redlock {
         resources.validate()?;
         self.config().check_ttl(options.ttl)?;
         self.config().check_ttl(options.first_ttl())?;
+        self.config().check_hold(options)?;
         let engine = self.open_engine()?;
         let guard = acquire::acquire(&engine, resources, options).await?;
         // Won while the manager was being shut down: too late to be among those it released.
         if self.is_closed() {
+            guard.give_up();
             Err(LockError::Closed)
         } else {
             Ok(guard)
@@ -286,14 +250,14 @@ impl Redlock {
         Ok(engine)
     }
 
-    fn open_engine(&self) -> Result<Arc<Engine>, LockError> {
+    pub(crate) fn open_engine(&self) -> Result<Arc<Engine>, LockError> {
         if self.is_closed() {
             return Err(LockError::Closed);
         }
         Ok(self.engine()?)
     }
 
-    fn is_closed(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         self.0.is_closed.load(Ordering::SeqCst)
     }
 }
@@ -304,14 +268,5 @@ impl fmt::Debug for Redlock {
             .field("nodes", &self.0.members.names)
             .field("config", &self.0.common.config)
             .finish_non_exhaustive()
-    }
-}
-
-fn check(resource: &Resource, id: &LeaseId) -> Result<(), InvalidRequest> {
-    resource.validate()?;
-    if id.as_str().is_empty() {
-        Err(InvalidRequest::EmptyLeaseId)
-    } else {
-        Ok(())
     }
 }

@@ -22,6 +22,7 @@ pub(crate) fn of_round(
     if tally.is_busy() {
         return LockError::Busy {
             resource: resources.first().clone(),
+            others: resources.others(),
             remaining: tally.free_in(),
             busy: quorum::nodes(tally.busy()),
             nodes: quorum::nodes(engine.quorum().nodes()),
@@ -47,6 +48,7 @@ pub(crate) fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -
 pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
     LockError::NotALock {
         resource: resources.first().clone(),
+        others: resources.others(),
         node: Arc::clone(&engine.names()[node]),
     }
 }
@@ -75,6 +77,7 @@ pub(crate) fn of_line(engine: &Engine, resources: &Resources, news: &News) -> Lo
     };
     LockError::Busy {
         resource: resources.first().clone(),
+        others: resources.others(),
         remaining,
         busy,
         nodes: quorum::nodes(engine.quorum().nodes()),

@@ -7,13 +7,14 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::config::{LockOptions, Wait};
-use crate::error::{Error, LockError};
+use crate::error::{Error, InvalidRequest, LockError};
 use crate::guard::LockGuard;
 use crate::manager::Redlock;
 use crate::resource::Resources;
 
 /// A request for a lock: options to set, then a future to await. Made by
-/// [`Redlock::lock`](crate::Redlock::lock).
+/// [`Redlock::lock`](crate::Redlock::lock), [`try_lock`](crate::Redlock::try_lock) and
+/// [`lock_all`](crate::Redlock::lock_all).
 ///
 /// It owns what it needs, so it can be spawned, boxed and collected. Nothing is sent before the
 /// first poll; options cannot be changed after it.
@@ -23,7 +24,7 @@ use crate::resource::Resources;
 /// - [`LockError::Busy`]: another owner has it, and `wait` is over.
 /// - [`LockError::NoQuorum`]: too few nodes can be reached to decide, and `wait` is over.
 /// - [`LockError::NotALock`]: the key holds something else.
-/// - [`LockError::Invalid`]: the resource or an option makes no sense, or there is no runtime.
+/// - [`LockError::Invalid`]: a resource or an option makes no sense, or there is no runtime.
 /// - [`LockError::Closed`]: the manager was shut down.
 ///
 /// # Cancel safety
@@ -50,7 +51,8 @@ use crate::resource::Resources;
 #[must_use = "a request does nothing unless it is awaited"]
 pub struct LockRequest {
     manager: Redlock,
-    resources: Resources,
+    /// What to lock; setters do not fail, nor does what makes a request.
+    resources: Result<Resources, InvalidRequest>,
     options: LockOptions,
     /// Under way since the first poll.
     work: Option<Work>,
@@ -59,7 +61,7 @@ pub struct LockRequest {
 type Work = Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>;
 
 impl LockRequest {
-    pub(crate) fn new(manager: Redlock, resources: Resources) -> Self {
+    pub(crate) fn new(manager: Redlock, resources: Result<Resources, InvalidRequest>) -> Self {
         let options = LockOptions::of(manager.config());
         Self {
             manager,
@@ -111,6 +113,42 @@ impl LockRequest {
         self
     }
 
+    /// Keeps others out for at least so long, counted from the acquisition, even if the lock is
+    /// released sooner: for jobs that every machine starts at about the same time, and one of them
+    /// is to do. A machine whose clock is late then finds the lock taken, however fast the job was.
+    ///
+    /// A release within that time, by drop, [`release`](LockGuard::release), unwinding or
+    /// [`shutdown`](crate::Redlock::shutdown), returns as fast as any other. It leaves the keys to
+    /// expire when the time is over, by the nodes' clocks; nobody, this manager included, gets the
+    /// lock before. A lease that was [detached](LockGuard::detach), released by its id, or taken
+    /// from the nodes by others is not kept. If the process dies the lock is kept for the rest of
+    /// its ttl and no longer, so that a `ttl` of as much is what covers that too.
+    ///
+    /// At most the manager's [`max_ttl`](crate::RedlockBuilder::max_ttl), and `max_hold`.
+    ///
+    /// Default: none.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let minute = Duration::from_secs(60);
+    /// let guard = redlock.try_lock("nightly-report").hold_at_least(minute).await?;
+    /// drop(guard); // done within milliseconds
+    /// let late = redlock.try_lock("nightly-report").await;
+    /// assert!(late.unwrap_err().is_busy());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn hold_at_least(mut self, hold_at_least: Duration) -> Self {
+        self.options.hold_at_least = Some(hold_at_least);
+        self
+    }
+
     /// Acquires the lock, runs `f` while it is held, and releases it.
     ///
     /// The release is awaited, so that the next holder need not wait; its outcome does not
@@ -154,7 +192,7 @@ impl Future for LockRequest {
         let work = this.work.get_or_insert_with(|| {
             let (manager, resources) = (this.manager.clone(), this.resources.clone());
             let options = this.options.clone();
-            Box::pin(async move { manager.acquire(&resources, &options).await })
+            Box::pin(async move { manager.acquire(&resources?, &options).await })
         });
         work.as_mut().poll(cx)
     }
@@ -162,8 +200,12 @@ impl Future for LockRequest {
 
 impl fmt::Debug for LockRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let resources: &dyn fmt::Debug = match &self.resources {
+            Ok(resources) => resources,
+            Err(refused) => refused,
+        };
         f.debug_struct("LockRequest")
-            .field("resources", &self.resources)
+            .field("resources", resources)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -16,19 +16,21 @@ pub(crate) enum Standing {
     Busy(Option<Duration>),
     /// The key there is no lock.
     NotALock,
-    /// Had the key, and said that it has it no more.
+    /// Had the keys, and said that at least one of them is there no more.
     Gone,
     /// Failed.
     Failed(NodeError),
 }
 
 impl Standing {
-    /// Whether our key may be on the node, so that a release must go there.
-    pub(crate) fn may_hold(&self) -> bool {
+    /// Whether a key of ours may be on the node, so that a release must go there. One key cannot
+    /// be, once it is gone; of `several` the others can.
+    pub(crate) fn may_hold(&self, several: bool) -> bool {
         match self {
             Self::Asked | Self::Holds(_) => true,
             Self::Failed(error) => error.is_sent(),
-            Self::Busy(_) | Self::NotALock | Self::Gone => false,
+            Self::Gone => several,
+            Self::Busy(_) | Self::NotALock => false,
         }
     }
 
@@ -50,12 +52,17 @@ mod tests {
 
     #[test]
     fn a_release_goes_wherever_the_key_may_be() {
-        assert!(Standing::Asked.may_hold());
-        assert!(Standing::Holds(Moment::now()).may_hold());
-        assert!(Standing::Failed(NodeError::new(NodeErrorKind::Timeout, "")).may_hold());
-        assert!(!Standing::Failed(NodeError::unsent(NodeErrorKind::Closed, "")).may_hold());
-        assert!(!Standing::Busy(None).may_hold());
-        assert!(!Standing::Gone.may_hold());
+        for several in [false, true] {
+            let may_hold = |standing: Standing| standing.may_hold(several);
+            let sent = NodeError::new(NodeErrorKind::Timeout, "");
+            let unsent = NodeError::unsent(NodeErrorKind::Closed, "");
+            assert!(may_hold(Standing::Asked));
+            assert!(may_hold(Standing::Holds(Moment::now())));
+            assert!(may_hold(Standing::Failed(sent)));
+            assert!(!may_hold(Standing::Failed(unsent)));
+            assert!(!may_hold(Standing::Busy(None)));
+            assert_eq!(may_hold(Standing::Gone), several);
+        }
     }
 
     #[test]

@@ -13,10 +13,13 @@ use crate::resource::Resource;
 #[non_exhaustive]
 pub enum LockError {
     /// Somebody else holds it. Try again later, or do without: nothing is wrong.
-    #[error("{resource} is {}", Owner(*busy, *nodes))]
+    #[error("{resource}{} is {}", OrOthers(*others), Owner(*busy, *nodes))]
     Busy {
-        /// What was asked for.
+        /// What was asked for; of several, the first in byte order.
         resource: Resource,
+        /// The number of other resources that were asked for together with it: any of them may be
+        /// what another owner has.
+        others: u16,
         /// When the holder's lease ends if it is not extended, as far as the nodes told.
         remaining: Option<Duration>,
         /// The number of nodes where another owner has it; 0 if another task of this process was
@@ -44,10 +47,16 @@ pub enum LockError {
 
     /// The key holds something that is not a lock, which was left untouched. Choose another name,
     /// or set a key prefix.
-    #[error("the key of {resource} on {node} holds something that is not a lock")]
+    #[error(
+        "the key of {resource}{} on {node} holds something that is not a lock",
+        OrOthers(*others)
+    )]
     NotALock {
-        /// What was asked for.
+        /// What was asked for; of several, the first in byte order.
         resource: Resource,
+        /// The number of other resources that were asked for together with it: the key may be
+        /// that of any of them.
+        others: u16,
         /// A node where it was found.
         node: Arc<str>,
     },
@@ -129,6 +138,17 @@ pub enum InvalidRequest {
     /// The name ends in `:fence` or `:fence!`, which is where fencing counters are kept.
     #[error("a resource must not end in :fence or :fence!")]
     ReservedResource,
+    /// A request names no resource at all.
+    #[error("no resources")]
+    NoResources,
+    /// A request names more resources than [`Resource::MAX_TOGETHER`].
+    #[error("{count} resources are more than the {max} that can be locked together")]
+    TooManyResources {
+        /// How many differ.
+        count: usize,
+        /// How many can be locked together.
+        max: usize,
+    },
     /// The lease id is empty.
     #[error("a lease id must not be empty")]
     EmptyLeaseId,
@@ -154,7 +174,36 @@ pub enum InvalidRequest {
         /// What was asked for.
         ttl: Duration,
     },
+    /// `hold_at_least` is longer than the manager's `max_ttl`, and no key is kept for longer.
+    #[error("a hold_at_least of {hold_at_least:?} is above the manager's max_ttl of {max_ttl:?}")]
+    HoldTooLong {
+        /// What was asked for.
+        hold_at_least: Duration,
+        /// The manager's `max_ttl`.
+        max_ttl: Duration,
+    },
+    /// `hold_at_least` is longer than `max_hold`.
+    #[error("a hold_at_least of {hold_at_least:?} is above the max_hold of {max_hold:?}")]
+    HoldAboveMaxHold {
+        /// What was asked for.
+        hold_at_least: Duration,
+        /// The request's `max_hold`, or the manager's.
+        max_hold: Duration,
+    },
     /// The request was polled outside a Tokio runtime with its timers enabled.
     #[error("locks are acquired inside a tokio runtime")]
     NoRuntime,
+}
+
+/// Shows that the resource before it was asked for together with others.
+struct OrOthers(u16);
+
+impl fmt::Display for OrOthers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => Ok(()),
+            1 => f.write_str(" or another"),
+            others => write!(f, " or one of {others} others"),
+        }
+    }
 }

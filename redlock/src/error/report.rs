@@ -105,6 +105,9 @@ impl NodeRelease {
 pub enum ReleaseOutcome {
     /// The key was there and is deleted.
     Deleted,
+    /// The key was there and stays until the time of
+    /// [`hold_at_least`](crate::LockRequest::hold_at_least) is over.
+    Kept,
     /// The key was not there, or is somebody else's.
     Absent,
     /// Not asked, because the key cannot be there.
@@ -157,6 +160,7 @@ impl fmt::Display for ReleaseOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Deleted => f.write_str("deleted"),
+            Self::Kept => f.write_str("kept"),
             Self::Absent => f.write_str("not held"),
             Self::NotAsked => f.write_str("not asked"),
             Self::Pending => f.write_str("no answer yet"),

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use self::release::Remains;
 pub(crate) use self::release::release_by_id;
 pub(crate) use self::round::{Refused, Round};
 use self::state::{End, Phase, State};
@@ -45,6 +46,8 @@ pub(crate) struct ActiveLease {
     asked: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
+    /// How long the keys stay, counted from `asked`, even if the lease is released sooner.
+    hold_at_least: Option<Duration>,
     /// What the round does to the counters; `None` without fencing.
     fence: Option<Fence>,
     /// Never held while a command is submitted or somebody is woken: both may come back here.
@@ -69,6 +72,7 @@ impl ActiveLease {
             auto_extend: options.auto_extend,
             asked,
             fence: engine.fence(),
+            hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
             state: Mutex::new(State::new(
                 Tally::asked(config.grants(engine.quorum())),
@@ -183,6 +187,15 @@ impl ActiveLease {
         self.end(End::Released);
     }
 
+    /// Ends the lease as if no guard had come of it, which nobody has seen.
+    pub(crate) fn give_up(&self) {
+        if !self.end(End::GivenUp) {
+            // Lost meanwhile, and perhaps kept.
+            let remains = self.remains(&self.lock(), End::GivenUp);
+            self.send_releases(&remains);
+        }
+    }
+
     /// Whether `max_hold`, rather than missing extensions, is what ends the lease now.
     fn is_near(&self, end: Moment) -> bool {
         let drift = validity::drift(self.ttl, self.engine.config().drift_factor);
@@ -194,16 +207,16 @@ impl ActiveLease {
 
     /// Ends the lease once; says whether it was this call that did.
     fn end(&self, end: End) -> bool {
-        self.end_with(end, |nodes, until| {
+        self.end_with(end, |remains| {
             if end.releases() {
-                self.send_releases(nodes, until);
+                self.send_releases(remains);
             }
         })
     }
 
-    /// Ends the lease once, with `undo` to be done at the nodes that may have the key until then.
-    fn end_with(&self, end: End, undo: impl FnOnce(&[usize], Moment)) -> bool {
-        let (nodes, until, token, waker, place) = {
+    /// Ends the lease once, with `undo` to be done about what remains of it at the nodes.
+    fn end_with(&self, end: End, undo: impl FnOnce(&Remains)) -> bool {
+        let (remains, token, waker, place) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -213,12 +226,12 @@ impl ActiveLease {
             if let Some(timer) = state.timer.take() {
                 self.engine.renewals().remove(timer);
             }
-            let (nodes, until) = state.held_at();
+            let remains = self.remains(&state, end);
             let (token, waker) = (state.token.take(), state.waker.take());
-            (nodes, until, token, waker, state.place.take())
+            (remains, token, waker, state.place.take())
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
-        undo(&nodes, until);
+        undo(&remains);
         if place.is_some() {
             self.engine.turns().released(&self.keys, Moment::now());
         }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::ActiveLease;
-use super::state::End;
+use super::state::{End, Phase, State};
 use crate::clock::Moment;
 use crate::engine::Engine;
 use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
@@ -12,12 +12,37 @@ use crate::gather::{Answers, Gather};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Keys, Release, Removal, Reply};
 use crate::quorum::Verdict;
+use crate::validity;
+
+/// What is left of a lease that ends.
+pub(super) struct Remains {
+    /// The nodes that may have keys of it.
+    nodes: Vec<usize>,
+    /// When the keys are gone from every node at the latest.
+    until: Moment,
+    /// Until when the keys stay, if they are not to be deleted.
+    keep_until: Option<Moment>,
+}
 
 impl ActiveLease {
-    /// Queues a release at each of `nodes`, and waits for nothing.
-    pub(super) fn send_releases(&self, nodes: &[usize], until: Moment) {
-        for node in nodes {
-            self.send_release(*node, until, Reply::ignored());
+    /// What is left of the lease if it ends like this now.
+    pub(super) fn remains(&self, state: &State, end: End) -> Remains {
+        let hold = self.hold_at_least.filter(|_| end.keeps());
+        let keep_until = hold
+            .and_then(|hold| self.asked.checked_add(hold))
+            .filter(|keep_until| *keep_until > Moment::now());
+        let kept = |hold| validity::gone_by(self.asked, hold, self.engine.config().drift_factor);
+        Remains {
+            nodes: state.held_at(self.keys.as_one().is_none()),
+            until: hold.map_or(state.until, |hold| state.until.max(kept(hold))),
+            keep_until,
+        }
+    }
+
+    /// Queues a release at each node that may have keys of the lease, and waits for nothing.
+    pub(super) fn send_releases(&self, remains: &Remains) {
+        for node in &remains.nodes {
+            self.send_release(*node, remains, Reply::ignored());
         }
     }
 
@@ -27,34 +52,42 @@ impl ActiveLease {
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
         let was_held = self.is_held();
         let mut asked = None;
-        let mut send = |nodes: &[usize], until| {
-            let report = Report::of(&self.engine, nodes, was_held);
-            for node in nodes {
-                self.send_release(*node, until, report.gather.reply(*node));
+        let mut send = |remains: &Remains| {
+            let report = Report::of(&self.engine, remains, was_held);
+            for node in &remains.nodes {
+                self.send_release(*node, remains, report.gather.reply(*node));
             }
             asked = Some(report);
         };
         if !self.end_with(End::Released, &mut send) {
             // It was lost and has sent its releases before; these are for the report.
-            let (nodes, until) = self.lock().held_at();
-            send(&nodes, until);
+            let remains = {
+                let state = self.lock();
+                match state.phase {
+                    Phase::Ended(end) => self.remains(&state, end),
+                    _ => self.remains(&state, End::Released),
+                }
+            };
+            send(&remains);
         }
-        asked
-            .unwrap_or_else(|| Report::of(&self.engine, &[], was_held))
+        let Some(report) = asked else {
+            unreachable!("what remains is always sent, here or there");
+        };
+        report
             .confirmed(&self.engine, self.node_timeout())
             .await
             .map_err(ReleaseError::new)
     }
 
-    fn send_release(&self, node: usize, until: Moment, reply: Reply<Removal>) {
-        let (keys, id) = (self.keys.clone(), self.id.clone());
+    fn send_release(&self, node: usize, remains: &Remains, reply: Reply<Removal>) {
+        let (keys, id, until) = (self.keys.clone(), self.id.clone(), remains.until);
         self.engine.submit(
             node,
             Command::Release(Release {
                 keys,
                 id,
                 until,
-                keep_until: None,
+                keep_until: remains.keep_until,
                 reply,
             }),
         );
@@ -84,6 +117,7 @@ pub(crate) async fn release_by_id(
         gather,
         asked,
         was_held: None,
+        is_kept: false,
     };
     report.confirmed(engine, timeout).await
 }
@@ -94,18 +128,21 @@ struct Report {
     asked: Vec<usize>,
     /// As far as known here; otherwise a node that had the key tells.
     was_held: Option<bool>,
+    /// Whether the keys stay.
+    is_kept: bool,
 }
 
 impl Report {
-    /// Expects the answers of `nodes`. The others count as confirmed.
-    fn of(engine: &Engine, nodes: &[usize], was_held: bool) -> Self {
+    /// Expects the answers of the nodes that are asked. The others count as confirmed.
+    fn of(engine: &Engine, remains: &Remains, was_held: bool) -> Self {
         let quorum = engine.quorum();
-        let not_asked = quorum.nodes() - nodes.len();
+        let not_asked = quorum.nodes() - remains.nodes.len();
         let least = quorum.least().saturating_sub(not_asked);
         Self {
             gather: Gather::of_at_least(least, quorum.nodes()),
-            asked: nodes.to_vec(),
+            asked: remains.nodes.clone(),
             was_held: Some(was_held),
+            is_kept: remains.keep_until.is_some(),
         }
     }
 
@@ -142,6 +179,7 @@ impl Report {
             .unwrap_or_else(|| answers.iter().any(is_deleted));
         let nodes = answers.into_iter().enumerate().map(|(node, answer)| {
             let outcome = match answer {
+                Some(Ok(Removal::Deleted)) if self.is_kept => ReleaseOutcome::Kept,
                 Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
                 Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,
                 Some(Err(error)) => ReleaseOutcome::Failed(error),

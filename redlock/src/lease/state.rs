@@ -66,6 +66,16 @@ impl End {
     pub(super) fn releases(self) -> bool {
         !matches!(self, Self::Detached)
     }
+
+    /// Whether the keys stay for as long as `hold_at_least` says. Not where there never was a
+    /// guard; and once others can have the lock, what is left of it only stands in their way.
+    pub(super) fn keeps(self) -> bool {
+        match self {
+            Self::Released => true,
+            Self::Lost(reason) => reason != LossReason::Gone,
+            Self::GivenUp | Self::Detached => false,
+        }
+    }
 }
 
 /// One extension in the background.
@@ -105,11 +115,10 @@ impl State {
         self.deadline = self.tally.deadline();
     }
 
-    /// The nodes that may have the key, and until when.
-    pub(super) fn held_at(&self) -> (Vec<usize>, Moment) {
-        let nodes = (0..self.tally.quorum().nodes())
-            .filter(|node| self.tally.get(*node).may_hold())
-            .collect();
-        (nodes, self.until)
+    /// The nodes that may have a key of the lease, which has `several` or one.
+    pub(super) fn held_at(&self, several: bool) -> Vec<usize> {
+        (0..self.tally.quorum().nodes())
+            .filter(|node| self.tally.get(*node).may_hold(several))
+            .collect()
     }
 }

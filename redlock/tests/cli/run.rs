@@ -65,6 +65,19 @@ fn what_is_locked_is_busy_and_nothing_runs() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
+fn a_command_that_is_done_early_keeps_others_out_for_as_long_as_was_asked() {
+    let servers = Servers::start(3);
+    // Longer than the longest ttl there is by default, and than this test can take.
+    let hold = ["run", "--hold-at-least=10m", "a", "--", "true"];
+    Ran::on(&servers, hold).expect(0);
+    let late = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(1);
+    assert_eq!(late.out, "");
+    let status = Ran::on(&servers, ["status", "a"]).expect(0);
+    assert!(status.out.starts_with("held by "), "{status:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
 fn without_a_quorum_nothing_runs() {
     let servers = Servers::start(3);
     servers[0].kill();

@@ -6,6 +6,7 @@ use redlock::{Error, redlocked};
     wait = "5s", wait = "5s",
     auto_extend = true, auto_extend = true,
     max_hold = "1h", max_hold = "1h",
+    hold_at_least = "1m", hold_at_least = "1m",
     manager = REDLOCK, manager = REDLOCK,
     guard = lock, guard = lock,
     on_busy = skip, on_busy = skip,
@@ -13,6 +14,11 @@ use redlock::{Error, redlocked};
     crate = redlock, crate = redlock,
 )]
 async fn charge() -> Result<(), Error> {
+    Ok(())
+}
+
+#[redlocked(keys = ["a"], keys = ["b"])]
+async fn transfer() -> Result<(), Error> {
     Ok(())
 }
 

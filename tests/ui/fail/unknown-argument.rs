@@ -5,7 +5,7 @@ async fn charge() -> Result<(), Error> {
     Ok(())
 }
 
-#[redlocked(keys = ["a", "b"])]
+#[redlocked(name = "a")]
 async fn instead_of_the_key() -> Result<(), Error> {
     Ok(())
 }

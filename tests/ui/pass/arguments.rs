@@ -19,7 +19,7 @@ fn manager() -> &'static Redlock {
 }
 
 #[redlocked("all", ttl = "1m 30s", wait = "5s", manager = REDLOCK, guard = lock, auto_extend = true,
-            max_hold = "1h", on_busy = error, on_lost = abort, crate = redlock)]
+            max_hold = "1h", hold_at_least = "1m", on_busy = error, on_lost = abort, crate = redlock)]
 async fn all() -> Result<bool, Error> {
     let held: &LockGuard = lock;
     Ok(held.is_held())
@@ -29,6 +29,7 @@ async fn all() -> Result<bool, Error> {
     ttl = config.ttl,
     wait = Duration::from_secs(3) * 2,
     max_hold = { let hold = config.ttl; hold * 4 },
+    hold_at_least = config.ttl,
     auto_extend = !config.key.is_empty(),
     key = &config.key,
 )]
@@ -100,6 +101,30 @@ async fn cached(id: u64) -> Result<u64, Error> {
 #[redlocked(key = "template:{id}")]
 async fn template_with_a_name(id: u64) -> Result<u64, Error> {
     Ok(id)
+}
+
+#[redlocked(keys = ["account:{from}", "account:{to.id:04}"], guard = lock)]
+async fn templates(from: u64, to: Account) -> Result<usize, Error> {
+    Ok(lock.resources().len())
+}
+
+#[redlocked(keys = [path, parts[0].clone(), &b"bytes"[..], b"more", format!("{}", parts.len()),])]
+async fn keys_of_many_types(path: &str, parts: Vec<String>) -> Result<(), Error> {
+    drop(parts);
+    Ok(())
+}
+
+#[redlocked(keys = [read(path)?, { let path = path; path.to_owned() }])]
+async fn keys_that_fail(path: &str) -> Result<(), Error> {
+    Ok(())
+}
+
+struct Account {
+    id: u64,
+}
+
+fn read(path: &str) -> Result<String, Error> {
+    Ok(path.to_owned())
 }
 
 fn main() {}

@@ -15,11 +15,12 @@ pub(crate) struct Acquired {
     pub(crate) guard: LockGuard,
 }
 
-/// Acquires `name`, for as long as `wait`. A signal ends the wait, and nothing is left behind.
+/// Tries for as long as `wait` to acquire `name`, and keeps it for `hold_at_least`. A signal ends the wait, and nothing is left behind.
 pub(crate) async fn acquire(
     builder: RedlockBuilder,
     name: &str,
     wait: Duration,
+    hold_at_least: Duration,
     signals: &mut Signals,
 ) -> Result<Acquired, Failure> {
     let start = Instant::now();
@@ -29,6 +30,7 @@ pub(crate) async fn acquire(
     };
     let request = manager
         .lock(name)
+        .hold_at_least(hold_at_least)
         .wait(wait.saturating_sub(start.elapsed()));
     let outcome = tokio::select! {
         signal = signals.next() => Err(Failure::interrupted(signal)),

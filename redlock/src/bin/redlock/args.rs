@@ -149,6 +149,14 @@ pub(crate) struct RunArgs {
     #[arg(default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) wait: Duration,
 
+    /// How long to keep others out at least, even if the command takes less
+    ///
+    /// For jobs that several machines start at about the same time. If redlock is killed, the lock
+    /// is kept for its ttl.
+    #[arg(long, value_name = "DURATION")]
+    #[arg(default_value = "0s", value_parser = humantime::parse_duration)]
+    pub(crate) hold_at_least: Duration,
+
     /// How long the command may take to end once the lock is lost
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(value_parser = humantime::parse_duration)]

@@ -30,7 +30,14 @@ pub(crate) async fn lock(
         builder = builder.retry_count(retries.saturating_add(1));
     }
     let mut signals = Signals::listen()?;
-    let acquired = acquire(builder, &args.name, Duration::MAX, &mut signals).await;
+    let acquired = acquire(
+        builder,
+        &args.name,
+        Duration::MAX,
+        Duration::ZERO,
+        &mut signals,
+    )
+    .await;
     let Acquired { manager, guard } = acquired.inspect_err(|failure| {
         if failure.is_busy() {
             console.say("failed");

@@ -18,9 +18,11 @@ pub(crate) async fn run(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let builder = nodes.builder()?.ttl(args.ttl).max_ttl(max_ttl(args.ttl));
+    let longest = max_ttl(args.ttl.max(args.hold_at_least));
+    let builder = nodes.builder()?.ttl(args.ttl).max_ttl(longest);
     let mut signals = Signals::listen()?;
-    let acquired = acquire(builder, &args.name, args.wait, &mut signals).await;
+    let (wait, hold) = (args.wait, args.hold_at_least);
+    let acquired = acquire(builder, &args.name, wait, hold, &mut signals).await;
     let Acquired { manager, guard } = acquired?;
     let outcome = run_under(&guard, args, &mut signals).await;
     // The command's own outcome is what counts; the lock ends with its ttl in any case.
