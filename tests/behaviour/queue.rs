@@ -257,3 +257,61 @@ async fn a_crowd_of_managers_takes_turns() {
     println!("turns: {turns:?}");
     assert!(turns.iter().all(|turns| *turns >= fair / 2), "{turns:?}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn requests_for_several_resources_stand_in_all_lines_at_once() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    let both = tokio::spawn(redlock.lock_all(["a", "b"]));
+    settle().await;
+    // Free, but somebody who came before wants it.
+    assert!(redlock.try_lock("b").await.unwrap_err().is_busy());
+    let after = tokio::spawn(redlock.lock("b"));
+    settle().await;
+    assert!(!both.is_finished() && !after.is_finished());
+    drop(guard);
+    let both = both.await.unwrap().unwrap();
+    settle().await;
+    assert!(!after.is_finished());
+    drop(both);
+    let _after = after.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn overlapping_sets_are_served_in_order_and_none_waits_for_ever() {
+    let redlock = Redlock::in_memory(3);
+    let sets = [["a", "b"], ["b", "c"], ["c", "a"], ["b", "a"]];
+    let tasks: Vec<_> = (0..40)
+        .map(|number| {
+            let request = redlock
+                .lock_all(sets[number % sets.len()])
+                .wait(60 * SECOND);
+            tokio::spawn(async move {
+                let guard = request.await.unwrap();
+                tokio::time::sleep(10 * MS).await;
+                assert!(guard.is_held());
+            })
+        })
+        .collect();
+    let watch = Watch::start();
+    for task in tasks {
+        task.await.unwrap();
+    }
+    // One after the other, and without a pause between them.
+    assert!(watch.elapsed() <= 2 * SECOND, "{:?}", watch.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_for_several_resources_that_is_dropped_leaves_all_lines() {
+    let redlock = Redlock::in_memory(3);
+    let guard = redlock.lock("a").await.unwrap();
+    let both = tokio::spawn(redlock.lock_all(["a", "b"]));
+    settle().await;
+    let after = tokio::spawn(redlock.lock("b"));
+    settle().await;
+    both.abort();
+    assert!(both.await.unwrap_err().is_cancelled());
+    let _after = after.await.unwrap().unwrap();
+    drop(guard);
+    let _again = redlock.try_lock("a").await.unwrap();
+}
