@@ -10,6 +10,11 @@
 //! token or beyond when the other moved it: tokens grow. Neither rests on clocks, leases, or the
 //! order of messages; both rest on the counters being kept.
 //!
+//! Several resources that are locked together have one token. A node moves the counters of all of
+//! them, in one step, to one value that is beyond each, so that its stamp is a stamp of every one;
+//! the same nodes were moved to the token for each, and all of the above is true of each by itself,
+//! whichever others it is locked with the next time.
+//!
 //! The pieces are those of Gifford's version numbers (1979) and of the first phase of Paxos.
 
 use crate::node::Stamp;

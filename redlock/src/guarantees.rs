@@ -23,6 +23,10 @@
 //!   acts on another.
 //! - An extension never shortens a lease, and never makes a key again that is gone.
 //!
+//! **All or nothing.** Of [several resources](crate::Redlock::lock_all) every node gives all or none,
+//! in one step. So nobody holds one of them while waiting for another; a guard of several has them
+//! all until its deadline, and when a quorum lacks any one of them, all are lost and released.
+//!
 //! **A signal before the end.** [`lost`](crate::LockGuard::lost) completes, and what
 //! [`run`](crate::LockGuard::run) runs is dropped, before the deadline: by 1 % of the ttl, at
 //! least 2 ms. If the runtime is blocked at that time, at its next poll.
@@ -38,6 +42,11 @@
 //!
 //! **Order.** Every acquisition has a token that is larger than those before it, so that the system
 //! which is protected can refuse what comes too late: see [below](#fencing-tokens).
+//!
+//! **Others stay out** until the time of
+//! [`hold_at_least`](crate::LockRequest::hold_at_least) is over, by the nodes' clocks, if a guard is
+//! dropped or released before, or lost because it ran out or the manager was shut down: at every
+//! node that the release reaches before the key expires. If the process dies, until the ttl.
 //!
 //! # What is assumed
 //!
@@ -111,6 +120,12 @@
 //! token(A) or beyond when B moved it: token(B) is larger. No clock, no ttl and no order of
 //! messages takes part. Even where clocks break what exclusion assumes, and two hold the lock at
 //! once, each has a token of its own, and the later one fences the other.
+//!
+//! A lock on several resources has one token for all. Each node moves the counters of all of them,
+//! in one step, to one value that is larger than each was. So W is the same set of nodes for every
+//! resource, and what was said holds of each: its token is unique, larger than every earlier one
+//! of that resource, and smaller than every later one, whether it is then locked alone or with
+//! others.
 //!
 //! ## What breaks them
 //!

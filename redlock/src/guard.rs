@@ -222,6 +222,9 @@ impl LockGuard {
     /// Releases the lock and waits until a quorum of nodes has confirmed, at most for the node
     /// timeout.
     ///
+    /// Within the time of [`hold_at_least`](crate::LockRequest::hold_at_least) the nodes are told to
+    /// keep the keys until it is over, and report [`Kept`](crate::ReleaseOutcome::Kept).
+    ///
     /// A lock that had been lost before is no error: [`Released::was_held`] tells. After work that
     /// succeeded, `guard.release().await?` would turn a node's failure into that of the work; the
     /// lock ends with its ttl in any case.

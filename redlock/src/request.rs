@@ -105,7 +105,8 @@ impl LockRequest {
     }
 
     /// The longest time the lock can be held, whatever extends it: a bound on work that hangs
-    /// while its process lives.
+    /// while its process lives. The guard is then [lost](LockGuard::lost), for the reason
+    /// [`MaxHold`](crate::LossReason::MaxHold). At least 10 ms.
     ///
     /// Default: the manager's, none unless set.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {

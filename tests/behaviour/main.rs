@@ -8,6 +8,8 @@
 //! - `renewals`: the extensions of many locks
 //! - `running`: work that is bound to a lease
 //! - `release`: drop, release, and what they report
+//! - `hold_at_least`: locks that are kept for a while after their release
+//! - `several`: several resources as one lock
 //! - `handover`: leases that change hands
 //! - `inspection`: status and health
 //! - `configuration`: options and input that make no sense
@@ -29,6 +31,7 @@ mod configuration;
 mod exclusion;
 mod fencing;
 mod handover;
+mod hold_at_least;
 mod holding;
 mod inspection;
 mod parity;
@@ -39,6 +42,7 @@ mod renewals;
 mod rounds;
 mod running;
 mod runtimes;
+mod several;
 mod stalling;
 mod token_order;
 mod waiting;
