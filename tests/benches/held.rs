@@ -26,7 +26,7 @@ struct Plan {
 async fn main() {
     let args = Args::from_env();
     let plan = Plan {
-        guards: args.number.unwrap_or(args.pick(2_000, 100_000)),
+        guards: args.number.unwrap_or_else(|| args.pick(2_000, 100_000)),
         ttl: Duration::from_secs(if args.quick { 6 } else { 30 }),
         hold: Duration::from_secs(if args.quick { 5 } else { 60 }),
     };

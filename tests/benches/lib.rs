@@ -14,7 +14,7 @@
 //! - [`Load`] is what is put on a contender, [`Outcome`] what came of it, [`Meter`] what the servers
 //!   have to say about it, and [`Usage`] what it took of this process.
 //! - [`Results`] has all of it, by [`Case`]; [`Sample`] knows what a median is.
-//! - [`Goal`] is a figure, and what it ought to be.
+//! - [`Goal`] is a figure and what it ought to be.
 //! - [`Json`] and [`Chart`] are how results are kept, in the [`file`]s of a benchmark.
 
 mod args;

@@ -7,11 +7,13 @@
 //! That is for counting instructions, in two runs of which the difference is divided:
 //!
 //! ```console
-//! $ cargo bench -p redlock-benches --bench profile --no-run   # prints where the program is
+//! $ cargo bench -p redlock-benches --bench profile --no-run --features rustix/use-libc
 //! $ valgrind --tool=callgrind --callgrind-out-file=a target/release/deps/profile-… 1000
 //! $ valgrind --tool=callgrind --callgrind-out-file=b target/release/deps/profile-… 3000
 //! $ callgrind_annotate b | head -60   # (total of b - total of a) / 2000 is one lock
 //! ```
+//!
+//! The feature is for valgrind, in which `rustix` does not find the clock of the kernel by itself.
 
 use std::alloc::System;
 use std::future::{Future, poll_fn};

@@ -13,6 +13,9 @@ pub struct Case {
     pub tasks: usize,
 }
 
+/// How one figure is read off an outcome.
+type Figure = fn(&Outcome) -> f64;
+
 /// All measurements of a run, case by case and round by round.
 ///
 /// The cases of one round follow one another, so the machine was in the same mood for them. That
@@ -58,7 +61,7 @@ impl Results {
     /// The medians of everything.
     #[must_use]
     pub fn to_json(&self) -> Json {
-        let figures: [(&str, fn(&Outcome) -> f64); 6] = [
+        let figures: [(&str, Figure); 6] = [
             ("locks_per_second", |it| it.rate),
             ("latency_us", |it| it.latency),
             ("latency_p99_us", |it| it.latency_p99),
