@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::clock::{self, Moment};
 use crate::config::{LockOptions, Wait};
 use crate::engine::Engine;
@@ -74,8 +76,8 @@ impl Contender<'_> {
                 .join_if_empty(&self.keys, now, patience)
                 .map_err(|news| self.is_behind(&news));
         }
-        let place = lines.join(&self.keys, now, patience);
-        if place.is_first() {
+        let (place, is_first) = lines.join(&self.keys, now, patience);
+        if is_first {
             return Ok(place);
         }
         tokio::select! {
@@ -126,7 +128,7 @@ impl Contender<'_> {
                 Ok(lease) => {
                     self.engine.turns().won(&self.keys);
                     let guard = LockGuard::new(Arc::clone(&lease));
-                    lease.keep_place(place, Moment::now());
+                    lease.keep_place(place);
                     return Ok(guard);
                 }
                 Err(Refused(tally)) => tally,
@@ -148,9 +150,11 @@ impl Contender<'_> {
             let Some(waiter) = waiter.as_ref().filter(|_| !is_last) else {
                 return Err(error);
             };
-            place.tell(&News::Refused(now, error), now);
+            place.tell(&News::Refused(now, error), Some(now));
             if refused.is_busy() {
-                self.engine.turns().met(&self.keys, now, is_stirred);
+                self.engine
+                    .turns()
+                    .met(&self.keys, Instant::now(), is_stirred);
                 waiter.learn(&refused);
             }
             collisions = if refused.is_split() {
@@ -213,11 +217,11 @@ impl Contender<'_> {
     /// Lets those go first who have waited longer, as far as one can tell. Says whether there are
     /// others at all.
     async fn hang_back(&self, more: Duration) -> bool {
-        let (now, jitter) = (Moment::now(), self.engine.jitter());
-        let next = self.engine.turns().next(&self.keys, now, jitter);
+        let (turns, jitter) = (self.engine.turns(), self.engine.jitter());
+        let next = turns.next(&self.keys, Instant::now(), jitter);
         let delay = next.delay.saturating_add(more);
         if !delay.is_zero() {
-            clock::sleep_until(self.until_last_start(now, delay)).await;
+            clock::sleep_until(self.until_last_start(Moment::now(), delay)).await;
         }
         next.is_contended
     }

@@ -50,6 +50,14 @@ impl LeaseId {
         Self(Repr::Drawn(text))
     }
 
+    /// The id as it stands under the key, byte for byte.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Repr::Drawn(text) => text,
+            Repr::Given(text) => text.as_bytes(),
+        }
+    }
+
     /// The id as it stands under the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
@@ -63,7 +71,7 @@ impl LeaseId {
 
 impl PartialEq for LeaseId {
     fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
+        self.as_bytes() == other.as_bytes()
     }
 }
 

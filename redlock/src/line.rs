@@ -56,10 +56,15 @@ pub(crate) trait Holder: std::fmt::Debug + Send + Sync {
 
 impl Lines {
     /// Takes a place in the lines of all `keys` at once: so whoever is before another in one line
-    /// is so in all, and no two can wait for each other.
-    pub(crate) fn join(self: &Arc<Self>, keys: &Keys, now: Moment, patience: Duration) -> Place {
-        let ticket = self.lock().join(keys, later(now, patience));
-        self.place(keys, ticket, patience)
+    /// is so in all, and no two can wait for each other. Says whether this is first in all.
+    pub(crate) fn join(
+        self: &Arc<Self>,
+        keys: &Keys,
+        now: Moment,
+        patience: Duration,
+    ) -> (Place, bool) {
+        let (ticket, is_first) = self.lock().join(keys, later(now, patience));
+        (self.place(keys, ticket, patience), is_first)
     }
 
     /// The same, if there is nobody in any of the lines; otherwise what is known of whoever is.
@@ -74,7 +79,7 @@ impl Lines {
             if let Some(line) = keys.iter().find_map(|key| state.lines.get(key)) {
                 return Err(line.news.clone());
             }
-            state.join(keys, later(now, patience))
+            state.join(keys, later(now, patience)).0
         };
         Ok(self.place(keys, ticket, patience))
     }
@@ -108,21 +113,18 @@ impl Place {
         }
     }
 
-    /// Whether this is first in all lines now.
-    pub(crate) fn is_first(&self) -> bool {
-        let state = self.lines.lock();
-        self.keys.iter().all(|key| state.is_first(key, self.ticket))
-    }
-
-    /// Tells those behind that whoever is here is alive, and what it met.
-    pub(crate) fn tell(&self, news: &News, now: Moment) {
+    /// Tells those behind what was met here, and that whoever met it was alive `now`, if that
+    /// matters.
+    pub(crate) fn tell(&self, news: &News, now: Option<Moment>) {
         let mut state = self.lines.lock();
         for key in &self.keys {
             if let Some(line) = state.lines.get_mut(key)
                 && line.first.ticket == self.ticket
             {
                 line.news = news.clone();
-                line.first.absent_from = later(now, self.patience);
+                if let Some(now) = now {
+                    line.first.absent_from = later(now, self.patience);
+                }
             }
         }
     }
@@ -214,9 +216,9 @@ struct Entry {
 }
 
 impl State {
-    fn join(&mut self, keys: &Keys, absent_from: Moment) -> u64 {
+    fn join(&mut self, keys: &Keys, absent_from: Moment) -> (u64, bool) {
         self.tickets += 1;
-        let ticket = self.tickets;
+        let (ticket, mut is_first) = (self.tickets, true);
         for key in keys {
             let entry = Entry {
                 ticket,
@@ -224,7 +226,10 @@ impl State {
                 absent_from,
             };
             match self.lines.entry(Arc::clone(key)) {
-                Slot::Occupied(line) => line.into_mut().others.push_back(entry),
+                Slot::Occupied(line) => {
+                    is_first = false;
+                    line.into_mut().others.push_back(entry);
+                }
                 Slot::Vacant(slot) => drop(slot.insert(Line {
                     first: entry,
                     others: VecDeque::new(),
@@ -232,7 +237,7 @@ impl State {
                 })),
             }
         }
-        ticket
+        (ticket, is_first)
     }
 
     /// Whether nobody is before `ticket`; who was taken out of line need not wait for others.

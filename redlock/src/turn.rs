@@ -18,11 +18,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::clock::Moment;
+use tokio::time::Instant;
+
 use crate::node::Keys;
 use crate::retry::Jitter;
 
-/// What a manager has seen of others who want its locks.
+/// What a manager has seen of others who want its locks. By the clock that a suspend stops: after
+/// one it does not matter.
 #[derive(Debug)]
 pub(crate) struct Turns {
     seen: Mutex<Seen>,
@@ -44,7 +46,7 @@ struct Seen {
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     /// When another process was last met.
-    met: Moment,
+    met: Instant,
     /// Hand-overs among others since this process last had the lock.
     watched: u32,
     /// How many it takes as a rule, in 256ths.
@@ -56,8 +58,8 @@ struct Turn {
 struct Streak {
     lock: u64,
     /// When it last hung back, or first took it.
-    since: Option<Moment>,
-    released: Option<Moment>,
+    since: Option<Instant>,
+    released: Option<Instant>,
     /// How often it has hung back without meeting anybody.
     alone: u32,
 }
@@ -86,7 +88,7 @@ impl Default for Turns {
 
 impl Turns {
     /// Another process has the lock. If it changed hands since this one looked last, that counts.
-    pub(crate) fn met(&self, keys: &Keys, now: Moment, is_handed_over: bool) {
+    pub(crate) fn met(&self, keys: &Keys, now: Instant, is_handed_over: bool) {
         self.is_any.store(true, Ordering::Relaxed);
         let lock = self.hash(keys);
         let mut seen = self.lock();
@@ -114,7 +116,7 @@ impl Turns {
     }
 
     /// The lock was ours.
-    pub(crate) fn released(&self, keys: &Keys, now: Moment) {
+    pub(crate) fn released(&self, keys: &Keys, now: Instant) {
         let lock = self.hash(keys);
         let mut seen = self.lock();
         let streak = seen.streak(lock);
@@ -129,7 +131,7 @@ impl Turns {
     }
 
     /// What to do before the lock is asked for.
-    pub(crate) fn next(&self, keys: &Keys, now: Moment, jitter: &Jitter) -> Next {
+    pub(crate) fn next(&self, keys: &Keys, now: Instant, jitter: &Jitter) -> Next {
         let lock = self.hash(keys);
         let mut seen = self.lock();
         let turn = seen.turn(lock, now);
@@ -154,9 +156,9 @@ impl Turns {
 }
 
 impl Seen {
-    fn turn(&self, lock: u64, now: Moment) -> Option<Turn> {
+    fn turn(&self, lock: u64, now: Instant) -> Option<Turn> {
         let turn = self.turns.get(&lock).copied()?;
-        (now.saturating_since(turn.met) < LATELY).then_some(turn)
+        (now.saturating_duration_since(turn.met) < LATELY).then_some(turn)
     }
 
     fn streak(&mut self, lock: u64) -> &mut Streak {
@@ -193,19 +195,19 @@ impl Turn {
 
 impl Streak {
     /// Whether it is time to see if there is somebody else; if so, counts from now on anew.
-    fn is_long(&mut self, lock: u64, now: Moment) -> bool {
+    fn is_long(&mut self, lock: u64, now: Instant) -> bool {
         let (Some(since), Some(released)) = (self.since, self.released) else {
             return false;
         };
         if self.lock != lock {
             return false;
         }
-        if now.saturating_since(released) > STEP {
+        if now.saturating_duration_since(released) > STEP {
             // Others had time to get in.
             *self = Self::default();
             return false;
         }
-        let is_long = now.saturating_since(since) >= STREAK * (1 << self.alone.min(4));
+        let is_long = now.saturating_duration_since(since) >= STREAK * (1 << self.alone.min(4));
         if is_long {
             self.since = Some(now);
             self.alone += 1;
@@ -247,14 +249,14 @@ mod tests {
         Arc::<[u8]>::from(&b"a"[..]).into()
     }
 
-    fn after(start: Moment, millis: u32) -> Moment {
-        start.checked_add(MS * millis).unwrap()
+    fn after(start: Instant, millis: u32) -> Instant {
+        start + MS * millis
     }
 
     #[test]
     fn whoever_has_watched_as_many_as_usual_asks_at_once_and_others_hang_back() {
         let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(Some(7)));
-        let now = Moment::now();
+        let now = Instant::now();
         assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
         for _ in 0..20 {
             for watched in 0..4 {
@@ -280,7 +282,7 @@ mod tests {
     #[test]
     fn others_are_forgotten_when_they_have_gone() {
         let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
-        let now = Moment::now();
+        let now = Instant::now();
         turns.met(&keys, now, true);
         turns.met(&keys, now, true);
         turns.won(&keys);
@@ -293,7 +295,7 @@ mod tests {
     #[test]
     fn who_meets_nobody_looks_for_others_ever_more_rarely() {
         let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
-        let now = Moment::now();
+        let now = Instant::now();
         let mut hung_back = Vec::new();
         for millis in 0..2000 {
             turns.released(&keys, after(now, millis));
@@ -312,7 +314,7 @@ mod tests {
     #[test]
     fn who_leaves_others_time_to_get_in_never_hangs_back() {
         let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
-        let now = Moment::now();
+        let now = Instant::now();
         for round in 0..200 {
             turns.released(&keys, after(now, round * 10));
             let delay = turns.next(&keys, after(now, round * 10 + 5), &jitter).delay;
@@ -322,7 +324,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let (turns, now) = (Turns::default(), Moment::now());
+        let (turns, now) = (Turns::default(), Instant::now());
         for number in 0..5 * MOST {
             let key: Arc<[u8]> = number.to_ne_bytes()[..].into();
             turns.met(&key.clone().into(), now, true);

@@ -19,8 +19,8 @@ pub(crate) struct Waiter {
 
 #[derive(Debug)]
 struct Heard {
-    /// By node: whether it may be free.
-    free: Box<[bool]>,
+    /// By node: whether it may be free. Empty until something is heard: most hear nothing.
+    free: Vec<bool>,
     /// Whether any node has told since they were last asked.
     is_told: bool,
     waker: Option<Waker>,
@@ -29,11 +29,10 @@ struct Heard {
 impl Waiter {
     /// Waits for a quorum of nodes.
     pub(crate) fn new(quorum: Quorum) -> Arc<Self> {
-        let free = vec![false; quorum.nodes()].into();
         Arc::new(Self {
             quorum,
             heard: Mutex::new(Heard {
-                free,
+                free: Vec::new(),
                 is_told: false,
                 waker: None,
             }),
@@ -60,6 +59,7 @@ impl Waiter {
     /// Learns from a round that was lost to others: what a node had granted is free again.
     pub(crate) fn learn(&self, tally: &Tally) {
         let mut heard = self.lock();
+        heard.free.resize(self.quorum.nodes(), false);
         for (node, is_free) in heard.free.iter_mut().enumerate() {
             *is_free |= tally.get(node).may_be_free();
         }
@@ -95,6 +95,7 @@ impl Watcher for Waiter {
     fn stirred(&self, node: usize) {
         let waker = {
             let mut heard = self.lock();
+            heard.free.resize(self.quorum.nodes(), false);
             heard.free[node] = true;
             heard.is_told = true;
             if heard.is_enough(self.quorum) {

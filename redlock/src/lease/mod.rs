@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use self::release::Remains;
@@ -136,9 +137,9 @@ impl ActiveLease {
     }
 
     /// Keeps the place in line until the lease ends: whoever is next asks behind its release.
-    pub(crate) fn keep_place(self: &Arc<Self>, place: Place, now: Moment) {
+    pub(crate) fn keep_place(self: &Arc<Self>, place: Place) {
         let holder = Arc::downgrade(self);
-        place.tell(&News::Held(holder), now);
+        place.tell(&News::Held(holder), None);
         let mut state = self.lock();
         if state.phase == Phase::Held {
             state.place = Some(place);
@@ -233,7 +234,7 @@ impl ActiveLease {
         // Queued before anybody is told, so that whoever is told asks after the release.
         undo(&remains);
         if place.is_some() {
-            self.engine.turns().released(&self.keys, Moment::now());
+            self.engine.turns().released(&self.keys, Instant::now());
         }
         drop(place);
         if let Some(token) = token {

@@ -36,7 +36,7 @@ impl Delete {
         }
     }
 
-    pub(super) fn call(self, key: &[u8], value: &str) -> Cmd {
+    pub(super) fn call(self, key: &[u8], value: &[u8]) -> Cmd {
         let mut call = Cmd::with_capacity(4, key.len() + value.len() + 11);
         match self {
             Self::IfEq => call.arg("DELIFEQ").arg(key),
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn a_value_always_goes_with_the_key() {
-        let packed = |delete: Delete| delete.call(b"a", "1").get_packed_command();
+        let packed = |delete: Delete| delete.call(b"a", b"1").get_packed_command();
         assert_eq!(
             packed(Delete::IfEq),
             b"*3\r\n$7\r\nDELIFEQ\r\n$1\r\na\r\n$1\r\n1\r\n"

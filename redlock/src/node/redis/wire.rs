@@ -23,14 +23,14 @@ impl Item {
                 }
                 (Form::Stamp, _, Some(fence)) => {
                     let mut call = on_counters(&script::STAMP, by_text, &it.keys, 3);
-                    call.arg(it.id.as_str())
+                    call.arg(it.id.as_bytes())
                         .arg(fence.proposal)
                         .arg(millis(fence.retention));
                     call
                 }
                 (_, _, Some(fence)) => {
                     let mut call = on_counters(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
-                    call.arg(it.id.as_str())
+                    call.arg(it.id.as_bytes())
                         .arg(millis(it.ttl))
                         .arg(fence.proposal)
                         .arg(millis(fence.retention));
@@ -38,7 +38,7 @@ impl Item {
                 }
                 (_, _, None) => {
                     let mut call = on_keys(&script::ACQUIRE, by_text, &it.keys, 2);
-                    call.arg(it.id.as_str()).arg(millis(it.ttl));
+                    call.arg(it.id.as_bytes()).arg(millis(it.ttl));
                     call
                 }
             },
@@ -47,7 +47,7 @@ impl Item {
                     Some(_) => on_counters(&script::EXTEND, by_text, &it.keys, 3),
                     None => on_keys(&script::EXTEND, by_text, &it.keys, 2),
                 };
-                call.arg(it.id.as_str()).arg(millis(it.ttl));
+                call.arg(it.id.as_bytes()).arg(millis(it.ttl));
                 if let Some(retention) = it.fence_retention {
                     call.arg(millis(retention));
                 }
@@ -55,21 +55,21 @@ impl Item {
             }
             Command::Raise(it) => {
                 let mut call = on_counters(&script::RAISE, by_text, &it.keys, 3);
-                call.arg(it.id.as_str())
+                call.arg(it.id.as_bytes())
                     .arg(it.token)
                     .arg(millis(it.retention));
                 call
             }
             Command::Release(it) => match (self.form, it.keys.as_one(), keep(it)) {
-                (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_str()),
+                (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_bytes()),
                 (_, _, Some(keep)) => {
                     let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
-                    call.arg(it.id.as_str()).arg(millis(keep));
+                    call.arg(it.id.as_bytes()).arg(millis(keep));
                     call
                 }
                 (_, _, None) => {
                     let mut call = on_keys(&script::RELEASE, by_text, &it.keys, 1);
-                    call.arg(it.id.as_str());
+                    call.arg(it.id.as_bytes());
                     call
                 }
             },
@@ -87,7 +87,7 @@ impl Item {
 
 /// Releases that share a script.
 pub(super) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
-    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_str())));
+    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_bytes())));
     let count = pairs.clone().count();
     let bytes = pairs.clone().map(|(key, id)| key.len() + id.len()).sum();
     let mut call = script::RELEASE.call(false, count, count, bytes);
@@ -112,7 +112,7 @@ fn native(
     pipeline: &mut Pipeline,
     counters: &mut Counters,
 ) -> usize {
-    let id = it.id.as_str();
+    let id = it.id.as_bytes();
     let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
     set.arg("SET")
         .arg(key)
