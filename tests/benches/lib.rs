@@ -15,7 +15,7 @@
 //!   have to say about it, and [`Usage`] what it took of this process.
 //! - [`Results`] has all of it, by [`Case`]; [`Sample`] knows what a median is.
 //! - [`Goal`] is a figure and what it ought to be.
-//! - [`Json`] and [`Chart`] are how results are kept, in the [`file`]s of a benchmark.
+//! - [`Json`] and [`Chart`] are how results are kept, in the [`mod@file`]s of a benchmark.
 
 mod args;
 mod bare;

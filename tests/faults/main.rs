@@ -9,6 +9,7 @@
 //! - `batches`: what leaves together
 //! - `refusals`: servers that say no
 //! - `deletions`: servers that can delete a key that is ours by a command of their own
+//! - `several`: several resources at once, and one for at least as long as asked
 //! - `waiting`: who is told when a lock may be free, and who is not
 //! - `setup`: addresses, pools, and how managers are made
 //!
@@ -26,4 +27,5 @@ mod network;
 mod processes;
 mod refusals;
 mod setup;
+mod several;
 mod waiting;
