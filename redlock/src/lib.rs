@@ -46,6 +46,7 @@
 
 mod acquire;
 mod builder;
+mod changes;
 mod clock;
 mod config;
 mod distinct;

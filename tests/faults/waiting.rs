@@ -54,6 +54,14 @@ async fn waiter(servers: &Servers, redlock: &Redlock, key: &'static str) -> Join
     waiter
 }
 
+/// Has `redlock` wait for a lock that is then given back, and get it.
+async fn hand_over(servers: &Servers, redlock: &Redlock) {
+    take(servers, "a");
+    let waiter = waiter(servers, redlock, "a").await;
+    give_back(servers, "a");
+    arrives(waiter).await.release().await.unwrap();
+}
+
 /// The guard, which must come long before anybody would ask untold.
 async fn arrives(waiter: JoinHandle<LockGuard>) -> LockGuard {
     let guard = tokio::time::timeout(SOON, waiter).await;
@@ -164,10 +172,7 @@ async fn where_messages_are_lost_who_waits_asks_all_the_same() {
     links.iter().for_each(Link::muffle);
     let urls = links.iter().map(Link::url);
     let redlock = waiting(urls, OFTEN).connect().await.unwrap();
-    take(&servers, "a");
-    let waiter = waiter(&servers, &redlock, "a").await;
-    give_back(&servers, "a");
-    drop(arrives(waiter).await);
+    hand_over(&servers, &redlock).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -190,10 +195,7 @@ async fn where_the_user_may_not_be_told_who_waits_asks() {
         let ports = servers.iter().map(|server| server.port());
         let urls = ports.map(|port| format!("redis://weak:pw@127.0.0.1:{port}"));
         let redlock = waiting(urls, OFTEN).connect().await.unwrap();
-        take(&servers, "a");
-        let waiter = waiter(&servers, &redlock, "a").await;
-        give_back(&servers, "a");
-        arrives(waiter).await.release().await.unwrap();
+        hand_over(&servers, &redlock).await;
     }
 }
 
@@ -240,10 +242,7 @@ async fn who_speaks_the_older_protocol_or_brings_a_pool_asks() {
         .await
         .unwrap();
     for redlock in [old, pooled] {
-        take(&servers, "a");
-        let waiter = waiter(&servers, &redlock, "a").await;
-        give_back(&servers, "a");
-        arrives(waiter).await.release().await.unwrap();
+        hand_over(&servers, &redlock).await;
     }
 }
 
