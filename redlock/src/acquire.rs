@@ -71,7 +71,10 @@ struct Contender<'a> {
 impl Contender<'_> {
     /// Waits to be first in line, for as long as the request may wait.
     async fn stand_in_line(&self, now: Moment) -> Result<Place, LockError> {
-        let (lines, patience) = (self.engine.lines(), self.engine.config().patience() * 2);
+        let (lines, config) = (self.engine.lines(), self.engine.config());
+        // Longer than whoever is first is ever silent, between two rounds and during one.
+        let pause = config.retry_delay.saturating_mul(UNTOLD);
+        let patience = (config.patience() * 2).saturating_add(pause);
         if let Wait::No = self.options.wait {
             return lines
                 .join_if_empty(&self.keys, now, patience)

@@ -82,6 +82,25 @@ async fn of_many_waiters_only_the_first_asks_the_nodes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_long_retry_delay_makes_nobody_behind_impatient() {
+    let memory = MemoryNode::new();
+    let node = Recorder::new(&memory);
+    let redlock = Redlock::builder().node(node.clone());
+    let redlock = redlock.retry_delay(60 * SECOND).rng_seed(7);
+    let redlock = redlock.build().unwrap();
+    let guard = manager(&[memory]).lock("a").ttl(60 * SECOND);
+    let _guard = guard.auto_extend(false).await.unwrap();
+    let waiters: Vec<_> = (0..50)
+        .map(|_| tokio::spawn(redlock.lock("a").wait(100 * SECOND)))
+        .collect();
+    tokio::time::sleep(55 * SECOND).await;
+    // The first asks now and then, and nobody else does, though it is silent for long.
+    let asked = acquires(&node.take());
+    assert!((1..=10).contains(&asked), "{asked}");
+    assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_next_in_line_asks_right_behind_the_release() {
     let (node, redlock, _) = recorded();
     let guard = redlock.lock("a").await.unwrap();
