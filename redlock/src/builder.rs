@@ -117,8 +117,9 @@ impl RedlockBuilder {
         self
     }
 
-    /// The largest number of rounds of one request, the first included. `wait` ends it too: the first limit reached
-    /// counts.
+    /// The largest number of rounds of one request, the first included. `wait` ends it too: the
+    /// first limit reached counts. Behind a guard or a request of the same manager, which it need
+    /// not ask the nodes about, a request waits for as long as so many rounds would take.
     ///
     /// Default: none, because `wait` says in time what this says in rounds.
     pub fn retry_count(mut self, retry_count: u32) -> Self {
