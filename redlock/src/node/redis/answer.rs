@@ -3,25 +3,11 @@
 use deadpool_redis::redis::{ServerError, Value};
 
 use super::fault;
-use super::item::{Form, Item};
+use super::item::{Form, Item, Settled};
 use super::value::{no_counter, score, snapshot, unexpected};
 use super::votes::settle_acquire;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
-
-/// What an answer means for the command.
-#[derive(Debug)]
-pub(super) enum Settled {
-    /// The answer was given to whoever asked.
-    Answered,
-    /// The command goes to the server once more, in another form.
-    Again(Item),
-    /// The server will not have its own command for a release: this one goes once more, as a
-    /// script, and so do those that follow.
-    NotAllowed(Item),
-    /// A release found no key of ours; the answer was given.
-    NothingToRelease(Release),
-}
 
 impl Item {
     /// Understands the server's answers.

@@ -5,10 +5,9 @@ use std::sync::Arc;
 
 use deadpool_redis::redis::{Pipeline, Value};
 
-use super::answer::Settled;
 use super::counters::Counters;
 use super::delete::Delete;
-use super::item::Item;
+use super::item::{Item, Settled};
 use super::push::Pushes;
 use super::wire;
 use crate::error::{NodeError, NodeErrorKind};

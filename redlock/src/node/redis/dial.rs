@@ -1,13 +1,14 @@
 //! Where the connections to a server come from.
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisError};
-use deadpool_redis::{Connection, Manager, Pool, PoolError};
 use std::convert::Infallible;
 use std::time::Duration;
 
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisError};
+use deadpool_redis::{Connection, Manager, Pool, PoolError};
+
 use super::push::Pushes;
-use super::{address, fault, link};
+use super::{address, fault};
 use crate::error::{ConfigError, NodeError, NodeErrorKind};
 
 /// Makes connections to one server.
@@ -103,7 +104,7 @@ fn is_about_protocol(error: &RedisError) -> bool {
 
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
-        .set_connection_timeout(Some(link::CONNECT_TIMEOUT))
+        .set_connection_timeout(Some(CONNECT_TIMEOUT))
         // Time is kept here; the client library's own limit would hide which command it was.
         .set_response_timeout(None)
 }
@@ -120,3 +121,6 @@ fn pool(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Pool, Con
             reason: error.to_string().into(),
         })
 }
+
+/// How long making a connection may take, its handshake included.
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

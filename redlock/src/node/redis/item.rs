@@ -35,6 +35,20 @@ pub(super) enum Form {
     Stamp,
 }
 
+/// What an answer means for the command.
+#[derive(Debug)]
+pub(super) enum Settled {
+    /// The answer was given to whoever asked.
+    Answered,
+    /// The command goes to the server once more, in another form.
+    Again(Item),
+    /// The server will not have its own command for a release: this one goes once more, as a
+    /// script, and so do those that follow.
+    NotAllowed(Item),
+    /// A release found no key of ours; the answer was given.
+    NothingToRelease(Release),
+}
+
 impl Item {
     pub(super) fn new(command: Command) -> Self {
         let form = match &command {

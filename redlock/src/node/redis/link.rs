@@ -8,13 +8,10 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use super::delete::Delete;
-use super::dial::Dialed;
+use super::dial::{CONNECT_TIMEOUT, Dialed};
 use super::{Inner, fault, script};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identity, NodeWarning};
-
-/// How long making a connection may take, its handshake included.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A connection and what its server told.
 pub(super) struct Link {

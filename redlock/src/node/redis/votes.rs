@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use deadpool_redis::redis::Value;
 
-use super::answer::Settled;
 use super::fault;
-use super::item::{Form, Item};
+use super::item::{Form, Item, Settled};
 use super::value::{no_counter, remaining, score, snapshot, unexpected};
 use crate::error::NodeError;
 use crate::node::{Acquire, Answer, Command, Stamp, Vote};

@@ -15,14 +15,13 @@ use tokio::time::{Instant, Sleep};
 
 use self::connection::State;
 use super::Inner;
-use super::answer::Settled;
 use super::batch::{Batch, MAX_BATCH};
 use super::counters::Counters;
 use super::debts::Debts;
 use super::delete::Delete;
 use super::fault;
 use super::flight::{self, Answers, Flight};
-use super::item::Item;
+use super::item::{Item, Settled};
 use super::link::{self, Client, Link};
 use super::session::Shared;
 use crate::clock;
