@@ -81,8 +81,9 @@
 //! free the first in line asks again. Underneath, it asks after a random delay in any case: up to
 //! [`retry_delay`](crate::RedlockBuilder::retry_delay), or up to five times as much where a quorum
 //! of nodes tells; and when the holder's lease ends. So a message that is lost costs time, at most
-//! that delay and one round, and never the lock. A wait ends within one node timeout of
-//! [`wait`](crate::LockRequest::wait).
+//! that delay and one round for a lock that is free by then, and never the lock. Where looking shows
+//! that messages are lost, pauses are as short as where nobody tells. A wait ends within one node
+//! timeout of [`wait`](crate::LockRequest::wait).
 //!
 //! **Turns.** A process counts the hand-overs that it watches, and hangs back for some milliseconds
 //! while they are fewer than it usually takes until its own turn; one that takes a lock again and
