@@ -2,9 +2,9 @@
 -- proposed, or beyond all of them.
 -- KEYS keys, then as many counters, each a sorted set with the one member 'c'
 -- ARGV[1] lease id   ARGV[2] ttl   ARGV[3] proposal   ARGV[4] how long the counters are kept
--- integer: granted, and the counters were moved to this by this call.
--- {milliseconds left}: another has a key; -1 is without end. Of several, the one that is there
--- longest.
+-- from 1 on: granted, and the counters were moved to this by this call.
+-- below 0: another has a key, without end: -1; for so many milliseconds: less than -2 by them. Of
+-- several, the one that is there longest.
 -- 'type': a key holds no string, so it is no lock.  'counter': a counter is none.
 -- Nothing is left behind unless all is well: a script is not undone by an error.
 local count = #KEYS / 2
@@ -25,7 +25,7 @@ if not taken then
     end
   end
   if longest ~= -2 then
-    return {longest}
+    return longest == -1 and -1 or -2 - longest
   end
 end
 local counter = -1

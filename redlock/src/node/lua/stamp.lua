@@ -2,7 +2,7 @@
 -- was not beyond them.
 -- KEYS keys, then as many counters, each a sorted set with the one member 'c'
 -- ARGV[1] lease id   ARGV[2] proposal   ARGV[3] how long the counters are kept
--- {stamp}: the counters were moved to this by this call.
+-- from 1 on: the counters were moved to this by this call.
 -- 0: a key is not ours.  'counter': a counter is none.
 local count = #KEYS / 2
 for n = 1, count do
@@ -28,4 +28,4 @@ for n = count + 1, #KEYS do
     redis.call('PEXPIRE', KEYS[n], ARGV[3])
   end
 end
-return {stamp}
+return stamp

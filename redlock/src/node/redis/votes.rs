@@ -46,6 +46,12 @@ pub(super) fn settle_acquire(
 
 /// What a script, or a second look, has to say.
 fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
+    let busy = |remaining| {
+        Ok(Vote::Busy {
+            remaining,
+            counter: None,
+        })
+    };
     match (form, value, is_fenced) {
         (Form::Detail, Value::Array(fields), _) => {
             let found = snapshot(value)?;
@@ -59,32 +65,15 @@ fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
                 counter: found.counter,
             })
         }
-        (Form::Stamp, Value::Array(fields), _) => match fields.as_slice() {
-            [stamp] => Ok(Vote::Granted {
-                stamp: Some(Stamp::Moved(score(stamp)?)),
-            }),
-            _ => Err(unexpected(value)),
-        },
         // Granted, and gone before its counter was moved.
-        (Form::Stamp, Value::Int(0), _) => Ok(Vote::Busy {
-            remaining: Some(Duration::ZERO),
-            counter: None,
-        }),
+        (Form::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
         (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
+        (_, Value::Int(-1), true) => busy(None),
+        (_, Value::Int(left @ ..-1), true) => busy(remaining(-2 - left)),
         (_, Value::Int(_), true) => Ok(Vote::Granted {
             stamp: Some(Stamp::Moved(score(value)?)),
         }),
-        (_, Value::Int(left), false) => Ok(Vote::Busy {
-            remaining: remaining(*left),
-            counter: None,
-        }),
-        (_, Value::Array(fields), true) => match fields.as_slice() {
-            [Value::Int(left)] => Ok(Vote::Busy {
-                remaining: remaining(*left),
-                counter: None,
-            }),
-            _ => Err(unexpected(value)),
-        },
+        (_, Value::Int(left), false) => busy(remaining(*left)),
         (_, Value::BulkString(text), _) if text == b"counter" => Err(no_counter()),
         (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
         _ => Err(unexpected(value)),
