@@ -1,31 +1,42 @@
 //! Where the connections to a server come from.
 
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, RedisError};
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 
+use super::pump::Pump;
 use super::push::Pushes;
-use super::{address, fault};
+use super::{address, fault, socket};
 use crate::error::{ConfigError, NodeError, NodeErrorKind};
 
 /// Makes connections to one server.
 pub(super) struct Dialer {
     /// In the newer protocol, in which the server can tell those who wait.
-    telling: Option<Pool>,
+    telling: Option<Way>,
     /// In the older one, for servers and proxies that refuse the newer; or the application's own.
-    plain: Pool,
-    /// Whether the pool was made by the application, with timeouts of its own.
+    plain: Way,
+    /// Whether the connections are made by the application, with timeouts of its own.
     is_foreign: bool,
 }
 
 /// A connection that was made.
 pub(super) struct Dialed {
     pub(super) connection: MultiplexedConnection,
+    pub(super) pump: Pump,
     /// Whether the server can speak without being asked.
     pub(super) can_tell: bool,
+}
+
+/// How a connection is made.
+enum Way {
+    /// Over a socket of ours.
+    Socket(Box<ConnectionInfo>, AsyncConnectionConfig),
+    /// By a pool: where it takes more than a socket, or where the application has one.
+    Pool(Pool),
 }
 
 impl Dialer {
@@ -37,7 +48,7 @@ impl Dialer {
             Ok::<_, Infallible>(())
         });
         Ok(Self {
-            telling: Some(pool(address::telling(info), config)?),
+            telling: Some(Way::to(address::telling(info), config)?),
             ..Self::plain(info)?
         })
     }
@@ -46,7 +57,7 @@ impl Dialer {
     pub(super) fn plain(info: &ConnectionInfo) -> Result<Self, ConfigError> {
         Ok(Self {
             telling: None,
-            plain: pool(info.clone(), config())?,
+            plain: Way::to(info.clone(), config())?,
             is_foreign: false,
         })
     }
@@ -55,18 +66,19 @@ impl Dialer {
     pub(super) fn foreign(pool: Pool) -> Self {
         Self {
             telling: None,
-            plain: pool,
+            plain: Way::Pool(pool),
             is_foreign: true,
         }
     }
 
     /// Makes a connection, in the newer protocol if the server has it.
     pub(super) async fn dial(&self) -> Result<Dialed, NodeError> {
-        if let Some(pool) = &self.telling {
-            match pool.get().await {
-                Ok(pooled) => {
+        if let Some(way) = &self.telling {
+            match way.go().await {
+                Ok((connection, pump)) => {
                     return Ok(Dialed {
-                        connection: Connection::take(pooled),
+                        connection,
+                        pump,
                         can_tell: true,
                     });
                 }
@@ -74,9 +86,8 @@ impl Dialer {
                 Err(error) => return Err(fault::of_connecting(&error)),
             }
         }
-        let pooled = self.plain.get().await;
-        let pooled = pooled.map_err(|error| fault::of_connecting(&error))?;
-        let mut connection = Connection::take(pooled);
+        let made = self.plain.go().await;
+        let (mut connection, pump) = made.map_err(|error| fault::of_connecting(&error))?;
         if self.is_foreign {
             // Time is kept by rounds and sessions. A limit here would end the whole connection for
             // one late answer; it can only be set, not taken away.
@@ -84,8 +95,42 @@ impl Dialer {
         }
         Ok(Dialed {
             connection,
+            pump,
             can_tell: false,
         })
+    }
+}
+
+impl Way {
+    fn to(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Self, ConfigError> {
+        let info = address::tune(info);
+        if socket::reaches(&info) {
+            return Ok(Self::Socket(Box::new(info), config));
+        }
+        let manager =
+            Manager::new_with_config(info, config).map_err(|error| address::refused(&error))?;
+        // Connections are taken out of the pool for good, so one place is enough.
+        let pool = Pool::builder(manager).max_size(1).build();
+        pool.map(Self::Pool).map_err(|error| ConfigError::Address {
+            index: 0,
+            reason: error.to_string().into(),
+        })
+    }
+
+    async fn go(&self) -> Result<(MultiplexedConnection, Pump), PoolError> {
+        match self {
+            Self::Socket(info, config) => {
+                let connecting = socket::connect(info, config.clone());
+                let made = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+                let made =
+                    made.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
+                made.map_err(PoolError::Backend)
+            }
+            Self::Pool(pool) => {
+                let pooled = pool.get().await?;
+                Ok((Connection::take(pooled), Pump::elsewhere()))
+            }
+        }
     }
 }
 
@@ -107,19 +152,6 @@ fn config() -> AsyncConnectionConfig {
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
         // Time is kept here; the client library's own limit would hide which command it was.
         .set_response_timeout(None)
-}
-
-fn pool(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Pool, ConfigError> {
-    let manager = Manager::new_with_config(address::tune(info), config)
-        .map_err(|error| address::refused(&error))?;
-    // Connections are taken out of the pool for good, so one place is enough.
-    Pool::builder(manager)
-        .max_size(1)
-        .build()
-        .map_err(|error| ConfigError::Address {
-            index: 0,
-            reason: error.to_string().into(),
-        })
 }
 
 /// How long making a connection may take, its handshake included.

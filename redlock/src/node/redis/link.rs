@@ -9,6 +9,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use super::delete::Delete;
 use super::dial::{CONNECT_TIMEOUT, Dialed};
+use super::pump::Pump;
 use super::{Inner, fault, script};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identity, NodeWarning};
@@ -16,6 +17,7 @@ use crate::node::{Identity, NodeWarning};
 /// A connection and what its server told.
 pub(super) struct Link {
     pub(super) connection: MultiplexedConnection,
+    pub(super) pump: Pump,
     /// Whether the server tells those who wait.
     pub(super) tells: bool,
     /// How the server calls this connection.
@@ -50,7 +52,7 @@ pub(super) async fn connect(
     delay: Duration,
 ) -> Result<Link, NodeError> {
     tokio::time::sleep(delay).await;
-    // Longer than the pool's own connect, which it must not cut short: that would start anew each
+    // Longer than making a connection, which it must not cut short: a pool would start anew each
     // time and never come up.
     match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(&node, previous)).await {
         Ok(outcome) => outcome,
@@ -64,6 +66,7 @@ pub(super) async fn connect(
 async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeError> {
     let Dialed {
         mut connection,
+        mut pump,
         can_tell,
     } = node.dialer.dial().await?;
 
@@ -87,8 +90,8 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
     }
     let scripts = script::load(&mut pipeline);
     let count = 4 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
-    let mut answers = connection
-        .send_packed_commands(&pipeline, 0, count)
+    let mut answers = pump
+        .alongside(connection.send_packed_commands(&pipeline, 0, count))
         .await
         .map_err(|error| {
             NodeError::unsent(
@@ -126,6 +129,7 @@ async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeE
         time,
         tells,
         connection,
+        pump,
         client,
         previous_is_settled,
         identity: Identity {

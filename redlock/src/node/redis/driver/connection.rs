@@ -9,13 +9,15 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use super::Driver;
 use crate::error::NodeError;
+use crate::node::redis::batch::Batch;
 use crate::node::redis::link::{self, Link};
+use crate::node::redis::pump::Pump;
 use crate::node::{Command, NodeHealth};
 use crate::retry::reconnect_delay;
 
 /// The connection of a session.
 pub(super) enum State {
-    Up(MultiplexedConnection),
+    Up(MultiplexedConnection, Pump),
     Down {
         /// Why commands fail meanwhile; without a cause yet they wait for the outcome.
         cause: Option<NodeError>,
@@ -49,7 +51,7 @@ impl Driver {
         let mut first = self.debts.due_on_connect(link.previous_is_settled);
         first.append(&mut self.pending);
         self.pending = first;
-        self.link = State::Up(link.connection);
+        self.link = State::Up(link.connection, link.pump);
     }
 
     pub(super) fn not_connected(&mut self, cause: NodeError) {
@@ -65,11 +67,7 @@ impl Driver {
     pub(super) fn disconnected(&mut self, cause: NodeError) {
         tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
         let delay = self.jitter.up_to(reconnect_delay(0));
-        let flights = std::mem::take(&mut self.flights);
-        for item in flights
-            .into_iter()
-            .flat_map(|flight| flight.batch.into_items())
-        {
+        for item in self.flights.take().flat_map(Batch::into_items) {
             if let Command::Acquire(acquire) = &item.command {
                 self.debts.unknown(acquire);
             }

@@ -20,7 +20,7 @@ use super::counters::Counters;
 use super::debts::Debts;
 use super::delete::Delete;
 use super::fault;
-use super::flight::{self, Answers, Flight};
+use super::flight::{Answers, Flight, Flights};
 use super::item::{Item, Settled};
 use super::link::{self, Client, Link};
 use super::session::Shared;
@@ -39,8 +39,7 @@ pub(super) struct Driver {
     /// What has to be sent before anything from the queue.
     pending: VecDeque<Item>,
     link: State,
-    /// Batches that are under way. Answers come in the order in which they were sent.
-    flights: VecDeque<Flight>,
+    flights: Flights,
     debts: Debts,
     counters: Counters,
     /// The server's own way to delete a key that is ours, for as long as it lets us.
@@ -58,7 +57,7 @@ pub(super) struct Driver {
 enum Event {
     Commands(usize),
     Answers(RedisResult<Vec<Value>>),
-    Connected(Result<Link, NodeError>),
+    Connected(Box<Result<Link, NodeError>>),
     Silence,
     RepeatDue,
 }
@@ -81,7 +80,7 @@ impl Driver {
                 cause: None,
                 connecting,
             },
-            flights: VecDeque::new(),
+            flights: Flights::default(),
             debts: Debts::default(),
             counters: Counters::default(),
             delete: None,
@@ -107,8 +106,10 @@ impl Driver {
                     self.gather().await;
                 }
                 Event::Answers(answers) => self.take_answers(answers),
-                Event::Connected(Ok(link)) => self.connected(link),
-                Event::Connected(Err(cause)) => self.not_connected(cause),
+                Event::Connected(outcome) => match *outcome {
+                    Ok(link) => self.connected(link),
+                    Err(cause) => self.not_connected(cause),
+                },
                 Event::Silence if self.silence_ends() > Instant::now() => {
                     watch.as_mut().reset(self.silence_ends());
                 }
@@ -124,28 +125,29 @@ impl Driver {
 
     async fn next_event(&mut self, watch: Pin<&mut Sleep>) -> Event {
         let receiving = match &self.link {
-            State::Up(_) => self.flights.len() < MAX_FLIGHTS,
+            State::Up(..) => self.flights.len() < MAX_FLIGHTS,
             State::Down { cause, .. } => cause.is_some(),
         } && !(self.queue.is_closed() && self.queue.is_empty() && !self.is_done());
         let repeat = match self.link {
-            State::Up(_) => self.debts.next_repeat(),
+            State::Up(..) => self.debts.next_repeat(),
             State::Down { .. } => None,
         };
         let waiting = !self.flights.is_empty();
         let flights = &mut self.flights;
-        let connecting = match &mut self.link {
-            State::Up(_) => None,
-            State::Down { connecting, .. } => Some(connecting),
+        let (pump, connecting) = match &mut self.link {
+            State::Up(_, pump) => (Some(pump), None),
+            State::Down { connecting, .. } => (None, Some(connecting)),
         };
+        let answers = pump.map(|pump| flights.first_answers(pump));
         tokio::select! {
             biased;
-            answers = flight::first(flights), if waiting => Event::Answers(answers),
+            Some(answers) = maybe(answers) => Event::Answers(answers),
             count = self.queue.recv_many(&mut self.inbox, MAX_BATCH), if receiving => {
                 Event::Commands(count)
             }
-            Some(outcome) = maybe(connecting) => Event::Connected(outcome),
+            Some(outcome) = maybe(connecting) => Event::Connected(Box::new(outcome)),
             () = watch, if waiting => Event::Silence,
-            Some(()) = maybe(repeat.map(|due| Box::pin(clock::sleep_until(due)))) => {
+            Some(()) = maybe(repeat.map(clock::sleep_until)) => {
                 Event::RepeatDue
             }
         }
@@ -173,7 +175,7 @@ impl Driver {
         let mut inbox = std::mem::take(&mut self.inbox);
         let cause = match &self.link {
             State::Down { cause, .. } => cause.clone(),
-            State::Up(_) => None,
+            State::Up(..) => None,
         };
         for command in inbox.drain(..) {
             match &cause {
@@ -186,7 +188,7 @@ impl Driver {
 
     /// Sends what waits, as batches. Never blocks.
     fn send(&mut self) {
-        while let State::Up(connection) = &self.link {
+        while let State::Up(connection, _) = &self.link {
             if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
                 return;
             }
@@ -204,7 +206,7 @@ impl Driver {
             if self.flights.is_empty() {
                 self.heard = sent;
             }
-            self.flights.push_back(Flight {
+            self.flights.push(Flight {
                 answers,
                 batch,
                 sent,
@@ -230,7 +232,7 @@ impl Driver {
             Ok(values) => values,
             Err(error) => return self.disconnected(fault::of_command(&error)),
         };
-        let Some(flight) = self.flights.pop_front() else {
+        let Some(flight) = self.flights.pop() else {
             return;
         };
         self.heard = Instant::now();
@@ -270,10 +272,9 @@ impl Drop for Driver {
         while let Ok(command) = self.queue.try_recv() {
             self.pending.push_back(Item::new(command));
         }
-        let flights = std::mem::take(&mut self.flights);
-        let left = flights
-            .into_iter()
-            .flat_map(|flight| flight.batch.into_items())
+        let left = self.flights.take();
+        let left = left
+            .flat_map(Batch::into_items)
             .chain(std::mem::take(&mut self.pending))
             .chain(self.debts.take())
             .filter(|item| matches!(item.command, Command::Release(_)));
@@ -295,7 +296,7 @@ impl Drop for Driver {
 }
 
 /// Waits for a future that may not be there.
-async fn maybe<F: Future + Unpin>(future: Option<F>) -> Option<F::Output> {
+async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {
     match future {
         Some(future) => Some(future.await),
         None => None,
