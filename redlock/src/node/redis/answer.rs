@@ -1,15 +1,13 @@
 //! A server's answers as we understand them.
 
-use std::iter::once;
-
 use deadpool_redis::redis::{ServerError, Value};
 
 use super::fault;
 use super::item::{Form, Item, Settled};
-use super::value::{each, no_counter, score, snapshot, unexpected};
+use super::value::{no_counter, score, snapshot, unexpected};
 use super::votes::settle_acquire;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::{Answer, Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
+use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
 
 impl Item {
     /// Understands the server's answers.
@@ -65,16 +63,16 @@ impl Item {
         value: Value,
         then: &mut impl FnMut(Settled),
     ) {
-        let one = |item: Self, value: Value| item.settle(&mut once(value), &Identity::default());
-        let count = releases.len();
-        match (each(&value, count), &value) {
-            (Some(values), _) if count > 1 => {
+        match value {
+            Value::Array(values) => {
+                // The server answers for each: any that is missing is answered as unexpected.
+                let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
                 for (item, value) in releases.zip(values) {
-                    then(one(item, value));
+                    then(item.settle(&mut std::iter::once(value), &Identity::default()));
                 }
             }
             // One of them made it fail, perhaps for a key that is not to be touched.
-            (_, Value::ServerError(error)) if error.code() != "NOSCRIPT" && count > 1 => {
+            Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
                 for item in releases {
                     then(Settled::Again(Self {
                         form: Form::Alone,
@@ -82,9 +80,9 @@ impl Item {
                     }));
                 }
             }
-            _ => {
+            value => {
                 for item in releases {
-                    then(one(item, value.clone()));
+                    then(item.settle(&mut std::iter::once(value.clone()), &Identity::default()));
                 }
             }
         }
@@ -144,10 +142,18 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
     let removal = match value {
         Value::Int(done) => Ok(removal(*done)),
         // A script that answers for each key was called for the keys of one release.
-        value => match each(value, it.keys.as_slice().len()) {
-            Some(done) => all(done),
-            None => Err(unexpected(value)),
-        },
+        Value::Array(done) if done.len() == it.keys.as_slice().len() => {
+            done.iter()
+                .try_fold(Removal::Absent, |all, done| match done {
+                    Value::Int(0) => Ok(all),
+                    Value::Int(_) => Ok(Removal::Deleted),
+                    Value::ServerError(error) => {
+                        Err(fault::of_answer(error.code(), error.details()))
+                    }
+                    _ => Err(unexpected(value)),
+                })
+        }
+        _ => Err(unexpected(value)),
     };
     let is_absent = removal == Ok(Removal::Absent);
     std::mem::replace(&mut it.reply, Reply::ignored()).give(removal);
@@ -156,16 +162,6 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
     } else {
         Settled::Answered
     }
-}
-
-/// What a script did to the keys of one release.
-fn all(mut done: impl Iterator<Item = Value>) -> Answer<Removal> {
-    done.try_fold(Removal::Absent, |all, done| match done {
-        Value::Int(0) => Ok(all),
-        Value::Int(_) => Ok(Removal::Deleted),
-        Value::ServerError(error) => Err(fault::of_answer(error.code(), error.details())),
-        other => Err(unexpected(&other)),
-    })
 }
 
 fn removal(done: i64) -> Removal {
@@ -207,7 +203,7 @@ mod tests {
             form: Form::Delete(Delete::IfEq),
         };
         let value = parse_redis_value(answer.as_bytes()).unwrap();
-        let settled = item.settle(&mut once(value), &Identity::default());
+        let settled = item.settle(&mut std::iter::once(value), &Identity::default());
         let heard = std::mem::take(&mut *heard.lock().unwrap());
         (settled, heard)
     }

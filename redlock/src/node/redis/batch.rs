@@ -19,10 +19,12 @@ pub(super) struct Batch {
     /// Releases of one key each. They go first, ahead of commands for other keys: whoever is next
     /// in line for a key finds it free.
     releases: Vec<Item>,
-    /// How many of them share a call.
-    shared: usize,
     /// Everything else, in order.
     items: Vec<Sent>,
+    /// Releases of one key each that something before them is about.
+    last: Vec<Item>,
+    /// How many releases share a call.
+    shared: usize,
 }
 
 /// A command that was encoded.
@@ -51,10 +53,14 @@ impl Batch {
         let releases = first.filter(|it| it.as_release().is_some()).count();
         let mut batch = Self {
             releases: Vec::with_capacity(releases),
-            shared: if delete.is_some() { 1 } else { SHARED },
             items: Vec::with_capacity(most - releases),
+            last: Vec::new(),
+            shared: if delete.is_some() { 1 } else { SHARED },
         };
-        let (mut cost, mut keys) = (0, Sketch::default());
+        // Nothing is in the way of a release where there is none, or nothing else.
+        let is_mixed = 0 < releases && most > 1 || most < pending.len();
+        let mut keys = is_mixed.then(Sketch::default);
+        let mut cost = 0;
         while let Some(mut item) = pending.pop_front() {
             if !item.is_wanted() {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
@@ -62,37 +68,35 @@ impl Batch {
                 continue;
             }
             let is_simple_release = item.tune_release(delete);
+            let may_meet = keys.as_ref().is_some_and(|it| it.may_have(item.keys()));
             cost += item.cost();
             // What is too much for any batch goes alone.
-            if cost > MAX_COST && !batch.is_empty() {
+            let is_full = cost > MAX_COST && !batch.is_empty();
+            let comes_after_last = !is_simple_release && may_meet && batch.ends_with(item.keys());
+            if is_full || comes_after_last {
                 pending.push_front(item);
                 break;
             }
-            let goes_first =
-                is_simple_release && (!keys.may_have(item.keys()) || !batch.touches(item.keys()));
-            if goes_first {
-                batch.releases.push(item);
-            } else {
-                keys.add(item.keys());
-                batch.items.push(Sent {
-                    item,
-                    before: 0,
-                    answers: 0,
-                });
-            }
-        }
-        let mut pipeline = Pipeline::with_capacity(batch.releases.len() + 2 * batch.items.len());
-        let mut count = 0;
-        for chunk in batch.releases.chunks(batch.shared) {
-            match (delete, chunk) {
-                (Some(_), [item]) => count += item.encode(&mut pipeline, counters),
-                _ => {
-                    let releases = chunk.iter().filter_map(Item::as_release);
-                    pipeline.add_command(wire::releases(releases));
-                    count += 1;
+            if is_simple_release {
+                if may_meet && batch.touches(item.keys()) {
+                    batch.last.push(item);
+                } else {
+                    batch.releases.push(item);
                 }
+                continue;
             }
+            if let Some(keys) = &mut keys {
+                keys.add(item.keys());
+            }
+            batch.items.push(Sent {
+                item,
+                before: 0,
+                answers: 0,
+            });
         }
+        let calls = batch.releases.len() + 2 * batch.items.len() + batch.last.len();
+        let mut pipeline = Pipeline::with_capacity(calls);
+        let mut count = batch.encode(&batch.releases, &mut pipeline, counters);
         for sent in &mut batch.items {
             if let (Some(listeners), Some(watch)) = (listeners, sent.item.watch()) {
                 listeners.expect(sent.item.keys(), watch);
@@ -101,11 +105,33 @@ impl Batch {
             sent.answers = sent.item.encode(&mut pipeline, counters);
             count += sent.before + sent.answers;
         }
+        count += batch.encode(&batch.last, &mut pipeline, counters);
         (batch, pipeline, count)
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.releases.is_empty() && self.items.is_empty()
+        self.len() == 0
+    }
+
+    /// The number of commands.
+    pub(super) fn len(&self) -> usize {
+        self.releases.len() + self.items.len() + self.last.len()
+    }
+
+    /// Encodes releases, which share calls. Returns the number of answers to expect.
+    fn encode(&self, releases: &[Item], pipeline: &mut Pipeline, counters: &mut Counters) -> usize {
+        let mut count = 0;
+        for chunk in releases.chunks(self.shared) {
+            count += match chunk {
+                [item] => item.encode(pipeline, counters),
+                _ => {
+                    let releases = chunk.iter().filter_map(Item::as_release);
+                    pipeline.add_command(wire::releases(releases));
+                    1
+                }
+            };
+        }
+        count
     }
 
     /// Gives the answers to whoever asked, and tells what is left to do for each.
@@ -116,12 +142,7 @@ impl Batch {
         mut then: impl FnMut(Settled),
     ) {
         let mut answers = answers.into_iter();
-        let mut releases = self.releases.into_iter();
-        while releases.len() > 0 {
-            let chunk = releases.by_ref().take(self.shared);
-            let answer = answers.next().unwrap_or(Value::Nil);
-            Item::settle_releases(chunk, answer, &mut then);
-        }
+        settle_releases(self.releases, self.shared, &mut answers, &mut then);
         for sent in self.items {
             // Where this is refused there is nothing to do: who waits asks again in any case.
             answers.by_ref().take(sent.before).for_each(drop);
@@ -129,18 +150,40 @@ impl Batch {
             then(sent.item.settle(&mut own, identity));
             own.for_each(drop);
         }
+        settle_releases(self.last, self.shared, &mut answers, &mut then);
     }
 
     /// The commands, in the order in which they were carried out.
     pub(super) fn into_items(self) -> impl DoubleEndedIterator<Item = Item> {
         let items = self.items.into_iter().map(|sent| sent.item);
-        self.releases.into_iter().chain(items)
+        self.releases.into_iter().chain(items).chain(self.last)
     }
 
     /// Whether a command that goes in order is about one of `keys`.
     fn touches(&self, keys: &[Arc<[u8]>]) -> bool {
         let mut others = self.items.iter().flat_map(|sent| sent.item.keys());
         others.any(|other| keys.contains(other))
+    }
+
+    /// Whether the last releases are about one of `keys`.
+    fn ends_with(&self, keys: &[Arc<[u8]>]) -> bool {
+        let mut others = self.last.iter().flat_map(Item::keys);
+        others.any(|other| keys.contains(other))
+    }
+}
+
+/// Gives the answers to releases of which so many shared a call.
+fn settle_releases(
+    releases: Vec<Item>,
+    shared: usize,
+    answers: &mut impl Iterator<Item = Value>,
+    then: &mut impl FnMut(Settled),
+) {
+    let mut releases = releases.into_iter();
+    while releases.len() > 0 {
+        let chunk = releases.by_ref().take(shared);
+        let answer = answers.next().unwrap_or(Value::Nil);
+        Item::settle_releases(chunk, answer, then);
     }
 }
 
@@ -192,7 +235,11 @@ mod tests {
     use crate::node::{Acquire, Command, Keys, Release, Reply};
 
     fn keys(count: usize) -> Keys {
-        let keys = (0..count).map(|number| format!("key {number}").into_bytes().into());
+        keys_from(0, count)
+    }
+
+    fn keys_from(first: usize, count: usize) -> Keys {
+        let keys = (first..first + count).map(|number| format!("key {number}").into_bytes().into());
         Keys::try_from(keys.collect::<Vec<Arc<[u8]>>>()).unwrap()
     }
 
@@ -238,8 +285,8 @@ mod tests {
         for delete in [None, Some(Delete::IfEq)] {
             for size in [1, 10, 100] {
                 let items = (0..1_000).map(|number| match number % 2 {
-                    0 => acquire(keys(size)),
-                    _ => release(keys(size)),
+                    0 => acquire(keys_from(number * size, size)),
+                    _ => release(keys_from((number - 1) * size, size)),
                 });
                 let batches = costs(items, delete);
                 assert_eq!(batches.iter().flatten().count(), 1_000, "none is lost");
@@ -260,36 +307,59 @@ mod tests {
         assert!(sizes.eq([1, 1, 1, 1]));
     }
 
+    /// Whether each command of a batch is a release, and its first key; and the number of answers.
+    fn order(
+        pending: &mut VecDeque<Item>,
+        delete: Option<Delete>,
+    ) -> (Vec<(bool, Vec<u8>)>, usize) {
+        let (batch, _, answers) = Batch::load(pending, &mut Counters::default(), delete, None);
+        let order = batch.into_items().map(|item| {
+            let is_release = item.as_release().is_some();
+            (is_release, item.keys()[0].to_vec())
+        });
+        (order.collect(), answers)
+    }
+
+    fn expected<const N: usize>(order: [(bool, &str); N]) -> Vec<(bool, Vec<u8>)> {
+        order
+            .map(|(is_release, key)| (is_release, key.into()))
+            .to_vec()
+    }
+
     #[test]
     fn releases_go_ahead_of_what_is_not_about_their_keys() {
         for delete in [None, Some(Delete::Ex)] {
-            let items = [
+            let mut pending = VecDeque::from([
                 acquire(keys(3)),
                 release(one("key 1")),
-                release(keys(2)),
                 release(one("b")),
                 acquire(one("b")),
-            ];
-            let mut pending = VecDeque::from(items);
-            let (batch, _, answers) =
-                Batch::load(&mut pending, &mut Counters::default(), delete, None);
-            assert_eq!(answers, 5);
-            let order = batch.into_items().map(|item| {
-                let is_release = item.as_release().is_some();
-                (is_release, item.keys().len(), item.keys()[0].to_vec())
-            });
-            let expected: [(bool, usize, &[u8]); 5] = [
-                (true, 1, b"b"),
-                (false, 3, b"key 0"),
-                (true, 1, b"key 1"),
-                (true, 2, b"key 0"),
-                (false, 1, b"b"),
-            ];
-            assert!(order.eq(expected.map(|(is_release, count, key)| (
-                is_release,
-                count,
-                key.to_vec()
-            ))));
+            ]);
+            let (first, answers) = order(&mut pending, delete);
+            assert_eq!(answers, 4);
+            let in_order = [(true, "b"), (false, "key 0"), (false, "b"), (true, "key 1")];
+            assert_eq!(first, expected(in_order));
+            assert!(pending.is_empty());
+        }
+    }
+
+    #[test]
+    fn releases_behind_something_share_a_call_and_nothing_about_their_keys_comes_between() {
+        for (delete, calls) in [(None, 3), (Some(Delete::Ex), 4)] {
+            let mut pending = VecDeque::from([
+                acquire(one("a")),
+                release(one("a")),
+                acquire(one("b")),
+                release(one("b")),
+                acquire(one("a")),
+                release(one("c")),
+            ]);
+            let (first, answers) = order(&mut pending, delete);
+            assert_eq!(answers, calls);
+            let in_order = [(false, "a"), (false, "b"), (true, "a"), (true, "b")];
+            assert_eq!(first, expected(in_order));
+            let (second, _) = order(&mut pending, delete);
+            assert_eq!(second, expected([(true, "c"), (false, "a")]));
         }
     }
 }

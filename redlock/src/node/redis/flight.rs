@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Pipeline, RedisResult, Value};
@@ -45,9 +45,7 @@ impl Flights {
     }
 
     pub(super) fn push(&mut self, flight: Flight) {
-        if self.is_empty() {
-            self.is_seen = false;
-        }
+        self.is_seen |= self.is_empty();
         self.flights.push_back(flight);
     }
 
@@ -83,9 +81,10 @@ impl Flights {
 }
 
 impl Answers {
-    /// Hands a batch over to the connection.
+    /// Hands a batch over to the connection, which is worked by `pump`.
     pub(super) fn of(
         mut connection: MultiplexedConnection,
+        pump: &Pump,
         pipeline: Pipeline,
         count: usize,
     ) -> Self {
@@ -101,9 +100,9 @@ impl Answers {
             }
         });
         // The first poll hands the bytes over, so that batches leave in order. Outside the task's
-        // budget, which must not make it an empty gesture. The waker comes with the next poll.
+        // budget, which must not make it an empty gesture.
         let first = tokio::task::coop::unconstrained(awaited.as_mut());
-        match std::pin::pin!(first).poll(&mut Context::from_waker(Waker::noop())) {
+        match std::pin::pin!(first).poll(&mut Context::from_waker(pump.waker())) {
             Poll::Ready(answers) => Self::Here(answers),
             Poll::Pending => Self::Awaited(awaited),
         }

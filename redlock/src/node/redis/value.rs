@@ -31,19 +31,6 @@ pub(super) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
     })
 }
 
-/// What a script says of each of `count` keys: digits in a string, or an array if it has more to
-/// say of any.
-pub(super) fn each(value: &Value, count: usize) -> Option<impl Iterator<Item = Value> + '_> {
-    let (digits, values): (&[u8], &[Value]) = match value {
-        Value::BulkString(digits) if digits.iter().all(u8::is_ascii_digit) => (digits, &[]),
-        Value::Array(values) => (&[], values),
-        _ => return None,
-    };
-    let numbers = digits.iter().map(|digit| Value::Int((digit - b'0').into()));
-    let all = numbers.chain(values.iter().cloned());
-    (digits.len() + values.len() == count).then_some(all)
-}
-
 /// `PTTL` in our words: -1 is a key without expiry, -2 a key that is gone.
 pub(super) fn remaining(left: i64) -> Option<Duration> {
     match left {

@@ -40,6 +40,8 @@ pub(super) struct Driver {
     pending: VecDeque<Item>,
     link: State,
     flights: Flights,
+    /// How many batches of one command have left in a row.
+    lone_batches: u32,
     debts: Debts,
     counters: Counters,
     /// The server's own way to delete a key that is ours, for as long as it lets us.
@@ -81,6 +83,7 @@ impl Driver {
                 connecting,
             },
             flights: Flights::default(),
+            lone_batches: 0,
             debts: Debts::default(),
             counters: Counters::default(),
             delete: None,
@@ -157,7 +160,7 @@ impl Driver {
     /// ask leaves in the same batch. Half the system calls, on both sides. Who asks alone is sent
     /// on at once.
     async fn gather(&mut self) {
-        if self.flights.is_empty() {
+        if self.flights.is_empty() || self.lone_batches >= LONELY {
             return;
         }
         tokio::task::yield_now().await;
@@ -188,7 +191,7 @@ impl Driver {
 
     /// Sends what waits, as batches. Never blocks.
     fn send(&mut self) {
-        while let State::Up(connection, _) = &self.link {
+        while let State::Up(connection, pump) = &self.link {
             if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
                 return;
             }
@@ -198,8 +201,13 @@ impl Driver {
             if batch.is_empty() {
                 continue;
             }
+            self.lone_batches = if batch.len() == 1 {
+                self.lone_batches.saturating_add(1)
+            } else {
+                0
+            };
             let sent = Instant::now();
-            let answers = Answers::of(connection.clone(), pipeline, count);
+            let answers = Answers::of(connection.clone(), pump, pipeline, count);
             if let Answers::Here(Err(_)) = answers {
                 return self.send_again(batch);
             }
@@ -302,6 +310,9 @@ async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {
         None => None,
     }
 }
+
+/// After so many commands that nobody joined nobody is waited for.
+const LONELY: u32 = 16;
 
 /// Batches under way at once. Below what the client library queues for a connection, so that
 /// handing one over never waits.
