@@ -208,8 +208,10 @@ impl Sketch {
 
     /// By the end of the key, in which keys differ most.
     fn place(key: &[u8]) -> (usize, u64) {
-        let end = key.iter().rev().take(8);
-        let end = end.fold(key.len() as u64, |end, byte| end << 8 ^ u64::from(*byte));
+        let end = match key.last_chunk() {
+            Some(end) => u64::from_le_bytes(*end),
+            None => key.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
+        };
         let spread = end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
         ((spread >> 6) as usize, 1 << (spread & 63))
     }
