@@ -81,6 +81,33 @@ async fn a_release_that_finds_no_lock_does_not_disturb_its_neighbours() {
     assert_eq!(holding(&servers, &key(replaced)), 3);
 }
 
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn what_is_released_twice_at_once_was_held_once() {
+    let (servers, redlock) = fleet().await;
+    let requests = (0..10).map(|number| redlock.try_lock(key(number)));
+    let mut ids = Vec::new();
+    for guard in at_once(requests).await {
+        ids.push(guard.unwrap().detach().lease_id().clone());
+    }
+    for number in 0..10 {
+        everywhere(&servers, &key(number)).await;
+    }
+    let twice = (0..20).map(|number| {
+        let (redlock, id) = (redlock.clone(), ids[number / 2].clone());
+        async move { redlock.unlock(key(number / 2), id).await }
+    });
+    let outcomes = at_once(twice).await;
+    let was_held: Vec<_> = outcomes
+        .into_iter()
+        .map(|released| released.unwrap().was_held())
+        .collect();
+    assert_eq!(was_held, [true, false].repeat(10));
+    for number in 0..10 {
+        gone(&servers, &key(number)).await;
+    }
+}
+
 fn key(number: usize) -> String {
     format!("key {number}")
 }

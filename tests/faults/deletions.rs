@@ -132,6 +132,25 @@ async fn whoever_may_not_use_the_command_releases_by_script_from_then_on() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
+async fn releases_that_leave_together_need_no_right_to_look_at_all_their_keys_at_once() {
+    let (servers, urls) = with_user(&[]);
+    let redlock = Redlock::connect(urls).await.unwrap();
+    let mut guards = Vec::new();
+    for number in 0..50 {
+        let guard = redlock.lock(format!("key {number}")).ttl(LONG / 8).await;
+        guards.push(guard.unwrap());
+    }
+    for number in 0..50 {
+        everywhere(&servers, &format!("key {number}")).await;
+    }
+    drop(guards);
+    for number in 0..50 {
+        gone(&servers, &format!("key {number}")).await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn a_right_that_is_taken_away_costs_no_release() {
     let (servers, urls) = with_user(&["+@all"]);
     let redlock = Redlock::connect(urls).await.unwrap();

@@ -6,7 +6,7 @@ use deadpool_redis::{Manager, Pool, Runtime};
 use redlock::{ConnectError, RedisNode, Redlock};
 use redlock_tests::{Server, Servers};
 
-use crate::common::{SECOND, fleet, gone};
+use crate::common::{SECOND, everywhere, fleet, gone};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -27,6 +27,33 @@ async fn one_server_under_two_addresses_is_refused() {
     assert!(other.try_lock("a").await.unwrap_err().is_busy());
     drop(guard);
     gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_socket_in_the_file_system_is_an_address_too() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |number: usize| dir.path().join(number.to_string());
+    let listening = |number| Server::builder().arg("--unixsocket", path(number).display());
+    let servers = Servers::start_each((0..3).map(listening));
+    let urls: Vec<_> = (0..3)
+        .map(|number| format!("redis+unix://{}", path(number).display()))
+        .collect();
+    let redlock = Redlock::connect(&urls).await.unwrap();
+    let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
+    everywhere(&servers, "a").await;
+    tokio::time::sleep(2 * SECOND).await;
+    assert!(guard.is_held(), "it was extended");
+    drop(guard);
+    gone(&servers, "a").await;
+    // Without a server the file is there, and nobody behind it.
+    servers[0].kill();
+    let guard = redlock.lock("b").await.unwrap();
+    assert!(guard.release().await.unwrap().was_held());
+    let name = path(0).display().to_string();
+    let nodes = redlock.nodes().await;
+    let first = nodes.iter().find(|report| *report.node == *name).unwrap();
+    assert!(!first.is_usable(), "{first:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,3 +110,84 @@ impl fmt::Debug for Pump {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Poll;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// Counts how often a task was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A connection that counts what it is given, and ends when nobody can give it anything.
+    fn pump() -> (Pump, mpsc::UnboundedSender<()>, Arc<AtomicUsize>) {
+        let (sender, mut given) = mpsc::unbounded_channel();
+        let done = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&done);
+        let work = async move {
+            while let Some(()) = given.recv().await {
+                count.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        (Pump::new(work), sender, done)
+    }
+
+    #[tokio::test]
+    async fn what_the_task_causes_itself_does_not_wake_it() {
+        let (mut pump, sender, done) = pump();
+        let wakes = Arc::<Wakes>::default();
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut context = Context::from_waker(&waker);
+        pump.turn().await;
+
+        sender.send(()).unwrap();
+        assert_eq!(done.load(Ordering::Relaxed), 0, "only a turn does the work");
+        assert!(pin!(pump.turn()).poll(&mut context).is_ready());
+        assert_eq!(done.load(Ordering::Relaxed), 1);
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
+
+        let mut turn = Box::pin(pump.turn());
+        assert!(turn.as_mut().poll(&mut context).is_pending());
+        sender.send(()).unwrap();
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "asleep it is woken");
+        // Whoever gives up a turn that was due leaves it to the next.
+        drop(turn);
+        assert!(pin!(pump.turn()).poll(&mut context).is_ready());
+        assert_eq!(done.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_has_ended_has_nothing_to_do() {
+        let (mut pump, sender, _) = pump();
+        pump.turn().await;
+        drop(sender);
+        pump.turn().await;
+        let turn = tokio::time::timeout(std::time::Duration::from_millis(1), pump.turn());
+        assert!(turn.await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_needs_the_connection_gets_it() {
+        let (mut pump, sender, done) = pump();
+        let asked = poll_fn(|_| {
+            sender.send(()).unwrap();
+            match done.load(Ordering::Relaxed) {
+                3 => Poll::Ready("done"),
+                _ => Poll::Pending,
+            }
+        });
+        assert_eq!(pump.alongside(asked).await, "done");
+    }
+}
