@@ -12,6 +12,9 @@ mod loss;
 mod run;
 #[path = "cli/signals.rs"]
 mod signals;
+#[cfg(any(feature = "tls-native", feature = "tls-rustls"))]
+#[path = "cli/tls.rs"]
+mod tls;
 
 use command::{Ran, redlock};
 

@@ -10,7 +10,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError};
 
 use super::pump::Pump;
 use super::push::Pushes;
-use super::{address, fault, socket};
+use super::{address, fault, socket, tls};
 use crate::error::{ConfigError, NodeError, NodeErrorKind};
 
 /// Makes connections to one server.
@@ -19,8 +19,6 @@ pub(super) struct Dialer {
     telling: Option<Way>,
     /// In the older one, for servers and proxies that refuse the newer; or the application's own.
     plain: Way,
-    /// Whether the connections are made by the application, with timeouts of its own.
-    is_foreign: bool,
 }
 
 /// A connection that was made.
@@ -35,8 +33,10 @@ pub(super) struct Dialed {
 enum Way {
     /// Over a socket of ours.
     Socket(Box<ConnectionInfo>, AsyncConnectionConfig),
-    /// By a pool: where it takes more than a socket, or where the application has one.
-    Pool(Pool),
+    /// By a pool of ours: it takes more than a socket to get there.
+    Tls(Pool),
+    /// By a pool of the application, which has timeouts of its own.
+    Foreign(Pool),
 }
 
 impl Dialer {
@@ -58,7 +58,6 @@ impl Dialer {
         Ok(Self {
             telling: None,
             plain: Way::to(info.clone(), config())?,
-            is_foreign: false,
         })
     }
 
@@ -66,8 +65,7 @@ impl Dialer {
     pub(super) fn foreign(pool: Pool) -> Self {
         Self {
             telling: None,
-            plain: Way::Pool(pool),
-            is_foreign: true,
+            plain: Way::Foreign(pool),
         }
     }
 
@@ -88,7 +86,7 @@ impl Dialer {
         }
         let made = self.plain.go().await;
         let (mut connection, pump) = made.map_err(|error| fault::of_connecting(&error))?;
-        if self.is_foreign {
+        if let Way::Foreign(_) = self.plain {
             // Time is kept by rounds and sessions. A limit here would end the whole connection for
             // one late answer; it can only be set, not taken away.
             connection.set_response_timeout(Duration::from_secs(3600));
@@ -111,7 +109,7 @@ impl Way {
             Manager::new_with_config(info, config).map_err(|error| address::refused(&error))?;
         // Connections are taken out of the pool for good, so one place is enough.
         let pool = Pool::builder(manager).max_size(1).build();
-        pool.map(Self::Pool).map_err(|error| ConfigError::Address {
+        pool.map(Self::Tls).map_err(|error| ConfigError::Address {
             index: 0,
             reason: error.to_string().into(),
         })
@@ -126,12 +124,19 @@ impl Way {
                     made.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
                 made.map_err(PoolError::Backend)
             }
-            Self::Pool(pool) => {
-                let pooled = pool.get().await?;
-                Ok((Connection::take(pooled), Pump::elsewhere()))
+            Self::Tls(pool) => {
+                tls::provide();
+                take(pool).await
             }
+            Self::Foreign(pool) => take(pool).await,
         }
     }
+}
+
+/// Takes a connection out of a pool, for good. It has a task of its own.
+async fn take(pool: &Pool) -> Result<(MultiplexedConnection, Pump), PoolError> {
+    let pooled = pool.get().await?;
+    Ok((Connection::take(pooled), Pump::elsewhere()))
 }
 
 /// Whether the server is there and may have refused only the way in which it was greeted: it does

@@ -1,5 +1,7 @@
 //! The client library's errors in our words.
 
+use std::error::Error;
+
 use deadpool_redis::PoolError;
 use deadpool_redis::redis::{ErrorKind, RedisError};
 
@@ -26,7 +28,7 @@ pub(super) fn of_answer(code: &str, details: Option<&str>) -> NodeError {
 /// An error of making a connection. No command was sent.
 pub(super) fn of_connecting(error: &PoolError) -> NodeError {
     match error {
-        PoolError::Backend(error) if error.is_io_error() => {
+        PoolError::Backend(error) if is_of_network(error) => {
             NodeError::unsent(NodeErrorKind::Unreachable, text(error))
         }
         PoolError::Backend(error) => NodeError::unsent(kind(error), text(error)),
@@ -55,9 +57,15 @@ fn of_code(code: &str) -> NodeErrorKind {
     }
 }
 
+/// Whether the network is the cause, or TLS, of which what is no error of the network shows only
+/// in that it has a cause of its own.
+fn is_of_network(error: &RedisError) -> bool {
+    error.is_io_error() || error.kind() == ErrorKind::Client && error.source().is_some()
+}
+
 fn text(error: &RedisError) -> String {
-    if error.is_io_error() {
-        // The operating system's own words: refused, no route, no such host.
+    if is_of_network(error) {
+        // The operating system's own words: refused, no route, no such host; or those of TLS.
         return error.to_string();
     }
     match (error.code(), error.detail()) {

@@ -17,6 +17,7 @@ mod push;
 mod script;
 mod session;
 mod socket;
+mod tls;
 mod value;
 mod votes;
 mod wire;

@@ -1,0 +1,14 @@
+//! Cryptography for connections under TLS.
+
+/// Sees to it that there is some.
+///
+/// `rustls` has several implementations, and panics where it cannot tell which to use: none is
+/// built in, or another dependency of the application has brought a second one. An application that
+/// cares installs its own before it connects; for all others there is `ring`.
+pub(super) fn provide() {
+    #[cfg(feature = "tls-rustls")]
+    if rustls::crypto::CryptoProvider::get_default().is_none() {
+        // Fails if another thread was faster, which is as well.
+        drop(rustls::crypto::ring::default_provider().install_default());
+    }
+}

@@ -1,0 +1,101 @@
+//! Nodes under TLS, which is taken off in front of the servers: not every server has it built in.
+//!
+//! The certificate is its own authority, for `localhost` and for a hundred years:
+//! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem
+//! -out certificate.pem -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost
+//! -addext basicConstraints=critical,CA:FALSE`
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redlock_tests::Servers;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+
+use super::command::{Ran, redlock};
+
+fn file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/cli/tls")
+        .join(name)
+}
+
+/// Where the servers are under TLS, for as long as the test's runtime lives.
+async fn under_tls(servers: &Servers) -> Vec<String> {
+    let certificate = CertificateDer::from_pem_file(file("certificate.pem")).unwrap();
+    let key = PrivateKeyDer::from_pem_file(file("key.pem")).unwrap();
+    let config = ServerConfig::builder_with_provider(ring::default_provider().into())
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let mut urls = Vec::new();
+    for server in servers {
+        let listener = TcpListener::bind("localhost:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        urls.push(format!("rediss://localhost:{port}"));
+        tokio::spawn(serve(listener, acceptor.clone(), server.port()));
+    }
+    urls
+}
+
+async fn serve(listener: TcpListener, acceptor: TlsAcceptor, port: u16) {
+    loop {
+        let (client, _) = listener.accept().await.unwrap();
+        let acceptor = acceptor.clone();
+        tokio::spawn(async move {
+            // Whoever does not trust us is gone, and so is whoever is done.
+            if let Ok(mut client) = acceptor.accept(client).await {
+                let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+                let _how_it_ended = copy_bidirectional(&mut client, &mut server).await;
+            }
+        });
+    }
+}
+
+/// Runs the command on these nodes, with the certificate as an authority or without.
+async fn run(urls: &[String], is_trusting: bool, args: &[&str]) -> Ran {
+    let mut command = redlock(urls.iter().map(String::as_str));
+    command.args(args);
+    if is_trusting {
+        command.env("SSL_CERT_FILE", file("certificate.pem"));
+    }
+    let running = tokio::task::spawn_blocking(move || Ran::of(&mut command));
+    running.await.unwrap()
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_lock_is_taken_and_given_back_under_tls() {
+    let servers = Servers::start(3);
+    let urls = under_tls(&servers).await;
+    let ran = run(&urls, true, &["lock", "a", "60000"]).await.expect(0);
+    let key = ran.out.trim_end();
+    let held = servers
+        .iter()
+        .filter(|it| it.probe().get("a").as_deref() == Some(key));
+    assert!(held.count() >= 2);
+    let ran = run(&urls, true, &["status", "a"]).await.expect(0);
+    assert!(ran.out.contains(key), "{ran:?}");
+    run(&urls, true, &["unlock", "a", key]).await.expect(0);
+    let ran = run(&urls, true, &["run", "a", "--", "echo", "done"]).await;
+    assert_eq!(ran.expect(0).out, "done\n");
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_certificate_that_nobody_vouches_for_is_refused_by_name() {
+    let servers = Servers::start(3);
+    let urls = under_tls(&servers).await;
+    let args = ["lock", "--retry-count=0", "a", "60000"];
+    let ran = run(&urls, false, &args).await.expect(3);
+    assert_eq!(ran.out, "");
+    assert!(ran.err.contains("certificate"), "{ran:?}");
+}
