@@ -39,9 +39,12 @@ use crate::error::ConfigError;
 
 /// A Redis or Valkey master.
 ///
-/// Connections are made by a [`deadpool_redis::Pool`]; one multiplexed connection is kept for
-/// every runtime and carries all commands, in order. A checkout for every command would cost a
-/// round trip each and lose the order on which releases rely.
+/// One multiplexed connection is kept for every runtime and carries all commands, in order: a
+/// checkout from a pool for every command would cost a round trip each and lose the order on which
+/// releases rely. Where a socket is all it takes to get to the server, the connection is made and
+/// worked by the task that sends the commands, so that a round trip wakes one task and not two.
+/// Under TLS, or with a pool of the application, a [`deadpool_redis::Pool`] makes it, and it has a
+/// task of its own.
 ///
 /// Where the server speaks the newer protocol (RESP3: Redis 6, Valkey) and lets its user have its
 /// keys tracked, it tells those who wait when a lock may be free. Elsewhere they ask.
