@@ -31,7 +31,9 @@ pub(crate) fn deadline(
     quorum: usize,
 ) -> Option<Moment> {
     let reaches = |moment: &Moment| expiries.clone().filter(|it| it >= moment).count() >= quorum;
-    expiries.clone().filter(reaches).max()
+    // As after a round or an extension, in which all were asked at once.
+    let latest = expiries.clone().max().filter(reaches);
+    latest.or_else(|| expiries.clone().filter(reaches).max())
 }
 
 /// When to act on a `deadline`: somewhat before it, because timers round up.

@@ -38,15 +38,33 @@ struct Sent {
 }
 
 impl Batch {
-    /// Takes commands out of `pending`, as many as make a batch, and encodes them, releases with
-    /// the server's own command for them if it has one. With `listeners`, the server can tell those
-    /// who wait. Returns the number of answers to expect.
+    /// Takes a batch out of `pending` and encodes it, releases with the server's own command for
+    /// them if it has one. With `listeners`, the server can tell those who wait. Returns the number
+    /// of answers to expect.
     pub(super) fn load(
         pending: &mut VecDeque<Item>,
         counters: &mut Counters,
         delete: Option<Delete>,
         listeners: Option<&Pushes>,
     ) -> (Self, Pipeline, usize) {
+        let mut batch = Self::take(pending, delete);
+        let calls = batch.releases.len() + 2 * batch.items.len() + batch.last.len();
+        let mut pipeline = Pipeline::with_capacity(calls);
+        let mut count = batch.encode(&batch.releases, &mut pipeline, counters);
+        for sent in &mut batch.items {
+            if let (Some(listeners), Some(watch)) = (listeners, sent.item.watch()) {
+                listeners.expect(sent.item.keys(), watch);
+                sent.before = wire::remember(sent.item.keys(), &mut pipeline);
+            }
+            sent.answers = sent.item.encode(&mut pipeline, counters);
+            count += sent.before + sent.answers;
+        }
+        count += batch.encode(&batch.last, &mut pipeline, counters);
+        (batch, pipeline, count)
+    }
+
+    /// Takes commands out of `pending`, as many as make a batch, and gives each its place.
+    fn take(pending: &mut VecDeque<Item>, delete: Option<Delete>) -> Self {
         // Most batches are a command or two: room for more would be most of what they take.
         let most = pending.len().min(MAX_BATCH);
         let first = pending.iter().take(most);
@@ -94,19 +112,7 @@ impl Batch {
                 answers: 0,
             });
         }
-        let calls = batch.releases.len() + 2 * batch.items.len() + batch.last.len();
-        let mut pipeline = Pipeline::with_capacity(calls);
-        let mut count = batch.encode(&batch.releases, &mut pipeline, counters);
-        for sent in &mut batch.items {
-            if let (Some(listeners), Some(watch)) = (listeners, sent.item.watch()) {
-                listeners.expect(sent.item.keys(), watch);
-                sent.before = wire::remember(sent.item.keys(), &mut pipeline);
-            }
-            sent.answers = sent.item.encode(&mut pipeline, counters);
-            count += sent.before + sent.answers;
-        }
-        count += batch.encode(&batch.last, &mut pipeline, counters);
-        (batch, pipeline, count)
+        batch
     }
 
     pub(super) fn is_empty(&self) -> bool {
