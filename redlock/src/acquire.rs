@@ -88,6 +88,7 @@ impl Contender<'_> {
             biased;
             () = place.first() => Ok(place),
             () = self.end_of_line(now) => Err(self.is_behind(&place.news())),
+            () = self.engine.closing().closed() => Err(LockError::Closed),
         }
     }
 
@@ -175,6 +176,7 @@ impl Contender<'_> {
                 biased;
                 () = waiter.stirred() => true,
                 () = clock::sleep_until(next_look) => false,
+                () = self.engine.closing().closed() => return Err(LockError::Closed),
             };
             if waiter.is_told() {
                 self.engine.note_told(true);

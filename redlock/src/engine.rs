@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::clock::{Moment, TICK};
+use crate::closing::Closing;
 use crate::config::Config;
 use crate::gather::Gather;
 use crate::lease::renewal::Renewals;
@@ -32,6 +33,7 @@ pub(crate) struct Common {
     proposals: Proposals,
     lines: Arc<Lines>,
     turns: Turns,
+    pub(crate) closing: Closing,
 }
 
 impl Common {
@@ -41,6 +43,7 @@ impl Common {
             proposals: Proposals::default(),
             lines: Arc::default(),
             turns: Turns::default(),
+            closing: Closing::default(),
             config,
         })
     }
@@ -101,6 +104,11 @@ impl Engine {
     /// Whose turn it is among processes.
     pub(crate) fn turns(&self) -> &Turns {
         &self.common.turns
+    }
+
+    /// Whether the manager was shut down.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.common.closing
     }
 
     pub(crate) fn names(&self) -> &[Arc<str>] {

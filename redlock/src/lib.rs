@@ -48,6 +48,7 @@ mod acquire;
 mod builder;
 mod changes;
 mod clock;
+mod closing;
 mod config;
 mod distinct;
 mod engine;

@@ -1,7 +1,6 @@
 //! The front door.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::runtime::{self, Handle};
@@ -48,7 +47,6 @@ struct Inner {
     members: Members,
     /// One engine for every runtime that has used the manager and is alive.
     engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
-    is_closed: AtomicBool,
 }
 
 impl Redlock {
@@ -114,7 +112,6 @@ impl Redlock {
             common: Common::new(config),
             members,
             engines: Mutex::default(),
-            is_closed: AtomicBool::new(false),
         }))
     }
 
@@ -169,7 +166,7 @@ impl Redlock {
     /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
     /// have carried out all releases, those of guards dropped earlier included. Bounded: a node
     /// that does not answer is waited for at most three node timeouts, or a second. Requests that
-    /// come later end with [`LockError::Closed`].
+    /// wait, and those that come later, end with [`LockError::Closed`].
     ///
     /// Call it at the end of `main`, so that others need not wait for the ttl.
     ///
@@ -177,7 +174,7 @@ impl Redlock {
     ///
     /// Once polled, everything is released in the background.
     pub async fn shutdown(&self) {
-        self.0.is_closed.store(true, Ordering::SeqCst);
+        self.0.common.closing.close();
         let engines: Vec<_> = {
             let engines = self
                 .0
@@ -258,7 +255,7 @@ impl Redlock {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.is_closed.load(Ordering::SeqCst)
+        self.0.common.closing.is_closed()
     }
 }
 

@@ -164,6 +164,33 @@ async fn shutdown_releases_everything_and_closes_the_manager() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn shutdown_ends_those_who_wait_wherever_they_stand() {
+    let (nodes, redlock) = cluster::<3>();
+    let other = manager(&nodes);
+    let held = other.lock("a").await.unwrap();
+    let mut waiters: Vec<_> = (0..3)
+        .map(|_| tokio::spawn(redlock.lock("a").wait(Duration::MAX)))
+        .collect();
+    // The first asks the nodes, those behind it stand in line; all have had a minute for it.
+    tokio::time::sleep(60 * SECOND).await;
+    assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
+    // And one that has just begun.
+    waiters.push(tokio::spawn(redlock.lock("b")));
+    let watch = Watch::start();
+    redlock.shutdown().await;
+    for waiter in waiters {
+        assert!(matches!(waiter.await.unwrap(), Err(LockError::Closed)));
+    }
+    assert!(watch.elapsed() <= NODE_TIMEOUT, "{:?}", watch.elapsed());
+    assert!(
+        held.is_held(),
+        "that of another manager is not its business"
+    );
+    settle().await;
+    assert_eq!(holding(&nodes), 3, "nothing is left of those who waited");
+}
+
+#[tokio::test(start_paused = true)]
 async fn shutdown_is_bounded() {
     let (nodes, redlock) = cluster::<3>();
     let _held = redlock.lock("a").await.unwrap();

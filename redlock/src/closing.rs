@@ -1,0 +1,32 @@
+//! The end of a manager.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+
+/// Whether a manager was shut down, and a way to wait for that.
+#[derive(Debug, Default)]
+pub(crate) struct Closing {
+    is_closed: AtomicBool,
+    told: Notify,
+}
+
+impl Closing {
+    pub(crate) fn close(&self) {
+        self.is_closed.store(true, Ordering::SeqCst);
+        self.told.notify_waiters();
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::SeqCst)
+    }
+
+    /// Waits until the manager is shut down. Cancel safe.
+    pub(crate) async fn closed(&self) {
+        // Made before looking, so that it is told in any case.
+        let told = self.told.notified();
+        if !self.is_closed() {
+            told.await;
+        }
+    }
+}
