@@ -45,7 +45,9 @@ impl Flights {
     }
 
     pub(super) fn push(&mut self, flight: Flight) {
-        self.is_seen |= self.is_empty();
+        if self.is_empty() {
+            self.is_seen = matches!(flight.answers, Answers::Awaited(_));
+        }
         self.flights.push_back(flight);
     }
 
@@ -91,7 +93,7 @@ impl Answers {
         let mut awaited: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
             let mut commands = pipeline.cmd_iter();
             match (commands.next(), commands.next()) {
-                // As most batches are where few tasks lock: at half of the price.
+                // As most batches are where few tasks lock: without lists of one, on either way.
                 (Some(command), None) if count == 1 => {
                     let answer = connection.send_packed_command(command).await;
                     Ok(vec![answer?])
@@ -113,5 +115,41 @@ impl Answers {
             Self::Awaited(answers) => answers.as_mut().poll(cx),
             Self::Here(answers) => Poll::Ready(std::mem::replace(answers, Ok(Vec::new()))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::node::redis::counters::Counters;
+
+    fn flight(answers: Answers) -> Flight {
+        let (batch, ..) = Batch::load(&mut VecDeque::new(), &mut Counters::default(), None, None);
+        Flight {
+            answers,
+            batch,
+            sent: Instant::now(),
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn answers_are_found_however_early_they_come_and_in_the_order_of_the_batches() {
+        let (mut flights, mut pump) = (Flights::default(), Pump::elsewhere());
+        // The first turn is due; none comes after it, as nobody works this connection.
+        pump.turn().await;
+        let awaited = Answers::Awaited(Box::pin(std::future::ready(Ok(vec![Value::Int(2)]))));
+        flights.push(flight(Answers::Here(Ok(vec![Value::Int(1)]))));
+        flights.push(flight(awaited));
+        for expected in [1, 2] {
+            let first = flights.first_answers(&mut pump);
+            let answers = tokio::time::timeout(Duration::from_secs(1), first).await;
+            assert_eq!(answers.unwrap().unwrap(), [Value::Int(expected)]);
+            drop(flights.pop());
+        }
+        let first = flights.first_answers(&mut pump);
+        let answers = tokio::time::timeout(Duration::from_secs(1), first).await;
+        assert!(answers.is_err(), "nothing is under way");
     }
 }
