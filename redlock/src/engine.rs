@@ -221,7 +221,10 @@ impl Engine {
     pub(crate) fn reports(&self) -> Vec<NodeReport> {
         self.sessions
             .iter()
-            .map(|session| session.report())
+            .map(|session| NodeReport {
+                tells: session.tells(),
+                ..session.report()
+            })
             .collect()
     }
 }

@@ -18,6 +18,9 @@ pub struct NodeReport {
     pub round_trip: Option<Duration>,
     /// The server and its version, where it tells.
     pub server: Option<Arc<str>>,
+    /// Whether it tells those who wait when a lock may be free. Where too few nodes do, because of
+    /// the user's rights, the protocol or a pool of the application, requests ask more often.
+    pub tells: bool,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
@@ -31,6 +34,7 @@ impl NodeReport {
             health,
             round_trip: None,
             server: None,
+            tells: false,
             warnings: Vec::new(),
         }
     }

@@ -150,8 +150,12 @@ impl Batch {
         let mut answers = answers.into_iter();
         settle_releases(self.releases, self.shared, &mut answers, &mut then);
         for sent in self.items {
-            // Where this is refused there is nothing to do: who waits asks again in any case.
-            answers.by_ref().take(sent.before).for_each(drop);
+            // Whoever waits asks again in any case.
+            let mut before = answers.by_ref().take(sent.before);
+            if before.any(|answer| is_refused(&answer)) {
+                then(Settled::NotTold);
+            }
+            before.for_each(drop);
             let mut own = answers.by_ref().take(sent.answers);
             then(sent.item.settle(&mut own, identity));
             own.for_each(drop);
@@ -176,6 +180,11 @@ impl Batch {
         let mut others = self.last.iter().flat_map(Item::keys);
         others.any(|other| keys.contains(other))
     }
+}
+
+/// Whether the server does not have a command, or does not let its user have it.
+fn is_refused(answer: &Value) -> bool {
+    matches!(answer, Value::ServerError(error) if matches!(error.code(), "NOPERM" | "ERR"))
 }
 
 /// Gives the answers to releases of which so many shared a call.

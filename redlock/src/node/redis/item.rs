@@ -45,6 +45,8 @@ pub(super) enum Settled {
     /// The server will not have its own command for a release: this one goes once more, as a
     /// script, and so do those that follow.
     NotAllowed(Item),
+    /// The server will not remember who has asked, and so tells nobody.
+    NotTold,
     /// A release found no key of ours; the answer was given.
     NothingToRelease(Release),
 }

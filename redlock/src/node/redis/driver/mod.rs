@@ -247,6 +247,7 @@ impl Driver {
         self.shared
             .measured(self.heard.saturating_duration_since(flight.sent));
         let (pending, debts, delete) = (&mut self.pending, &mut self.debts, &mut self.delete);
+        let shared = &self.shared;
         flight
             .batch
             .settle(values, &self.identity, |settled| match settled {
@@ -256,6 +257,7 @@ impl Driver {
                     *delete = None;
                     pending.push_back(item);
                 }
+                Settled::NotTold => shared.set_tells(false),
                 Settled::NothingToRelease(release) => debts.found_nothing(release),
             });
     }
