@@ -97,6 +97,25 @@ fn with_user(more: &[&str]) -> (Servers, Vec<String>) {
     (servers, urls)
 }
 
+/// Fifty guards, each of whose locks is on every server.
+async fn many(servers: &Servers, redlock: &Redlock) -> Vec<LockGuard> {
+    let mut guards = Vec::new();
+    for number in 0..50 {
+        let guard = redlock.lock(format!("key {number}")).ttl(LONG / 8).await;
+        guards.push(guard.unwrap());
+    }
+    for number in 0..50 {
+        everywhere(servers, &format!("key {number}")).await;
+    }
+    guards
+}
+
+async fn all_gone(servers: &Servers) {
+    for number in 0..50 {
+        gone(servers, &format!("key {number}")).await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn whoever_may_not_ask_which_commands_there_are_releases_by_script() {
@@ -135,18 +154,9 @@ async fn whoever_may_not_use_the_command_releases_by_script_from_then_on() {
 async fn releases_that_leave_together_need_no_right_to_look_at_all_their_keys_at_once() {
     let (servers, urls) = with_user(&[]);
     let redlock = Redlock::connect(urls).await.unwrap();
-    let mut guards = Vec::new();
-    for number in 0..50 {
-        let guard = redlock.lock(format!("key {number}")).ttl(LONG / 8).await;
-        guards.push(guard.unwrap());
-    }
-    for number in 0..50 {
-        everywhere(&servers, &format!("key {number}")).await;
-    }
+    let guards = many(&servers, &redlock).await;
     drop(guards);
-    for number in 0..50 {
-        gone(&servers, &format!("key {number}")).await;
-    }
+    all_gone(&servers).await;
 }
 
 #[tokio::test]
@@ -154,14 +164,7 @@ async fn releases_that_leave_together_need_no_right_to_look_at_all_their_keys_at
 async fn a_right_that_is_taken_away_costs_no_release() {
     let (servers, urls) = with_user(&["+@all"]);
     let redlock = Redlock::connect(urls).await.unwrap();
-    let mut guards = Vec::new();
-    for number in 0..50 {
-        let guard = redlock.lock(format!("key {number}")).ttl(LONG / 8).await;
-        guards.push(guard.unwrap());
-    }
-    for number in 0..50 {
-        everywhere(&servers, &format!("key {number}")).await;
-    }
+    let guards = many(&servers, &redlock).await;
     for server in &servers {
         if let Some(name) = native(&server.probe()) {
             let without = format!("-{name}");
@@ -171,7 +174,5 @@ async fn a_right_that_is_taken_away_costs_no_release() {
     }
     // Many at once: each that is refused is sent again.
     drop(guards);
-    for number in 0..50 {
-        gone(&servers, &format!("key {number}")).await;
-    }
+    all_gone(&servers).await;
 }
