@@ -5,10 +5,18 @@ use std::time::Duration;
 use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::TcpKeepalive};
 use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion, RedisError};
 
+use super::tls;
 use crate::error::ConfigError;
 
 /// Understands a URL.
 pub(super) fn parse(url: &str) -> Result<ConnectionInfo, ConfigError> {
+    let is_under_tls = url.starts_with("rediss:") || url.starts_with("valkeys:");
+    if is_under_tls && !tls::IS_THERE {
+        return Err(ConfigError::Address {
+            index: 0,
+            reason: "TLS needs the feature `tls-rustls` or `tls-native`".into(),
+        });
+    }
     url.into_connection_info().map_err(|error| refused(&error))
 }
 
@@ -99,6 +107,7 @@ mod tests {
             "host:6379",
             "http://:secret@host",
             "redis://:secret@host:port/x",
+            "rediss://:secret@host/#unknown",
         ] {
             let error = parse(url).unwrap_err();
             assert!(matches!(error, ConfigError::Address { .. }));
@@ -106,6 +115,16 @@ mod tests {
                 !format!("{error} {error:?}").contains("secret"),
                 "{error:?}"
             );
+        }
+    }
+    #[test]
+    fn an_address_under_tls_says_what_it_takes() {
+        let parsed = parse("rediss://:secret@host");
+        if tls::IS_THERE {
+            assert_eq!(name(&parsed.unwrap()), "host:6379");
+        } else {
+            let refused = parsed.unwrap_err().to_string();
+            assert!(refused.contains("`tls-rustls`"), "{refused}");
         }
     }
 }

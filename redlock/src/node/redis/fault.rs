@@ -28,7 +28,7 @@ pub(super) fn of_answer(code: &str, details: Option<&str>) -> NodeError {
 /// An error of making a connection. No command was sent.
 pub(super) fn of_connecting(error: &PoolError) -> NodeError {
     match error {
-        PoolError::Backend(error) if is_of_network(error) => {
+        PoolError::Backend(error) if is_of_the_way(error) => {
             NodeError::unsent(NodeErrorKind::Unreachable, text(error))
         }
         PoolError::Backend(error) => NodeError::unsent(kind(error), text(error)),
@@ -57,14 +57,18 @@ fn of_code(code: &str) -> NodeErrorKind {
     }
 }
 
-/// Whether the network is the cause, or TLS, of which what is no error of the network shows only
-/// in that it has a cause of its own.
-fn is_of_network(error: &RedisError) -> bool {
-    error.is_io_error() || error.kind() == ErrorKind::Client && error.source().is_some()
+/// Whether the way to the server is the cause, and not the server: the network; TLS, which shows
+/// only in that there is a cause below; or settings with which nobody can connect.
+fn is_of_the_way(error: &RedisError) -> bool {
+    match error.kind() {
+        ErrorKind::Client => error.source().is_some(),
+        ErrorKind::InvalidClientConfig => true,
+        _ => error.is_io_error(),
+    }
 }
 
 fn text(error: &RedisError) -> String {
-    if is_of_network(error) {
+    if is_of_the_way(error) {
         // The operating system's own words: refused, no route, no such host; or those of TLS.
         return error.to_string();
     }

@@ -1,6 +1,9 @@
-//! Cryptography for connections under TLS.
+//! What connections under TLS need.
 
-/// Sees to it that there is some.
+/// Whether a connection under TLS can be made at all.
+pub(super) const IS_THERE: bool = cfg!(any(feature = "tls-native", feature = "tls-rustls"));
+
+/// Sees to it that there is some cryptography.
 ///
 /// `rustls` has several implementations, and panics where it cannot tell which to use: none is
 /// built in, or another dependency of the application has brought a second one. An application that
