@@ -2,18 +2,18 @@
 //! before it sends the next, and reconnects in the background.
 
 mod connection;
+mod event;
 
 use std::collections::VecDeque;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{RedisResult, Value};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use self::connection::State;
+use self::event::Event;
 use super::Inner;
 use super::batch::{Batch, MAX_BATCH};
 use super::counters::Counters;
@@ -22,9 +22,8 @@ use super::delete::Delete;
 use super::fault;
 use super::flight::{Answers, Flight, Flights};
 use super::item::{Item, Settled};
-use super::link::{self, Client, Link};
+use super::link::{self, Client};
 use super::session::Shared;
-use crate::clock;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Command, Identity, Session};
 use crate::retry::Jitter;
@@ -53,15 +52,6 @@ pub(super) struct Driver {
     jitter: Jitter,
     patience: Duration,
     heard: Instant,
-}
-
-/// What the task wakes up for.
-enum Event {
-    Commands(usize),
-    Answers(RedisResult<Vec<Value>>),
-    Connected(Box<Result<Link, NodeError>>),
-    Silence,
-    RepeatDue,
 }
 
 impl Driver {
@@ -123,36 +113,6 @@ impl Driver {
                 Event::RepeatDue => self.pending.extend(self.debts.pop_repeat()),
             }
             self.send();
-        }
-    }
-
-    async fn next_event(&mut self, watch: Pin<&mut Sleep>) -> Event {
-        let receiving = match &self.link {
-            State::Up(..) => self.flights.len() < MAX_FLIGHTS,
-            State::Down { cause, .. } => cause.is_some(),
-        } && !(self.queue.is_closed() && self.queue.is_empty() && !self.is_done());
-        let repeat = match self.link {
-            State::Up(..) => self.debts.next_repeat(),
-            State::Down { .. } => None,
-        };
-        let waiting = !self.flights.is_empty();
-        let flights = &mut self.flights;
-        let (pump, connecting) = match &mut self.link {
-            State::Up(_, pump) => (Some(pump), None),
-            State::Down { connecting, .. } => (None, Some(connecting)),
-        };
-        let answers = pump.map(|pump| flights.first_answers(pump));
-        tokio::select! {
-            biased;
-            Some(answers) = maybe(answers) => Event::Answers(answers),
-            count = self.queue.recv_many(&mut self.inbox, MAX_BATCH), if receiving => {
-                Event::Commands(count)
-            }
-            Some(outcome) = maybe(connecting) => Event::Connected(Box::new(outcome)),
-            () = watch, if waiting => Event::Silence,
-            Some(()) = maybe(repeat.map(clock::sleep_until)) => {
-                Event::RepeatDue
-            }
         }
     }
 
@@ -302,14 +262,6 @@ impl Drop for Driver {
                 )),
             }
         }
-    }
-}
-
-/// Waits for a future that may not be there.
-async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {
-    match future {
-        Some(future) => Some(future.await),
-        None => None,
     }
 }
 
