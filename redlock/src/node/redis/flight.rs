@@ -2,12 +2,12 @@
 
 use std::collections::VecDeque;
 use std::future::Future;
-use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Pipeline, RedisResult, Value};
 use tokio::time::Instant;
+use tokio_util::sync::ReusableBoxFuture;
 
 use super::batch::Batch;
 use super::pump::Pump;
@@ -18,6 +18,8 @@ pub(super) struct Flights {
     flights: VecDeque<Flight>,
     /// Whether the first was looked at since the connection last did something.
     is_seen: bool,
+    /// Room for the next answers, where others were awaited: more than an allocator has at hand.
+    room: Option<Awaited>,
 }
 
 /// A batch that was sent.
@@ -30,10 +32,12 @@ pub(super) struct Flight {
 /// The answers to a batch.
 pub(super) enum Answers {
     /// On their way.
-    Awaited(Pin<Box<dyn Future<Output = RedisResult<Vec<Value>>> + Send>>),
+    Awaited(Awaited),
     /// Here already.
     Here(RedisResult<Vec<Value>>),
 }
+
+type Awaited = ReusableBoxFuture<'static, RedisResult<Vec<Value>>>;
 
 impl Flights {
     pub(super) fn len(&self) -> usize {
@@ -51,10 +55,49 @@ impl Flights {
         self.flights.push_back(flight);
     }
 
-    /// Takes out the first.
-    pub(super) fn pop(&mut self) -> Option<Flight> {
+    /// Takes out the first, whose answers were found. Returns its batch, and when it was sent.
+    pub(super) fn pop(&mut self) -> Option<(Batch, Instant)> {
         self.is_seen = false;
-        self.flights.pop_front()
+        let first = self.flights.pop_front()?;
+        if let Answers::Awaited(awaited) = first.answers {
+            self.room = Some(awaited);
+        }
+        Some((first.batch, first.sent))
+    }
+
+    /// Hands a batch over to the connection, which is worked by `pump`.
+    pub(super) fn hand_over(
+        &mut self,
+        mut connection: MultiplexedConnection,
+        pump: &Pump,
+        pipeline: Pipeline,
+        count: usize,
+    ) -> Answers {
+        let answered = async move {
+            let mut commands = pipeline.cmd_iter();
+            match (commands.next(), commands.next()) {
+                // As most batches are where few tasks lock: without lists of one, on either way.
+                (Some(command), None) if count == 1 => {
+                    let answer = connection.send_packed_command(command).await;
+                    Ok(vec![answer?])
+                }
+                _ => connection.send_packed_commands(&pipeline, 0, count).await,
+            }
+        };
+        let mut awaited = match self.room.take() {
+            Some(mut room) => {
+                room.set(answered);
+                room
+            }
+            None => Awaited::new(answered),
+        };
+        // The first poll hands the bytes over, so that batches leave in order. Outside the task's
+        // budget, which must not make it an empty gesture.
+        let first = tokio::task::coop::unconstrained(awaited.get_pin());
+        match std::pin::pin!(first).poll(&mut Context::from_waker(pump.waker())) {
+            Poll::Ready(answers) => Answers::Here(answers),
+            Poll::Pending => Answers::Awaited(awaited),
+        }
     }
 
     /// Takes out all that was sent, in order.
@@ -83,36 +126,9 @@ impl Flights {
 }
 
 impl Answers {
-    /// Hands a batch over to the connection, which is worked by `pump`.
-    pub(super) fn of(
-        mut connection: MultiplexedConnection,
-        pump: &Pump,
-        pipeline: Pipeline,
-        count: usize,
-    ) -> Self {
-        let mut awaited: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(async move {
-            let mut commands = pipeline.cmd_iter();
-            match (commands.next(), commands.next()) {
-                // As most batches are where few tasks lock: without lists of one, on either way.
-                (Some(command), None) if count == 1 => {
-                    let answer = connection.send_packed_command(command).await;
-                    Ok(vec![answer?])
-                }
-                _ => connection.send_packed_commands(&pipeline, 0, count).await,
-            }
-        });
-        // The first poll hands the bytes over, so that batches leave in order. Outside the task's
-        // budget, which must not make it an empty gesture.
-        let first = tokio::task::coop::unconstrained(awaited.as_mut());
-        match std::pin::pin!(first).poll(&mut Context::from_waker(pump.waker())) {
-            Poll::Ready(answers) => Self::Here(answers),
-            Poll::Pending => Self::Awaited(awaited),
-        }
-    }
-
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RedisResult<Vec<Value>>> {
         match self {
-            Self::Awaited(answers) => answers.as_mut().poll(cx),
+            Self::Awaited(answers) => answers.poll(cx),
             Self::Here(answers) => Poll::Ready(std::mem::replace(answers, Ok(Vec::new()))),
         }
     }
@@ -139,7 +155,8 @@ mod tests {
         let (mut flights, mut pump) = (Flights::default(), Pump::elsewhere());
         // The first turn is due; none comes after it, as nobody works this connection.
         pump.turn().await;
-        let awaited = Answers::Awaited(Box::pin(std::future::ready(Ok(vec![Value::Int(2)]))));
+        let awaited = std::future::ready(Ok(vec![Value::Int(2)]));
+        let awaited = Answers::Awaited(Awaited::new(awaited));
         flights.push(flight(Answers::Here(Ok(vec![Value::Int(1)]))));
         flights.push(flight(awaited));
         for expected in [1, 2] {

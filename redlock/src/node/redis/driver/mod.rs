@@ -167,7 +167,8 @@ impl Driver {
                 0
             };
             let sent = Instant::now();
-            let answers = Answers::of(connection.clone(), pump, pipeline, count);
+            let connection = connection.clone();
+            let answers = self.flights.hand_over(connection, pump, pipeline, count);
             if let Answers::Here(Err(_)) = answers {
                 return self.send_again(batch);
             }
@@ -200,26 +201,24 @@ impl Driver {
             Ok(values) => values,
             Err(error) => return self.disconnected(fault::of_command(&error)),
         };
-        let Some(flight) = self.flights.pop() else {
+        let Some((batch, sent)) = self.flights.pop() else {
             return;
         };
         self.heard = Instant::now();
         self.shared
-            .measured(self.heard.saturating_duration_since(flight.sent));
+            .measured(self.heard.saturating_duration_since(sent));
         let (pending, debts, delete) = (&mut self.pending, &mut self.debts, &mut self.delete);
         let shared = &self.shared;
-        flight
-            .batch
-            .settle(values, &self.identity, |settled| match settled {
-                Settled::Answered => {}
-                Settled::Again(item) => pending.push_back(item),
-                Settled::NotAllowed(item) => {
-                    *delete = None;
-                    pending.push_back(item);
-                }
-                Settled::NotTold => shared.set_tells(false),
-                Settled::NothingToRelease(release) => debts.found_nothing(release),
-            });
+        batch.settle(values, &self.identity, |settled| match settled {
+            Settled::Answered => {}
+            Settled::Again(item) => pending.push_back(item),
+            Settled::NotAllowed(item) => {
+                *delete = None;
+                pending.push_back(item);
+            }
+            Settled::NotTold => shared.set_tells(false),
+            Settled::NothingToRelease(release) => debts.found_nothing(release),
+        });
     }
 
     fn silence_ends(&self) -> Instant {
