@@ -128,6 +128,10 @@ impl Contender<'_> {
         let (mut eternal_rounds, mut collisions, mut is_stirred) = (0, 0, true);
         let mut changes = Changes::default();
         for number in 1_u32.. {
+            // It may have hung back since it looked.
+            if self.engine.closing().is_closed() {
+                break;
+            }
             let round = self.ask(is_contended, waiter.as_ref());
             let refused = match round.outcome().await {
                 Ok(lease) => {

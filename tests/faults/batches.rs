@@ -3,8 +3,8 @@
 //! In one thread, where the task that sends does not run before all others have asked.
 
 use deadpool_redis::redis::cmd;
-use redlock::{LockError, NodeErrorKind, Redlock, ReleaseOutcome};
-use redlock_tests::{Flow, Link, Servers, eventually};
+use redlock::{LockError, NodeErrorKind, Redlock, ReleaseOutcome, Resource};
+use redlock_tests::{Flow, Link, Server, Servers, eventually};
 
 use crate::common::{SOON, everywhere, gone, healthy, holding, patient};
 
@@ -106,6 +106,34 @@ async fn what_is_released_twice_at_once_was_held_once() {
     for number in 0..10 {
         gone(&servers, &key(number)).await;
     }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn as_many_keys_as_a_lock_can_have_are_taken_and_released() {
+    let (servers, redlock) = fleet().await;
+    let most = Resource::MAX_TOGETHER;
+    let guard = redlock.lock_all((0..most).map(key)).await.unwrap();
+    everywhere(&servers, &key(0)).await;
+    let locks = |server: &Server| {
+        let keys = server.probe().keys();
+        keys.iter().filter(|key| !key.ends_with(":fence")).count()
+    };
+    assert!(servers.iter().all(|server| locks(server) == most));
+    // One that is not ours any more keeps none of the others.
+    make_list(&servers, &key(most / 2));
+    drop(guard);
+    eventually("only the lists are left", SOON, || {
+        servers.iter().all(|server| locks(server) == 1)
+    })
+    .await;
+
+    let guard = redlock.lock_all((most..2 * most).map(key)).await.unwrap();
+    assert!(guard.release().await.unwrap().was_held());
+    eventually("only the lists are left", SOON, || {
+        servers.iter().all(|server| locks(server) == 1)
+    })
+    .await;
 }
 
 fn key(number: usize) -> String {

@@ -97,6 +97,15 @@ fn with_user(more: &[&str]) -> (Servers, Vec<String>) {
     (servers, urls)
 }
 
+/// Takes a lock and gives it back, three times.
+async fn lock_thrice(servers: &Servers, urls: Vec<String>) {
+    let redlock = Redlock::connect(urls).await.unwrap();
+    for _ in 0..3 {
+        let guard = redlock.lock("a").ttl(LONG / 8).await.unwrap();
+        release(servers, guard).await;
+    }
+}
+
 /// Fifty guards, each of whose locks is on every server.
 async fn many(servers: &Servers, redlock: &Redlock) -> Vec<LockGuard> {
     let mut guards = Vec::new();
@@ -120,11 +129,7 @@ async fn all_gone(servers: &Servers) {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn whoever_may_not_ask_which_commands_there_are_releases_by_script() {
     let (servers, urls) = with_user(&[]);
-    let redlock = Redlock::connect(urls).await.unwrap();
-    for _ in 0..3 {
-        let guard = redlock.lock("a").ttl(LONG / 8).await.unwrap();
-        release(&servers, guard).await;
-    }
+    lock_thrice(&servers, urls).await;
     for server in &servers {
         if let Some(name) = native(&server.probe()) {
             assert_eq!(server.probe().calls_of(name), 0);
@@ -137,11 +142,7 @@ async fn whoever_may_not_ask_which_commands_there_are_releases_by_script() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn whoever_may_not_use_the_command_releases_by_script_from_then_on() {
     let (servers, urls) = with_user(&["+command"]);
-    let redlock = Redlock::connect(urls).await.unwrap();
-    for _ in 0..3 {
-        let guard = redlock.lock("a").ttl(LONG / 8).await.unwrap();
-        release(&servers, guard).await;
-    }
+    lock_thrice(&servers, urls).await;
     for server in &servers {
         if let Some(name) = native(&server.probe()) {
             assert_eq!(rejected(&server.probe(), name), 1, "it was tried once");

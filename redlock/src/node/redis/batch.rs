@@ -9,6 +9,7 @@ use super::counters::Counters;
 use super::delete::Delete;
 use super::item::{Item, Settled};
 use super::push::Pushes;
+use super::sketch::Sketch;
 use super::wire;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::Identity;
@@ -199,36 +200,6 @@ fn settle_releases(
         let chunk = releases.by_ref().take(shared);
         let answer = answers.next().unwrap_or(Value::Nil);
         Item::settle_releases(chunk, answer, then);
-    }
-}
-
-/// Which keys there are, roughly: `false` is certain (Bloom, 1970, with one hash).
-#[derive(Default)]
-struct Sketch([u64; 16]);
-
-impl Sketch {
-    fn add(&mut self, keys: &[Arc<[u8]>]) {
-        for key in keys {
-            let (word, bit) = Self::place(key);
-            self.0[word] |= bit;
-        }
-    }
-
-    fn may_have(&self, keys: &[Arc<[u8]>]) -> bool {
-        keys.iter().any(|key| {
-            let (word, bit) = Self::place(key);
-            self.0[word] & bit != 0
-        })
-    }
-
-    /// By the end of the key, in which keys differ most.
-    fn place(key: &[u8]) -> (usize, u64) {
-        let end = match key.last_chunk() {
-            Some(end) => u64::from_le_bytes(*end),
-            None => key.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
-        };
-        let spread = end.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
-        ((spread >> 6) as usize, 1 << (spread & 63))
     }
 }
 

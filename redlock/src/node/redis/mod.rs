@@ -16,6 +16,7 @@ mod pump;
 mod push;
 mod script;
 mod session;
+mod sketch;
 mod socket;
 mod tls;
 mod value;
