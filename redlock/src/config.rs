@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use crate::clock::Moment;
 use crate::error::{ConfigError, InvalidRequest};
 use crate::quorum::Quorum;
-use crate::validity;
+use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// The options of a manager. Each is documented at its setter on the builder.
 #[derive(Clone, Debug)]

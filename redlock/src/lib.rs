@@ -45,40 +45,19 @@
 //! - [`node`]: the contract of a node, and nodes in memory for tests of your own.
 
 mod acquire;
-mod builder;
-mod changes;
-mod clock;
-mod closing;
 mod config;
-mod distinct;
 mod engine;
-mod env;
 mod error;
-mod fencing;
-mod gather;
-mod global;
 mod guard;
-mod handover;
-mod inspect;
 mod lease;
 mod lease_id;
-mod line;
-mod loss;
 mod manager;
-mod proposal;
+mod one_or_many;
 mod quorum;
-mod refusal;
-mod request;
 mod resource;
-mod retry;
-mod source;
-mod standing;
-mod status;
-mod takeover;
+mod time;
 mod token;
-mod turn;
-mod validity;
-mod waiter;
+mod waiting;
 
 pub mod fence;
 pub mod guarantees;
@@ -86,25 +65,25 @@ pub mod node;
 
 #[cfg(feature = "macros")]
 #[doc(hidden)]
-#[path = "macro_support.rs"]
+#[path = "private.rs"]
 pub mod __private;
 
-pub use self::builder::{Connect, RedlockBuilder};
 pub use self::error::{
     AlreadyInstalled, ConfigError, ConnectError, Error, ExtendError, InvalidRequest, LockError,
     LockLost, LossReason, NodeError, NodeErrorKind, NodeFailure, NodeRelease, ReleaseError,
     ReleaseOutcome, Released, UnlockError,
 };
 pub use self::guard::LockGuard;
-pub use self::handover::{Lease, ParseLeaseError};
+pub use self::guard::detached::{Lease, ParseLeaseError};
+pub use self::guard::run::Run;
 pub use self::lease_id::LeaseId;
-pub use self::loss::Run;
 pub use self::manager::Redlock;
+pub use self::manager::builder::{Connect, RedlockBuilder};
+pub use self::manager::request::LockRequest;
+pub use self::manager::status::{LockState, NodeStatus, Status};
+pub use self::node::into_node::IntoNode;
 pub use self::node::{Fault, MemoryNode, Node, NodeHealth, NodeReport, NodeWarning, RedisNode};
-pub use self::request::LockRequest;
 pub use self::resource::Resource;
-pub use self::source::IntoNode;
-pub use self::status::{LockState, NodeStatus, Status};
 pub use self::token::FencingToken;
 #[cfg(feature = "macros")]
 pub use redlock_macros::redlocked;

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::distinct::Distinct;
 use crate::error::InvalidRequest;
+use crate::one_or_many::Distinct;
 
 /// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
 ///

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lock::InvalidRequest;
-use super::node::{Causes, NodeFailure};
+use crate::error::lock::InvalidRequest;
+use crate::error::node::{Causes, NodeFailure};
 
 /// Options that contradict each other or make no sense.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::lost::LockLost;
-use super::node::{Causes, NodeFailure};
+use crate::error::lost::LockLost;
+use crate::error::node::{Causes, NodeFailure};
 use crate::resource::Resource;
 
 /// Why a lock was not acquired.

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::lock::InvalidRequest;
-use super::lost::LockLost;
-use super::node::{Causes, NodeError, NodeFailure};
+use crate::error::lock::InvalidRequest;
+use crate::error::lost::LockLost;
+use crate::error::node::{Causes, NodeError, NodeFailure};
 
 /// Why a lease was not extended by [`LockGuard::extend`](crate::LockGuard::extend).
 #[derive(Clone, Debug, thiserror::Error)]

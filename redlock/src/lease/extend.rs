@@ -3,15 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ActiveLease;
-use super::state::{Attempt, Phase, State};
-use crate::clock::Moment;
 use crate::error::{ExtendError, LossReason};
-use crate::gather::{Answers, Gather};
+use crate::lease::ActiveLease;
+use crate::lease::state::{Attempt, Phase, State};
 use crate::node::{Answer, Ballot, Command, Extend, Extension, Reply};
-use crate::quorum::{self, Verdict};
-use crate::standing::Standing;
-use crate::validity;
+use crate::quorum;
+use crate::quorum::Verdict;
+use crate::quorum::responses::{self, Answers, Gather};
+use crate::quorum::vote::Standing;
+use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// Extensions that were sent to the nodes of a lease.
 struct Extending {
@@ -31,7 +32,7 @@ impl ActiveLease {
     }
 
     /// Called by the engine's timer: extends what is due, and ends what is over.
-    pub(super) fn pulse(self: &Arc<Self>) {
+    pub(crate) fn pulse(self: &Arc<Self>) {
         if self.check().is_some() {
             return;
         }
@@ -217,7 +218,7 @@ impl ActiveLease {
             .flatten()
             .filter(|answer| **answer == Ok(Extension::Confirmed))
             .count();
-        let failures = crate::gather::failures(answers, self.engine.names());
+        let failures = responses::failures(answers, self.engine.names());
         ExtendError::NoQuorum {
             confirmed: quorum::nodes(confirmed),
             needed: quorum::nodes(quorum.needed()),

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::ActiveLease;
-use super::state::Phase;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::fencing::{self, Choice};
-use crate::gather::{self, Gather};
+use crate::lease::ActiveLease;
+use crate::lease::state::Phase;
 use crate::node::{Answer, Ballot, Command, Raise, Raised, Reply, Stamp};
 use crate::quorum::Verdict;
-use crate::standing::Standing;
+use crate::quorum::responses;
+use crate::quorum::responses::Gather;
+use crate::quorum::token;
+use crate::quorum::token::Choice;
+use crate::quorum::vote::Standing;
 use crate::token::FencingToken;
 
 impl ActiveLease {
@@ -50,7 +52,7 @@ impl ActiveLease {
             .filter(|node| matches!(state.tally.get(*node), Standing::Holds(_)))
             // A node that told nothing of its counter may be anywhere.
             .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)));
-        Some(fencing::choose(stamps, state.tally.quorum().needed()))
+        Some(token::choose(stamps, state.tally.quorum().needed()))
     }
 
     /// Raises the counters of all nodes that hold the key, and were not moved to `token` by us.
@@ -90,7 +92,7 @@ impl ActiveLease {
         let is_token = || matches!(self.choose(), Some(Choice::Token(_)));
         let answers = ballot
             .gather
-            .until(left, |answers| is_token() || gather::all(answers))
+            .until(left, |answers| is_token() || responses::all(answers))
             .await;
         if !is_token() {
             let silent = answers

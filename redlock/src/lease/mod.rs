@@ -8,7 +8,6 @@
 mod extend;
 mod mint;
 mod release;
-pub(crate) mod renewal;
 mod round;
 mod state;
 
@@ -23,17 +22,18 @@ use self::release::Remains;
 pub(crate) use self::release::release_by_id;
 pub(crate) use self::round::{Refused, Round};
 use self::state::{End, Phase, State};
-use crate::clock::Moment;
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
 use crate::lease_id::LeaseId;
-use crate::line::{Holder, News, Place};
 use crate::node::{Fence, Keys};
-use crate::quorum::{self, Tally};
+use crate::quorum;
+use crate::quorum::Tally;
 use crate::resource::Resources;
+use crate::time::clock::Moment;
+use crate::time::validity;
 use crate::token::FencingToken;
-use crate::validity;
+use crate::waiting::queue::{Holder, News, Place};
 
 /// One lease id's claim on its resources at all nodes.
 pub(crate) struct ActiveLease {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ActiveLease;
-use super::state::{End, Phase, State};
-use crate::clock::Moment;
 use crate::engine::Engine;
 use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
-use crate::gather::{Answers, Gather};
+use crate::lease::ActiveLease;
+use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Keys, Release, Removal, Reply};
 use crate::quorum::Verdict;
-use crate::validity;
+use crate::quorum::responses::{Answers, Gather};
+use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// What is left of a lease that ends.
 pub(super) struct Remains {

@@ -7,18 +7,18 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::state::{End, Phase};
-use super::{ActiveLease, State};
-use crate::clock::Moment;
 use crate::config::LockOptions;
 use crate::engine::Engine;
+use crate::lease::state::{End, Phase};
+use crate::lease::{ActiveLease, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
+use crate::quorum::vote::Standing;
 use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
-use crate::standing::Standing;
-use crate::validity;
-use crate::waiter::Waiter;
+use crate::time::clock::Moment;
+use crate::time::validity;
+use crate::waiting::wakeup::Waiter;
 
 /// A round that is under way. Dropping it gives it up: whatever it took, on whichever node, even
 /// what a node grants later, is released.

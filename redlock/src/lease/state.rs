@@ -4,13 +4,13 @@ use std::task::Waker;
 
 use tokio_util::sync::CancellationToken;
 
-use super::renewal::TimerKey;
-use crate::clock::Moment;
+use crate::engine::timer::TimerKey;
 use crate::error::LossReason;
-use crate::line::Place;
 use crate::node::Stamp;
 use crate::quorum::Tally;
+use crate::time::clock::Moment;
 use crate::token::FencingToken;
+use crate::waiting::queue::Place;
 
 /// Everything about a lease that changes.
 #[derive(Debug)]

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::keys::Keys;
-use super::reply::Reply;
-use super::watch::Watch;
-use crate::clock::Moment;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
+use crate::node::keys::Keys;
+use crate::node::responder::Reply;
+use crate::node::watch::Watch;
+use crate::time::clock::Moment;
 
 /// A command and the way its answer goes back.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::distinct::Distinct;
+use crate::one_or_many::Distinct;
 
 /// The keys of one lease: one, or several that are taken together and given back together.
 ///

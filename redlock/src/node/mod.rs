@@ -5,12 +5,13 @@
 //! node in a test, implements [`Node`] and [`Session`].
 
 mod command;
+mod health;
+pub(crate) mod into_node;
 mod keys;
 mod memory;
 mod redis;
-mod reply;
-mod report;
-mod watch;
+mod responder;
+pub(crate) mod watch;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,13 +23,13 @@ pub use self::command::{
     Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Ping, Raise, Raised, Record,
     Release, Removal, Snapshot, Stamp, Vote,
 };
+pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
-pub use self::reply::{Answer, Ballot, Reply};
-pub use self::report::{NodeHealth, NodeReport, NodeWarning};
+pub use self::responder::{Answer, Ballot, Reply};
 pub use self::watch::{Watch, Watcher};
-pub use crate::clock::Moment;
+pub use crate::time::clock::Moment;
 
 /// One vote among the nodes of a manager.
 ///

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Weak};
 
-use super::keys::Keys;
+use crate::node::keys::Keys;
 
 /// Whoever waits for keys that others have.
 pub trait Watcher: Send + Sync {

@@ -1,7 +1,7 @@
 //! A node in this process: for tests, examples, and locks among the tasks of one process.
 
 mod fault;
-mod line;
+mod queue;
 mod session;
 mod store;
 
@@ -16,8 +16,9 @@ use tokio::sync::Notify;
 pub use self::fault::Fault;
 use self::session::MemorySession;
 use self::store::Store;
-use super::watch::{self, Watches};
-use super::{Node, Session};
+use crate::node::watch;
+use crate::node::watch::Watches;
+use crate::node::{Node, Session};
 
 /// A node that keeps its keys in this process.
 ///

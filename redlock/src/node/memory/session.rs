@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use super::line::{self, Line, Step};
-use super::{Fault, MemoryNode};
-use crate::clock::{self, Moment};
 use crate::error::NodeError;
+use crate::node::memory::queue;
+use crate::node::memory::queue::{Line, Step};
+use crate::node::memory::{Fault, MemoryNode};
 use crate::node::{Command, NodeHealth, NodeReport, Reply, Session};
+use crate::time::clock;
+use crate::time::clock::Moment;
 
 /// Carries commands out on the spot while the node is healthy, and queues them, with a task that
 /// carries them out later, while it is not.
@@ -61,8 +63,8 @@ impl Session for MemorySession {
             // Kept for the day the node is back; whoever asked need not wait for it.
             let reply = std::mem::replace(&mut release.reply, Reply::ignored());
             reply.give(Err(NodeError::new(
-                line::crashed().kind(),
-                line::crashed().message(),
+                queue::crashed().kind(),
+                queue::crashed().message(),
             )));
         }
         let pumped = {
@@ -98,7 +100,7 @@ impl Session for MemorySession {
     fn report(&self) -> NodeReport {
         let fault = self.node.lock().fault;
         let health = match (fault, lock(&self.line).unresponsive(fault, self.patience)) {
-            (Some(Fault::Crash), _) => NodeHealth::Down(line::crashed()),
+            (Some(Fault::Crash), _) => NodeHealth::Down(queue::crashed()),
             (_, Some(error)) => NodeHealth::Down(error),
             _ => NodeHealth::Connected,
         };

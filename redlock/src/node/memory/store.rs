@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::clock::Moment;
 use crate::lease_id::LeaseId;
 use crate::node::{Extension, Fence, Keys, Raised, Record, Removal, Snapshot, Stamp, Vote};
-use crate::validity;
+use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// Keys with their lease ids, and the node's own idea of time.
 #[derive(Debug, Default)]

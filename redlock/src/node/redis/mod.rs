@@ -1,27 +1,8 @@
 //! A Redis or Valkey master. Nothing outside this folder names the client library.
 
-mod address;
-mod answer;
-mod batch;
-mod counters;
-mod debts;
-mod delete;
-mod dial;
-mod driver;
-mod fault;
-mod flight;
-mod item;
-mod link;
-mod pump;
-mod push;
-mod script;
+mod connect;
+mod protocol;
 mod session;
-mod sketch;
-mod socket;
-mod tls;
-mod value;
-mod votes;
-mod wire;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -32,11 +13,12 @@ use deadpool_redis::Pool;
 use deadpool_redis::redis::ConnectionInfo;
 use tokio::runtime::Handle;
 
-use self::dial::Dialer;
-use self::push::Pushes;
+use self::connect::address;
+use self::connect::connector::Dialer;
 use self::session::RedisSession;
-use super::{Node, Session};
+use self::session::invalidation::Pushes;
 use crate::error::ConfigError;
+use crate::node::{Node, Session};
 
 /// A Redis or Valkey master.
 ///

@@ -1,0 +1,86 @@
+//! What a request is told that did not get its lock. Busy only where somebody said so: unreachable
+//! is something else.
+
+use std::sync::Arc;
+
+use crate::config::LockOptions;
+use crate::engine::Engine;
+use crate::error::LockError;
+use crate::quorum;
+use crate::quorum::Tally;
+use crate::resource::Resources;
+use crate::time::clock::Moment;
+use crate::time::validity;
+use crate::waiting::queue::News;
+
+/// Why a round was lost.
+pub(crate) fn of_round(
+    engine: &Engine,
+    resources: &Resources,
+    options: &LockOptions,
+    tally: &Tally,
+) -> LockError {
+    if tally.is_busy() {
+        return LockError::Busy {
+            resource: resources.first().clone(),
+            others: resources.others(),
+            remaining: tally.free_in(),
+            busy: quorum::nodes(tally.busy()),
+            nodes: quorum::nodes(engine.quorum().nodes()),
+        };
+    }
+    no_quorum(engine, options, tally)
+}
+
+/// Too few nodes granted the lock, and too few have another owner.
+pub(crate) fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError {
+    // Grants that came too late to be of use are none.
+    let enough = Moment::now().checked_add(validity::min_validity(options.first_ttl()));
+    let granted = enough.map_or(0, |enough| tally.granted_until(enough));
+    LockError::NoQuorum {
+        granted: quorum::nodes(granted),
+        needed: quorum::nodes(tally.quorum().needed()),
+        nodes: quorum::nodes(engine.quorum().nodes()),
+        failures: tally.failures(engine.names()),
+    }
+}
+
+/// The key holds something else.
+pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
+    LockError::NotALock {
+        resource: resources.first().clone(),
+        others: resources.others(),
+        node: Arc::clone(&engine.names()[node]),
+    }
+}
+
+/// Somebody else in this process is first in line, with this news.
+pub(crate) fn of_line(engine: &Engine, resources: &Resources, news: &News) -> LockError {
+    let (busy, remaining) = match news {
+        News::Held(holder) => match holder.upgrade() {
+            Some(holder) => {
+                let (busy, remaining) = holder.hold();
+                (busy, Some(remaining))
+            }
+            None => (0, None),
+        },
+        News::Refused(
+            at,
+            LockError::Busy {
+                busy, remaining, ..
+            },
+        ) => {
+            let passed = Moment::now().saturating_since(*at);
+            (*busy, remaining.map(|left| left.saturating_sub(passed)))
+        }
+        News::Refused(_, error) => return error.clone(),
+        News::None => (0, None),
+    };
+    LockError::Busy {
+        resource: resources.first().clone(),
+        others: resources.others(),
+        remaining,
+        busy,
+        nodes: quorum::nodes(engine.quorum().nodes()),
+    }
+}

@@ -1,0 +1,240 @@
+//! What a manager needs in one runtime: a session with every node, and a timer for the leases.
+
+pub(crate) mod proposal;
+pub(crate) mod shutdown;
+pub(crate) mod timer;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::config::Config;
+use crate::engine::proposal::Proposals;
+use crate::engine::shutdown::Closing;
+use crate::engine::timer::Renewals;
+use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
+use crate::quorum::Quorum;
+use crate::quorum::responses::Gather;
+use crate::time::clock::{Moment, TICK};
+use crate::time::jitter::Jitter;
+use crate::waiting::fairness::Turns;
+use crate::waiting::queue::Lines;
+
+/// The nodes of a manager, in order. Shared by its engines.
+#[derive(Debug)]
+pub(crate) struct Members {
+    pub(crate) nodes: Box<[Arc<dyn Node>]>,
+    pub(crate) names: Arc<[Arc<str>]>,
+}
+
+/// What the engines of a manager have in common.
+#[derive(Debug)]
+pub(crate) struct Common {
+    pub(crate) config: Config,
+    jitter: Jitter,
+    proposals: Proposals,
+    lines: Arc<Lines>,
+    turns: Turns,
+    pub(crate) closing: Closing,
+}
+
+impl Common {
+    pub(crate) fn new(config: Config) -> Arc<Self> {
+        Arc::new(Self {
+            jitter: Jitter::new(config.rng_seed),
+            proposals: Proposals::default(),
+            lines: Arc::default(),
+            turns: Turns::default(),
+            closing: Closing::default(),
+            config,
+        })
+    }
+}
+
+/// The sessions and timers of one manager in one runtime.
+///
+/// There is one for every runtime, because connections and timers die with theirs: a manager in a
+/// `static` that is used by one test runtime after the other must not depend on a dead one.
+#[derive(Debug)]
+pub(crate) struct Engine {
+    common: Arc<Common>,
+    /// The largest token to propose, and since when it is that.
+    cap: Mutex<Option<(Moment, Option<u64>)>>,
+    names: Arc<[Arc<str>]>,
+    sessions: Box<[Arc<dyn Session>]>,
+    renewals: Arc<Renewals>,
+    /// Whether nodes that tell were last found not to have done so.
+    is_untold: AtomicBool,
+}
+
+impl Engine {
+    /// Opens the sessions. Connecting goes on in the background.
+    pub(crate) fn start(members: &Members, common: &Arc<Common>, runtime: &Handle) -> Arc<Self> {
+        let patience = common.config.patience();
+        Arc::new(Self {
+            common: Arc::clone(common),
+            cap: Mutex::default(),
+            names: Arc::clone(&members.names),
+            sessions: members
+                .nodes
+                .iter()
+                .map(|node| node.open(runtime, patience))
+                .collect(),
+            renewals: Renewals::start(runtime),
+            is_untold: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether the engine's runtime is alive.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.renewals.is_alive()
+    }
+
+    pub(crate) fn config(&self) -> &Config {
+        &self.common.config
+    }
+
+    pub(crate) fn jitter(&self) -> &Jitter {
+        &self.common.jitter
+    }
+
+    /// Who waits for what in this process.
+    pub(crate) fn lines(&self) -> &Arc<Lines> {
+        &self.common.lines
+    }
+
+    /// Whose turn it is among processes.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.common.turns
+    }
+
+    /// Whether the manager was shut down.
+    pub(crate) fn closing(&self) -> &Closing {
+        &self.common.closing
+    }
+
+    pub(crate) fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
+
+    pub(crate) fn renewals(&self) -> &Renewals {
+        &self.renewals
+    }
+
+    pub(crate) fn quorum(&self) -> Quorum {
+        Quorum::of(self.sessions.len())
+    }
+
+    pub(crate) fn submit(&self, node: usize, command: Command) {
+        self.sessions[node].submit(command);
+    }
+
+    /// Whether so many nodes tell when a lock may be free that it need not be asked for often.
+    pub(crate) fn tells(&self) -> bool {
+        if self.is_untold.load(Ordering::Relaxed) {
+            return false;
+        }
+        let telling = self.sessions.iter().filter(|session| session.tells());
+        telling.count() >= self.quorum().needed()
+    }
+
+    /// A lock changed hands: the nodes have told, or they have not, as behind a proxy that drops such
+    /// messages.
+    pub(crate) fn note_told(&self, is_told: bool) {
+        if self.is_untold.load(Ordering::Relaxed) == is_told {
+            self.is_untold.store(!is_told, Ordering::Relaxed);
+        }
+    }
+
+    /// The smoothed round trip of the slowest node that answers at all.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        let measured = self.sessions.iter().filter_map(|it| it.round_trip());
+        measured.max()
+    }
+
+    /// How long one node may take over a lease of `ttl`: measured by the slowest.
+    pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
+        self.common.config.node_timeout(ttl, self.round_trip())
+    }
+
+    /// What to do to the counters in a round: `None` if fencing is off.
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        let retention = self.common.config.fence_retention();
+        self.common.config.fencing.then(|| Fence {
+            proposal: self.common.proposals.next(self.cap()),
+            is_tried: self.common.proposals.are_tried(),
+            retention,
+        })
+    }
+
+    /// Learns from a counter that was seen.
+    pub(crate) fn saw(&self, counter: u64) {
+        self.common.proposals.saw(counter);
+    }
+
+    /// Learns from a counter that was seen after `proposal` was proposed.
+    pub(crate) fn proposed(&self, proposal: u64, stamp: Stamp) {
+        match stamp {
+            Stamp::Moved(counter) if counter == proposal => self.common.proposals.count(true),
+            // Another has the lock, and the counter is where it left it.
+            Stamp::Beyond(counter) if counter < proposal => {}
+            _ => self.common.proposals.count(false),
+        }
+    }
+
+    /// The median time of day of the servers, and half of what counters are kept: no clock of
+    /// ours can propose a number that it would take others long to get past. Looked at once a
+    /// second, which is as good.
+    fn cap(&self) -> Option<u64> {
+        let mut cap = self.cap.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Moment::now();
+        if let Some((at, value)) = *cap
+            && now.saturating_since(at) < TICK
+        {
+            return value;
+        }
+        let mut times: Vec<u64> = self
+            .sessions
+            .iter()
+            .filter_map(|session| session.time_of_day())
+            .collect();
+        times.sort_unstable();
+        let half = u64::try_from((self.common.config.fence_retention() / 2).as_micros()).ok();
+        let median = times.get(times.len() / 2).copied();
+        let value = median
+            .zip(half)
+            .and_then(|(median, half)| median.checked_add(half));
+        *cap = Some((now, value));
+        value
+    }
+
+    /// Puts one question to every node.
+    pub(crate) fn ask<T: Clone + Send + 'static>(
+        &self,
+        command: impl Fn(Reply<T>) -> Command,
+    ) -> Arc<Gather<T>> {
+        let gather = Gather::new(self.sessions.len());
+        for (node, session) in self.sessions.iter().enumerate() {
+            session.submit(command(gather.reply(node)));
+        }
+        gather
+    }
+
+    pub(crate) fn reports(&self) -> Vec<NodeReport> {
+        self.sessions
+            .iter()
+            .map(|session| NodeReport {
+                tells: session.tells(),
+                ..session.report()
+            })
+            .collect()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.renewals.close();
+    }
+}

@@ -1,0 +1,283 @@
+//! What the caller holds.
+
+pub(crate) mod detached;
+pub(crate) mod run;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{ExtendError, LockLost, ReleaseError, Released};
+use crate::guard::detached::Lease;
+use crate::guard::run::{Loss, Run};
+use crate::lease::ActiveLease;
+use crate::lease_id::LeaseId;
+use crate::resource::Resource;
+use crate::token::FencingToken;
+
+/// A lock that is held. Dropping it releases it.
+///
+/// Holding a guard means: at the moment it was handed out, a quorum of nodes kept the resource
+/// for this lease and for nobody else, and will for [`remaining`](Self::remaining). In the
+/// background the lease is extended every third of its ttl, until the guard is dropped or the
+/// lease is [lost](Self::lost).
+///
+/// It is a permit, not a mutex guard: it contains no data, and it cannot stop a process that was
+/// paused for longer than the ttl from finishing its write. Work that must not outlive the lease
+/// belongs in [`run`](Self::run).
+///
+/// Drop never blocks and never panics, on any thread, in or out of a runtime and while
+/// unwinding: it queues the release at every node and returns. A later request for the resource
+/// through the same manager, in the same runtime, comes after it. Where the outcome of the release
+/// matters, [`release`](Self::release) it.
+///
+/// # Examples
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), redlock::Error> {
+/// let redlock = redlock::Redlock::in_memory(3);
+/// let guard = redlock.lock("invoice:42").await?;
+/// assert!(redlock.try_lock("invoice:42").await.is_err());
+/// drop(guard);
+/// let _guard = redlock.try_lock("invoice:42").await?;
+/// # Ok(())
+/// # }
+/// ```
+#[must_use = "a guard that is not bound releases the lock at once; `let _ = …` does not bind it, \
+              `let _guard = …` does"]
+#[clippy::has_significant_drop]
+pub struct LockGuard {
+    lease: Arc<ActiveLease>,
+}
+
+impl LockGuard {
+    pub(crate) fn new(lease: Arc<ActiveLease>) -> Self {
+        Self { lease }
+    }
+
+    /// What is locked; of [several](crate::Redlock::lock_all), the first in byte order.
+    #[must_use]
+    pub fn resource(&self) -> &Resource {
+        self.lease.resources().first()
+    }
+
+    /// Everything that is locked, in byte order, each once.
+    #[must_use]
+    pub fn resources(&self) -> &[Resource] {
+        self.lease.resources().as_slice()
+    }
+
+    /// The value under the key, which proves ownership. Whoever has it can
+    /// [release](crate::Redlock::unlock) or [adopt](crate::Redlock::adopt) the lease.
+    #[must_use]
+    pub fn lease_id(&self) -> &LeaseId {
+        self.lease.id()
+    }
+
+    /// The fencing token: a number that grows with every acquisition of the resource, for the
+    /// protected system to check. It refuses whatever comes with a smaller number than it has
+    /// seen: the late write of a holder that was paused. [`fence`](crate::fence) has the means.
+    ///
+    /// The token stays the same for as long as the lock is held.
+    ///
+    /// # Panics
+    ///
+    /// If the manager was made with [`fencing(false)`](crate::RedlockBuilder::fencing).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let first = redlock.lock("invoice:42").await?;
+    /// let older = first.token();
+    /// drop(first);
+    /// let second = redlock.lock("invoice:42").await?;
+    /// assert!(second.token() > older);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub fn token(&self) -> FencingToken {
+        match self.try_token() {
+            Some(token) => token,
+            None => panic!("no fencing token: the manager was made with fencing(false)"),
+        }
+    }
+
+    /// The fencing token, `None` if the manager was made with
+    /// [`fencing(false)`](crate::RedlockBuilder::fencing).
+    #[must_use]
+    pub fn try_token(&self) -> Option<FencingToken> {
+        self.lease.fencing_token()
+    }
+
+    /// How much is left until the lease must be treated as gone: the validity. Zero once it is
+    /// lost.
+    ///
+    /// Counted by a clock that goes on while the machine is suspended, from before the nodes were
+    /// asked, less the allowance for drift.
+    #[must_use]
+    pub fn remaining(&self) -> Duration {
+        self.lease.remaining()
+    }
+
+    /// Whether the lock is held, by the clock, at this moment. Once false, false for ever.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.lease.is_held()
+    }
+
+    /// Waits until the lock is lost.
+    ///
+    /// Completes at or shortly before the deadline, while nobody else can have the lock yet; or as
+    /// soon as fewer nodes than a quorum have the key. Completes at once if it is lost already, and
+    /// never if the guard was released first. The future is independent of the guard, so it can
+    /// stand beside one that borrows it mutably.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelling the wait has no effect on the lock.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// # async fn next_job() {}
+    /// let guard = redlock.lock("leader").await?;
+    /// let mut lost = std::pin::pin!(guard.lost());
+    /// tokio::select! {
+    ///     reason = &mut lost => println!("stepping down: {reason}"),
+    ///     () = next_job() => println!("worked while leading"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lost(&self) -> impl Future<Output = LockLost> + Send + Sync + 'static + use<> {
+        Loss::of(&self.lease)
+    }
+
+    /// A token that is cancelled when the lock is lost or released, for code that takes one.
+    ///
+    /// It is a child: cancelling it changes nothing here.
+    #[must_use]
+    pub fn cancellation_token(&self) -> CancellationToken {
+        self.lease.token().child_token()
+    }
+
+    /// Runs `body` while the lock is held, and drops it when the lock is lost.
+    ///
+    /// Every poll looks at the loss and at the clock first: a body whose lock is lost is never
+    /// polled again. It is never paused for an extension either. A body that completes is returned
+    /// as it is, and the lock stays held.
+    ///
+    /// # Errors
+    ///
+    /// [`LockLost`] if the lock was lost first. The body was dropped at an await point.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the returned future drops the body. The lock stays held.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let guard = redlock.lock("invoice:42").await?;
+    /// let total = guard.run(async { 40 + 2 }).await?;
+    /// assert_eq!(total, 42);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn run<F: Future>(&self, body: F) -> Run<F> {
+        Run::new(Loss::of(&self.lease), body)
+    }
+
+    /// Makes the lock valid for `ttl` from now, if it is for less, and returns what then remains.
+    ///
+    /// Extension in the background goes on as before. This is for work that is about to take long
+    /// with [`auto_extend(false)`](crate::LockRequest::auto_extend).
+    ///
+    /// # Errors
+    ///
+    /// - [`ExtendError::Lost`]: there is nothing left to extend.
+    /// - [`ExtendError::NoQuorum`]: too few nodes confirmed within the node timeout. The lock is
+    ///   still held for what remained.
+    /// - [`ExtendError::Invalid`]: `ttl` is out of bounds.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: an extension that was sent still counts when it is confirmed.
+    pub async fn extend(&self, ttl: Duration) -> Result<Duration, ExtendError> {
+        self.lease.extend(ttl).await
+    }
+
+    /// Releases the lock and waits until a quorum of nodes has confirmed, at most for the node
+    /// timeout.
+    ///
+    /// Within the time of [`hold_at_least`](crate::LockRequest::hold_at_least) the nodes are told to
+    /// keep the keys until it is over, and report [`Kept`](crate::ReleaseOutcome::Kept).
+    ///
+    /// A lock that had been lost before is no error: [`Released::was_held`] tells. After work that
+    /// succeeded, `guard.release().await?` would turn a node's failure into that of the work; the
+    /// lock ends with its ttl in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`ReleaseError`] if fewer nodes than a quorum confirmed, with what each said.
+    ///
+    /// # Cancel safety
+    ///
+    /// The release goes on in the background.
+    pub async fn release(self) -> Result<Released, ReleaseError> {
+        self.lease.release_and_wait().await
+    }
+
+    /// Releases a lock that no caller has seen.
+    pub(crate) fn give_up(self) {
+        self.lease.give_up();
+    }
+
+    /// Stops extending without releasing, and returns what somebody else needs to go on.
+    ///
+    /// Unless the lease is [adopted](crate::Redlock::adopt_lease), it ends with its ttl. Waiting for the
+    /// loss of this guard never completes afterwards; its cancellation tokens are cancelled,
+    /// because nobody watches any more.
+    #[must_use = "the lease stays until its ttl; without its id nobody can release it"]
+    pub fn detach(self) -> Lease {
+        let deadline = self.lease.detach();
+        Lease::new(
+            self.lease.resources().clone(),
+            self.lease.id().clone(),
+            self.try_token(),
+            deadline,
+        )
+    }
+}
+
+impl Drop for LockGuard {
+    fn drop(&mut self) {
+        self.lease.release();
+    }
+}
+
+impl fmt::Debug for LockGuard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LockGuard")
+            .field("resources", self.lease.resources())
+            .field("lease_id", self.lease_id())
+            .field("token", &self.try_token())
+            .field("remaining", &self.remaining())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,128 @@
+//! Waiting for the end of a lease, and working until then.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use pin_project_lite::pin_project;
+use tokio::time::{Instant, Sleep};
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::error::LockLost;
+use crate::lease::ActiveLease;
+use crate::time::clock::{Moment, TICK};
+use crate::time::validity;
+
+/// Completes when a lease is lost.
+///
+/// Carries a timer of its own in the runtime that polls it, so that the loss is noticed on time
+/// even if the runtime that extends the lease is stuck.
+pub(crate) struct Loss {
+    lease: Arc<ActiveLease>,
+    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    deadline: Option<Pin<Box<Sleep>>>,
+}
+
+impl Loss {
+    pub(crate) fn of(lease: &Arc<ActiveLease>) -> Self {
+        Self {
+            lease: Arc::clone(lease),
+            ended: Box::pin(lease.token().cancelled_owned()),
+            deadline: None,
+        }
+    }
+
+    /// Sets the timer to the deadline, as far as it is known now, or a tick ahead: a timer does
+    /// not notice that the machine was suspended.
+    fn arm(&mut self) {
+        let Some(end) = self.lease.ends_at() else {
+            return;
+        };
+        let left = validity::remaining(end, Moment::now()).min(TICK);
+        let at = Instant::now() + left;
+        match &mut self.deadline {
+            Some(sleep) => sleep.as_mut().reset(at),
+            None => self.deadline = Some(Box::pin(tokio::time::sleep_until(at))),
+        }
+    }
+}
+
+impl Future for Loss {
+    type Output = LockLost;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockLost> {
+        let this = self.get_mut();
+        if let Some(lost) = this.lease.check() {
+            return Poll::Ready(lost);
+        }
+        // Polled for its waker. An end that is no loss completes nothing.
+        if this.ended.as_mut().poll(cx).is_ready() {
+            return this.lease.check().map_or(Poll::Pending, Poll::Ready);
+        }
+        loop {
+            if this.deadline.is_none() {
+                this.arm();
+            }
+            let Some(sleep) = &mut this.deadline else {
+                return Poll::Pending;
+            };
+            ready!(sleep.as_mut().poll(cx));
+            if let Some(lost) = this.lease.check() {
+                return Poll::Ready(lost);
+            }
+            if this.lease.ends_at().is_none() {
+                return Poll::Pending;
+            }
+            this.arm();
+        }
+    }
+}
+
+pin_project! {
+    /// A future that is polled while a lock is held, and dropped when it is lost. Made by
+    /// [`LockGuard::run`](crate::LockGuard::run).
+    #[must_use = "futures do nothing unless polled"]
+    pub struct Run<F> {
+        loss: Loss,
+        // None once it was dropped or has completed.
+        #[pin]
+        body: Option<F>,
+    }
+}
+
+impl<F> Run<F> {
+    pub(crate) fn new(loss: Loss, body: F) -> Self {
+        Self {
+            loss,
+            body: Some(body),
+        }
+    }
+}
+
+impl<F: Future> Future for Run<F> {
+    type Output = Result<F::Output, LockLost>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Poll::Ready(lost) = Pin::new(this.loss).poll(cx) {
+            this.body.set(None);
+            return Poll::Ready(Err(lost));
+        }
+        let Some(body) = this.body.as_mut().as_pin_mut() else {
+            return Poll::Pending;
+        };
+        let output = ready!(body.poll(cx));
+        this.body.set(None);
+        Poll::Ready(Ok(output))
+    }
+}
+
+impl<F> fmt::Debug for Run<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Run")
+            .field("lease", &self.loss.lease)
+            .finish_non_exhaustive()
+    }
+}

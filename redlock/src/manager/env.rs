@@ -1,0 +1,140 @@
+//! Options from the environment.
+
+use std::env::VarError;
+use std::str::FromStr;
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::manager::builder::RedlockBuilder;
+
+/// Reads the variables through `read`.
+pub(crate) fn builder(
+    read: impl Fn(&'static str) -> Result<String, VarError>,
+) -> Result<RedlockBuilder, ConfigError> {
+    let env = Env(read);
+    let nodes = env
+        .text("REDLOCK_NODES")?
+        .ok_or_else(|| refused("REDLOCK_NODES", "not set"))?;
+    let nodes = nodes
+        .split(',')
+        .map(str::trim)
+        .filter(|url| !url.is_empty());
+    let mut builder = RedlockBuilder::new().nodes(nodes);
+    if let Some(ttl) = env.duration("REDLOCK_TTL")? {
+        builder = builder.ttl(ttl);
+    }
+    if let Some(max_ttl) = env.duration("REDLOCK_MAX_TTL")? {
+        builder = builder.max_ttl(max_ttl);
+    }
+    if let Some(wait) = env.duration("REDLOCK_WAIT")? {
+        builder = builder.wait(wait);
+    }
+    if let Some(delay) = env.duration("REDLOCK_RETRY_DELAY")? {
+        builder = builder.retry_delay(delay);
+    }
+    if let Some(timeout) = env.duration("REDLOCK_NODE_TIMEOUT")? {
+        builder = builder.node_timeout(timeout);
+    }
+    if let Some(count) = env.number("REDLOCK_RETRY_COUNT")? {
+        builder = builder.retry_count(count);
+    }
+    if let Some(prefix) = env.text("REDLOCK_KEY_PREFIX")? {
+        builder = builder.key_prefix(prefix);
+    }
+    Ok(builder)
+}
+
+struct Env<F>(F);
+
+impl<F: Fn(&'static str) -> Result<String, VarError>> Env<F> {
+    fn text(&self, variable: &'static str) -> Result<Option<String>, ConfigError> {
+        match (self.0)(variable) {
+            Ok(text) => Ok(Some(text)),
+            Err(VarError::NotPresent) => Ok(None),
+            Err(VarError::NotUnicode(_)) => Err(refused(variable, "not UTF-8")),
+        }
+    }
+
+    fn duration(&self, variable: &'static str) -> Result<Option<Duration>, ConfigError> {
+        self.parsed(
+            variable,
+            "expected a duration such as 30s or 1m 30s",
+            |text| humantime::parse_duration(text).ok(),
+        )
+    }
+
+    fn number(&self, variable: &'static str) -> Result<Option<u32>, ConfigError> {
+        self.parsed(variable, "expected a number", |text| {
+            u32::from_str(text).ok()
+        })
+    }
+
+    fn parsed<T>(
+        &self,
+        variable: &'static str,
+        expected: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Result<Option<T>, ConfigError> {
+        let Some(text) = self.text(variable)? else {
+            return Ok(None);
+        };
+        parse(text.trim())
+            .map(Some)
+            .ok_or_else(|| refused(variable, expected))
+    }
+}
+
+fn refused(variable: &'static str, reason: &str) -> ConfigError {
+    ConfigError::Environment {
+        variable,
+        reason: reason.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(vars: &[(&'static str, &str)]) -> Result<crate::Redlock, ConfigError> {
+        builder(|name| {
+            let found = vars.iter().find(|(variable, _)| *variable == name);
+            found
+                .map(|(_, value)| (*value).to_owned())
+                .ok_or(VarError::NotPresent)
+        })?
+        .build()
+    }
+
+    #[test]
+    fn nodes_and_options_are_read() {
+        let nodes = "redis://a, redis://:secret@b:1 ,";
+        let vars = [
+            ("REDLOCK_NODES", nodes),
+            ("REDLOCK_TTL", "1m 5s"),
+            ("REDLOCK_MAX_TTL", "2m"),
+        ];
+        let redlock = read(&vars).unwrap();
+        assert_eq!(redlock.config().ttl, Duration::from_secs(65));
+        let shown = format!("{redlock:?}");
+        assert!(shown.contains("a:6379") && shown.contains("b:1"), "{shown}");
+        assert!(!shown.contains("secret"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_missing_or_wrong_is_named() {
+        let missing = read(&[]).unwrap_err();
+        assert!(
+            missing.to_string().starts_with("REDLOCK_NODES"),
+            "{missing}"
+        );
+        let wrong = read(&[("REDLOCK_NODES", "redis://a"), ("REDLOCK_WAIT", "soon")]).unwrap_err();
+        assert!(wrong.to_string().starts_with("REDLOCK_WAIT"), "{wrong}");
+        let wrong = read(&[("REDLOCK_NODES", "a:secret@b")]).unwrap_err();
+        assert!(
+            matches!(wrong, ConfigError::Address { index: 0, .. }),
+            "{wrong:?}"
+        );
+        let none = read(&[("REDLOCK_NODES", " , ")]).unwrap_err();
+        assert_eq!(none, ConfigError::NoNodes);
+    }
+}

@@ -1,0 +1,199 @@
+//! The commands that wait for a node, in order.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::memory::{Fault, MemoryNode, State};
+use crate::node::{Command, Extension, Identity, Removal, Reply, Vote, Watch, watch};
+use crate::time::clock::Moment;
+
+/// The queue of one session.
+#[derive(Default)]
+pub(super) struct Line {
+    waiting: VecDeque<Waiting>,
+    /// Since when commands have gone unanswered.
+    silent_since: Option<Moment>,
+    /// Whether a task looks after the queue.
+    pub(super) pumped: bool,
+}
+
+struct Waiting {
+    due: Moment,
+    command: Command,
+}
+
+/// What became of the next command.
+pub(super) enum Step {
+    /// It is done; this gives the answer, once no lock is held.
+    Done(Box<dyn FnOnce() + Send>),
+    /// It has to wait, at most until then.
+    Wait(Option<Moment>),
+    /// There is none.
+    Empty,
+}
+
+/// What a fault does to a command.
+enum Fate {
+    CarriedOut,
+    /// Carried out, and the answer is lost.
+    Unheard,
+    /// Lost on the way.
+    Lost,
+    Failed,
+    /// Held back until then, or until the fault changes.
+    HeldBack(Option<Moment>),
+}
+
+impl Line {
+    pub(super) fn push(&mut self, command: Command, fault: Option<Fault>) {
+        let now = Moment::now();
+        let delay = match fault {
+            Some(Fault::Delay(delay)) => delay,
+            _ => Duration::ZERO,
+        };
+        if is_silent(fault) {
+            self.silent_since.get_or_insert(now);
+        }
+        let due = now.checked_add(delay).unwrap_or(now);
+        self.waiting.push_back(Waiting { due, command });
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Why the node counts as failed, if it has been silent for longer than `patience`.
+    pub(super) fn unresponsive(
+        &self,
+        fault: Option<Fault>,
+        patience: Duration,
+    ) -> Option<NodeError> {
+        let since = self.silent_since?;
+        let silent = Moment::now().saturating_since(since);
+        (is_silent(fault) && silent >= patience)
+            .then(|| NodeError::unsent(NodeErrorKind::Unresponsive, "no answer for too long"))
+    }
+
+    /// Deals with the next command that need not wait.
+    pub(super) fn step(&mut self, node: &MemoryNode) -> Step {
+        if self.is_empty() {
+            return Step::Empty;
+        }
+        let mut state = node.lock();
+        let now = Moment::now();
+        let mut wait = None;
+        // Only a release lets others past it: it stays until the node is back, they fail.
+        for index in 0..self.waiting.len() {
+            let fate = self.waiting[index].fate(state.fault, now);
+            if let Fate::HeldBack(until) = fate {
+                wait = wait.or(Some(until));
+                if matches!(self.waiting[index].command, Command::Release(_)) {
+                    continue;
+                }
+                break;
+            }
+            let Some(next) = self.waiting.remove(index) else {
+                break;
+            };
+            return Step::Done(self.meet(next.command, &fate, &mut state));
+        }
+        wait.map_or(Step::Empty, Step::Wait)
+    }
+
+    fn meet(
+        &mut self,
+        command: Command,
+        fate: &Fate,
+        state: &mut State,
+    ) -> Box<dyn FnOnce() + Send> {
+        match fate {
+            Fate::CarriedOut => {
+                self.silent_since = None;
+                apply(state, command)
+            }
+            Fate::Unheard => {
+                drop(apply(state, command));
+                Box::new(|| ())
+            }
+            Fate::Failed => Box::new(|| command.fail(crashed())),
+            Fate::Lost | Fate::HeldBack(_) => Box::new(|| drop(command)),
+        }
+    }
+}
+
+impl Waiting {
+    fn fate(&self, fault: Option<Fault>, now: Moment) -> Fate {
+        let kept_until = match &self.command {
+            Command::Release(release) => Some(release.until).filter(|until| *until > now),
+            _ => None,
+        };
+        match fault {
+            Some(Fault::Hang) => Fate::HeldBack(None),
+            Some(Fault::Crash | Fault::DropRequests) if kept_until.is_some() => {
+                Fate::HeldBack(kept_until)
+            }
+            Some(Fault::Crash) => Fate::Failed,
+            Some(Fault::DropRequests) => Fate::Lost,
+            _ if self.due > now => Fate::HeldBack(Some(self.due)),
+            Some(Fault::LoseReplies) => Fate::Unheard,
+            Some(Fault::Delay(_)) | None => Fate::CarriedOut,
+        }
+    }
+}
+
+/// The failure of every command at a node that has crashed.
+pub(super) fn crashed() -> NodeError {
+    NodeError::unsent(NodeErrorKind::Unreachable, "the node has crashed")
+}
+
+/// Whether a fault leaves commands without an answer.
+fn is_silent(fault: Option<Fault>) -> bool {
+    matches!(
+        fault,
+        Some(Fault::Hang | Fault::DropRequests | Fault::LoseReplies)
+    )
+}
+
+/// Carries one command out and returns the giving of its answer.
+fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
+    fn give<T: Send + 'static>(reply: Reply<T>, answer: T) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || reply.give(Ok(answer)))
+    }
+    fn tell_and_give<T: Send + 'static>(
+        told: Vec<Watch>,
+        reply: Reply<T>,
+        answer: T,
+    ) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || {
+            watch::tell(&told);
+            reply.give(Ok(answer));
+        })
+    }
+    let (store, watches) = (&mut state.store, &mut state.watches);
+    match command {
+        Command::Acquire(it) => {
+            let vote = store.acquire(&it.keys, &it.id, it.ttl, it.fence);
+            if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
+                watches.add(it.keys.as_slice(), watch);
+            }
+            give(it.reply, vote)
+        }
+        Command::Extend(it) => {
+            let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
+            let is_changed = extension == Extension::Confirmed;
+            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, extension)
+        }
+        Command::Raise(it) => give(
+            it.reply,
+            store.raise(&it.keys, &it.id, it.token, it.retention),
+        ),
+        Command::Release(it) => {
+            let removal = store.release(&it.keys, &it.id, it.keep_until);
+            let is_changed = removal == Removal::Deleted;
+            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, removal)
+        }
+        Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
+        Command::Ping(it) => give(it.reply, Identity::default()),
+    }
+}

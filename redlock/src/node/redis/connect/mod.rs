@@ -1,0 +1,8 @@
+//! From an address to a connection that is ready.
+
+pub(crate) mod address;
+pub(crate) mod connector;
+pub(crate) mod handshake;
+pub(crate) mod io;
+pub(crate) mod socket;
+pub(crate) mod tls;

@@ -1,0 +1,85 @@
+//! A socket to a server, and the connection over it.
+
+use std::io;
+use std::net::SocketAddr;
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::io::tcp::{TcpSettings, socket2::SockRef};
+use deadpool_redis::redis::{
+    AsyncConnectionConfig, ConnectionAddr, ConnectionInfo, ErrorKind, RedisError, RedisResult,
+};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+
+use crate::node::redis::connect::io::Pump;
+
+/// Whether a socket is all it takes to get there.
+pub(crate) fn reaches(info: &ConnectionInfo) -> bool {
+    let is_unix = matches!(info.addr(), ConnectionAddr::Unix(_));
+    matches!(info.addr(), ConnectionAddr::Tcp(..)) || cfg!(unix) && is_unix
+}
+
+/// Connects, and introduces us to the server.
+pub(crate) async fn connect(
+    info: &ConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> RedisResult<(MultiplexedConnection, Pump)> {
+    match info.addr() {
+        ConnectionAddr::Tcp(host, port) => {
+            let stream = tcp(host, *port).await?;
+            tune(&stream, info.tcp_settings())?;
+            over(stream, info, config).await
+        }
+        #[cfg(unix)]
+        ConnectionAddr::Unix(path) => over(UnixStream::connect(path).await?, info, config).await,
+        _ => Err(RedisError::from((
+            ErrorKind::InvalidClientConfig,
+            "not an address of a socket",
+        ))),
+    }
+}
+
+async fn over(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    info: &ConnectionInfo,
+    config: AsyncConnectionConfig,
+) -> RedisResult<(MultiplexedConnection, Pump)> {
+    let settings = info.redis_settings();
+    let (connection, work) =
+        MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    Ok((connection, Pump::new(work)))
+}
+
+/// To whichever address of the host answers first: one of them may lead nowhere.
+async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
+    let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    if let [address] = *addresses {
+        return TcpStream::connect(address).await;
+    }
+    let mut attempts: JoinSet<_> = addresses.into_iter().map(TcpStream::connect).collect();
+    let mut outcome = Err(io::Error::new(
+        io::ErrorKind::NotFound,
+        "the host has no address",
+    ));
+    while let Some(attempt) = attempts.join_next().await {
+        outcome = attempt.map_err(io::Error::other).and_then(|made| made);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
+}
+
+fn tune(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
+    stream.set_nodelay(settings.nodelay())?;
+    let socket = SockRef::from(stream);
+    if let Some(keepalive) = settings.keepalive() {
+        socket.set_tcp_keepalive(keepalive)?;
+    }
+    #[cfg(any(target_os = "android", target_os = "fuchsia", target_os = "linux"))]
+    socket.set_tcp_user_timeout(settings.user_timeout())?;
+    Ok(())
+}

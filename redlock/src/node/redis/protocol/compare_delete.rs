@@ -1,0 +1,83 @@
+//! Deleting a key if it holds a value, by a command of the server's own.
+
+use deadpool_redis::redis::{Cmd, Pipeline, Value};
+
+/// The command that a server has for it: half of the cost of a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delete {
+    /// `DELIFEQ key value`: Valkey from 9.0 on.
+    IfEq,
+    /// `DELEX key IFEQ value`: Redis from 8.4 on.
+    Ex,
+}
+
+impl Delete {
+    /// Asks which of them the server has. It gives one answer, for [`Delete::find`].
+    ///
+    /// Whether the user may run it shows when it is run: nothing tells without being run.
+    pub(crate) fn ask(pipeline: &mut Pipeline) {
+        let mut ask = Cmd::new();
+        ask.arg("COMMAND").arg("INFO").arg("delifeq").arg("delex");
+        pipeline.add_command(ask);
+    }
+
+    /// Reads the answer. A server that does not tell has none, as far as we know.
+    pub(crate) fn find(answer: Option<&Value>) -> Option<Self> {
+        let Some(Value::Array(commands)) = answer else {
+            return None;
+        };
+        let mut known = commands
+            .iter()
+            .map(|command| matches!(command, Value::Array(_)));
+        match (known.next(), known.next()) {
+            (Some(true), _) => Some(Self::IfEq),
+            (_, Some(true)) => Some(Self::Ex),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn call(self, key: &[u8], value: &[u8]) -> Cmd {
+        let mut call = Cmd::with_capacity(4, key.len() + value.len() + 11);
+        match self {
+            Self::IfEq => call.arg("DELIFEQ").arg(key),
+            Self::Ex => call.arg("DELEX").arg(key).arg("IFEQ"),
+        };
+        call.arg(value);
+        call
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_tells_which_command_it_has() {
+        let known = || Value::Array(vec![Value::BulkString(b"name".to_vec()), Value::Int(3)]);
+        let answers = [
+            (vec![Value::Nil, Value::Nil], None),
+            (vec![known(), Value::Nil], Some(Delete::IfEq)),
+            (vec![Value::Nil, known()], Some(Delete::Ex)),
+            (vec![known(), known()], Some(Delete::IfEq)),
+            (vec![], None),
+        ];
+        for (answer, expected) in answers {
+            assert_eq!(Delete::find(Some(&Value::Array(answer))), expected);
+        }
+        assert_eq!(Delete::find(Some(&Value::Nil)), None);
+        assert_eq!(Delete::find(None), None);
+    }
+
+    #[test]
+    fn a_value_always_goes_with_the_key() {
+        let packed = |delete: Delete| delete.call(b"a", b"1").get_packed_command();
+        assert_eq!(
+            packed(Delete::IfEq),
+            b"*3\r\n$7\r\nDELIFEQ\r\n$1\r\na\r\n$1\r\n1\r\n"
+        );
+        assert_eq!(
+            packed(Delete::Ex),
+            b"*4\r\n$5\r\nDELEX\r\n$1\r\na\r\n$4\r\nIFEQ\r\n$1\r\n1\r\n"
+        );
+    }
+}

@@ -1,0 +1,270 @@
+//! A server's answers as we understand them.
+
+use deadpool_redis::redis::{ServerError, Value};
+
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::protocol::decode_acquire::settle_acquire;
+use crate::node::redis::protocol::error;
+use crate::node::redis::protocol::request::{Form, Item, Settled};
+use crate::node::redis::protocol::value::{no_counter, score, snapshot, unexpected};
+use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
+
+impl Item {
+    /// Understands the server's answers.
+    ///
+    /// `identity` is what the server told about itself when the connection was made.
+    pub(crate) fn settle(
+        self,
+        answers: &mut impl Iterator<Item = Value>,
+        identity: &Identity,
+    ) -> Settled {
+        let value = answers.next().unwrap_or(Value::Nil);
+        if let Value::ServerError(error) = &value {
+            if error.code() == "NOSCRIPT" && self.form != Form::Text {
+                return self.script_forgotten();
+            }
+            if matches!(self.form, Form::Delete(_)) {
+                return self.not_deleted(error);
+            }
+            self.command
+                .fail(error::of_answer(error.code(), error.details()));
+            return Settled::Answered;
+        }
+        match self.command {
+            Command::Acquire(it) => return settle_acquire(self.form, it, value, answers),
+            Command::Extend(it) => it.reply.give(match value {
+                Value::Int(1) => Ok(Extension::Confirmed),
+                Value::Int(0) => Ok(Extension::NotHeld),
+                _ => Err(unexpected(&value)),
+            }),
+            Command::Raise(it) => it.reply.give(match &value {
+                Value::Int(1) => Ok(Raised::Moved),
+                Value::Int(0) => Ok(Raised::NotHeld),
+                Value::Array(fields) => fields.first().map_or_else(
+                    || Err(unexpected(&value)),
+                    |field| score(field).map(Raised::Beyond),
+                ),
+                Value::BulkString(_) => Err(no_counter()),
+                _ => Err(unexpected(&value)),
+            }),
+            Command::Release(it) => return settle_release(it, &value),
+            Command::Inspect(it) => it.reply.give(snapshot(&value)),
+            Command::Ping(it) => it.reply.give(match value {
+                Value::SimpleString(_) => Ok(identity.clone()),
+                _ => Err(unexpected(&value)),
+            }),
+        }
+        Settled::Answered
+    }
+
+    /// Understands the answer to a script that was shared by `releases`.
+    pub(crate) fn settle_releases(
+        releases: impl ExactSizeIterator<Item = Self>,
+        value: Value,
+        then: &mut impl FnMut(Settled),
+    ) {
+        match value {
+            Value::Array(values) => {
+                // The server answers for each: any that is missing is answered as unexpected.
+                let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
+                for (item, value) in releases.zip(values) {
+                    then(item.settle(&mut std::iter::once(value), &Identity::default()));
+                }
+            }
+            // One of them made it fail, perhaps for a key that is not to be touched.
+            Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
+                for item in releases {
+                    then(Settled::Again(Self {
+                        form: Form::Alone,
+                        ..item
+                    }));
+                }
+            }
+            value => {
+                for item in releases {
+                    then(item.settle(&mut std::iter::once(value.clone()), &Identity::default()));
+                }
+            }
+        }
+    }
+
+    /// The server has lost its scripts: it restarted, or they were flushed.
+    fn script_forgotten(self) -> Settled {
+        match self.command {
+            // Once the round is given up its release may already be on its way, and an acquire
+            // sent now would come after it.
+            Command::Acquire(it) if !it.reply.is_wanted() => {
+                let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
+                it.reply.give(Err(error));
+                Settled::Answered
+            }
+            // Who has it is worth knowing, not worth another round trip.
+            Command::Acquire(it) if self.form == Form::Detail => {
+                it.reply.give(Ok(Vote::Busy {
+                    remaining: None,
+                    counter: None,
+                }));
+                Settled::Answered
+            }
+            command => Settled::Again(Self {
+                command,
+                form: Form::Text,
+            }),
+        }
+    }
+
+    /// The server's own command for a release has failed.
+    fn not_deleted(self, error: &ServerError) -> Settled {
+        let details = error.details().unwrap_or_default();
+        match (error.code(), self.command) {
+            // A key of another type is not ours.
+            ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0)),
+            ("NOPERM", command) => Settled::NotAllowed(Self::alone(command)),
+            ("ERR", command) if details.starts_with("unknown command") => {
+                Settled::NotAllowed(Self::alone(command))
+            }
+            // Of a key of another type, in words that are nobody's promise. A script knows.
+            ("ERR", command) => Settled::Again(Self::alone(command)),
+            (code, command) => {
+                command.fail(error::of_answer(code, error.details()));
+                Settled::Answered
+            }
+        }
+    }
+
+    fn alone(command: Command) -> Self {
+        let form = Form::Alone;
+        Self { command, form }
+    }
+}
+
+fn settle_release(mut it: Release, value: &Value) -> Settled {
+    let removal = match value {
+        Value::Int(done) => Ok(removal(*done)),
+        // A script that answers for each key was called for the keys of one release.
+        Value::Array(done) if done.len() == it.keys.as_slice().len() => {
+            done.iter()
+                .try_fold(Removal::Absent, |all, done| match done {
+                    Value::Int(0) => Ok(all),
+                    Value::Int(_) => Ok(Removal::Deleted),
+                    Value::ServerError(error) => {
+                        Err(error::of_answer(error.code(), error.details()))
+                    }
+                    _ => Err(unexpected(value)),
+                })
+        }
+        _ => Err(unexpected(value)),
+    };
+    let is_absent = removal == Ok(Removal::Absent);
+    std::mem::replace(&mut it.reply, Reply::ignored()).give(removal);
+    if is_absent {
+        Settled::NothingToRelease(it)
+    } else {
+        Settled::Answered
+    }
+}
+
+fn removal(done: i64) -> Removal {
+    if done == 0 {
+        Removal::Absent
+    } else {
+        Removal::Deleted
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use deadpool_redis::redis::parse_redis_value;
+
+    use super::*;
+    use crate::node::redis::protocol::compare_delete::Delete;
+    use crate::time::clock::Moment;
+
+    type Heard = Arc<Mutex<Vec<Result<Removal, NodeErrorKind>>>>;
+
+    /// A release by the server's own command, and what is made of the server's answer.
+    fn settled(answer: &str) -> (Settled, Vec<Result<Removal, NodeErrorKind>>) {
+        let heard = Heard::default();
+        let hear = Arc::clone(&heard);
+        let reply = Reply::call(move |answer: Result<_, NodeError>| {
+            let answer = answer.map_err(|error| error.kind());
+            hear.lock().unwrap().push(answer);
+        });
+        let item = Item {
+            command: Command::Release(Release {
+                keys: Arc::<[u8]>::from(&b"a"[..]).into(),
+                id: "1".into(),
+                until: Moment::now(),
+                keep_until: None,
+                reply,
+            }),
+            form: Form::Delete(Delete::IfEq),
+        };
+        let value = parse_redis_value(answer.as_bytes()).unwrap();
+        let settled = item.settle(&mut std::iter::once(value), &Identity::default());
+        let heard = std::mem::take(&mut *heard.lock().unwrap());
+        (settled, heard)
+    }
+
+    #[test]
+    fn a_deletion_is_answered_and_so_is_a_key_that_is_not_ours() {
+        let (settled_as, heard) = settled(":1\r\n");
+        assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
+        assert_eq!(heard, [Ok(Removal::Deleted)]);
+        for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
+            let (settled_as, heard) = settled(absent);
+            let is_expected = matches!(settled_as, Settled::NothingToRelease(_));
+            assert!(is_expected, "{absent}: {settled_as:?}");
+            assert_eq!(heard, [Ok(Removal::Absent)]);
+        }
+    }
+
+    #[test]
+    fn a_command_that_is_refused_is_followed_by_a_script_and_not_used_again() {
+        let refusals = [
+            "-NOPERM User app has no permissions to run the 'delifeq' command\r\n",
+            "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' '1' \r\n",
+        ];
+        for refusal in refusals {
+            let (settled, heard) = settled(refusal);
+            let is_expected = matches!(
+                settled,
+                Settled::NotAllowed(Item {
+                    form: Form::Alone,
+                    ..
+                })
+            );
+            assert!(is_expected, "{refusal}: {settled:?}");
+            assert_eq!(heard, []);
+        }
+    }
+
+    #[test]
+    fn a_command_that_a_key_made_fail_is_followed_by_a_script() {
+        let (settled, heard) = settled("-ERR Key should be of string type\r\n");
+        let is_expected = matches!(
+            settled,
+            Settled::Again(Item {
+                form: Form::Alone,
+                ..
+            })
+        );
+        assert!(is_expected, "{settled:?}");
+        assert_eq!(heard, []);
+    }
+
+    #[test]
+    fn a_server_that_refuses_whatever_it_is_asked_is_not_asked_again() {
+        let refusals = [
+            ("-READONLY You can't write\r\n", NodeErrorKind::ReadOnly),
+            ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Server),
+        ];
+        for (refusal, kind) in refusals {
+            let (settled_as, heard) = settled(refusal);
+            assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
+            assert_eq!(heard, [Err(kind)]);
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The answers to an acquire, which can take several.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::Value;
+
+use crate::error::NodeError;
+use crate::node::redis::protocol::error;
+use crate::node::redis::protocol::request::{Form, Item, Settled};
+use crate::node::redis::protocol::value::{no_counter, remaining, score, snapshot, unexpected};
+use crate::node::{Acquire, Answer, Command, Stamp, Vote};
+
+/// Understands the server's answers to an acquire in this form.
+pub(crate) fn settle_acquire(
+    form: Form,
+    it: Acquire,
+    value: Value,
+    more: &mut impl Iterator<Item = Value>,
+) -> Settled {
+    let vote = match (form, &value, it.fence) {
+        (Form::Native, Value::Nil, _) => {
+            return Settled::Again(Item {
+                command: Command::Acquire(it),
+                form: Form::Detail,
+            });
+        }
+        (Form::Native, Value::Okay, Some(fence)) => {
+            let moved = more.next().unwrap_or(Value::Nil);
+            if fence.is_tried && moved == Value::Int(0) {
+                return Settled::Again(Item {
+                    command: Command::Acquire(it),
+                    form: Form::Stamp,
+                });
+            }
+            native_stamp(fence.proposal, &moved, more).map(Some)
+        }
+        (Form::Native, Value::Okay, None) => Ok(None),
+        _ => {
+            it.reply.give(vote(form, &value, it.fence.is_some()));
+            return Settled::Answered;
+        }
+    };
+    it.reply.give(vote.map(|stamp| Vote::Granted { stamp }));
+    Settled::Answered
+}
+
+/// What a script, or a second look, has to say.
+fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
+    let busy = |remaining| {
+        Ok(Vote::Busy {
+            remaining,
+            counter: None,
+        })
+    };
+    match (form, value, is_fenced) {
+        (Form::Detail, Value::Array(fields), _) => {
+            let found = snapshot(value)?;
+            if fields.first() == Some(&Value::Nil) && found.record.is_some() {
+                return Ok(Vote::NotALock);
+            }
+            // A key that is gone meanwhile is as good as about to expire.
+            let remaining = found.record.map_or(Some(Duration::ZERO), |it| it.remaining);
+            Ok(Vote::Busy {
+                remaining,
+                counter: found.counter,
+            })
+        }
+        // Granted, and gone before its counter was moved.
+        (Form::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
+        (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
+        (_, Value::Int(-1), true) => busy(None),
+        (_, Value::Int(left @ ..-1), true) => busy(remaining(-2 - left)),
+        (_, Value::Int(_), true) => Ok(Vote::Granted {
+            stamp: Some(Stamp::Moved(score(value)?)),
+        }),
+        (_, Value::Int(left), false) => busy(remaining(*left)),
+        (_, Value::BulkString(text), _) if text == b"counter" => Err(no_counter()),
+        (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
+        _ => Err(unexpected(value)),
+    }
+}
+
+/// What the commands behind a granted `SET` did to the counter.
+fn native_stamp(
+    proposal: u64,
+    moved: &Value,
+    more: &mut impl Iterator<Item = Value>,
+) -> Result<Stamp, NodeError> {
+    match moved {
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(no_counter()),
+        Value::ServerError(error) => Err(error::of_answer(error.code(), error.details())),
+        Value::Int(1) => Ok(Stamp::Moved(proposal)),
+        Value::Int(_) => score(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
+        other => Err(unexpected(other)),
+    }
+}

@@ -1,0 +1,13 @@
+//! What is written to a server, and what it answers.
+
+pub(crate) mod batch;
+pub(crate) mod compare_delete;
+pub(crate) mod counter_ttl;
+pub(crate) mod decode;
+pub(crate) mod decode_acquire;
+pub(crate) mod encode;
+pub(crate) mod error;
+pub(crate) mod key_filter;
+pub(crate) mod request;
+pub(crate) mod script;
+pub(crate) mod value;

@@ -1,0 +1,159 @@
+//! The arithmetic of leases. Nothing else in the crate subtracts durations, and nothing here
+//! reads a clock.
+
+use std::time::Duration;
+
+use crate::time::clock::Moment;
+
+/// The shortest ttl that is accepted: below it, a round trip may be longer than the lease.
+pub(crate) const MIN_TTL: Duration = Duration::from_millis(10);
+
+/// What a node's clock may gain on ours while it counts down `ttl`, plus 2 ms for the servers'
+/// granularity of expiry (1 ms) and for rounding (1 ms).
+pub(crate) fn drift(ttl: Duration, factor: f64) -> Duration {
+    ttl.mul_f64(factor).saturating_add(Duration::from_millis(2))
+}
+
+/// Until when a node that was asked at `sent` to keep the key for `ttl` keeps it for certain.
+///
+/// The count starts before the command was handed over, so it can only end early.
+pub(crate) fn expiry(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
+    let validity = ttl.saturating_sub(drift(ttl, drift_factor));
+    sent.checked_add(validity).unwrap_or(sent)
+}
+
+/// The instant after which a lease must be treated as gone: the `quorum`-th largest expiry,
+/// `None` where fewer nodes hold it.
+///
+/// Looks at every pair, which for a handful of nodes is less work than making a list to sort.
+pub(crate) fn deadline(
+    expiries: impl Iterator<Item = Moment> + Clone,
+    quorum: usize,
+) -> Option<Moment> {
+    let reaches = |moment: &Moment| expiries.clone().filter(|it| it >= moment).count() >= quorum;
+    // As after a round or an extension, in which all were asked at once.
+    let latest = expiries.clone().max().filter(reaches);
+    latest.or_else(|| expiries.clone().filter(reaches).max())
+}
+
+/// When to act on a `deadline`: somewhat before it, because timers round up.
+pub(crate) fn act_before(deadline: Moment, ttl: Duration) -> Moment {
+    let margin = (ttl / 100).max(Duration::from_millis(2));
+    deadline.checked_sub(margin).unwrap_or(deadline)
+}
+
+/// What is left until `deadline`.
+pub(crate) fn remaining(deadline: Moment, now: Moment) -> Duration {
+    deadline.saturating_since(now)
+}
+
+/// Servers count whole milliseconds: parts are rounded up, so that a lease is never shorter than
+/// asked for. `None` for what no server can count.
+pub(crate) fn whole_millis(duration: Duration) -> Option<u64> {
+    let rounded = duration.checked_add(Duration::from_nanos(999_999))?;
+    // Servers add the time of day to it, in a signed 64-bit number.
+    u64::try_from(rounded.as_millis())
+        .ok()
+        .filter(|millis| *millis <= i64::MAX.unsigned_abs() / 2)
+}
+
+/// The part of `ttl` that must be left when a round is won.
+pub(crate) fn min_validity(ttl: Duration) -> Duration {
+    ttl / 4
+}
+
+/// How long to wait for one node's answer. Bounded below, because a busy server needs a moment;
+/// above, because one node must not use up the lease.
+pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Duration {
+    let usual = (ttl / 20).max(round_trip.unwrap_or_default().saturating_mul(4));
+    usual
+        .clamp(Duration::from_millis(50), Duration::from_secs(1))
+        .min(ttl / 4)
+}
+
+/// How long to listen to the other nodes once an outcome is certain.
+pub(crate) fn grace(node_timeout: Duration) -> Duration {
+    node_timeout / 10
+}
+
+/// How long a session may stay silent on outstanding work before it counts as failed.
+pub(crate) fn patience(node_timeout: Duration) -> Duration {
+    node_timeout.saturating_mul(3).max(Duration::from_secs(1))
+}
+
+/// Until when a node may still hold a key that it was asked at `sent` to keep for `ttl`, even with
+/// a slow clock: afterwards a release is pointless.
+pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
+    let longest = ttl
+        .saturating_add(drift(ttl, drift_factor))
+        .saturating_add(GONE_MARGIN);
+    sent.checked_add(longest).unwrap_or(sent)
+}
+
+/// For a command that was still on its way when its connection broke.
+const GONE_MARGIN: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: Duration = Duration::from_millis(1);
+
+    fn after(start: Moment, millis: u32) -> Moment {
+        start.checked_add(MS * millis).unwrap()
+    }
+
+    #[test]
+    fn the_deadline_is_the_quorum_th_largest_expiry() {
+        let now = Moment::now();
+        let expiries = [5, 9, 1, 7, 3].map(|millis| after(now, millis));
+        assert_eq!(deadline(expiries.into_iter(), 3), Some(after(now, 5)));
+        assert_eq!(deadline(expiries.into_iter(), 1), Some(after(now, 9)));
+        assert_eq!(deadline(expiries.into_iter(), 5), Some(after(now, 1)));
+        assert_eq!(deadline(expiries.into_iter(), 6), None);
+        assert_eq!(deadline(expiries.into_iter().take(2), 3), None);
+    }
+
+    #[test]
+    fn expiry_allows_for_drift() {
+        let now = Moment::now();
+        // 10 s less 1 % less 2 ms.
+        assert_eq!(expiry(now, MS * 10_000, 0.01), after(now, 9_898));
+    }
+
+    #[test]
+    fn a_ttl_shorter_than_its_drift_is_no_lease_and_does_not_wrap() {
+        let now = Moment::now();
+        assert_eq!(expiry(now, MS, 0.01), now);
+        assert_eq!(remaining(now, after(now, 1)), Duration::ZERO);
+        assert_eq!(expiry(now, Duration::MAX, 0.5), now);
+    }
+
+    #[test]
+    fn milliseconds_round_up_and_never_to_nothing() {
+        assert_eq!(whole_millis(Duration::from_nanos(1)), Some(1));
+        assert_eq!(whole_millis(MS), Some(1));
+        assert_eq!(whole_millis(Duration::from_micros(1001)), Some(2));
+        assert_eq!(whole_millis(Duration::MAX), None);
+    }
+
+    #[test]
+    fn the_node_timeout_stays_within_its_bounds() {
+        let secs = Duration::from_secs;
+        assert_eq!(node_timeout(secs(10), None), MS * 500);
+        assert_eq!(node_timeout(secs(60), None), secs(1));
+        assert_eq!(node_timeout(MS * 500, None), MS * 50);
+        assert_eq!(node_timeout(MS * 100, None), MS * 25);
+        assert_eq!(node_timeout(secs(2), Some(MS * 60)), MS * 240);
+    }
+
+    #[test]
+    fn timers_are_armed_before_the_deadline() {
+        let deadline = after(Moment::now(), 60_000);
+        assert_eq!(
+            remaining(deadline, act_before(deadline, MS * 30_000)),
+            MS * 300
+        );
+        assert_eq!(remaining(deadline, act_before(deadline, MS * 20)), MS * 2);
+    }
+}
