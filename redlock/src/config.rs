@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::error::{ConfigError, InvalidRequest};
-use crate::quorum::Quorum;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -133,9 +132,10 @@ impl Config {
         self.fence_retention.unwrap_or(usual)
     }
 
-    /// The number of nodes that must grant a lock, given that a quorum must.
-    pub(crate) fn grants(&self, quorum: Quorum) -> Quorum {
-        quorum.at_least(self.token_durability.filter(|_| self.fencing).unwrap_or(0))
+    /// The number of nodes that must record a token before the guard is handed out; 0 leaves it to
+    /// the quorum.
+    pub(crate) fn token_durability(&self) -> usize {
+        self.token_durability.filter(|_| self.fencing).unwrap_or(0)
     }
 
     /// How long a session may be silent while work is outstanding.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::InvalidRequest;
+use crate::error::invalid::InvalidRequest;
 use crate::one_or_many::Distinct;
 
 /// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
@@ -55,8 +55,9 @@ impl Resource {
         if self.0.is_empty() {
             return Err(InvalidRequest::EmptyResource);
         }
-        if self.0.len() > Self::MAX_LEN {
-            return Err(InvalidRequest::ResourceTooLong { len: self.0.len() });
+        let (len, max) = (self.0.len(), Self::MAX_LEN);
+        if len > max {
+            return Err(InvalidRequest::ResourceTooLong { len, max });
         }
         if RESERVED_SUFFIXES
             .iter()
@@ -226,7 +227,7 @@ mod tests {
         let long = Resource::from(vec![b'x'; Resource::MAX_LEN + 1]);
         assert!(matches!(
             long.validate(),
-            Err(InvalidRequest::ResourceTooLong { len: 65_537 })
+            Err(InvalidRequest::ResourceTooLong { len: 65_537, .. })
         ));
         assert!(
             Resource::from(vec![b'x'; Resource::MAX_LEN])

@@ -24,6 +24,10 @@ use std::str::FromStr;
 pub struct FencingToken(u64);
 
 impl FencingToken {
+    /// The largest token that is handed out. Servers count in floating point numbers, which are
+    /// exact up to 2^53; some room is left below it.
+    pub const MAX: Self = Self(9_007_199_254_740_000);
+
     /// Wraps a number read back from a protected system.
     #[must_use]
     pub const fn new(value: u64) -> Self {

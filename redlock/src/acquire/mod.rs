@@ -114,7 +114,7 @@ impl Contender<'_> {
 
     /// Asks the nodes, round after round.
     async fn contend(&self, place: Place) -> Result<LockGuard, LockError> {
-        let quorum = self.engine.config().grants(self.engine.quorum());
+        let quorum = self.engine.grants();
         let waiter = match self.options.wait {
             Wait::No => None,
             Wait::For(_) => Some(Waiter::new(quorum)),

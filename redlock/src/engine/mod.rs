@@ -127,6 +127,11 @@ impl Engine {
         Quorum::of(self.sessions.len())
     }
 
+    /// The nodes that must grant a lock: a quorum, or as many as its token is to be recorded on.
+    pub(crate) fn grants(&self) -> Quorum {
+        self.quorum().at_least(self.config().token_durability())
+    }
+
     pub(crate) fn submit(&self, node: usize, command: Command) {
         self.sessions[node].submit(command);
     }

@@ -8,7 +8,9 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::quorum::token::MAX_TOKEN;
+use crate::token::FencingToken;
+
+const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
 /// The proposals of a manager.
 #[derive(Debug, Default)]

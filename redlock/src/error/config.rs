@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::error::lock::InvalidRequest;
+use crate::error::invalid::InvalidRequest;
 use crate::error::node::{Causes, NodeFailure};
 
 /// Options that contradict each other or make no sense.

@@ -7,13 +7,15 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 mod config;
+pub(crate) mod invalid;
 mod lock;
 mod lost;
 mod node;
 mod report;
 
 pub use self::config::{AlreadyInstalled, ConfigError, ConnectError};
-pub use self::lock::{InvalidRequest, LockError};
+pub use self::invalid::InvalidRequest;
+pub use self::lock::LockError;
 pub use self::lost::{LockLost, LossReason};
 pub use self::node::{NodeError, NodeErrorKind, NodeFailure};
 pub use self::report::{

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::error::lock::InvalidRequest;
+use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeError, NodeFailure};
 

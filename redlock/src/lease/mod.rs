@@ -76,7 +76,7 @@ impl ActiveLease {
             hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
             state: Mutex::new(State::new(
-                Tally::asked(config.grants(engine.quorum())),
+                Tally::asked(engine.grants()),
                 validity::gone_by(asked, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),

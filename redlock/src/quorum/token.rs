@@ -18,10 +18,9 @@
 //! The pieces are those of Gifford's version numbers (1979) and of the first phase of Paxos.
 
 use crate::node::Stamp;
+use crate::token::FencingToken;
 
-/// The largest token: counters are exact as a server's floating point numbers up to 2^53, and
-/// some room is left below it.
-pub(crate) const MAX_TOKEN: u64 = 9_007_199_254_740_000;
+const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
 /// What follows from the stamps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,7 +7,7 @@ use deadpool_redis::redis::Value;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease_id::LeaseId;
 use crate::node::{Record, Snapshot};
-use crate::quorum::token::MAX_TOKEN;
+use crate::token::FencingToken;
 
 /// What is under a key, and where its counter is.
 pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
@@ -51,7 +51,7 @@ pub(crate) fn score(value: &Value) -> Result<u64, NodeError> {
         _ => None,
     };
     number
-        .filter(|number| *number <= MAX_TOKEN)
+        .filter(|number| *number <= FencingToken::MAX.get())
         .ok_or_else(no_counter)
 }
 
