@@ -1,23 +1,15 @@
 //! Making a manager.
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
-
-use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::engine::Members;
-use crate::error::{ConfigError, ConnectError};
+use crate::error::ConfigError;
 use crate::manager::Redlock;
+use crate::manager::connect::Connect;
 use crate::node::into_node::IntoNode;
-use crate::node::{Command, Identity, Node, Ping};
-use crate::quorum;
-use crate::quorum::responses;
-use crate::quorum::responses::Answers;
+use crate::node::{MemoryNode, Node};
 
 /// Options of a manager, then [`build`](Self::build) or [`connect`](Self::connect).
 ///
@@ -252,91 +244,47 @@ impl RedlockBuilder {
     ///
     /// Cancel safe: the connections made so far are closed.
     pub fn connect(self) -> Connect {
-        Connect {
-            work: Box::pin(connect(self)),
-        }
+        Connect::new(self.build())
     }
 }
 
-/// A manager that is connecting. Made by [`Redlock::connect`](crate::Redlock::connect).
-#[must_use = "nothing is connected unless this is awaited"]
-pub struct Connect {
-    work: Pin<Box<dyn Future<Output = Result<Redlock, ConnectError>> + Send>>,
-}
+impl Redlock {
+    /// Starts a manager with options.
+    pub fn builder() -> RedlockBuilder {
+        RedlockBuilder::new()
+    }
 
-impl Future for Connect {
-    type Output = Result<Redlock, ConnectError>;
+    /// Connects to `nodes` with the default options: `Ok` as soon as a quorum of them is usable.
+    /// [`builder`](Self::builder) has the options.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address makes no sense, there
+    ///   is none, or one stands there twice.
+    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes are usable.
+    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to one
+    ///   server.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancel safe: the connections made so far are closed.
+    pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
+        Self::builder().nodes(nodes).connect()
+    }
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.work.as_mut().poll(cx)
+    /// A manager over `n` fresh nodes in this process: for tests, examples, and locks among the
+    /// tasks of one process. Nothing is spawned, so it can stand in a `static`.
+    ///
+    /// To disturb the nodes, make them first: [`MemoryNode`].
+    ///
+    /// # Panics
+    ///
+    /// If `n` is 0.
+    #[must_use]
+    pub fn in_memory(n: usize) -> Self {
+        assert!(n > 0, "a lock needs at least one node");
+        let nodes = std::iter::repeat_with(MemoryNode::new).take(n);
+        let manager = Self::builder().nodes(nodes).build();
+        manager.unwrap_or_else(|error| unreachable!("the default options are valid: {error}"))
     }
 }
-
-impl fmt::Debug for Connect {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Connect").finish_non_exhaustive()
-    }
-}
-
-async fn connect(builder: RedlockBuilder) -> Result<Redlock, ConnectError> {
-    let redlock = builder.build()?;
-    if Handle::try_current().is_err() {
-        return Err(ConnectError::NoRuntime);
-    }
-    let engine = redlock.engine().map_err(|_| ConnectError::NoRuntime)?;
-    let quorum = engine.quorum();
-    let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
-    let usable =
-        |answers: &Answers<Identity>| answers.iter().flatten().filter(|it| it.is_ok()).count();
-
-    let is_quorum = |answers: &Answers<Identity>| usable(answers) >= quorum.needed();
-    let decided = |answers: &Answers<Identity>| is_quorum(answers) || responses::all(answers);
-    let answers = gather.until(CONNECT_TIMEOUT, decided).await;
-    if !is_quorum(&answers) {
-        return Err(ConnectError::NoQuorum {
-            usable: quorum::nodes(usable(&answers)),
-            needed: quorum::nodes(quorum.needed()),
-            nodes: quorum::nodes(quorum.nodes()),
-            failures: responses::failures(&answers, engine.names()),
-        });
-    }
-    // A moment for the rest: two addresses of one server are better found now than never.
-    let answers = gather.until(GRACE, responses::all).await;
-    match same_server(&answers) {
-        Some((first, second)) => Err(ConnectError::SameServer {
-            first: Arc::clone(&engine.names()[first]),
-            second: Arc::clone(&engine.names()[second]),
-        }),
-        None => Ok(redlock),
-    }
-}
-
-/// Two nodes that are one server, where servers tell.
-fn same_server(answers: &Answers<Identity>) -> Option<(usize, usize)> {
-    let run_ids: Vec<(usize, &Arc<str>)> = answers
-        .iter()
-        .enumerate()
-        .filter_map(|(node, answer)| {
-            answer
-                .as_ref()?
-                .as_ref()
-                .ok()?
-                .run_id
-                .as_ref()
-                .map(|run_id| (node, run_id))
-        })
-        .collect();
-    run_ids
-        .iter()
-        .enumerate()
-        .find_map(|(index, (second, run_id))| {
-            let earlier = run_ids[..index].iter().find(|(_, other)| other == run_id);
-            earlier.map(|(first, _)| (*first, *second))
-        })
-}
-
-/// For nodes that neither answer nor refuse: a little more than one attempt to connect.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How much longer to listen once a quorum is usable.
-const GRACE: Duration = Duration::from_millis(100);

@@ -5,10 +5,31 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::manager::Redlock;
 use crate::manager::builder::RedlockBuilder;
 
+impl Redlock {
+    /// Starts a manager with nodes and options from the environment:
+    ///
+    /// | variable | meaning |
+    /// |---|---|
+    /// | `REDLOCK_NODES` | the nodes' URLs, separated by commas; required |
+    /// | `REDLOCK_TTL`, `REDLOCK_WAIT`, `REDLOCK_MAX_TTL` | durations such as `30s` or `1m 30s` |
+    /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
+    /// | `REDLOCK_RETRY_COUNT` | a number of rounds |
+    /// | `REDLOCK_KEY_PREFIX` | text |
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Environment`], which names the variable. A value that may hold a password
+    /// is not repeated.
+    pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
+        builder(std::env::var::<&str>)
+    }
+}
+
 /// Reads the variables through `read`.
-pub(crate) fn builder(
+fn builder(
     read: impl Fn(&'static str) -> Result<String, VarError>,
 ) -> Result<RedlockBuilder, ConfigError> {
     let env = Env(read);
@@ -95,7 +116,7 @@ fn refused(variable: &'static str, reason: &str) -> ConfigError {
 mod tests {
     use super::*;
 
-    fn read(vars: &[(&'static str, &str)]) -> Result<crate::Redlock, ConfigError> {
+    fn read(vars: &[(&'static str, &str)]) -> Result<Redlock, ConfigError> {
         builder(|name| {
             let found = vars.iter().find(|(variable, _)| *variable == name);
             found

@@ -2,9 +2,9 @@
 
 mod adopt;
 pub(crate) mod builder;
-pub(crate) mod env;
+pub(crate) mod connect;
+mod env;
 pub(crate) mod global;
-mod inspect;
 pub(crate) mod request;
 pub(crate) mod status;
 
@@ -16,14 +16,11 @@ use tokio::runtime::{self, Handle};
 use crate::acquire;
 use crate::config::{Config, LockOptions};
 use crate::engine::{Common, Engine, Members};
-use crate::error::{ConfigError, InvalidRequest, LockError};
+use crate::error::{InvalidRequest, LockError};
 use crate::guard::LockGuard;
-use crate::manager::builder::{Connect, RedlockBuilder};
-use crate::manager::request::LockRequest;
-use crate::node::into_node::IntoNode;
-use crate::node::{Command, MemoryNode, Ping};
+use crate::node::{Command, Ping};
 use crate::quorum::responses;
-use crate::resource::{Resource, Resources};
+use crate::resource::Resources;
 
 /// A lock manager: the nodes, the options, and the way to every lock.
 ///
@@ -58,117 +55,12 @@ struct Inner {
 }
 
 impl Redlock {
-    /// Connects to `nodes` with the default options: `Ok` as soon as a quorum of them is usable.
-    /// [`builder`](Self::builder) has the options.
-    ///
-    /// # Errors
-    ///
-    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address makes no sense, there
-    ///   is none, or one stands there twice.
-    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes are usable.
-    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to one
-    ///   server.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancel safe: the connections made so far are closed.
-    pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
-        Self::builder().nodes(nodes).connect()
-    }
-
-    /// Starts a manager with options.
-    pub fn builder() -> RedlockBuilder {
-        RedlockBuilder::new()
-    }
-
-    /// Starts a manager with nodes and options from the environment:
-    ///
-    /// | variable | meaning |
-    /// |---|---|
-    /// | `REDLOCK_NODES` | the nodes' URLs, separated by commas; required |
-    /// | `REDLOCK_TTL`, `REDLOCK_WAIT`, `REDLOCK_MAX_TTL` | durations such as `30s` or `1m 30s` |
-    /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
-    /// | `REDLOCK_RETRY_COUNT` | a number of rounds |
-    /// | `REDLOCK_KEY_PREFIX` | text |
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Environment`], which names the variable. A value that may hold a password
-    /// is not repeated.
-    pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
-        env::builder(std::env::var::<&str>)
-    }
-
-    /// A manager over `n` fresh nodes in this process: for tests, examples, and locks among the
-    /// tasks of one process. Nothing is spawned, so it can stand in a `static`.
-    ///
-    /// To disturb the nodes, make them first: [`MemoryNode`].
-    ///
-    /// # Panics
-    ///
-    /// If `n` is 0.
-    #[must_use]
-    pub fn in_memory(n: usize) -> Self {
-        assert!(n > 0, "a lock needs at least one node");
-        let nodes = std::iter::repeat_with(MemoryNode::new).take(n);
-        let manager = Self::builder().nodes(nodes).build();
-        manager.unwrap_or_else(|error| unreachable!("the default options are valid: {error}"))
-    }
-
     pub(crate) fn new(members: Members, config: Config) -> Self {
         Self(Arc::new(Inner {
             common: Common::new(config),
             members,
             engines: Mutex::default(),
         }))
-    }
-
-    /// Asks for a lock on `resource`, and waits for it while another owner has it.
-    ///
-    /// The guard that comes of it extends itself in the background and releases on drop.
-    pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
-        LockRequest::new(self.clone(), Ok(resource.into().into()))
-    }
-
-    /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
-    ///
-    /// While another owner has it this is [`LockError::Busy`]; so it is, without asking the nodes,
-    /// while a guard or a request of this manager is before it.
-    pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
-        self.lock(resource).no_wait()
-    }
-
-    /// Asks for a lock on several resources as one: all of them, or none.
-    ///
-    /// One guard, one lease and one [token](LockGuard::token) stand for all. Every node is asked
-    /// for all resources in one command, and has none of them for whoever does not get them all:
-    /// nobody holds one while waiting for another, so that requests for overlapping sets cannot
-    /// lock each other out, in whatever order they name them. Whoever loses one, loses all.
-    ///
-    /// The resources can come in any order, and more than once;
-    /// [`resources`](LockGuard::resources) has them in byte order. Up to
-    /// [`Resource::MAX_TOGETHER`] are locked at once. Byte strings of different lengths are
-    /// different types, so that a list of them needs slices: `[&b"a"[..], &b"bc"[..]]`.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), redlock::Error> {
-    /// # let redlock = redlock::Redlock::in_memory(3);
-    /// let (from, to) = (7, 4);
-    /// let accounts = [from, to].map(|id| format!("account:{id}"));
-    /// let guard = redlock.lock_all(accounts).await?;
-    /// assert_eq!(guard.resources(), ["account:4", "account:7"]);
-    /// assert!(redlock.try_lock("account:7").await.is_err());
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn lock_all(
-        &self,
-        resources: impl IntoIterator<Item = impl Into<Resource>>,
-    ) -> LockRequest {
-        LockRequest::new(self.clone(), Resources::all(resources))
     }
 
     /// Releases everything that is still held, ends all guards as lost, and waits until the nodes

@@ -10,7 +10,7 @@ use crate::config::{LockOptions, Wait};
 use crate::error::{Error, InvalidRequest, LockError};
 use crate::guard::LockGuard;
 use crate::manager::Redlock;
-use crate::resource::Resources;
+use crate::resource::{Resource, Resources};
 
 /// A request for a lock: options to set, then a future to await. Made by
 /// [`Redlock::lock`](crate::Redlock::lock), [`try_lock`](crate::Redlock::try_lock) and
@@ -182,6 +182,56 @@ impl LockRequest {
             tracing::debug!(%error, "redlock release");
         }
         Ok(outcome?)
+    }
+}
+
+impl Redlock {
+    /// Asks for a lock on `resource`, and waits for it while another owner has it.
+    ///
+    /// The guard that comes of it extends itself in the background and releases on drop.
+    pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
+        LockRequest::new(self.clone(), Ok(resource.into().into()))
+    }
+
+    /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
+    ///
+    /// While another owner has it this is [`LockError::Busy`]; so it is, without asking the nodes,
+    /// while a guard or a request of this manager is before it.
+    pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
+        self.lock(resource).no_wait()
+    }
+
+    /// Asks for a lock on several resources as one: all of them, or none.
+    ///
+    /// One guard, one lease and one [token](LockGuard::token) stand for all. Every node is asked
+    /// for all resources in one command, and has none of them for whoever does not get them all:
+    /// nobody holds one while waiting for another, so that requests for overlapping sets cannot
+    /// lock each other out, in whatever order they name them. Whoever loses one, loses all.
+    ///
+    /// The resources can come in any order, and more than once;
+    /// [`resources`](LockGuard::resources) has them in byte order. Up to
+    /// [`Resource::MAX_TOGETHER`] are locked at once. Byte strings of different lengths are
+    /// different types, so that a list of them needs slices: `[&b"a"[..], &b"bc"[..]]`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), redlock::Error> {
+    /// # let redlock = redlock::Redlock::in_memory(3);
+    /// let (from, to) = (7, 4);
+    /// let accounts = [from, to].map(|id| format!("account:{id}"));
+    /// let guard = redlock.lock_all(accounts).await?;
+    /// assert_eq!(guard.resources(), ["account:4", "account:7"]);
+    /// assert!(redlock.try_lock("account:7").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn lock_all(
+        &self,
+        resources: impl IntoIterator<Item = impl Into<Resource>>,
+    ) -> LockRequest {
+        LockRequest::new(self.clone(), Resources::all(resources))
     }
 }
 

@@ -1,0 +1,108 @@
+//! Connecting to a quorum.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+
+use crate::error::{ConfigError, ConnectError};
+use crate::manager::Redlock;
+use crate::node::{Command, Identity, Ping};
+use crate::quorum;
+use crate::quorum::responses;
+use crate::quorum::responses::Answers;
+
+/// A manager that is connecting. Made by [`Redlock::connect`](crate::Redlock::connect).
+#[must_use = "nothing is connected unless this is awaited"]
+pub struct Connect {
+    work: Pin<Box<dyn Future<Output = Result<Redlock, ConnectError>> + Send>>,
+}
+
+impl Connect {
+    /// Connects a manager that was built, or returns what is wrong with it when polled.
+    pub(crate) fn new(redlock: Result<Redlock, ConfigError>) -> Self {
+        Self {
+            work: Box::pin(async move { connect(redlock?).await }),
+        }
+    }
+}
+
+impl Future for Connect {
+    type Output = Result<Redlock, ConnectError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.work.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for Connect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connect").finish_non_exhaustive()
+    }
+}
+
+async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
+    if Handle::try_current().is_err() {
+        return Err(ConnectError::NoRuntime);
+    }
+    let engine = redlock.engine().map_err(|_| ConnectError::NoRuntime)?;
+    let quorum = engine.quorum();
+    let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
+    let usable =
+        |answers: &Answers<Identity>| answers.iter().flatten().filter(|it| it.is_ok()).count();
+
+    let is_quorum = |answers: &Answers<Identity>| usable(answers) >= quorum.needed();
+    let decided = |answers: &Answers<Identity>| is_quorum(answers) || responses::all(answers);
+    let answers = gather.until(CONNECT_TIMEOUT, decided).await;
+    if !is_quorum(&answers) {
+        return Err(ConnectError::NoQuorum {
+            usable: quorum::nodes(usable(&answers)),
+            needed: quorum::nodes(quorum.needed()),
+            nodes: quorum::nodes(quorum.nodes()),
+            failures: responses::failures(&answers, engine.names()),
+        });
+    }
+    // A moment for the rest: two addresses of one server are better found now than never.
+    let answers = gather.until(GRACE, responses::all).await;
+    match same_server(&answers) {
+        Some((first, second)) => Err(ConnectError::SameServer {
+            first: Arc::clone(&engine.names()[first]),
+            second: Arc::clone(&engine.names()[second]),
+        }),
+        None => Ok(redlock),
+    }
+}
+
+/// Two nodes that are one server, where servers tell.
+fn same_server(answers: &Answers<Identity>) -> Option<(usize, usize)> {
+    let run_ids: Vec<(usize, &Arc<str>)> = answers
+        .iter()
+        .enumerate()
+        .filter_map(|(node, answer)| {
+            answer
+                .as_ref()?
+                .as_ref()
+                .ok()?
+                .run_id
+                .as_ref()
+                .map(|run_id| (node, run_id))
+        })
+        .collect();
+    run_ids
+        .iter()
+        .enumerate()
+        .find_map(|(index, (second, run_id))| {
+            let earlier = run_ids[..index].iter().find(|(_, other)| other == run_id);
+            earlier.map(|(first, _)| (*first, *second))
+        })
+}
+
+/// For nodes that neither answer nor refuse: a little more than one attempt to connect.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How much longer to listen once a quorum is usable.
+const GRACE: Duration = Duration::from_millis(100);
