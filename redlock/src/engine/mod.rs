@@ -13,7 +13,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 use crate::engine::proposal::Proposals;
 use crate::engine::shutdown::Closing;
-use crate::engine::timer::Renewals;
+use crate::engine::timer::Timers;
 use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
 use crate::quorum::Quorum;
 use crate::quorum::responses::Gather;
@@ -64,7 +64,7 @@ pub(crate) struct Engine {
     cap: Mutex<Option<(Moment, Option<u64>)>>,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
-    renewals: Arc<Renewals>,
+    timers: Arc<Timers>,
     /// Whether nodes that tell were last found not to have done so.
     is_untold: AtomicBool,
 }
@@ -82,14 +82,14 @@ impl Engine {
                 .iter()
                 .map(|node| node.open(runtime, patience))
                 .collect(),
-            renewals: Renewals::start(runtime),
+            timers: Timers::start(runtime),
             is_untold: AtomicBool::new(false),
         })
     }
 
     /// Whether the engine's runtime is alive.
     pub(crate) fn is_alive(&self) -> bool {
-        self.renewals.is_alive()
+        self.timers.is_alive()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -119,8 +119,8 @@ impl Engine {
         &self.names
     }
 
-    pub(crate) fn renewals(&self) -> &Renewals {
-        &self.renewals
+    pub(crate) fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     pub(crate) fn quorum(&self) -> Quorum {
@@ -240,6 +240,6 @@ impl Engine {
 
 impl Drop for Engine {
     fn drop(&mut self) {
-        self.renewals.close();
+        self.timers.close();
     }
 }

@@ -1,77 +1,85 @@
-//! One timer for all leases of an engine.
+//! One timer for everything that is due in an engine.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::error::LossReason;
-use crate::lease::ActiveLease;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
-/// Which lease is to be looked at when. A task on the engine's runtime does.
+/// Something that is due at a moment.
+pub(crate) trait Timed: fmt::Debug + Send + Sync {
+    /// Called when the moment has come. May set the next.
+    fn on_timer(self: Arc<Self>);
+
+    /// Called when the engine ends: nothing will be due any more.
+    fn on_shutdown(self: Arc<Self>);
+}
+
+/// What is due when. A task on the engine's runtime calls it.
 #[derive(Debug)]
-pub(crate) struct Renewals {
-    agenda: Mutex<Agenda>,
-    /// Told when something comes before what the task waits for.
+pub(crate) struct Timers {
+    queue: Mutex<TimerQueue>,
+    /// Notified when something comes before what the task waits for.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Agenda {
-    /// Ordered by time; the number keeps leases that are due at once apart.
-    due: BTreeMap<TimerKey, Weak<ActiveLease>>,
+struct TimerQueue {
+    /// Ordered by time; the number keeps entries apart that are due at once.
+    due: BTreeMap<TimerKey, Weak<dyn Timed>>,
     count: u64,
     /// What the task waits for.
     awaited: Option<Moment>,
     is_closed: bool,
 }
 
-/// A place in the agenda.
+/// A place in the queue.
 pub(crate) type TimerKey = (Moment, u64);
 
-impl Renewals {
+impl Timers {
     pub(crate) fn start(runtime: &Handle) -> Arc<Self> {
-        let renewals = Arc::new(Self {
-            agenda: Mutex::default(),
+        let timers = Arc::new(Self {
+            queue: Mutex::default(),
             earlier: Notify::new(),
         });
-        let _detached = runtime.spawn(Keeper(Arc::clone(&renewals)).run());
-        renewals
+        let _detached = runtime.spawn(TimerTask(Arc::clone(&timers)).run());
+        timers
     }
 
-    /// Whether the task that looks after the leases is alive.
+    /// Whether the task is alive.
     pub(crate) fn is_alive(&self) -> bool {
         !self.lock().is_closed
     }
 
-    /// Ends the task. The leases it looked after are lost.
+    /// Ends the task, which shuts down everything that was due.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.earlier.notify_one();
     }
 
-    /// Ends all leases as lost, and releases them.
-    pub(crate) fn lose_all(&self) {
-        let leases: Vec<_> = self.lock().due.values().filter_map(Weak::upgrade).collect();
-        for lease in leases {
-            lease.lose(LossReason::Shutdown);
+    /// Calls everything that is due at any time for the last time.
+    pub(crate) fn shut_down_all(&self) {
+        let all: Vec<_> = self.lock().due.values().filter_map(Weak::upgrade).collect();
+        for timed in all {
+            timed.on_shutdown();
         }
     }
 
-    /// Notes that `lease` is to be looked at. `None` if there is nobody to look.
-    pub(crate) fn insert(&self, at: Moment, lease: &Arc<ActiveLease>) -> Option<TimerKey> {
+    /// Has `timed` called at a moment. `None` if the task has ended.
+    pub(crate) fn insert(&self, at: Moment, timed: Weak<dyn Timed>) -> Option<TimerKey> {
         let (key, is_earlier) = {
-            let mut agenda = self.lock();
-            if agenda.is_closed {
+            let mut queue = self.lock();
+            if queue.is_closed {
                 return None;
             }
-            agenda.count += 1;
-            let key = (at, agenda.count);
-            agenda.due.insert(key, Arc::downgrade(lease));
-            (key, agenda.awaited.is_none_or(|awaited| at < awaited))
+            queue.count += 1;
+            let key = (at, queue.count);
+            queue.due.insert(key, timed);
+            (key, queue.awaited.is_none_or(|awaited| at < awaited))
         };
         if is_earlier {
             self.earlier.notify_one();
@@ -83,34 +91,34 @@ impl Renewals {
         self.lock().due.remove(&key);
     }
 
-    /// Takes out the leases that are due, and notes what is awaited next.
-    fn take_due(&self) -> Vec<Arc<ActiveLease>> {
-        let mut agenda = self.lock();
+    /// Takes out what is due, and notes what is awaited next.
+    fn take_due(&self) -> Vec<Arc<dyn Timed>> {
+        let mut queue = self.lock();
         let now = Moment::now();
         let mut due = Vec::new();
-        while let Some(entry) = agenda.due.first_entry() {
+        while let Some(entry) = queue.due.first_entry() {
             if entry.key().0 > now {
                 break;
             }
             due.extend(entry.remove().upgrade());
         }
-        agenda.awaited = agenda.due.first_key_value().map(|((at, _), _)| *at);
+        queue.awaited = queue.due.first_key_value().map(|((at, _), _)| *at);
         due
     }
 
-    fn lock(&self) -> MutexGuard<'_, Agenda> {
-        self.agenda.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, TimerQueue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// The task behind [`Renewals`].
-struct Keeper(Arc<Renewals>);
+/// The task behind [`Timers`].
+struct TimerTask(Arc<Timers>);
 
-impl Keeper {
+impl TimerTask {
     async fn run(self) {
         while self.0.is_alive() {
-            for lease in self.0.take_due() {
-                lease.pulse();
+            for timed in self.0.take_due() {
+                timed.on_timer();
             }
             let awaited = self.0.lock().awaited;
             match awaited {
@@ -125,11 +133,11 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
-    /// The runtime has ended, or the engine has: nobody extends these leases any more, and whoever
-    /// holds one must know.
+impl Drop for TimerTask {
+    /// The runtime has ended, or the engine has: nothing is called any more, and everything that
+    /// was due must know.
     fn drop(&mut self) {
         self.0.lock().is_closed = true;
-        self.0.lose_all();
+        self.0.shut_down_all();
     }
 }

@@ -1,8 +1,9 @@
 //! Extending a lease: in the background, and when asked to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::engine::timer::Timed;
 use crate::error::{ExtendError, LossReason};
 use crate::lease::ActiveLease;
 use crate::lease::state::{Attempt, Phase, State};
@@ -31,8 +32,8 @@ impl ActiveLease {
         self.ttl / 3
     }
 
-    /// Called by the engine's timer: extends what is due, and ends what is over.
-    pub(crate) fn pulse(self: &Arc<Self>) {
+    /// Extends what is due, and ends what is over.
+    fn extend_if_due(self: &Arc<Self>) {
         if self.check().is_some() {
             return;
         }
@@ -73,9 +74,10 @@ impl ActiveLease {
             end
         };
         if let Some(old) = state.timer.take() {
-            self.engine.renewals().remove(old);
+            self.engine.timers().remove(old);
         }
-        state.timer = self.engine.renewals().insert(next, self);
+        let timed: Weak<Self> = Arc::downgrade(self);
+        state.timer = self.engine.timers().insert(next, timed);
     }
 
     /// Extends the lease to `ttl` from now, if it is held for less.
@@ -225,6 +227,16 @@ impl ActiveLease {
             nodes: quorum::nodes(quorum.nodes()),
             failures,
         }
+    }
+}
+
+impl Timed for ActiveLease {
+    fn on_timer(self: Arc<Self>) {
+        self.extend_if_due();
+    }
+
+    fn on_shutdown(self: Arc<Self>) {
+        self.lose(LossReason::Shutdown);
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! An [`ActiveLease`] owns everything from the first command of its round to the last release. No
 //! task stands behind it: answers are cast at it by the sessions, and the timer of the engine
-//! [pulses](ActiveLease::pulse) it. So a request that is dropped leaves the lease to end itself,
+//! calls it. So a request that is dropped leaves the lease to end itself,
 //! and an idle guard costs nothing but its memory.
 
 mod extend;
@@ -18,10 +18,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use self::release::Remains;
 pub(crate) use self::release::release_by_id;
 pub(crate) use self::round::{Refused, Round};
-use self::state::{End, Phase, State};
+use self::state::{End, Phase, ReleasePlan, State};
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
@@ -192,8 +191,8 @@ impl ActiveLease {
     pub(crate) fn give_up(&self) {
         if !self.end(End::GivenUp) {
             // Lost meanwhile, and perhaps kept.
-            let remains = self.remains(&self.lock(), End::GivenUp);
-            self.send_releases(&remains);
+            let plan = self.release_plan(&self.lock(), End::GivenUp);
+            self.send_releases(&plan);
         }
     }
 
@@ -208,16 +207,16 @@ impl ActiveLease {
 
     /// Ends the lease once; says whether it was this call that did.
     fn end(&self, end: End) -> bool {
-        self.end_with(end, |remains| {
+        self.end_with(end, |plan| {
             if end.releases() {
-                self.send_releases(remains);
+                self.send_releases(plan);
             }
         })
     }
 
     /// Ends the lease once, with `undo` to be done about what remains of it at the nodes.
-    fn end_with(&self, end: End, undo: impl FnOnce(&Remains)) -> bool {
-        let (remains, token, waker, place) = {
+    fn end_with(&self, end: End, undo: impl FnOnce(&ReleasePlan)) -> bool {
+        let (plan, token, waker, place) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -225,14 +224,14 @@ impl ActiveLease {
             // From here on no command of this lease but a release is sent.
             state.phase = Phase::Ended(end);
             if let Some(timer) = state.timer.take() {
-                self.engine.renewals().remove(timer);
+                self.engine.timers().remove(timer);
             }
-            let remains = self.remains(&state, end);
+            let plan = self.release_plan(&state, end);
             let (token, waker) = (state.token.take(), state.waker.take());
-            (remains, token, waker, state.place.take())
+            (plan, token, waker, state.place.take())
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
-        undo(&remains);
+        undo(&plan);
         if place.is_some() {
             self.engine.turns().released(&self.keys, Instant::now());
         }

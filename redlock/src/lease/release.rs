@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::Engine;
 use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
 use crate::lease::ActiveLease;
-use crate::lease::state::{End, Phase, State};
+use crate::lease::state::{End, Phase, ReleasePlan, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Keys, Release, Removal, Reply};
 use crate::quorum::Verdict;
@@ -14,25 +14,15 @@ use crate::quorum::responses::{Answers, Gather};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// What is left of a lease that ends.
-pub(super) struct Remains {
-    /// The nodes that may have keys of it.
-    nodes: Vec<usize>,
-    /// When the keys are gone from every node at the latest.
-    until: Moment,
-    /// Until when the keys stay, if they are not to be deleted.
-    keep_until: Option<Moment>,
-}
-
 impl ActiveLease {
     /// What is left of the lease if it ends like this now.
-    pub(super) fn remains(&self, state: &State, end: End) -> Remains {
+    pub(super) fn release_plan(&self, state: &State, end: End) -> ReleasePlan {
         let hold = self.hold_at_least.filter(|_| end.keeps());
         let keep_until = hold
             .and_then(|hold| self.asked.checked_add(hold))
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.asked, hold, self.engine.config().drift_factor);
-        Remains {
+        ReleasePlan {
             nodes: state.held_at(self.keys.as_one().is_none()),
             until: hold.map_or(state.until, |hold| state.until.max(kept(hold))),
             keep_until,
@@ -40,9 +30,9 @@ impl ActiveLease {
     }
 
     /// Queues a release at each node that may have keys of the lease, and waits for nothing.
-    pub(super) fn send_releases(&self, remains: &Remains) {
-        for node in &remains.nodes {
-            self.send_release(*node, remains, Reply::ignored());
+    pub(super) fn send_releases(&self, plan: &ReleasePlan) {
+        for node in &plan.nodes {
+            self.send_release(*node, plan, Reply::ignored());
         }
     }
 
@@ -52,26 +42,26 @@ impl ActiveLease {
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
         let was_held = self.is_held();
         let mut asked = None;
-        let mut send = |remains: &Remains| {
-            let report = Report::of(&self.engine, remains, was_held);
-            for node in &remains.nodes {
-                self.send_release(*node, remains, report.gather.reply(*node));
+        let mut send = |plan: &ReleasePlan| {
+            let report = Report::of(&self.engine, plan, was_held);
+            for node in &plan.nodes {
+                self.send_release(*node, plan, report.gather.reply(*node));
             }
             asked = Some(report);
         };
         if !self.end_with(End::Released, &mut send) {
             // It was lost and has sent its releases before; these are for the report.
-            let remains = {
+            let plan = {
                 let state = self.lock();
                 match state.phase {
-                    Phase::Ended(end) => self.remains(&state, end),
-                    _ => self.remains(&state, End::Released),
+                    Phase::Ended(end) => self.release_plan(&state, end),
+                    _ => self.release_plan(&state, End::Released),
                 }
             };
-            send(&remains);
+            send(&plan);
         }
         let Some(report) = asked else {
-            unreachable!("what remains is always sent, here or there");
+            unreachable!("the plan was carried out here or there");
         };
         report
             .confirmed(&self.engine, self.node_timeout())
@@ -79,15 +69,15 @@ impl ActiveLease {
             .map_err(ReleaseError::new)
     }
 
-    fn send_release(&self, node: usize, remains: &Remains, reply: Reply<Removal>) {
-        let (keys, id, until) = (self.keys.clone(), self.id.clone(), remains.until);
+    fn send_release(&self, node: usize, plan: &ReleasePlan, reply: Reply<Removal>) {
+        let (keys, id, until) = (self.keys.clone(), self.id.clone(), plan.until);
         self.engine.submit(
             node,
             Command::Release(Release {
                 keys,
                 id,
                 until,
-                keep_until: remains.keep_until,
+                keep_until: plan.keep_until,
                 reply,
             }),
         );
@@ -134,15 +124,15 @@ struct Report {
 
 impl Report {
     /// Expects the answers of the nodes that are asked. The others count as confirmed.
-    fn of(engine: &Engine, remains: &Remains, was_held: bool) -> Self {
+    fn of(engine: &Engine, plan: &ReleasePlan, was_held: bool) -> Self {
         let quorum = engine.quorum();
-        let not_asked = quorum.nodes() - remains.nodes.len();
+        let not_asked = quorum.nodes() - plan.nodes.len();
         let least = quorum.least().saturating_sub(not_asked);
         Self {
             gather: Gather::of_at_least(least, quorum.nodes()),
-            asked: remains.nodes.clone(),
+            asked: plan.nodes.clone(),
             was_held: Some(was_held),
-            is_kept: remains.keep_until.is_some(),
+            is_kept: plan.keep_until.is_some(),
         }
     }
 

@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use crate::config::LockOptions;
 use crate::engine::Engine;
-use crate::lease::state::{End, Phase};
-use crate::lease::{ActiveLease, State};
+use crate::lease::state::{End, Phase, State};
+use crate::lease::ActiveLease;
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
 use crate::quorum::vote::Standing;

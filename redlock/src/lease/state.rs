@@ -78,6 +78,16 @@ impl End {
     }
 }
 
+/// What the end of a lease leaves to be released.
+pub(super) struct ReleasePlan {
+    /// The nodes that may have keys of it.
+    pub(super) nodes: Vec<usize>,
+    /// When the keys are gone from every node at the latest.
+    pub(super) until: Moment,
+    /// Until when the keys stay, if they are not to be deleted.
+    pub(super) keep_until: Option<Moment>,
+}
+
 /// One extension in the background.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attempt {

@@ -87,7 +87,7 @@ impl Redlock {
                 .collect()
         };
         for engine in &engines {
-            engine.renewals().lose_all();
+            engine.timers().shut_down_all();
         }
         // Sessions keep the order: what answers now has carried out every release before.
         let gathers: Vec<_> = engines
