@@ -86,8 +86,7 @@
 //! for none. The `axum` example does it on both sides. It is the server that checks, where it
 //! writes; a gateway in front of it could still be overtaken by the next request.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
+use crate::sync::Mutex;
 use crate::token::FencingToken;
 
 /// Remembers the largest token of one resource, and refuses smaller ones.
@@ -166,7 +165,8 @@ impl FenceGate {
     ///
     /// If `write` panics. The gate stays usable.
     pub fn write<T>(&self, token: FencingToken, write: impl FnOnce() -> T) -> Result<T, Stale> {
-        let mut highest = self.lock();
+        // The token is recorded before the write begins, so a panic leaves nothing half done.
+        let mut highest = self.highest.lock();
         match *highest {
             Some(highest) if token < highest => return Err(Stale { token, highest }),
             _ => *highest = Some(token),
@@ -177,13 +177,7 @@ impl FenceGate {
     /// The largest token seen. Waits for a [`write`](Self::write) that is under way.
     #[must_use]
     pub fn highest(&self) -> Option<FencingToken> {
-        *self.lock()
-    }
-
-    /// The number is as it should be before a write begins, so that a panic in there leaves
-    /// nothing half done.
-    fn lock(&self) -> MutexGuard<'_, Option<FencingToken>> {
-        self.highest.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.highest.lock()
     }
 }
 
@@ -276,14 +270,14 @@ mod tests {
                 let (gate, written) = (&gate, &written);
                 scope.spawn(move || {
                     for value in (first..4000).step_by(8) {
-                        let write = || written.lock().unwrap().push(value);
+                        let write = || written.lock().push(value);
                         let refused = gate.write(token(value), write).err();
                         assert!(refused.is_none_or(|stale| stale.highest() > stale.token()));
                     }
                 });
             }
         });
-        let written = written.into_inner().unwrap();
+        let written = written.lock();
         assert!(written.is_sorted(), "{written:?}");
         assert_eq!(written.last(), Some(&3999));
         assert_eq!(gate.highest(), Some(token(3999)));

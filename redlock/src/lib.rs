@@ -55,6 +55,7 @@ mod manager;
 mod one_or_many;
 mod quorum;
 mod resource;
+mod sync;
 mod time;
 mod token;
 mod waiting;

@@ -4,8 +4,8 @@ pub(crate) mod proposal;
 pub(crate) mod shutdown;
 pub(crate) mod timer;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -17,6 +17,7 @@ use crate::engine::timer::Timers;
 use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
 use crate::quorum::Quorum;
 use crate::quorum::responses::Gather;
+use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 use crate::time::jitter::Jitter;
 use crate::waiting::fairness::Turns;
@@ -193,7 +194,7 @@ impl Engine {
     /// ours can propose a number that it would take others long to get past. Looked at once a
     /// second, which is as good.
     fn cap(&self) -> Option<u64> {
-        let mut cap = self.cap.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut cap = self.cap.lock();
         let now = Moment::now();
         if let Some((at, value)) = *cap
             && now.saturating_since(at) < TICK

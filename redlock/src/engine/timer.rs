@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
@@ -107,7 +108,7 @@ impl Timers {
     }
 
     fn lock(&self) -> MutexGuard<'_, TimerQueue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        self.queue.lock()
     }
 }
 

@@ -12,7 +12,7 @@ mod round;
 mod state;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -29,6 +29,7 @@ use crate::node::{Fence, Keys};
 use crate::quorum;
 use crate::quorum::Tally;
 use crate::resource::Resources;
+use crate::sync::{Condition, Locked};
 use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
@@ -51,7 +52,7 @@ pub(crate) struct ActiveLease {
     /// What the round does to the counters; `None` without fencing.
     fence: Option<Fence>,
     /// Never held while a command is submitted or somebody is woken: both may come back here.
-    state: Mutex<State>,
+    state: Condition<State>,
 }
 
 impl ActiveLease {
@@ -74,7 +75,7 @@ impl ActiveLease {
             fence: engine.fence(),
             hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
-            state: Mutex::new(State::new(
+            state: Condition::new(State::new(
                 Tally::asked(engine.grants()),
                 validity::gone_by(asked, ttl, config.drift_factor),
             )),
@@ -227,7 +228,7 @@ impl ActiveLease {
                 self.engine.timers().remove(timer);
             }
             let plan = self.release_plan(&state, end);
-            let (token, waker) = (state.token.take(), state.waker.take());
+            let (token, waker) = (state.token.take(), state.take_waker());
             (plan, token, waker, state.place.take())
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
@@ -245,9 +246,8 @@ impl ActiveLease {
         true
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        // Every change of the state is whole before anything that could panic.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> Locked<'_, State> {
+        self.state.lock()
     }
 }
 

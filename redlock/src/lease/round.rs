@@ -1,16 +1,14 @@
 //! One attempt at all nodes.
 
-use std::future::poll_fn;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::LockOptions;
 use crate::engine::Engine;
-use crate::lease::state::{End, Phase, State};
 use crate::lease::ActiveLease;
+use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
 use crate::quorum::vote::Standing;
@@ -128,14 +126,7 @@ impl Round {
 
     /// Waits until the tally is `enough`, at most until `end`.
     async fn until(&self, end: Instant, enough: impl Fn(&Tally) -> bool) {
-        let waiting = poll_fn(|cx| {
-            let mut state = self.lease.lock();
-            if enough(&state.tally) {
-                return Poll::Ready(());
-            }
-            state.waker = Some(cx.waker().clone());
-            Poll::Pending
-        });
+        let waiting = self.lease.state.until(|state| enough(&state.tally));
         let _elapsed = tokio::time::timeout_at(end, waiting).await;
     }
 }
@@ -178,22 +169,16 @@ impl ActiveLease {
 
     /// Takes one node's vote.
     fn vote(&self, node: usize, standing: Standing, stamp: Option<Stamp>) {
-        let waker = {
-            let mut state = self.lock();
-            state.stamps[node] = stamp;
-            // A late grant joins a lease that is held. One that comes after the end is undone by
-            // the release that was queued behind it.
-            state.tally.set(node, standing);
-            if state.phase == Phase::Held {
-                state.tally_changed();
-            }
-            match state.phase {
-                Phase::Asking if state.tally.verdict() != Verdict::Open => state.waker.take(),
-                _ => None,
-            }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut state = self.lock();
+        state.stamps[node] = stamp;
+        // A late grant joins a lease that is held. One that comes after the end is undone by
+        // the release that was queued behind it.
+        state.tally.set(node, standing);
+        if state.phase == Phase::Held {
+            state.tally_changed();
+        }
+        if state.phase == Phase::Asking && state.tally.verdict() != Verdict::Open {
+            state.notify();
         }
     }
 

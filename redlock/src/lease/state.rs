@@ -1,7 +1,5 @@
 //! The part of a lease that changes.
 
-use std::task::Waker;
-
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::timer::TimerKey;
@@ -19,8 +17,6 @@ pub(super) struct State {
     pub(super) tally: Tally,
     /// When the key is gone from every node at the latest.
     pub(super) until: Moment,
-    /// Whoever waits for the round to be decided.
-    pub(super) waker: Option<Waker>,
     /// Cancelled when the lease ends; made when somebody asks for it.
     pub(super) token: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
@@ -103,7 +99,6 @@ impl State {
             phase: Phase::Asking,
             tally,
             until,
-            waker: None,
             token: None,
             timer: None,
             extend_at: until,

@@ -9,7 +9,7 @@ pub(crate) mod request;
 pub(crate) mod status;
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use tokio::runtime::{self, Handle};
 
@@ -21,6 +21,7 @@ use crate::guard::LockGuard;
 use crate::node::{Command, Ping};
 use crate::quorum::responses;
 use crate::resource::Resources;
+use crate::sync::Mutex;
 
 /// A lock manager: the nodes, the options, and the way to every lock.
 ///
@@ -76,11 +77,7 @@ impl Redlock {
     pub async fn shutdown(&self) {
         self.0.common.closing.close();
         let engines: Vec<_> = {
-            let engines = self
-                .0
-                .engines
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let engines = self.0.engines.lock();
             engines
                 .iter()
                 .map(|(_, engine)| Arc::clone(engine))
@@ -133,11 +130,7 @@ impl Redlock {
     pub(crate) fn engine(&self) -> Result<Arc<Engine>, InvalidRequest> {
         let runtime = Handle::try_current().map_err(|_| InvalidRequest::NoRuntime)?;
         let id = runtime.id();
-        let mut engines = self
-            .0
-            .engines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut engines = self.0.engines.lock();
         if let Some((_, engine)) = engines.iter().find(|(of, _)| *of == id) {
             return Ok(Arc::clone(engine));
         }

@@ -1,12 +1,11 @@
 //! Asking every node one question and waiting for as many answers as it takes.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::node::{Answer, Ballot, Reply};
+use crate::sync::Condition;
 
 /// The answers to one question, by node.
 pub(crate) type Answers<T> = Vec<Option<Answer<T>>>;
@@ -15,13 +14,12 @@ pub(crate) type Answers<T> = Vec<Option<Answer<T>>>;
 pub(crate) struct Gather<T> {
     /// With fewer answers nothing can be certain, so nobody is woken.
     least: usize,
-    state: Mutex<State<T>>,
+    state: Condition<State<T>>,
 }
 
 struct State<T> {
     answers: Answers<T>,
     answered: usize,
-    waker: Option<Waker>,
 }
 
 impl<T: Clone + Send + 'static> Gather<T> {
@@ -36,10 +34,9 @@ impl<T: Clone + Send + 'static> Gather<T> {
         let answers = std::iter::repeat_with(|| None).take(nodes).collect();
         Arc::new(Self {
             least,
-            state: Mutex::new(State {
+            state: Condition::new(State {
                 answers,
                 answered: 0,
-                waker: None,
             }),
         })
     }
@@ -57,37 +54,20 @@ impl<T: Clone + Send + 'static> Gather<T> {
         timeout: Duration,
         enough: impl Fn(&Answers<T>) -> bool,
     ) -> Answers<T> {
-        let waiting = poll_fn(|cx| {
-            let mut state = self.lock();
-            if enough(&state.answers) {
-                return Poll::Ready(());
-            }
-            state.waker = Some(cx.waker().clone());
-            Poll::Pending
-        });
+        let waiting = self.state.until(|state| enough(&state.answers));
         // Out of time, or enough: what is there is the answer.
         let _elapsed = tokio::time::timeout(timeout, waiting).await;
-        self.lock().answers.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().answers.clone()
     }
 }
 
 impl<T: Clone + Send + 'static> Ballot<T> for Gather<T> {
     fn cast(&self, node: usize, answer: Answer<T>) {
-        let waker = {
-            let mut state = self.lock();
-            state.answers[node] = Some(answer);
-            state.answered += 1;
-            if state.answered < self.least {
-                return;
-            }
-            state.waker.take()
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut state = self.state.lock();
+        state.answers[node] = Some(answer);
+        state.answered += 1;
+        if state.answered >= self.least {
+            state.notify();
         }
     }
 }

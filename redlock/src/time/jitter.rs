@@ -1,8 +1,8 @@
 //! How long to pause between rounds.
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::sync::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -37,10 +37,7 @@ impl Jitter {
 
     fn fraction(&self) -> f64 {
         // A poisoned generator is as random as any.
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .random_range(0.0..1.0)
+        self.0.lock().random_range(0.0..1.0)
     }
 }
 

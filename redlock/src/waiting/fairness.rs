@@ -14,13 +14,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
+use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::node::Keys;
+use crate::sync::Mutex;
 use crate::time::jitter::Jitter;
 
 /// What a manager has seen of others who want its locks. By the clock that a suspend stops: after
@@ -151,7 +152,7 @@ impl Turns {
     }
 
     fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+        self.seen.lock()
     }
 }
 

@@ -9,12 +9,13 @@
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use crate::error::LockError;
 use crate::node::Keys;
+use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 
 /// The lines of a manager, one for each key that anybody wants or has.
@@ -95,7 +96,7 @@ impl Lines {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing here can panic between two changes that belong together.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

@@ -1,11 +1,10 @@
 //! What whoever waits for a lock hears of the nodes.
 
-use std::future::poll_fn;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::sync::Arc;
 
 use crate::node::{Watch, Watcher};
 use crate::quorum::{Quorum, Tally};
+use crate::sync::Condition;
 
 /// The nodes that may have let go of the lock since they were last asked.
 ///
@@ -14,7 +13,7 @@ use crate::quorum::{Quorum, Tally};
 #[derive(Debug)]
 pub(crate) struct Waiter {
     quorum: Quorum,
-    heard: Mutex<Heard>,
+    heard: Condition<Heard>,
 }
 
 #[derive(Debug)]
@@ -23,7 +22,6 @@ struct Heard {
     free: Vec<bool>,
     /// Whether any node has told since they were last asked.
     is_told: bool,
-    waker: Option<Waker>,
 }
 
 impl Waiter {
@@ -31,10 +29,9 @@ impl Waiter {
     pub(crate) fn new(quorum: Quorum) -> Arc<Self> {
         Arc::new(Self {
             quorum,
-            heard: Mutex::new(Heard {
+            heard: Condition::new(Heard {
                 free: Vec::new(),
                 is_told: false,
-                waker: None,
             }),
         })
     }
@@ -46,19 +43,19 @@ impl Waiter {
 
     /// Forgets what was heard: the nodes are about to be asked.
     pub(crate) fn forget(&self) {
-        let mut heard = self.lock();
+        let mut heard = self.heard.lock();
         heard.free.fill(false);
         heard.is_told = false;
     }
 
     /// Whether any node has told since they were last asked.
     pub(crate) fn is_told(&self) -> bool {
-        self.lock().is_told
+        self.heard.lock().is_told
     }
 
     /// Learns from a round that was lost to others: what a node had granted is free again.
     pub(crate) fn learn(&self, tally: &Tally) {
-        let mut heard = self.lock();
+        let mut heard = self.heard.lock();
         heard.free.resize(self.quorum.nodes(), false);
         for (node, is_free) in heard.free.iter_mut().enumerate() {
             *is_free |= tally.get(node).may_be_free();
@@ -69,19 +66,8 @@ impl Waiter {
     ///
     /// Cancel safe: nothing that was heard is lost.
     pub(crate) async fn stirred(&self) {
-        poll_fn(|cx| {
-            let mut heard = self.lock();
-            if heard.is_enough(self.quorum) {
-                return Poll::Ready(());
-            }
-            heard.waker = Some(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Heard> {
-        self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+        let is_enough = |heard: &Heard| heard.is_enough(self.quorum);
+        self.heard.until(is_enough).await;
     }
 }
 
@@ -93,19 +79,12 @@ impl Heard {
 
 impl Watcher for Waiter {
     fn stirred(&self, node: usize) {
-        let waker = {
-            let mut heard = self.lock();
-            heard.free.resize(self.quorum.nodes(), false);
-            heard.free[node] = true;
-            heard.is_told = true;
-            if heard.is_enough(self.quorum) {
-                heard.waker.take()
-            } else {
-                None
-            }
-        };
-        if let Some(waker) = waker {
-            waker.wake();
+        let mut heard = self.heard.lock();
+        heard.free.resize(self.quorum.nodes(), false);
+        heard.free[node] = true;
+        heard.is_told = true;
+        if heard.is_enough(self.quorum) {
+            heard.notify();
         }
     }
 }

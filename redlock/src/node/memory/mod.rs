@@ -3,21 +3,20 @@
 mod fault;
 mod queue;
 mod session;
+mod shared;
 mod store;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
 
 pub use self::fault::Fault;
 use self::session::MemorySession;
+use self::shared::{Inner, State};
 use self::store::Store;
-use crate::node::watch;
-use crate::node::watch::Watches;
 use crate::node::{Node, Session};
 
 /// A node that keeps its keys in this process.
@@ -50,21 +49,6 @@ use crate::node::{Node, Session};
 #[derive(Clone)]
 pub struct MemoryNode(Arc<Inner>);
 
-/// What all handles to one node share.
-struct Inner {
-    name: Arc<str>,
-    state: Mutex<State>,
-    /// Told when the fault changes, or when a queue needs to be looked at again.
-    changed: Notify,
-}
-
-#[derive(Default)]
-struct State {
-    store: Store,
-    watches: Watches,
-    fault: Option<Fault>,
-}
-
 impl MemoryNode {
     /// An empty node.
     #[must_use]
@@ -76,11 +60,7 @@ impl MemoryNode {
     /// An empty node with a name of your choice, which stands for it in reports and errors.
     #[must_use]
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Inner {
-            name: name.into(),
-            state: Mutex::default(),
-            changed: Notify::new(),
-        }))
+        Self(Arc::new(Inner::new(name.into())))
     }
 
     /// `N` empty nodes.
@@ -100,20 +80,20 @@ impl MemoryNode {
     /// Deletes all keys, as a server without persistence does when it restarts.
     pub fn wipe(&self) {
         self.lock().store = Store::default();
-        self.tell_all();
+        self.0.tell_all();
     }
 
     /// Deletes all keys and keeps the counters behind the fencing tokens, as if every lock had
     /// expired early.
     pub fn forget_keys(&self) {
         self.lock().store.forget_keys();
-        self.tell_all();
+        self.0.tell_all();
     }
 
     /// Lets the node's clock jump ahead, so that every key expires that much earlier.
     pub fn skip(&self, ahead: Duration) {
         self.lock().store.skip(ahead);
-        self.tell_all();
+        self.0.tell_all();
     }
 
     /// The number of keys that have not expired.
@@ -128,15 +108,8 @@ impl MemoryNode {
         self.len() == 0
     }
 
-    /// Tells everybody who waits for any key.
-    fn tell_all(&self) {
-        let watches = self.lock().watches.take_all();
-        watch::tell(&watches);
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A state is whole between any two statements that could panic.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 
@@ -148,18 +121,22 @@ impl Default for MemoryNode {
 
 impl Node for MemoryNode {
     fn name(&self) -> Arc<str> {
-        Arc::clone(&self.0.name)
+        Arc::clone(self.0.name())
     }
 
     fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        Arc::new(MemorySession::new(self.clone(), runtime.clone(), patience))
+        Arc::new(MemorySession::new(
+            Arc::clone(&self.0),
+            runtime.clone(),
+            patience,
+        ))
     }
 }
 
 impl fmt::Debug for MemoryNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryNode")
-            .field("name", &self.0.name)
+            .field("name", self.0.name())
             .finish_non_exhaustive()
     }
 }

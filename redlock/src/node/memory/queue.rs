@@ -4,7 +4,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::memory::{Fault, MemoryNode, State};
+use crate::node::memory::fault::Fault;
+use crate::node::memory::shared::{Inner, State};
 use crate::node::{Command, Extension, Identity, Removal, Reply, Vote, Watch, watch};
 use crate::time::clock::Moment;
 
@@ -76,7 +77,7 @@ impl Line {
     }
 
     /// Deals with the next command that need not wait.
-    pub(super) fn step(&mut self, node: &MemoryNode) -> Step {
+    pub(super) fn step(&mut self, node: &Inner) -> Step {
         if self.is_empty() {
             return Step::Empty;
         }

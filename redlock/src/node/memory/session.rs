@@ -1,30 +1,32 @@
 //! The ordered way to a node in this process.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use crate::error::NodeError;
+use crate::node::memory::fault::Fault;
 use crate::node::memory::queue;
 use crate::node::memory::queue::{Line, Step};
-use crate::node::memory::{Fault, MemoryNode};
+use crate::node::memory::shared::Inner;
 use crate::node::{Command, NodeHealth, NodeReport, Reply, Session};
+use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
 /// Carries commands out on the spot while the node is healthy, and queues them, with a task that
 /// carries them out later, while it is not.
 pub(super) struct MemorySession {
-    node: MemoryNode,
+    node: Arc<Inner>,
     runtime: Handle,
     patience: Duration,
     line: Arc<Mutex<Line>>,
 }
 
 impl MemorySession {
-    pub(super) fn new(node: MemoryNode, runtime: Handle, patience: Duration) -> Self {
+    pub(super) fn new(node: Arc<Inner>, runtime: Handle, patience: Duration) -> Self {
         Self {
             node,
             runtime,
@@ -35,10 +37,10 @@ impl MemorySession {
 
     /// Starts a task that looks after the queue until it is empty.
     fn pump(&self) {
-        let (node, pumping) = (self.node.clone(), Pumping(Arc::clone(&self.line)));
+        let (node, pumping) = (Arc::clone(&self.node), Pumping(Arc::clone(&self.line)));
         let _detached = self.runtime.spawn(async move {
             loop {
-                let changed = node.0.changed.notified();
+                let changed = node.changed.notified();
                 tokio::pin!(changed);
                 // Registered before the queue is looked at, so that no change is missed.
                 changed.as_mut().enable();
@@ -68,7 +70,7 @@ impl Session for MemorySession {
             )));
         }
         let pumped = {
-            let mut line = lock(&self.line);
+            let mut line = self.line.lock();
             let is_release = matches!(command, Command::Release(_));
             let error = line
                 .unresponsive(fault, self.patience)
@@ -82,12 +84,12 @@ impl Session for MemorySession {
         };
         if pumped {
             // What came in may not have to wait for what is there.
-            self.node.0.changed.notify_waiters();
+            self.node.changed.notify_waiters();
             return;
         }
         // Commands are taken off the queue under its lock, so whoever drains keeps the order.
         let left = drain(&self.node, &self.line);
-        if matches!(left, Left::Until(_)) && !std::mem::replace(&mut lock(&self.line).pumped, true)
+        if matches!(left, Left::Until(_)) && !std::mem::replace(&mut self.line.lock().pumped, true)
         {
             self.pump();
         }
@@ -99,19 +101,19 @@ impl Session for MemorySession {
 
     fn report(&self) -> NodeReport {
         let fault = self.node.lock().fault;
-        let health = match (fault, lock(&self.line).unresponsive(fault, self.patience)) {
+        let health = match (fault, self.line.lock().unresponsive(fault, self.patience)) {
             (Some(Fault::Crash), _) => NodeHealth::Down(queue::crashed()),
             (_, Some(error)) => NodeHealth::Down(error),
             _ => NodeHealth::Connected,
         };
-        NodeReport::new(Arc::clone(&self.node.0.name), health)
+        NodeReport::new(Arc::clone(self.node.name()), health)
     }
 }
 
 impl fmt::Debug for MemorySession {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemorySession")
-            .field("node", &self.node)
+            .field("node", self.node.name())
             .finish_non_exhaustive()
     }
 }
@@ -124,9 +126,9 @@ enum Left {
 }
 
 /// Deals, in order, with what need not wait.
-fn drain(node: &MemoryNode, line: &Mutex<Line>) -> Left {
+fn drain(node: &Inner, line: &Mutex<Line>) -> Left {
     loop {
-        let step = lock(line).step(node);
+        let step = line.lock().step(node);
         match step {
             Step::Done(answer) => answer(),
             Step::Wait(until) => return Left::Until(until),
@@ -141,7 +143,7 @@ struct Pumping(Arc<Mutex<Line>>);
 impl Pumping {
     /// Ends the task's duty unless something arrived meanwhile.
     fn finish(&self) -> bool {
-        let mut line = lock(&self.0);
+        let mut line = self.0.lock();
         line.pumped = !line.is_empty();
         !line.pumped
     }
@@ -149,10 +151,6 @@ impl Pumping {
 
 impl Drop for Pumping {
     fn drop(&mut self) {
-        lock(&self.0).pumped = false;
+        self.0.lock().pumped = false;
     }
-}
-
-fn lock(line: &Mutex<Line>) -> MutexGuard<'_, Line> {
-    line.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,7 +6,7 @@ mod session;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_redis::Pool;
@@ -19,6 +19,7 @@ use self::session::RedisSession;
 use self::session::invalidation::Pushes;
 use crate::error::ConfigError;
 use crate::node::{Node, Session};
+use crate::sync::Mutex;
 
 /// A Redis or Valkey master.
 ///
@@ -114,11 +115,7 @@ impl Node for RedisNode {
 
     fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
         let session = RedisSession::start(&self.0, runtime, patience);
-        let mut sessions = self
-            .0
-            .sessions
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut sessions = self.0.sessions.lock();
         sessions.retain(|other| other.strong_count() > 0);
         sessions.push(Arc::downgrade(&session));
         session
@@ -128,7 +125,7 @@ impl Node for RedisNode {
 impl Inner {
     /// A session whose runtime is alive, other than the one that is ending.
     fn live_session(&self) -> Option<Arc<RedisSession>> {
-        let sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        let sessions = self.sessions.lock();
         sessions
             .iter()
             .filter_map(Weak::upgrade)

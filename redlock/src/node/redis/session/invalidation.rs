@@ -1,11 +1,12 @@
 //! What a server says without being asked.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
 
 use crate::node::watch;
 use crate::node::watch::{Watch, Watches};
+use crate::sync::Mutex;
 
 /// Who waits for keys of a server that others have.
 ///
@@ -45,6 +46,6 @@ impl Pushes {
     }
 
     fn lock(&self) -> MutexGuard<'_, Watches> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }

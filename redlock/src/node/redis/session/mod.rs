@@ -9,7 +9,7 @@ pub(crate) mod reconnect;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, MutexGuard, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -19,6 +19,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::Inner;
 use crate::node::redis::session::driver::Driver;
 use crate::node::{Command, NodeHealth, NodeReport, Session};
+use crate::sync::Mutex;
 use crate::time::clock::Moment;
 
 /// A session with a server. Commands go into a queue, which a task on the session's runtime sends
@@ -104,11 +105,7 @@ impl Session for RedisSession {
     }
 
     fn time_of_day(&self) -> Option<u64> {
-        let (time, at) = (*self
-            .shared
-            .time
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner))?;
+        let (time, at) = (*self.shared.time.lock())?;
         let passed = Moment::now().saturating_since(at).as_micros();
         time.checked_add(u64::try_from(passed).ok()?)
     }
@@ -151,7 +148,7 @@ impl Shared {
 
     pub(crate) fn set_time(&self, time: Option<u64>) {
         let time = time.map(|time| (time, Moment::now()));
-        *self.time.lock().unwrap_or_else(PoisonError::into_inner) = time;
+        *self.time.lock() = time;
     }
 
     pub(crate) fn tells(&self) -> bool {
@@ -167,7 +164,7 @@ impl Shared {
     }
 
     pub(crate) fn report(&self) -> MutexGuard<'_, NodeReport> {
-        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+        self.report.lock()
     }
 }
 

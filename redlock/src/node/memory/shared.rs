@@ -1,0 +1,50 @@
+//! The state of one node, shared by its handles and sessions.
+
+use std::sync::{Arc, MutexGuard};
+
+use tokio::sync::Notify;
+
+use crate::node::memory::fault::Fault;
+use crate::node::memory::store::Store;
+use crate::node::watch;
+use crate::node::watch::Watches;
+use crate::sync::Mutex;
+
+/// What all handles to one node share.
+pub(super) struct Inner {
+    name: Arc<str>,
+    state: Mutex<State>,
+    /// Notified when the fault changes, or when a queue needs to be looked at again.
+    pub(super) changed: Notify,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) store: Store,
+    pub(super) watches: Watches,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Inner {
+    pub(super) fn new(name: Arc<str>) -> Self {
+        Self {
+            name,
+            state: Mutex::default(),
+            changed: Notify::new(),
+        }
+    }
+
+    pub(super) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock()
+    }
+
+    /// Notifies everything that waits for any key.
+    pub(super) fn tell_all(&self) {
+        let watches = self.lock().watches.take_all();
+        watch::tell(&watches);
+    }
+}
