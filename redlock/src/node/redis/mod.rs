@@ -5,8 +5,8 @@ mod protocol;
 mod session;
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use deadpool_redis::Pool;
@@ -15,11 +15,11 @@ use tokio::runtime::Handle;
 
 use self::connect::address;
 use self::connect::connector::Dialer;
+use self::protocol::invalidation::Pushes;
 use self::session::RedisSession;
-use self::session::invalidation::Pushes;
+use self::session::server::Server;
 use crate::error::ConfigError;
 use crate::node::{Node, Session};
-use crate::sync::Mutex;
 
 /// A Redis or Valkey master.
 ///
@@ -45,16 +45,7 @@ use crate::sync::Mutex;
 /// # Ok(())
 /// # }
 /// ```
-pub struct RedisNode(Arc<Inner>);
-
-/// What all sessions of one node share.
-struct Inner {
-    name: Arc<str>,
-    dialer: Dialer,
-    pushes: Pushes,
-    /// The open sessions, so that what one leaves undone another can do.
-    sessions: Mutex<Vec<Weak<RedisSession>>>,
-}
+pub struct RedisNode(Arc<Server>);
 
 impl RedisNode {
     /// A node at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or
@@ -99,37 +90,17 @@ impl RedisNode {
     }
 
     fn new(name: impl Into<Arc<str>>, dialer: Dialer, pushes: Pushes) -> Self {
-        Self(Arc::new(Inner {
-            name: name.into(),
-            dialer,
-            pushes,
-            sessions: Mutex::default(),
-        }))
+        Self(Arc::new(Server::new(name.into(), dialer, pushes)))
     }
 }
 
 impl Node for RedisNode {
     fn name(&self) -> Arc<str> {
-        Arc::clone(&self.0.name)
+        Arc::clone(self.0.name())
     }
 
     fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        let session = RedisSession::start(&self.0, runtime, patience);
-        let mut sessions = self.0.sessions.lock();
-        sessions.retain(|other| other.strong_count() > 0);
-        sessions.push(Arc::downgrade(&session));
-        session
-    }
-}
-
-impl Inner {
-    /// A session whose runtime is alive, other than the one that is ending.
-    fn live_session(&self) -> Option<Arc<RedisSession>> {
-        let sessions = self.sessions.lock();
-        sessions
-            .iter()
-            .filter_map(Weak::upgrade)
-            .find(|session| session.is_live())
+        RedisSession::start(&self.0, runtime, patience)
     }
 }
 
@@ -137,7 +108,7 @@ impl fmt::Debug for RedisNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The pool's own output would show the connection settings.
         f.debug_struct("RedisNode")
-            .field("name", &self.0.name)
+            .field("name", self.0.name())
             .finish_non_exhaustive()
     }
 }

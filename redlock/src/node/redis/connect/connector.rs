@@ -12,7 +12,7 @@ use crate::error::{ConfigError, NodeError, NodeErrorKind};
 use crate::node::redis::connect::io::Pump;
 use crate::node::redis::connect::{address, socket, tls};
 use crate::node::redis::protocol::error;
-use crate::node::redis::session::invalidation::Pushes;
+use crate::node::redis::protocol::invalidation::Pushes;
 
 /// Makes connections to one server.
 pub(crate) struct Dialer {

@@ -8,8 +8,7 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::Inner;
-use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Dialed};
+use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Dialed, Dialer};
 use crate::node::redis::connect::io::Pump;
 use crate::node::redis::protocol::compare_delete::Delete;
 use crate::node::redis::protocol::{error, script};
@@ -48,14 +47,14 @@ pub(crate) struct Client {
 /// Whatever the `previous` connection still had under way is stopped first: a command that a hung
 /// server has received is carried out when it wakes, even if nobody listens any more.
 pub(crate) async fn connect(
-    node: Arc<Inner>,
+    dialer: &Dialer,
     previous: Option<Client>,
     delay: Duration,
 ) -> Result<Link, NodeError> {
     tokio::time::sleep(delay).await;
     // Longer than making a connection, which it must not cut short: a pool would start anew each
     // time and never come up.
-    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(&node, previous)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(dialer, previous)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NodeError::unsent(
             NodeErrorKind::Unreachable,
@@ -64,12 +63,12 @@ pub(crate) async fn connect(
     }
 }
 
-async fn establish(node: &Inner, previous: Option<Client>) -> Result<Link, NodeError> {
+async fn establish(dialer: &Dialer, previous: Option<Client>) -> Result<Link, NodeError> {
     let Dialed {
         mut connection,
         mut pump,
         can_tell,
-    } = node.dialer.dial().await?;
+    } = dialer.dial().await?;
 
     let mut pipeline = Pipeline::new();
     let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO").cmd("TIME");

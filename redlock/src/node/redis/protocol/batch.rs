@@ -10,9 +10,9 @@ use crate::node::Identity;
 use crate::node::redis::protocol::compare_delete::Delete;
 use crate::node::redis::protocol::counter_ttl::Counters;
 use crate::node::redis::protocol::encode;
+use crate::node::redis::protocol::invalidation::Pushes;
 use crate::node::redis::protocol::key_filter::Sketch;
 use crate::node::redis::protocol::request::{Item, Settled};
-use crate::node::redis::session::invalidation::Pushes;
 
 /// Commands that leave together, and their order of going.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ pub(crate) mod decode;
 pub(crate) mod decode_acquire;
 pub(crate) mod encode;
 pub(crate) mod error;
+pub(crate) mod invalidation;
 pub(crate) mod key_filter;
 pub(crate) mod request;
 pub(crate) mod script;

@@ -10,75 +10,62 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::Inner;
-use crate::node::redis::connect::handshake;
-use crate::node::redis::connect::handshake::Client;
+use crate::node::redis::connect::handshake::Link;
 use crate::node::redis::protocol::batch::{Batch, MAX_BATCH};
 use crate::node::redis::protocol::compare_delete::Delete;
 use crate::node::redis::protocol::counter_ttl::Counters;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Item, Settled};
-use crate::node::redis::session::Shared;
-use crate::node::redis::session::event::Event;
+use crate::node::redis::session::event::{Event, Sources};
 use crate::node::redis::session::in_flight::{Answers, Flight, Flights};
 use crate::node::redis::session::pending_releases::Debts;
-use crate::node::redis::session::reconnect::State;
-use crate::node::{Command, Identity, Session};
-use crate::time::jitter::Jitter;
+use crate::node::redis::session::reconnect::{Connection, State};
+use crate::node::redis::session::server::Server;
+use crate::node::redis::session::shared::Shared;
+use crate::node::{Command, Identity, NodeHealth};
 
 /// Everything one session does.
 pub(crate) struct Driver {
-    pub(super) node: Arc<Inner>,
-    pub(super) shared: Arc<Shared>,
-    pub(super) queue: mpsc::UnboundedReceiver<Command>,
+    server: Arc<Server>,
+    shared: Arc<Shared>,
+    queue: mpsc::UnboundedReceiver<Command>,
     /// Where the queue is emptied to; kept for its memory.
-    pub(super) inbox: Vec<Command>,
+    inbox: Vec<Command>,
     /// What has to be sent before anything from the queue.
-    pub(super) pending: VecDeque<Item>,
-    pub(super) link: State,
-    pub(super) flights: Flights,
+    pending: VecDeque<Item>,
+    connection: Connection,
+    flights: Flights,
     /// How many batches of one command have left in a row.
-    pub(super) lone_batches: u32,
-    pub(super) debts: Debts,
-    pub(super) counters: Counters,
+    lone_batches: u32,
+    debts: Debts,
+    counters: Counters,
     /// The server's own way to delete a key that is ours, for as long as it lets us.
-    pub(super) delete: Option<Delete>,
-    pub(super) identity: Identity,
-    pub(super) client: Option<Client>,
-    /// How many attempts to connect have failed in a row.
-    pub(super) attempts: u32,
-    pub(super) jitter: Jitter,
-    pub(super) patience: Duration,
-    pub(super) heard: Instant,
+    delete: Option<Delete>,
+    identity: Identity,
+    patience: Duration,
+    heard: Instant,
 }
 
 impl Driver {
     pub(crate) fn new(
-        node: Arc<Inner>,
+        server: Arc<Server>,
         shared: Arc<Shared>,
         queue: mpsc::UnboundedReceiver<Command>,
         patience: Duration,
     ) -> Self {
-        let connecting = Box::pin(handshake::connect(Arc::clone(&node), None, Duration::ZERO));
         Self {
-            node,
+            connection: Connection::open(Arc::clone(&server)),
+            server,
             shared,
             queue,
             inbox: Vec::new(),
             pending: VecDeque::new(),
-            link: State::Down {
-                cause: None,
-                connecting,
-            },
             flights: Flights::default(),
             lone_batches: 0,
             debts: Debts::default(),
             counters: Counters::default(),
             delete: None,
             identity: Identity::default(),
-            client: None,
-            attempts: 0,
-            jitter: Jitter::new(None),
             patience,
             heard: Instant::now(),
         }
@@ -89,7 +76,8 @@ impl Driver {
         // One timer for all silences: it is moved when it fires, not whenever an answer comes.
         let mut watch = std::pin::pin!(tokio::time::sleep_until(self.silence_ends()));
         loop {
-            match self.next_event(watch.as_mut()).await {
+            let event = self.sources().next(watch.as_mut()).await;
+            match event {
                 // The session is gone and the queue is empty.
                 Event::Commands(0) if self.is_done() => return,
                 Event::Commands(count) => {
@@ -114,10 +102,21 @@ impl Driver {
         }
     }
 
+    fn sources(&mut self) -> Sources<'_> {
+        Sources {
+            is_done: self.is_done(),
+            repeat_at: self.debts.next_repeat(),
+            queue: &mut self.queue,
+            inbox: &mut self.inbox,
+            connection: &mut self.connection,
+            flights: &mut self.flights,
+        }
+    }
+
     /// While answers are awaited others are about to ask as well: lets them, so that what they
     /// ask leaves in the same batch. Half the system calls, on both sides. Who asks alone is sent
     /// on at once.
-    pub(super) async fn gather(&mut self) {
+    async fn gather(&mut self) {
         if self.flights.is_empty() || self.lone_batches >= LONELY {
             return;
         }
@@ -131,13 +130,10 @@ impl Driver {
     }
 
     /// Moves commands from the queue to where they are sent from, or fails them.
-    pub(super) fn take_commands(&mut self, count: usize) {
+    fn take_commands(&mut self, count: usize) {
         self.shared.dequeued(count);
         let mut inbox = std::mem::take(&mut self.inbox);
-        let cause = match &self.link {
-            State::Down { cause, .. } => cause.clone(),
-            State::Up(..) => None,
-        };
+        let cause = self.connection.cause().cloned();
         for command in inbox.drain(..) {
             match &cause {
                 Some(cause) => self.refuse(command, cause),
@@ -148,12 +144,12 @@ impl Driver {
     }
 
     /// Sends what waits, as batches. Never blocks.
-    pub(super) fn send(&mut self) {
-        while let State::Up(connection, pump) = &self.link {
-            if self.pending.is_empty() || self.flights.len() >= MAX_FLIGHTS {
+    fn send(&mut self) {
+        while let State::Up(connection, pump) = &self.connection.state {
+            if self.pending.is_empty() || !self.flights.has_room() {
                 return;
             }
-            let listeners = self.shared.tells().then_some(&self.node.pushes);
+            let listeners = self.shared.tells().then_some(self.server.pushes());
             let (pending, counters) = (&mut self.pending, &mut self.counters);
             let (batch, pipeline, count) = Batch::load(pending, counters, self.delete, listeners);
             if batch.is_empty() {
@@ -182,7 +178,7 @@ impl Driver {
     }
 
     /// The connection had ended while it was idle: not worth a failure unless there is no other.
-    pub(super) fn send_again(&mut self, batch: Batch) {
+    fn send_again(&mut self, batch: Batch) {
         for item in batch.into_items().rev() {
             // In all likelihood nothing was sent. If it was, the acquire must not meet itself.
             let undo = item.undo();
@@ -191,10 +187,75 @@ impl Driver {
                 self.pending.push_front(undo);
             }
         }
-        self.reconnect(None, Duration::ZERO);
+        self.shared.set_tells(false);
+        self.connection.renew();
     }
 
-    pub(super) fn take_answers(&mut self, answers: RedisResult<Vec<Value>>) {
+    fn connected(&mut self, link: Link) {
+        for warning in &link.warnings {
+            tracing::warn!(node = %self.shared.name(), %warning, "redlock node");
+        }
+        {
+            let mut report = self.shared.report();
+            report.health = NodeHealth::Connected;
+            report.server = link.server;
+            report.warnings = link.warnings;
+        }
+        self.shared.set_time(link.time);
+        self.shared.set_tells(link.tells);
+        // Whatever was to be told over the connection before has not been.
+        self.server.pushes().tell_all();
+        self.identity = link.identity;
+        self.counters.clear();
+        self.delete = link.delete;
+        // Releases of acquires that an earlier connection may have left behind go first.
+        let mut first = self.debts.due_on_connect(link.previous_is_settled);
+        first.append(&mut self.pending);
+        self.pending = first;
+        self.connection.up(link.connection, link.pump, link.client);
+    }
+
+    fn not_connected(&mut self, cause: NodeError) {
+        self.go_down(&cause);
+        if self.connection.failed(cause.clone()) {
+            tracing::warn!(node = %self.shared.name(), %cause, "redlock node is down");
+        }
+    }
+
+    /// The connection is of no use any more; what was under way has an unknown fate.
+    fn disconnected(&mut self, cause: NodeError) {
+        tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
+        for item in self.flights.take().flat_map(Batch::into_items) {
+            if let Command::Acquire(acquire) = &item.command {
+                self.debts.unknown(acquire);
+            }
+            self.refuse(item.command, &cause);
+        }
+        let unsent = NodeError::unsent(cause.kind(), cause.message());
+        self.go_down(&unsent);
+        self.connection.lost(unsent);
+    }
+
+    /// Until there is a connection, what cannot wait for it fails.
+    fn go_down(&mut self, cause: &NodeError) {
+        self.shared.set_tells(false);
+        self.shared.set_health(NodeHealth::Down(cause.clone()));
+        for item in std::mem::take(&mut self.pending) {
+            self.refuse(item.command, cause);
+        }
+    }
+
+    /// There is no connection for `command`. Whoever waits is told when there is one again.
+    fn refuse(&mut self, command: Command, cause: &NodeError) {
+        if let Command::Acquire(it) = &command
+            && let Some(watch) = &it.watch
+        {
+            self.server.pushes().expect(it.keys.as_slice(), watch);
+        }
+        self.debts.refuse(command, cause);
+    }
+
+    fn take_answers(&mut self, answers: RedisResult<Vec<Value>>) {
         let values = match answers {
             Ok(values) => values,
             Err(error) => return self.disconnected(error::of_command(&error)),
@@ -219,11 +280,11 @@ impl Driver {
         });
     }
 
-    pub(super) fn silence_ends(&self) -> Instant {
+    fn silence_ends(&self) -> Instant {
         self.heard + self.patience
     }
 
-    pub(super) fn is_done(&mut self) -> bool {
+    fn is_done(&mut self) -> bool {
         self.queue.is_closed()
             && self.queue.is_empty()
             && self.pending.is_empty()
@@ -245,18 +306,10 @@ impl Drop for Driver {
             .chain(std::mem::take(&mut self.pending))
             .chain(self.debts.take())
             .filter(|item| matches!(item.command, Command::Release(_)));
-        let mut left = left.peekable();
-        if left.peek().is_none() {
-            return;
-        }
-        let other = self.node.live_session();
         for item in left {
-            match &other {
-                Some(other) => other.submit(item.command),
-                None => item.command.fail(NodeError::new(
-                    NodeErrorKind::Closed,
-                    "its runtime has ended",
-                )),
+            if let Err(command) = self.server.hand_over(item.command) {
+                let error = NodeError::new(NodeErrorKind::Closed, "its runtime has ended");
+                command.fail(error);
             }
         }
     }
@@ -264,7 +317,3 @@ impl Drop for Driver {
 
 /// After so many commands that nobody joined nobody is waited for.
 const LONELY: u32 = 16;
-
-/// Batches under way at once. Below what the client library queues for a connection, so that
-/// handing one over never waits.
-pub(super) const MAX_FLIGHTS: usize = 32;

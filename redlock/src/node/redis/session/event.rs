@@ -4,14 +4,17 @@ use std::future::Future;
 use std::pin::Pin;
 
 use deadpool_redis::redis::{RedisResult, Value};
+use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
 use crate::error::NodeError;
+use crate::node::Command;
 use crate::node::redis::connect::handshake::Link;
 use crate::node::redis::protocol::batch::MAX_BATCH;
-use crate::node::redis::session::driver::{Driver, MAX_FLIGHTS};
-use crate::node::redis::session::reconnect::State;
+use crate::node::redis::session::in_flight::Flights;
+use crate::node::redis::session::reconnect::{Connection, State};
 use crate::time::clock;
+use crate::time::clock::Moment;
 
 /// One thing that happened.
 pub(crate) enum Event {
@@ -22,35 +25,43 @@ pub(crate) enum Event {
     RepeatDue,
 }
 
-impl Driver {
-    /// Waits for the next. `watch` ends when the server has been silent for too long.
-    pub(crate) async fn next_event(&mut self, watch: Pin<&mut Sleep>) -> Event {
-        let receiving = match &self.link {
-            State::Up(..) => self.flights.len() < MAX_FLIGHTS,
+/// Everything that the task waits on.
+pub(crate) struct Sources<'a> {
+    pub(crate) queue: &'a mut mpsc::UnboundedReceiver<Command>,
+    /// Where the queue is emptied to.
+    pub(crate) inbox: &'a mut Vec<Command>,
+    pub(crate) connection: &'a mut Connection,
+    pub(crate) flights: &'a mut Flights,
+    /// When a release is due to be repeated.
+    pub(crate) repeat_at: Option<Moment>,
+    /// Whether the task has nothing left to do but to see the queue end.
+    pub(crate) is_done: bool,
+}
+
+impl Sources<'_> {
+    /// Waits for the next event. `watch` ends when the server has been silent for too long.
+    pub(crate) async fn next(self, watch: Pin<&mut Sleep>) -> Event {
+        let has_ended = self.queue.is_closed() && self.queue.is_empty();
+        let is_receiving = match &self.connection.state {
+            State::Up(..) => self.flights.has_room(),
             State::Down { cause, .. } => cause.is_some(),
-        } && !(self.queue.is_closed() && self.queue.is_empty() && !self.is_done());
-        let repeat = match self.link {
-            State::Up(..) => self.debts.next_repeat(),
-            State::Down { .. } => None,
+        } && (self.is_done || !has_ended);
+        let is_waiting = !self.flights.is_empty();
+        let (pump, connecting, repeat_at) = match &mut self.connection.state {
+            State::Up(_, pump) => (Some(pump), None, self.repeat_at),
+            State::Down { connecting, .. } => (None, Some(connecting), None),
         };
-        let waiting = !self.flights.is_empty();
-        let flights = &mut self.flights;
-        let (pump, connecting) = match &mut self.link {
-            State::Up(_, pump) => (Some(pump), None),
-            State::Down { connecting, .. } => (None, Some(connecting)),
-        };
+        let flights = self.flights;
         let answers = pump.map(|pump| flights.first_answers(pump));
         tokio::select! {
             biased;
             Some(answers) = maybe(answers) => Event::Answers(answers),
-            count = self.queue.recv_many(&mut self.inbox, MAX_BATCH), if receiving => {
+            count = self.queue.recv_many(self.inbox, MAX_BATCH), if is_receiving => {
                 Event::Commands(count)
             }
             Some(outcome) = maybe(connecting) => Event::Connected(Box::new(outcome)),
-            () = watch, if waiting => Event::Silence,
-            Some(()) = maybe(repeat.map(clock::sleep_until)) => {
-                Event::RepeatDue
-            }
+            () = watch, if is_waiting => Event::Silence,
+            Some(()) = maybe(repeat_at.map(clock::sleep_until)) => Event::RepeatDue,
         }
     }
 }

@@ -40,8 +40,9 @@ pub(crate) enum Answers {
 type Awaited = ReusableBoxFuture<'static, RedisResult<Vec<Value>>>;
 
 impl Flights {
-    pub(crate) fn len(&self) -> usize {
-        self.flights.len()
+    /// Whether another batch can be sent.
+    pub(crate) fn has_room(&self) -> bool {
+        self.flights.len() < MAX_FLIGHTS
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -133,6 +134,10 @@ impl Answers {
         }
     }
 }
+
+/// Batches under way at once. Below what the client library queues for a connection, so that
+/// handing one over never waits.
+const MAX_FLIGHTS: usize = 32;
 
 #[cfg(test)]
 mod tests {

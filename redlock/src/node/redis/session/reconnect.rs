@@ -9,14 +9,22 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use crate::error::NodeError;
 use crate::node::redis::connect::handshake;
-use crate::node::redis::connect::handshake::Link;
+use crate::node::redis::connect::handshake::{Client, Link};
 use crate::node::redis::connect::io::Pump;
-use crate::node::redis::protocol::batch::Batch;
-use crate::node::redis::session::driver::Driver;
-use crate::node::{Command, NodeHealth};
-use crate::time::jitter::reconnect_delay;
+use crate::node::redis::session::server::Server;
+use crate::time::jitter::{Jitter, reconnect_delay};
 
-/// The connection of a session.
+/// The connection of a session, or the attempt to make one.
+pub(crate) struct Connection {
+    server: Arc<Server>,
+    pub(crate) state: State,
+    /// How the server calls the last connection.
+    client: Option<Client>,
+    /// How many attempts to connect have failed in a row.
+    attempts: u32,
+    jitter: Jitter,
+}
+
 pub(crate) enum State {
     Up(MultiplexedConnection, Pump),
     Down {
@@ -28,80 +36,78 @@ pub(crate) enum State {
 
 pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Link, NodeError>> + Send>>;
 
-impl Driver {
-    pub(crate) fn connected(&mut self, link: Link) {
-        self.attempts = 0;
-        for warning in &link.warnings {
-            tracing::warn!(node = %self.shared.name(), %warning, "redlock node");
+impl Connection {
+    /// Starts to connect.
+    pub(crate) fn open(server: Arc<Server>) -> Self {
+        Self {
+            state: State::connecting(&server, None, None, Duration::ZERO),
+            server,
+            client: None,
+            attempts: 0,
+            jitter: Jitter::new(None),
         }
-        {
-            let mut report = self.shared.report();
-            report.health = NodeHealth::Connected;
-            report.server = link.server;
-            report.warnings = link.warnings;
-        }
-        self.shared.set_time(link.time);
-        self.shared.set_tells(link.tells);
-        // Whatever was to be told over the connection before has not been.
-        self.node.pushes.tell_all();
-        self.identity = link.identity;
-        self.counters.clear();
-        self.delete = link.delete;
-        self.client = link.client;
-        // Releases of acquires that an earlier connection may have left behind go first.
-        let mut first = self.debts.due_on_connect(link.previous_is_settled);
-        first.append(&mut self.pending);
-        self.pending = first;
-        self.link = State::Up(link.connection, link.pump);
     }
 
-    pub(crate) fn not_connected(&mut self, cause: NodeError) {
-        if self.attempts == 0 {
-            tracing::warn!(node = %self.shared.name(), %cause, "redlock node is down");
+    /// Why commands fail, if they do.
+    pub(crate) fn cause(&self) -> Option<&NodeError> {
+        match &self.state {
+            State::Down { cause, .. } => cause.as_ref(),
+            State::Up(..) => None,
         }
+    }
+
+    /// The connection is made.
+    pub(crate) fn up(
+        &mut self,
+        connection: MultiplexedConnection,
+        pump: Pump,
+        client: Option<Client>,
+    ) {
+        self.attempts = 0;
+        self.client = client;
+        self.state = State::Up(connection, pump);
+    }
+
+    /// The connection could not be made; the next attempt comes later each time. Says whether this
+    /// was the first in a row.
+    pub(crate) fn failed(&mut self, cause: NodeError) -> bool {
+        let is_first = self.attempts == 0;
         self.attempts = self.attempts.saturating_add(1);
         let delay = self.jitter.before(reconnect_delay(self.attempts));
         self.reconnect(Some(cause), delay);
+        is_first
     }
 
-    /// The connection is of no use any more; what was under way has an unknown fate.
-    pub(crate) fn disconnected(&mut self, cause: NodeError) {
-        tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
+    /// The connection has ended.
+    pub(crate) fn lost(&mut self, cause: NodeError) {
         let delay = self.jitter.up_to(reconnect_delay(0));
-        for item in self.flights.take().flat_map(Batch::into_items) {
-            if let Command::Acquire(acquire) = &item.command {
-                self.debts.unknown(acquire);
-            }
-            self.refuse(item.command, &cause);
-        }
-        let unsent = NodeError::unsent(cause.kind(), cause.message());
-        self.reconnect(Some(unsent), delay);
+        self.reconnect(Some(cause), delay);
     }
 
-    /// There is no connection for `command`. Whoever waits is told when there is one again.
-    pub(crate) fn refuse(&mut self, command: Command, cause: &NodeError) {
-        if let Command::Acquire(it) = &command
-            && let Some(watch) = &it.watch
-        {
-            self.node.pushes.expect(it.keys.as_slice(), watch);
-        }
-        self.debts.refuse(command, cause);
+    /// The connection had ended while it was idle: it is made again at once, and what there is to
+    /// send waits for the outcome.
+    pub(crate) fn renew(&mut self) {
+        self.reconnect(None, Duration::ZERO);
     }
 
-    /// Starts to connect anew. With a cause, what cannot wait fails with it; without one,
-    /// everything waits for the outcome.
-    pub(crate) fn reconnect(&mut self, cause: Option<NodeError>, delay: Duration) {
-        self.shared.set_tells(false);
-        if let Some(cause) = &cause {
-            self.shared.set_health(NodeHealth::Down(cause.clone()));
-            for item in std::mem::take(&mut self.pending) {
-                self.refuse(item.command, cause);
-            }
-        }
-        let connecting = handshake::connect(Arc::clone(&self.node), self.client.clone(), delay);
-        self.link = State::Down {
+    fn reconnect(&mut self, cause: Option<NodeError>, delay: Duration) {
+        self.state = State::connecting(&self.server, cause, self.client.clone(), delay);
+    }
+}
+
+impl State {
+    fn connecting(
+        server: &Arc<Server>,
+        cause: Option<NodeError>,
+        previous: Option<Client>,
+        delay: Duration,
+    ) -> Self {
+        let server = Arc::clone(server);
+        Self::Down {
             cause,
-            connecting: Box::pin(connecting),
-        };
+            connecting: Box::pin(async move {
+                handshake::connect(server.dialer(), previous, delay).await
+            }),
+        }
     }
 }

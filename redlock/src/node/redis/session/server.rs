@@ -1,0 +1,60 @@
+//! A server, as all sessions with it share it.
+
+use std::sync::{Arc, Weak};
+
+use crate::node::Command;
+use crate::node::redis::connect::connector::Dialer;
+use crate::node::redis::protocol::invalidation::Pushes;
+use crate::node::redis::session::shared::Shared;
+use crate::sync::Mutex;
+
+/// What all sessions with one server share.
+pub(crate) struct Server {
+    name: Arc<str>,
+    dialer: Dialer,
+    pushes: Pushes,
+    /// The open sessions, so that what one leaves undone another can do.
+    sessions: Mutex<Vec<Weak<Shared>>>,
+}
+
+impl Server {
+    pub(crate) fn new(name: Arc<str>, dialer: Dialer, pushes: Pushes) -> Self {
+        Self {
+            name,
+            dialer,
+            pushes,
+            sessions: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    pub(crate) fn dialer(&self) -> &Dialer {
+        &self.dialer
+    }
+
+    pub(crate) fn pushes(&self) -> &Pushes {
+        &self.pushes
+    }
+
+    /// Adds a session.
+    pub(crate) fn add(&self, session: &Arc<Shared>) {
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|other| other.strong_count() > 0);
+        sessions.push(Arc::downgrade(session));
+    }
+
+    /// Hands a command to any session whose runtime is alive. Returns it if there is none.
+    pub(crate) fn hand_over(&self, mut command: Command) -> Result<(), Command> {
+        let sessions = self.sessions.lock().clone();
+        for session in sessions.iter().filter_map(Weak::upgrade) {
+            match session.submit(command) {
+                Ok(()) => return Ok(()),
+                Err(unsent) => command = unsent,
+            }
+        }
+        Err(command)
+    }
+}

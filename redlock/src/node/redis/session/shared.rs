@@ -1,0 +1,129 @@
+//! The state that a session and its task share.
+
+use std::sync::Arc;
+use std::sync::MutexGuard;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::{Command, NodeHealth, NodeReport};
+use crate::sync::Mutex;
+use crate::time::clock::Moment;
+
+/// What the session and its task both see.
+pub(crate) struct Shared {
+    name: Arc<str>,
+    /// The session's end of the queue, while there is a session.
+    queue: mpsc::WeakUnboundedSender<Command>,
+    /// The number of commands in the queue.
+    queued: AtomicUsize,
+    /// Whether the server tells those who wait.
+    tells: AtomicBool,
+    /// The smoothed round trip in nanoseconds, 0 before the first.
+    round_trip: AtomicU64,
+    report: Mutex<NodeReport>,
+    /// The server's time of day in microseconds, and when it was that.
+    time: Mutex<Option<(u64, Moment)>>,
+}
+
+impl Shared {
+    pub(crate) fn new(name: &Arc<str>, queue: &mpsc::UnboundedSender<Command>) -> Self {
+        let report = NodeReport::new(Arc::clone(name), NodeHealth::Connecting);
+        Self {
+            name: Arc::clone(name),
+            queue: queue.downgrade(),
+            queued: AtomicUsize::new(0),
+            tells: AtomicBool::new(false),
+            round_trip: AtomicU64::new(0),
+            report: Mutex::new(report),
+            time: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn name(&self) -> &Arc<str> {
+        &self.name
+    }
+
+    /// Queues a command from elsewhere. Returns it if the session or its runtime has ended.
+    pub(crate) fn submit(&self, command: Command) -> Result<(), Command> {
+        match self.queue.upgrade() {
+            Some(queue) => self.submit_to(&queue, command),
+            None => Err(command),
+        }
+    }
+
+    /// Queues a command of the session's own. Returns it if the session's runtime has ended.
+    pub(crate) fn submit_to(
+        &self,
+        queue: &mpsc::UnboundedSender<Command>,
+        command: Command,
+    ) -> Result<(), Command> {
+        let is_release = matches!(command, Command::Release(_));
+        if !is_release && self.queued.load(Ordering::Relaxed) >= QUEUE_BOUND {
+            command.fail(NodeError::unsent(NodeErrorKind::Overloaded, ""));
+            return Ok(());
+        }
+        self.queued.fetch_add(1, Ordering::Relaxed);
+        queue.send(command).map_err(|unsent| unsent.0)
+    }
+
+    /// `count` commands have left the queue.
+    pub(crate) fn dequeued(&self, count: usize) {
+        self.queued.fetch_sub(count, Ordering::Relaxed);
+    }
+
+    /// The smoothed round trip, once there was one.
+    pub(crate) fn round_trip(&self) -> Option<Duration> {
+        match self.round_trip.load(Ordering::Relaxed) {
+            0 => None,
+            nanos => Some(Duration::from_nanos(nanos)),
+        }
+    }
+
+    /// Takes one more measurement into the smoothed round trip (Jacobson's filter, gain 1/8).
+    pub(crate) fn measured(&self, round_trip: Duration) {
+        let sample = u64::try_from(round_trip.as_nanos())
+            .unwrap_or(u64::MAX)
+            .max(1);
+        let known = self.round_trip.load(Ordering::Relaxed);
+        let smoothed = if known == 0 {
+            sample
+        } else {
+            known - known / 8 + sample / 8
+        };
+        self.round_trip.store(smoothed.max(1), Ordering::Relaxed);
+    }
+
+    /// The server's time of day in microseconds, counted on from when it was read.
+    pub(crate) fn time_of_day(&self) -> Option<u64> {
+        let (time, at) = (*self.time.lock())?;
+        let passed = Moment::now().saturating_since(at).as_micros();
+        time.checked_add(u64::try_from(passed).ok()?)
+    }
+
+    pub(crate) fn set_time(&self, time: Option<u64>) {
+        *self.time.lock() = time.map(|time| (time, Moment::now()));
+    }
+
+    pub(crate) fn tells(&self) -> bool {
+        self.tells.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_tells(&self, tells: bool) {
+        self.tells.store(tells, Ordering::Relaxed);
+    }
+
+    pub(crate) fn set_health(&self, health: NodeHealth) {
+        self.report().health = health;
+    }
+
+    pub(crate) fn report(&self) -> MutexGuard<'_, NodeReport> {
+        self.report.lock()
+    }
+}
+
+/// Commands that may wait for one node. More than this are not waiting, they are lost in a crowd:
+/// they fail at once, releases excepted.
+const QUEUE_BOUND: usize = 64 * 1024;
