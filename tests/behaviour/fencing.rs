@@ -63,35 +63,25 @@ async fn nodes_that_agree_are_asked_once() {
 
 /// Brings the counters of the nodes apart, far ahead of the clock.
 fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
-    use redlock::node::{Acquire, Command, Fence, Keys, Moment, Node, Release, Reply};
+    use redlock::node::{
+        Acquire, Command, Fence, Keys, Moment, Node, Release, Reply, SessionOptions,
+    };
     for (node, counter) in nodes.iter().zip(counters) {
-        let session = node.open(&tokio::runtime::Handle::current(), SECOND);
+        let session = node.open(SessionOptions::new(tokio::runtime::Handle::current()));
         let (keys, id) = (
             Keys::from(Arc::<[u8]>::from(&b"a"[..])),
             redlock::LeaseId::from("before"),
         );
-        let fence = Some(Fence {
-            proposal: *counter,
-            is_tried: false,
-            retention: 3600 * SECOND,
-        });
-        session.submit(Command::Acquire(Acquire {
-            keys: keys.clone(),
-            id: id.clone(),
-            ttl: SECOND,
-            contended: false,
-            fence,
-            watch: None,
-            reply: Reply::ignored(),
-        }));
+        let acquire = Acquire::new(keys.clone(), id.clone(), SECOND, Reply::ignored());
+        let fence = Fence::new(*counter, 3600 * SECOND);
+        session.submit(Command::Acquire(acquire.fence(fence)));
         let until = Moment::now().checked_add(SECOND).unwrap();
-        session.submit(Command::Release(Release {
+        session.submit(Command::Release(Release::new(
             keys,
             id,
             until,
-            keep_until: None,
-            reply: Reply::ignored(),
-        }));
+            Reply::ignored(),
+        )));
     }
 }
 

@@ -1,10 +1,8 @@
 //! A node that writes down what it is asked: also an example of a node of one's own.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
-use redlock::node::{Command, MemoryNode, Node, NodeReport, Session};
-use tokio::runtime::Handle;
+use redlock::node::{Command, MemoryNode, Node, NodeReport, Session, SessionOptions};
 
 /// Passes commands on to a node in memory, and keeps a note of each.
 #[derive(Clone, Debug)]
@@ -41,8 +39,8 @@ impl Node for Recorder {
         self.node.name()
     }
 
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        let session = self.node.open(runtime, patience);
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        let session = self.node.open(options);
         Arc::new(RecordingSession {
             session,
             log: Arc::clone(&self.log),

@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use redlock::node::{Command, Extend, Extension, Fault, MemoryNode, Node, NodeReport, Session};
+use redlock::node::{
+    Command, Extend, Extension, Fault, MemoryNode, Node, NodeReport, Session, SessionOptions,
+};
 use redlock::{LockError, Redlock};
-use tokio::runtime::Handle;
 
 use crate::common::{MS, SECOND, cluster, holding, settle};
 
@@ -53,8 +53,8 @@ impl Node for Keeping {
         self.node.name()
     }
 
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        let session = self.node.open(runtime, patience);
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        let session = self.node.open(options);
         Arc::new(KeepingSession {
             session,
             extensions: Arc::clone(&self.extensions),

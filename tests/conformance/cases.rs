@@ -149,6 +149,7 @@ pub(crate) async fn inspecting_tells_id_and_time_and_changes_nothing(node: Subje
         let Some(Record {
             id,
             remaining: Some(remaining),
+            ..
         }) = node.inspect(b"a").get().await.record
         else {
             panic!("the key is there");

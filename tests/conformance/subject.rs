@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use redlock::node::{
     Acquire, Command, Extend, Extension, Fault, Fence, Identity, Inspect, Keys, MemoryNode, Moment,
-    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session, Snapshot,
-    Vote, Watch, Watcher,
+    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session,
+    SessionOptions, Snapshot, Vote, Watch, Watcher,
 };
 use redlock::{LeaseId, NodeError};
 use redlock_tests::{Link, Probe, Server, eventually};
@@ -56,7 +56,8 @@ pub(crate) fn on(server: Server) -> Subject {
 }
 
 fn open(node: &impl Node) -> Arc<dyn Session> {
-    node.open(&Handle::current(), Duration::from_secs(10))
+    let silence_limit = Duration::from_secs(10);
+    node.open(SessionOptions::new(Handle::current()).silence_limit(silence_limit))
 }
 
 /// An answer that is on its way.
@@ -124,17 +125,7 @@ impl Subject {
         contended: bool,
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|reply| {
-            Command::Acquire(Acquire {
-                keys,
-                id,
-                ttl,
-                contended,
-                fence: None,
-                watch: None,
-                reply,
-            })
-        })
+        self.ask(|reply| Command::Acquire(Acquire::new(keys, id, ttl, reply).contended(contended)))
     }
 
     /// Asks for a key, to be told when it may be free if another has it.
@@ -146,21 +137,13 @@ impl Subject {
         ear: &Arc<Ear>,
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        let watch = Some(Watch::new(ear, 0));
+        let watch = Watch::new(ear, 0);
         self.ask(|reply| {
-            Command::Acquire(Acquire {
-                keys,
-                id,
-                ttl: RETENTION,
-                contended: way == Way::Contended,
-                fence: Some(Fence {
-                    proposal: 100,
-                    is_tried: way == Way::Tried,
-                    retention: RETENTION,
-                }),
-                watch,
-                reply,
-            })
+            let acquire = Acquire::new(keys, id, RETENTION, reply)
+                .contended(way == Way::Contended)
+                .fence(Fence::new(100, RETENTION).is_tried(way == Way::Tried))
+                .watch(watch);
+            Command::Acquire(acquire)
         })
     }
 
@@ -171,15 +154,7 @@ impl Subject {
         ttl: Duration,
     ) -> Pending<Extension> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|reply| {
-            Command::Extend(Extend {
-                keys,
-                id,
-                ttl,
-                fence_retention: None,
-                reply,
-            })
-        })
+        self.ask(|reply| Command::Extend(Extend::new(keys, id, ttl, reply)))
     }
 
     pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
@@ -197,13 +172,7 @@ impl Subject {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
         self.ask(|reply| {
-            Command::Release(Release {
-                keys,
-                id,
-                until,
-                keep_until,
-                reply,
-            })
+            Command::Release(Release::new(keys, id, until, reply).keep_until(keep_until))
         })
     }
 
@@ -217,45 +186,25 @@ impl Subject {
     ) -> Pending<Vote> {
         let (keys, id, ttl) = (keys.into_keys(), LeaseId::from(id), RETENTION);
         let contended = way == Way::Contended;
-        let fence = Some(Fence {
-            proposal,
-            is_tried: way == Way::Tried,
-            retention: RETENTION,
-        });
+        let fence = Fence::new(proposal, RETENTION).is_tried(way == Way::Tried);
         self.ask(|reply| {
-            Command::Acquire(Acquire {
-                keys,
-                id,
-                ttl,
-                contended,
-                fence,
-                watch: None,
-                reply,
-            })
+            let acquire = Acquire::new(keys, id, ttl, reply);
+            Command::Acquire(acquire.contended(contended).fence(fence))
         })
     }
 
     pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        let retention = RETENTION;
-        self.ask(|reply| {
-            Command::Raise(Raise {
-                keys,
-                id,
-                token,
-                retention,
-                reply,
-            })
-        })
+        self.ask(|reply| Command::Raise(Raise::new(keys, id, token, RETENTION, reply)))
     }
 
     pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {
         let key = key.into();
-        self.ask(|reply| Command::Inspect(Inspect { key, reply }))
+        self.ask(|reply| Command::Inspect(Inspect::new(key, reply)))
     }
 
     pub(crate) fn ping(&self) -> Pending<Identity> {
-        self.ask(|reply| Command::Ping(Ping { reply }))
+        self.ask(|reply| Command::Ping(Ping::new(reply)))
     }
 
     fn ask<T: Send + 'static>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Pending<T> {

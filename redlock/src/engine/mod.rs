@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::engine::proposal::Proposals;
 use crate::engine::shutdown::Closing;
 use crate::engine::timer::Timers;
-use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, Stamp};
+use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, SessionOptions, Stamp};
 use crate::quorum::Quorum;
 use crate::quorum::responses::Gather;
 use crate::sync::Mutex;
@@ -73,7 +73,7 @@ pub(crate) struct Engine {
 impl Engine {
     /// Opens the sessions. Connecting goes on in the background.
     pub(crate) fn start(members: &Members, common: &Arc<Common>, runtime: &Handle) -> Arc<Self> {
-        let patience = common.config.patience();
+        let options = SessionOptions::new(runtime.clone()).silence_limit(common.config.patience());
         Arc::new(Self {
             common: Arc::clone(common),
             cap: Mutex::default(),
@@ -81,7 +81,7 @@ impl Engine {
             sessions: members
                 .nodes
                 .iter()
-                .map(|node| node.open(runtime, patience))
+                .map(|node| node.open(options.clone()))
                 .collect(),
             timers: Timers::start(runtime),
             is_untold: AtomicBool::new(false),
@@ -168,10 +168,9 @@ impl Engine {
     /// What to do to the counters in a round: `None` if fencing is off.
     pub(crate) fn fence(&self) -> Option<Fence> {
         let retention = self.common.config.fence_retention();
-        self.common.config.fencing.then(|| Fence {
-            proposal: self.common.proposals.next(self.cap()),
-            is_tried: self.common.proposals.are_tried(),
-            retention,
+        self.common.config.fencing.then(|| {
+            let proposals = &self.common.proposals;
+            Fence::new(proposals.next(self.cap()), retention).is_tried(proposals.are_tried())
         })
     }
 

@@ -145,14 +145,7 @@ impl ActiveLease {
             }
             let reply = Reply::new(Arc::<Extending>::clone(&ballot), node);
             let (keys, id) = (self.keys.clone(), self.id.clone());
-            let fence_retention = self.fence.map(|fence| fence.retention);
-            let extend = Extend {
-                keys,
-                id,
-                ttl,
-                fence_retention,
-                reply,
-            };
+            let extend = Extend::new(keys, id, ttl, reply).fence_retention(self.fence_retention());
             self.engine.submit(node, Command::Extend(extend));
         }
         gather

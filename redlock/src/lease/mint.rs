@@ -57,7 +57,7 @@ impl ActiveLease {
 
     /// Raises the counters of all nodes that hold the key, and were not moved to `token` by us.
     async fn raise(self: &Arc<Self>, token: u64, end: Instant) {
-        let Some(retention) = self.fence.map(|fence| fence.retention) else {
+        let Some(retention) = self.fence_retention() else {
             return;
         };
         let asked: Vec<usize> = {
@@ -79,13 +79,7 @@ impl ActiveLease {
         for (index, node) in ballot.asked.iter().enumerate() {
             let reply = Reply::new(Arc::<Raising>::clone(&ballot), index);
             let (keys, id) = (self.keys.clone(), self.id.clone());
-            let raise = Raise {
-                keys,
-                id,
-                token,
-                retention,
-                reply,
-            };
+            let raise = Raise::new(keys, id, token, retention, reply);
             self.engine.submit(*node, Command::Raise(raise));
         }
         let left = end.saturating_duration_since(Instant::now());

@@ -95,6 +95,11 @@ impl ActiveLease {
         self.engine.node_timeout(self.ttl)
     }
 
+    /// How long counters are kept; `None` without fencing.
+    fn fence_retention(&self) -> Option<Duration> {
+        self.fence.map(|fence| fence.retention)
+    }
+
     /// The fencing token, where one was minted.
     pub(crate) fn fencing_token(&self) -> Option<FencingToken> {
         self.lock().fencing_token

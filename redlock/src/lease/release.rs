@@ -71,16 +71,8 @@ impl ActiveLease {
 
     fn send_release(&self, node: usize, plan: &ReleasePlan, reply: Reply<Removal>) {
         let (keys, id, until) = (self.keys.clone(), self.id.clone(), plan.until);
-        self.engine.submit(
-            node,
-            Command::Release(Release {
-                keys,
-                id,
-                until,
-                keep_until: plan.keep_until,
-                reply,
-            }),
-        );
+        let release = Release::new(keys, id, until, reply).keep_until(plan.keep_until);
+        self.engine.submit(node, Command::Release(release));
     }
 }
 
@@ -92,16 +84,8 @@ pub(crate) async fn release_by_id(
     until: Moment,
     timeout: Duration,
 ) -> Result<Released, Released> {
-    let gather = engine.ask(|reply| {
-        let (keys, id) = (keys.clone(), id.clone());
-        Command::Release(Release {
-            keys,
-            id,
-            until,
-            keep_until: None,
-            reply,
-        })
-    });
+    let gather =
+        engine.ask(|reply| Command::Release(Release::new(keys.clone(), id.clone(), until, reply)));
     let asked = (0..engine.quorum().nodes()).collect();
     let report = Report {
         gather,

@@ -50,16 +50,10 @@ impl Round {
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let fence = lease.fence;
-            let acquire = Acquire {
-                keys,
-                id,
-                ttl,
-                contended,
-                fence,
-                watch: waiter.map(|waiter| waiter.watch(node)),
-                reply,
-            };
+            let acquire = Acquire::new(keys, id, ttl, reply)
+                .contended(contended)
+                .fence(lease.fence)
+                .watch(waiter.map(|waiter| waiter.watch(node)));
             engine.submit(node, Command::Acquire(acquire));
         }
         Self {
@@ -81,14 +75,7 @@ impl Round {
         for node in 0..engine.quorum().nodes() {
             let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let fence_retention = lease.fence.map(|fence| fence.retention);
-            let extend = Extend {
-                keys,
-                id,
-                ttl,
-                fence_retention,
-                reply,
-            };
+            let extend = Extend::new(keys, id, ttl, reply).fence_retention(lease.fence_retention());
             engine.submit(node, Command::Extend(extend));
         }
         Self {

@@ -51,7 +51,7 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
     }
     let engine = redlock.engine().map_err(|_| ConnectError::NoRuntime)?;
     let quorum = engine.quorum();
-    let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
+    let gather = engine.ask(|reply| Command::Ping(Ping::new(reply)));
     let usable =
         |answers: &Answers<Identity>| answers.iter().flatten().filter(|it| it.is_ok()).count();
 

@@ -89,7 +89,7 @@ impl Redlock {
         // Sessions keep the order: what answers now has carried out every release before.
         let gathers: Vec<_> = engines
             .iter()
-            .map(|engine| engine.ask(|reply| Command::Ping(Ping { reply })))
+            .map(|engine| engine.ask(|reply| Command::Ping(Ping::new(reply))))
             .collect();
         for gather in gathers {
             let _answers = gather.until(self.config().patience(), responses::all).await;

@@ -31,12 +31,7 @@ impl Redlock {
             return Status::new(quorum, names, &vec![None; quorum.nodes()]);
         };
         let key = resource.key(&self.config().key_prefix);
-        let gather = engine.ask(|reply| {
-            Command::Inspect(Inspect {
-                key: Arc::clone(&key),
-                reply,
-            })
-        });
+        let gather = engine.ask(|reply| Command::Inspect(Inspect::new(Arc::clone(&key), reply)));
         let timeout = engine.node_timeout(self.config().ttl);
         let is_certain = |answers: &Answers<_>| Status::new(quorum, names, answers).is_certain();
         gather.until(timeout, is_certain).await;
@@ -55,7 +50,7 @@ impl Redlock {
         let Ok(engine) = self.engine() else {
             return Vec::new();
         };
-        let gather = engine.ask(|reply| Command::Ping(Ping { reply }));
+        let gather = engine.ask(|reply| Command::Ping(Ping::new(reply)));
         let _answers = gather.until(self.config().patience(), responses::all).await;
         engine.reports()
     }

@@ -7,6 +7,7 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::keys::Keys;
 use crate::node::responder::Reply;
+use crate::node::response::{Extension, Identity, Raised, Removal, Snapshot, Vote};
 use crate::node::watch::Watch;
 use crate::time::clock::Moment;
 
@@ -44,10 +45,7 @@ impl Command {
 
 /// Asks for a key.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Acquire {
     /// The key, or several that are dealt with together.
     pub keys: Keys,
@@ -67,16 +65,50 @@ pub struct Acquire {
     pub reply: Reply<Vote>,
 }
 
+impl Acquire {
+    /// Acquires `keys` for `ttl`, uncontended as far as is known, without touching a counter.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, reply: Reply<Vote>) -> Self {
+        Self {
+            keys,
+            id,
+            ttl,
+            contended: false,
+            fence: None,
+            watch: None,
+            reply,
+        }
+    }
+
+    /// Sets whether an earlier round met another holder.
+    #[must_use]
+    pub fn contended(mut self, contended: bool) -> Self {
+        self.contended = contended;
+        self
+    }
+
+    /// Sets what becomes of the counter.
+    #[must_use]
+    pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
+        self.fence = fence.into();
+        self
+    }
+
+    /// Sets what is notified when a key that was refused may be free.
+    #[must_use]
+    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
+        self.watch = watch.into();
+        self
+    }
+}
+
 /// What an acquisition does to the counter from which fencing tokens are made.
 ///
 /// A node that grants moves the counter to the proposal, or to one more than it was if that is
 /// larger. It must never go down, and never be written at the value it has. The counters of
 /// several keys are all moved to one value, beyond each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Fence {
     /// The value to move the counter to, if it is below.
     pub proposal: u64,
@@ -87,46 +119,28 @@ pub struct Fence {
     pub retention: Duration,
 }
 
-/// Where a node's counter is after a grant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "the counter was moved or it was not"
-)]
-pub enum Stamp {
-    /// This command moved it to exactly this value.
-    Moved(u64),
-    /// It is at this value or beyond, and this command did not move it.
-    Beyond(u64),
-}
+impl Fence {
+    /// Moves the counter to `proposal` at least, and keeps it for `retention` at least.
+    #[must_use]
+    pub fn new(proposal: u64, retention: Duration) -> Self {
+        Self {
+            proposal,
+            is_tried: false,
+            retention,
+        }
+    }
 
-/// A node's answer to [`Acquire`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Vote {
-    /// The key was not there and is now ours.
-    Granted {
-        /// What became of the counter, where it was asked for.
-        stamp: Option<Stamp>,
-    },
-    /// Somebody else has it.
-    Busy {
-        /// The time until it expires; `None` if it never does. Of several keys, that of the one
-        /// which is there longest.
-        remaining: Option<Duration>,
-        /// Where the counter is, if the node told. Of several, the largest.
-        counter: Option<u64>,
-    },
-    /// The key holds something that is no lock.
-    NotALock,
+    /// Sets whether recent proposals were beyond all counters.
+    #[must_use]
+    pub fn is_tried(mut self, is_tried: bool) -> Self {
+        self.is_tried = is_tried;
+        self
+    }
 }
 
 /// Asks to keep a key for longer.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Extend {
     /// The key, or several that are dealt with together.
     pub keys: Keys,
@@ -140,22 +154,30 @@ pub struct Extend {
     pub reply: Reply<Extension>,
 }
 
-/// A node's answer to [`Extend`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "a key is ours or it is not")]
-pub enum Extension {
-    /// The key is ours and stays for at least the ttl.
-    Confirmed,
-    /// The key is not there, or not ours.
-    NotHeld,
+impl Extend {
+    /// Keeps `keys` for `ttl` from now on, and leaves counters alone.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, reply: Reply<Extension>) -> Self {
+        Self {
+            keys,
+            id,
+            ttl,
+            fence_retention: None,
+            reply,
+        }
+    }
+
+    /// Sets how long counters are kept from now on.
+    #[must_use]
+    pub fn fence_retention(mut self, retention: impl Into<Option<Duration>>) -> Self {
+        self.fence_retention = retention.into();
+        self
+    }
 }
 
 /// Asks to move the counter of a key that is ours.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Raise {
     /// The key, or several that are dealt with together.
     pub keys: Keys,
@@ -170,27 +192,29 @@ pub struct Raise {
     pub reply: Reply<Raised>,
 }
 
-/// A node's answer to [`Raise`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_enums,
-    reason = "the counter was moved or it was not"
-)]
-pub enum Raised {
-    /// This command moved the counter to the token.
-    Moved,
-    /// It is at this value, at the token or beyond, and was left there.
-    Beyond(u64),
-    /// The key is not there, or not ours.
-    NotHeld,
+impl Raise {
+    /// Moves the counters of `keys` to `token`.
+    #[must_use]
+    pub fn new(
+        keys: Keys,
+        id: LeaseId,
+        token: u64,
+        retention: Duration,
+        reply: Reply<Raised>,
+    ) -> Self {
+        Self {
+            keys,
+            id,
+            token,
+            retention,
+            reply,
+        }
+    }
 }
 
 /// Asks to delete a key.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Release {
     /// The key, or several that are dealt with together.
     pub keys: Keys,
@@ -206,22 +230,30 @@ pub struct Release {
     pub reply: Reply<Removal>,
 }
 
-/// A node's answer to [`Release`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]
-pub enum Removal {
-    /// The key was ours and is deleted, or will be when it is no longer to be kept.
-    Deleted,
-    /// The key was not there, or not ours.
-    Absent,
+impl Release {
+    /// Deletes `keys`, which are gone by `until` even if this never arrives.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, until: Moment, reply: Reply<Removal>) -> Self {
+        Self {
+            keys,
+            id,
+            until,
+            keep_until: None,
+            reply,
+        }
+    }
+
+    /// Sets how long the keys stay instead of being deleted.
+    #[must_use]
+    pub fn keep_until(mut self, keep_until: impl Into<Option<Moment>>) -> Self {
+        self.keep_until = keep_until.into();
+        self
+    }
 }
 
 /// Asks what is under a key.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Inspect {
     /// The key.
     pub key: Arc<[u8]>,
@@ -229,50 +261,26 @@ pub struct Inspect {
     pub reply: Reply<Snapshot>,
 }
 
-/// A node's answer to [`Inspect`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
-pub struct Snapshot {
-    /// What is under the key, if it is there.
-    pub record: Option<Record>,
-    /// Where the resource's counter is, if there is one.
-    pub counter: Option<u64>,
-}
-
-/// What is under a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
-pub struct Record {
-    /// Who has it; `None` if the value is no lease id: another type, or not text.
-    pub id: Option<LeaseId>,
-    /// The time until it expires; `None` if it never does.
-    pub remaining: Option<Duration>,
+impl Inspect {
+    /// Looks at `key`.
+    #[must_use]
+    pub fn new(key: Arc<[u8]>, reply: Reply<Snapshot>) -> Self {
+        Self { key, reply }
+    }
 }
 
 /// Asks for a sign of life.
 #[derive(Debug)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
+#[non_exhaustive]
 pub struct Ping {
     /// Where the answer goes.
     pub reply: Reply<Identity>,
 }
 
-/// A node's answer to [`Ping`].
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[allow(
-    clippy::exhaustive_structs,
-    reason = "nodes are implemented outside this crate"
-)]
-pub struct Identity {
-    /// What tells this server process from every other one, where the node tells.
-    pub run_id: Option<Arc<str>>,
+impl Ping {
+    /// Asks for the node's identity.
+    #[must_use]
+    pub fn new(reply: Reply<Identity>) -> Self {
+        Self { reply }
+    }
 }

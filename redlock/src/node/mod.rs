@@ -11,23 +11,22 @@ mod keys;
 mod memory;
 mod redis;
 mod responder;
+mod response;
+mod session;
 pub(crate) mod watch;
 
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
-pub use self::command::{
-    Acquire, Command, Extend, Extension, Fence, Identity, Inspect, Ping, Raise, Raised, Record,
-    Release, Removal, Snapshot, Stamp, Vote,
-};
+pub use self::command::{Acquire, Command, Extend, Fence, Inspect, Ping, Raise, Release};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
 pub use self::responder::{Answer, Ballot, Reply};
+pub use self::response::{Extension, Identity, Raised, Record, Removal, Snapshot, Stamp, Vote};
+pub use self::session::SessionOptions;
 pub use self::watch::{Watch, Watcher};
 pub use crate::time::clock::Moment;
 
@@ -49,11 +48,8 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
     /// The node's name in reports and errors: its address, without credentials.
     fn name(&self) -> Arc<str>;
 
-    /// Opens a session whose work is done by `runtime`.
-    ///
-    /// Returns at once; connecting goes on in the background. A session that has work outstanding
-    /// and hears nothing for `patience` must fail commands at once until it hears again.
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session>;
+    /// Opens a session. Returns at once; connecting goes on in the background.
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session>;
 }
 
 /// An ordered way to one node.
@@ -100,7 +96,7 @@ impl<N: Node + ?Sized> Node for Arc<N> {
         (**self).name()
     }
 
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        (**self).open(runtime, patience)
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        (**self).open(options)
     }
 }

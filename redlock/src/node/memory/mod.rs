@@ -11,13 +11,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, MutexGuard};
 use std::time::Duration;
 
-use tokio::runtime::Handle;
-
 pub use self::fault::Fault;
 use self::session::MemorySession;
 use self::shared::{Inner, State};
 use self::store::Store;
-use crate::node::{Node, Session};
+use crate::node::{Node, Session, SessionOptions};
 
 /// A node that keeps its keys in this process.
 ///
@@ -124,12 +122,8 @@ impl Node for MemoryNode {
         Arc::clone(self.0.name())
     }
 
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        Arc::new(MemorySession::new(
-            Arc::clone(&self.0),
-            runtime.clone(),
-            patience,
-        ))
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        Arc::new(MemorySession::new(Arc::clone(&self.0), options))
     }
 }
 

@@ -1,36 +1,30 @@
 //! The ordered way to a node in this process.
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-
-use tokio::runtime::Handle;
-
 use crate::error::NodeError;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::queue;
 use crate::node::memory::queue::{Line, Step};
 use crate::node::memory::shared::Inner;
-use crate::node::{Command, NodeHealth, NodeReport, Reply, Session};
+use crate::node::{Command, NodeHealth, NodeReport, Reply, Session, SessionOptions};
 use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
+use std::fmt;
+use std::sync::Arc;
 
 /// Carries commands out on the spot while the node is healthy, and queues them, with a task that
 /// carries them out later, while it is not.
 pub(super) struct MemorySession {
     node: Arc<Inner>,
-    runtime: Handle,
-    patience: Duration,
+    options: SessionOptions,
     line: Arc<Mutex<Line>>,
 }
 
 impl MemorySession {
-    pub(super) fn new(node: Arc<Inner>, runtime: Handle, patience: Duration) -> Self {
+    pub(super) fn new(node: Arc<Inner>, options: SessionOptions) -> Self {
         Self {
             node,
-            runtime,
-            patience,
+            options,
             line: Arc::default(),
         }
     }
@@ -38,7 +32,7 @@ impl MemorySession {
     /// Starts a task that looks after the queue until it is empty.
     fn pump(&self) {
         let (node, pumping) = (Arc::clone(&self.node), Pumping(Arc::clone(&self.line)));
-        let _detached = self.runtime.spawn(async move {
+        let _detached = self.options.runtime.spawn(async move {
             loop {
                 let changed = node.changed.notified();
                 tokio::pin!(changed);
@@ -73,7 +67,7 @@ impl Session for MemorySession {
             let mut line = self.line.lock();
             let is_release = matches!(command, Command::Release(_));
             let error = line
-                .unresponsive(fault, self.patience)
+                .unresponsive(fault, self.options.silence_limit)
                 .filter(|_| !is_release);
             if let Some(error) = error {
                 drop(line);
@@ -101,7 +95,12 @@ impl Session for MemorySession {
 
     fn report(&self) -> NodeReport {
         let fault = self.node.lock().fault;
-        let health = match (fault, self.line.lock().unresponsive(fault, self.patience)) {
+        let health = match (
+            fault,
+            self.line
+                .lock()
+                .unresponsive(fault, self.options.silence_limit),
+        ) {
             (Some(Fault::Crash), _) => NodeHealth::Down(queue::crashed()),
             (_, Some(error)) => NodeHealth::Down(error),
             _ => NodeHealth::Connected,

@@ -138,14 +138,11 @@ impl Store {
 
     pub(super) fn inspect(&mut self, key: &[u8]) -> Snapshot {
         let now = self.now();
-        let record = self.live(key, now).map(|entry| Record {
-            id: Some(entry.id.clone()),
-            remaining: Some(entry.expires.saturating_since(now)),
+        let record = self.live(key, now).map(|entry| {
+            let remaining = entry.expires.saturating_since(now);
+            Record::new(Some(entry.id.clone()), Some(remaining))
         });
-        Snapshot {
-            record,
-            counter: self.counter(key, now),
-        }
+        Snapshot::new(record, self.counter(key, now))
     }
 
     pub(super) fn forget_keys(&mut self) {

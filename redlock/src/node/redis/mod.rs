@@ -7,11 +7,9 @@ mod session;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use deadpool_redis::Pool;
 use deadpool_redis::redis::ConnectionInfo;
-use tokio::runtime::Handle;
 
 use self::connect::address;
 use self::connect::connector::Dialer;
@@ -19,7 +17,7 @@ use self::protocol::invalidation::Pushes;
 use self::session::RedisSession;
 use self::session::server::Server;
 use crate::error::ConfigError;
-use crate::node::{Node, Session};
+use crate::node::{Node, Session, SessionOptions};
 
 /// A Redis or Valkey master.
 ///
@@ -99,8 +97,8 @@ impl Node for RedisNode {
         Arc::clone(self.0.name())
     }
 
-    fn open(&self, runtime: &Handle, patience: Duration) -> Arc<dyn Session> {
-        RedisSession::start(&self.0, runtime, patience)
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        RedisSession::start(&self.0, options)
     }
 }
 

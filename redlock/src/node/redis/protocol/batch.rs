@@ -236,25 +236,14 @@ mod tests {
     }
 
     fn acquire(keys: Keys) -> Item {
-        Item::new(Command::Acquire(Acquire {
-            keys,
-            id: "1".into(),
-            ttl: Duration::from_secs(1),
-            contended: true,
-            fence: None,
-            watch: None,
-            reply: Reply::ignored(),
-        }))
+        let ttl = Duration::from_secs(1);
+        let acquire = Acquire::new(keys, "1".into(), ttl, Reply::ignored());
+        Item::new(Command::Acquire(acquire.contended(true)))
     }
 
     fn release(keys: Keys) -> Item {
-        Item::new(Command::Release(Release {
-            keys,
-            id: "1".into(),
-            until: Moment::now(),
-            keep_until: None,
-            reply: Reply::ignored(),
-        }))
+        let release = Release::new(keys, "1".into(), Moment::now(), Reply::ignored());
+        Item::new(Command::Release(release))
     }
 
     /// The costs of the batches in which everything leaves.

@@ -193,13 +193,12 @@ mod tests {
             hear.lock().unwrap().push(answer);
         });
         let item = Item {
-            command: Command::Release(Release {
-                keys: Arc::<[u8]>::from(&b"a"[..]).into(),
-                id: "1".into(),
-                until: Moment::now(),
-                keep_until: None,
+            command: Command::Release(Release::new(
+                Arc::<[u8]>::from(&b"a"[..]).into(),
+                "1".into(),
+                Moment::now(),
                 reply,
-            }),
+            )),
             form: Form::Delete(Delete::IfEq),
         };
         let value = parse_redis_value(answer.as_bytes()).unwrap();

@@ -136,13 +136,7 @@ impl Item {
         };
         let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
         let (keys, id, reply) = (it.keys.clone(), it.id.clone(), Reply::ignored());
-        let command = Command::Release(Release {
-            keys,
-            id,
-            until,
-            keep_until: None,
-            reply,
-        });
+        let command = Command::Release(Release::new(keys, id, until, reply));
         // By its text: a server without the script would have it sent once more, behind the
         // command that follows, whose key it would then delete.
         Some(Self {

@@ -21,14 +21,8 @@ pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
         Value::BulkString(id) => std::str::from_utf8(id).ok().map(LeaseId::from),
         _ => None,
     };
-    let record = (*left != -2).then(|| Record {
-        id,
-        remaining: remaining(*left),
-    });
-    Ok(Snapshot {
-        record,
-        counter: score(counter).ok(),
-    })
+    let record = (*left != -2).then(|| Record::new(id, remaining(*left)));
+    Ok(Snapshot::new(record, score(counter).ok()))
 }
 
 /// `PTTL` in our words: -1 is a key without expiry, -2 a key that is gone.

@@ -42,7 +42,7 @@ pub(crate) struct Driver {
     /// The server's own way to delete a key that is ours, for as long as it lets us.
     delete: Option<Delete>,
     identity: Identity,
-    patience: Duration,
+    silence_limit: Duration,
     heard: Instant,
 }
 
@@ -51,7 +51,7 @@ impl Driver {
         server: Arc<Server>,
         shared: Arc<Shared>,
         queue: mpsc::UnboundedReceiver<Command>,
-        patience: Duration,
+        silence_limit: Duration,
     ) -> Self {
         Self {
             connection: Connection::open(Arc::clone(&server)),
@@ -66,7 +66,7 @@ impl Driver {
             counters: Counters::default(),
             delete: None,
             identity: Identity::default(),
-            patience,
+            silence_limit,
             heard: Instant::now(),
         }
     }
@@ -93,7 +93,7 @@ impl Driver {
                     watch.as_mut().reset(self.silence_ends());
                 }
                 Event::Silence => {
-                    let text = format!("no answer for {:?}", self.patience);
+                    let text = format!("no answer for {:?}", self.silence_limit);
                     self.disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
                 }
                 Event::RepeatDue => self.pending.extend(self.debts.pop_repeat()),
@@ -281,7 +281,7 @@ impl Driver {
     }
 
     fn silence_ends(&self) -> Instant {
-        self.heard + self.patience
+        self.heard + self.silence_limit
     }
 
     fn is_done(&mut self) -> bool {

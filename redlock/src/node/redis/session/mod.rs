@@ -12,14 +12,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::session::driver::Driver;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
-use crate::node::{Command, NodeReport, Session};
+use crate::node::{Command, NodeReport, Session, SessionOptions};
 
 /// A session with a server. Commands go into a queue, which a task on the session's runtime sends
 /// in batches.
@@ -31,11 +30,12 @@ pub(crate) struct RedisSession {
 }
 
 impl RedisSession {
-    pub(crate) fn start(server: &Arc<Server>, runtime: &Handle, patience: Duration) -> Arc<Self> {
+    pub(crate) fn start(server: &Arc<Server>, options: SessionOptions) -> Arc<Self> {
         let (queue, commands) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(server.name(), &queue));
-        let driver = Driver::new(Arc::clone(server), Arc::clone(&shared), commands, patience);
-        let _detached = runtime.spawn(driver.run());
+        let (node, state) = (Arc::clone(server), Arc::clone(&shared));
+        let driver = Driver::new(node, state, commands, options.silence_limit);
+        let _detached = options.runtime.spawn(driver.run());
         server.add(&shared);
         Arc::new(Self {
             server: Arc::clone(server),
