@@ -1,7 +1,7 @@
 use std::ops::Deref;
 use std::{iter, slice, thread};
 
-use crate::{Link, Server, ServerBuilder};
+use crate::{Proxy, Server, ServerBuilder};
 
 /// Several independent servers, as a slice of them.
 #[derive(Debug)]
@@ -39,8 +39,8 @@ impl Servers {
     }
 
     /// Puts a proxy in front of each server.
-    pub fn links(&self) -> Vec<Link> {
-        self.iter().map(Server::link).collect()
+    pub fn proxies(&self) -> Vec<Proxy> {
+        self.iter().map(Server::proxy).collect()
     }
 
     /// Has `act` called for all servers at the same time, each in a thread of its own.

@@ -5,9 +5,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::muffler::Muffler;
+use crate::push_filter::PushFilter;
 
-/// What happens to the bytes that pass a [`Link`](crate::Link) in one direction.
+/// What happens to the bytes that pass a [`Proxy`](crate::Proxy) in one direction.
 ///
 /// Bytes of one connection and direction never overtake each other, whatever the flow and however
 /// often it changes.
@@ -40,7 +40,7 @@ pub(crate) struct Flows {
     pub(crate) requests: Flow,
     pub(crate) replies: Flow,
     /// Whether what the server says without being asked is left out.
-    pub(crate) muffled: bool,
+    pub(crate) filters_pushes: bool,
 }
 
 impl Flows {
@@ -77,12 +77,12 @@ pub(crate) async fn carry(
         }
     };
     let deliver = async move {
-        let mut muffler = Muffler::default();
+        let mut filter = PushFilter::default();
         while let Some(mut parcel) = parcels.recv().await {
             parcel.clear(way, flows.clone()).await;
-            let is_muffled = matches!(way, Way::Replies) && flows.borrow().muffled;
-            if is_muffled && !parcel.bytes.is_empty() {
-                parcel.bytes = muffler.pass(&parcel.bytes);
+            let is_filtered = matches!(way, Way::Replies) && flows.borrow().filters_pushes;
+            if is_filtered && !parcel.bytes.is_empty() {
+                parcel.bytes = filter.pass(&parcel.bytes);
                 if parcel.bytes.is_empty() {
                     continue;
                 }

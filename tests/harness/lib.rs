@@ -5,7 +5,7 @@
 //! - [`Server`] is one `redis-server` or `valkey-server` process, which can be paused, killed and
 //!   restarted; [`Servers`] is several of them.
 //! - [`Probe`] looks at a server past the library, so that a test can say what is really there.
-//! - [`Link`] is a proxy between the library and a server that delays, holds, loses and resets
+//! - [`Proxy`] is a proxy between the library and a server that delays, holds, loses and resets
 //!   what passes through it, as its [`Flow`]s say.
 //! - [`Worker`] is another operating system process that takes locks.
 //! - [`eventually()`] waits for a condition, and fails the test when it does not come true.
@@ -23,11 +23,11 @@ mod builder;
 mod cluster;
 mod eventually;
 mod flow;
-mod link;
-mod muffler;
 mod port;
 mod probe;
 mod process;
+mod proxy;
+mod push_filter;
 mod relay;
 mod server;
 mod worker;
@@ -39,7 +39,7 @@ pub use builder::ServerBuilder;
 pub use cluster::Servers;
 pub use eventually::eventually;
 pub use flow::Flow;
-pub use link::Link;
 pub use probe::Probe;
+pub use proxy::Proxy;
 pub use server::Server;
 pub use worker::Worker;

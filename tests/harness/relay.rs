@@ -10,7 +10,7 @@ use tokio::sync::{mpsc, watch};
 use crate::flow::{Flows, Way, carry};
 use crate::port::Port;
 
-/// The working side of a [`Link`](crate::Link): what runs in its thread.
+/// The working side of a [`Proxy`](crate::Proxy): what runs in its thread.
 #[derive(Debug)]
 pub(crate) struct Relay {
     own: Port,
@@ -78,7 +78,7 @@ impl Relay {
 
     pub(crate) fn heal_new(&mut self) {
         self.flows = Flows {
-            muffled: self.flows.muffled,
+            filters_pushes: self.flows.filters_pushes,
             ..Flows::default()
         };
     }

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::port::Port;
 use crate::process::Process;
-use crate::{Link, Probe, ServerBuilder, binary};
+use crate::{Probe, Proxy, ServerBuilder, binary};
 
 /// A real server, in a process of its own, on a loopback port, with a directory of its own.
 ///
@@ -57,8 +57,8 @@ impl Server {
     }
 
     /// Puts a proxy in front of the server.
-    pub fn link(&self) -> Link {
-        Link::to_server(self)
+    pub fn proxy(&self) -> Proxy {
+        Proxy::to_server(self)
     }
 
     /// What the server has logged, over all its restarts.

@@ -1,5 +1,5 @@
 //! The harness, tried on itself.
 
-mod links;
 mod orphans;
+mod proxies;
 mod servers;

@@ -2,7 +2,7 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock_tests::{Link, Server, Worker};
+use redlock_tests::{Proxy, Server, Worker};
 use tempfile::TempDir;
 
 use crate::job::Job;
@@ -34,9 +34,9 @@ impl Crew {
         self.compete_at(urls, resource, servers).await
     }
 
-    /// Has them contend for a resource that is new, over links to the servers.
-    pub(crate) async fn compete_over(&self, links: &[Link], servers: &[Server]) -> Round {
-        let urls = links.iter().map(Link::url).collect();
+    /// Has them contend for a resource that is new, over proxies to the servers.
+    pub(crate) async fn compete_over(&self, proxies: &[Proxy], servers: &[Server]) -> Round {
+        let urls = proxies.iter().map(Proxy::url).collect();
         self.compete_at(urls, &new_resource(), servers).await
     }
 

@@ -109,8 +109,8 @@ fn a_password_is_needed_and_is_in_the_url() {
     let server = Server::builder().password("p@ss/w:rd %1").start();
     server.restart();
     assert!(!server.probe().exists("key"));
-    assert!(!server.link().url().is_empty());
-    assert!(!Probe::new(&server.link().url()).exists("key"));
+    assert!(!server.proxy().url().is_empty());
+    assert!(!Probe::new(&server.proxy().url()).exists("key"));
 
     let stranger = Probe::new(&format!("redis://127.0.0.1:{}", server.port()));
     let refusal = stranger

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
-use redlock_tests::{Link, Server};
+use redlock_tests::{Proxy, Server};
 use serde_json::json;
 
 use super::HOLD;
@@ -25,11 +25,11 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let title = format!("4 processes that nobody tells, 2 ms held, {rounds} x {seconds} s");
     report.section("cut", &title);
     report.heading();
-    let links: Vec<Link> = servers.iter().map(Link::to_server).collect();
-    links.iter().for_each(Link::muffle);
+    let proxies: Vec<Proxy> = servers.iter().map(Proxy::to_server).collect();
+    proxies.iter().for_each(Proxy::filter_pushes);
     let mut done = Vec::new();
     for _ in 0..rounds {
-        done.push(crew.compete_over(&links, servers).await);
+        done.push(crew.compete_over(&proxies, servers).await);
     }
     tell("messages lost", &done, report);
     for server in servers {

@@ -2,13 +2,13 @@
 ///
 /// As a proxy does that does not know such messages. Everything else passes, byte for byte.
 #[derive(Debug, Default)]
-pub(crate) struct Muffler {
+pub(crate) struct PushFilter {
     /// What may turn out to be the beginning of such a message.
     held: Vec<u8>,
     taken: usize,
 }
 
-impl Muffler {
+impl PushFilter {
     /// Returns what passes of `bytes`, and of what was held back before.
     pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
@@ -84,13 +84,10 @@ mod tests {
         ]
         .concat();
         for size in 1..=stream.len() {
-            let mut muffler = Muffler::default();
-            let passed: Vec<u8> = stream
-                .chunks(size)
-                .flat_map(|it| muffler.pass(it))
-                .collect();
+            let mut filter = PushFilter::default();
+            let passed: Vec<u8> = stream.chunks(size).flat_map(|it| filter.pass(it)).collect();
             assert_eq!(passed, b"+OK\r\n:1\r\n$2\r\n>2\r\n:2\r\n", "{size}");
-            assert_eq!(muffler.taken(), 2);
+            assert_eq!(filter.taken(), 2);
         }
     }
 }

@@ -11,46 +11,46 @@ use crate::relay::{Order, Relay};
 /// A proxy on a loopback port, between the library and a server.
 ///
 /// What a method says holds when it returns, for all connections that are open and all that come.
-/// The link works in a thread of its own, so it keeps going while a test blocks, or while the
+/// The proxy works in a thread of its own, so it keeps going while a test blocks, or while the
 /// runtime under test is shut down. On drop everything is closed.
 #[derive(Debug)]
-pub struct Link {
+pub struct Proxy {
     port: u16,
     url: String,
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Link {
-    /// Opens a link to a port on this machine.
+impl Proxy {
+    /// Opens a proxy to a port on this machine.
     pub fn to(port: u16) -> Self {
         let own = Port::reserve();
         let number = own.number();
         let (orders, inbox) = mpsc::unbounded_channel();
         let thread = thread::spawn(move || Relay::new(own, port).run(inbox));
-        let link = Self {
+        let proxy = Self {
             port: number,
             url: format!("redis://127.0.0.1:{number}"),
             orders: Some(orders),
             thread: Some(thread),
         };
-        link.accept();
-        link
+        proxy.accept();
+        proxy
     }
 
-    /// Opens a link to a server, whose password its URL then has.
+    /// Opens a proxy to a server, whose password its URL then has.
     pub fn to_server(server: &Server) -> Self {
-        let mut link = Self::to(server.port());
-        link.url = server.url_at(link.port);
-        link
+        let mut proxy = Self::to(server.port());
+        proxy.url = server.url_at(proxy.port);
+        proxy
     }
 
-    /// Where the link is: what to tell the library in place of the server's URL.
+    /// Where the proxy is: what to tell the library in place of the server's URL.
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// The link's own port.
+    /// The proxy's own port.
     pub fn port(&self) -> u16 {
         self.port
     }
@@ -71,11 +71,11 @@ impl Link {
         self.replies(flow);
     }
 
-    /// Leaves out what the server says without being asked, for as long as the link lives.
+    /// Leaves out what the server says without being asked, for as long as the proxy lives.
     ///
     /// As a proxy that knows nothing of it: the connection is well, and some messages are missing.
-    pub fn muffle(&self) {
-        self.order(|relay| relay.change(|flows| flows.muffled = true));
+    pub fn filter_pushes(&self) {
+        self.order(|relay| relay.change(|flows| flows.filters_pushes = true));
     }
 
     /// Passes everything on, and accepts connections again.
@@ -102,7 +102,7 @@ impl Link {
         self.order(Relay::refuse);
     }
 
-    /// Accepts new connections, as a link does from the start.
+    /// Accepts new connections, as a proxy does from the start.
     pub fn accept(&self) {
         self.order(Relay::listen);
     }
@@ -117,16 +117,16 @@ impl Link {
         self.order(|relay| relay.accepted())
     }
 
-    /// Has the link's thread do something, and waits until it has.
+    /// Has the proxy's thread do something, and waits until it has.
     fn order<T: Send + 'static>(&self, act: impl FnOnce(&mut Relay) -> T + Send + 'static) -> T {
         let (done, result) = std_mpsc::sync_channel(1);
         let order: Order = Box::new(move |relay| done.send(act(relay)).unwrap());
         self.orders.as_ref().unwrap().send(order).ok();
-        result.recv().expect("the link's thread runs")
+        result.recv().expect("the proxy's thread runs")
     }
 }
 
-impl Drop for Link {
+impl Drop for Proxy {
     fn drop(&mut self) {
         // Closing the channel ends the thread, and the connections with it.
         self.orders = None;
