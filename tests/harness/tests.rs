@@ -1,4 +1,4 @@
-//! The harness, tried on itself.
+//! Tests of the harness itself.
 
 mod orphans;
 mod proxies;

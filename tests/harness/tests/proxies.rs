@@ -16,7 +16,7 @@ fn delays_shift_every_byte_and_keep_the_order() {
         for n in 0..50 {
             client.send(&format!("ECHO {n}"));
         }
-        // Fifty requests are under way at the same time: the delay is a distance, not a speed.
+        // Fifty requests are in flight at the same time: the delay adds latency, not serialization.
         for n in 0..50 {
             assert_eq!(client.receive(), format!("${}\r\n{n}", n.to_string().len()));
         }
@@ -49,7 +49,7 @@ async fn a_held_request_arrives_after_its_sender_has_gone() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_lost_reply_is_to_a_request_that_was_carried_out() {
+fn a_lost_response_does_not_undo_its_request() {
     let (server, proxy) = proxied();
     let mut client = Client::new(&proxy);
     proxy.replies(Flow::Lose);
@@ -57,7 +57,7 @@ fn a_lost_reply_is_to_a_request_that_was_carried_out() {
     client.silent();
     assert_eq!(server.probe().get("key").unwrap(), "value");
 
-    // No later reply may take the place of the lost one.
+    // A later response must not take the place of the lost one.
     proxy.heal();
     client.send("PING");
     client.silent();
@@ -80,7 +80,7 @@ fn a_lost_request_never_arrives() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_cut_resets_what_is_open_and_only_that() {
+fn a_cut_resets_open_connections_only() {
     let (server, proxy) = proxied();
     let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
@@ -96,7 +96,7 @@ fn a_cut_resets_what_is_open_and_only_that() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_proxy_that_refuses_keeps_the_connections_it_has() {
+fn a_refusing_proxy_keeps_its_open_connections() {
     let (_server, proxy) = proxied();
     let mut client = Client::new(&proxy);
     for _ in 0..3 {
@@ -112,7 +112,7 @@ fn a_proxy_that_refuses_keeps_the_connections_it_has() {
 
 #[tokio::test(start_paused = true)]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_proxy_works_while_its_test_blocks_and_closes_with_it() {
+async fn a_proxy_runs_while_the_test_blocks_and_closes_on_drop() {
     let (server, proxy) = proxied();
     let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
@@ -136,7 +136,7 @@ fn proxied() -> (Server, Proxy) {
     (server, proxy)
 }
 
-/// A client that can send without waiting for the reply.
+/// A client that can send a request without waiting for the response.
 struct Client {
     stream: TcpStream,
 }
@@ -160,7 +160,7 @@ impl Client {
         self.receive()
     }
 
-    /// One reply, without its last line ending.
+    /// Reads one response and trims its final line ending.
     #[track_caller]
     fn receive(&mut self) -> String {
         self.stream.set_read_timeout(Some(BOUND)).unwrap();
@@ -188,7 +188,7 @@ impl Client {
         );
     }
 
-    /// How the connection ends: in good order, or with an error.
+    /// Waits for the connection to end. Returns the error, or `None` after an orderly close.
     #[track_caller]
     fn end(&mut self) -> Option<ErrorKind> {
         self.stream.set_read_timeout(Some(BOUND)).unwrap();
