@@ -1,13 +1,13 @@
-/// What a benchmark was told on its command line, after `--`.
+/// Command-line arguments of a benchmark, those after `--`.
 #[derive(Clone, Copy, Debug)]
 pub struct Args {
-    /// `--quick`: few repetitions, to see whether it runs; its figures mean nothing.
+    /// `--quick`: few repetitions, to check that it runs. The figures are meaningless.
     pub quick: bool,
-    /// `--publish`: the chart goes into the documentation as well.
+    /// `--publish`: also writes the chart to the documentation.
     pub publish: bool,
-    /// `--servers`: on servers, where that is a choice.
+    /// `--servers`: uses servers, where a benchmark can also run without.
     pub servers: bool,
-    /// A number, which every benchmark takes for something else.
+    /// A number. Its meaning depends on the benchmark.
     pub number: Option<usize>,
 }
 
@@ -16,7 +16,7 @@ impl Args {
     ///
     /// # Panics
     ///
-    /// If it has anything else on it.
+    /// Panics if there is any other argument.
     #[must_use]
     pub fn from_env() -> Self {
         let mut args = Self {
@@ -30,12 +30,12 @@ impl Args {
                 "--quick" => args.quick = true,
                 "--publish" => args.publish = true,
                 "--servers" => args.servers = true,
-                // What `cargo bench` adds.
+                // `cargo bench` adds this.
                 "--bench" => {}
                 other => match other.parse() {
                     Ok(number) => args.number = Some(number),
                     Err(_) => {
-                        panic!("{other}? there are --quick, --publish, --servers and a number")
+                        panic!("{other}: expected --quick, --publish, --servers or a number")
                     }
                 },
             }
@@ -43,7 +43,7 @@ impl Args {
         args
     }
 
-    /// The number that goes with the mode.
+    /// Returns `quick` in quick mode, and `full` otherwise.
     #[must_use]
     pub fn pick(self, quick: usize, full: usize) -> usize {
         if self.quick { quick } else { full }

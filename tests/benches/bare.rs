@@ -9,14 +9,14 @@ use deadpool_redis::redis::{
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
-/// The same commands by hand: what the client library takes for a lock and its release when nobody
-/// looks after anything.
+/// The commands of a lock and its release, sent with the client library alone.
 ///
-/// One multiplexed connection per node and one future per command. All nodes are asked at once, and
-/// the quorum-th yes is enough; the other answers are awaited by a task in the background, as a
-/// command whose future is dropped early may never leave. There is no clock, no extension, no
-/// retry, no release of what was taken in vain, and no reconnect: this is a limit to measure by,
-/// and no lock.
+/// There is one multiplexed connection per node and one future per command. A command goes to all
+/// nodes at once and completes when a quorum of them has succeeded. A background task awaits the
+/// other responses, because a command whose future is dropped early may never be sent.
+///
+/// There is no clock, no extension, no retry, no cleanup after a failed acquire and no reconnect.
+/// This is a lower bound to measure against, not a lock.
 #[derive(Clone, Debug)]
 pub struct Bare(Arc<Inner>);
 
@@ -24,22 +24,22 @@ pub struct Bare(Arc<Inner>);
 struct Inner {
     connections: Vec<MultiplexedConnection>,
     ttl: Duration,
-    /// The hash of the script that releases.
+    /// The hash of the release script.
     release: String,
 }
 
 impl Bare {
-    /// Connects to all of `urls`, and has the servers keep the script.
+    /// Connects to all of `urls` and loads the script into the servers.
     ///
     /// # Panics
     ///
-    /// If a server does not answer.
+    /// Panics if a server does not respond.
     pub async fn connect(urls: &[String], ttl: Duration) -> Self {
         let script = Script::new(RELEASE);
         let mut connections = Vec::new();
         for url in urls {
             let info = url.as_str().into_connection_info().expect("a URL");
-            // Small commands leave at once.
+            // Sends small commands at once, without Nagle's algorithm.
             let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
             let client = Client::open(info).expect("a URL");
             let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(NEVER_FULL);
@@ -59,11 +59,11 @@ impl Bare {
         }))
     }
 
-    /// Takes the lock on `resource` and gives it back.
+    /// Takes the lock on `resource` and releases it.
     ///
     /// # Panics
     ///
-    /// If a quorum does not agree.
+    /// Panics if fewer than a quorum of nodes succeed.
     pub async fn lock(&self, resource: &str) {
         let id = format!("{:032x}", rand::random::<u128>());
         let mut set = cmd("SET");
@@ -78,7 +78,7 @@ impl Bare {
     async fn at_a_quorum(&self, command: Cmd, yes: Value) {
         let command = Arc::new(command);
         let nodes = self.0.connections.iter().cloned();
-        let mut answers: FuturesUnordered<_> = nodes
+        let mut responses: FuturesUnordered<_> = nodes
             .map(|mut node| {
                 let command = Arc::clone(&command);
                 async move { command.query_async::<Value>(&mut node).await }
@@ -86,17 +86,19 @@ impl Bare {
             .collect();
         let mut missing = self.0.connections.len() / 2 + 1;
         while missing > 0 {
-            let answer = answers.next().await.expect("a quorum");
-            missing -= usize::from(answer == Ok(yes.clone()));
+            let response = responses.next().await.expect("a quorum");
+            missing -= usize::from(response == Ok(yes.clone()));
         }
-        if !answers.is_empty() {
-            let _detached = tokio::spawn(answers.collect::<Vec<_>>());
+        if !responses.is_empty() {
+            let _detached = tokio::spawn(responses.collect::<Vec<_>>());
         }
     }
 }
 
-/// A command that has to wait for room may be overtaken by the next: the release by which a lock is
-/// to end would arrive before the lock.
+/// Pipeline buffer size, large enough never to be full.
+///
+/// A command that waits for buffer space can be overtaken by a later one. A release could then
+/// arrive before its acquire.
 const NEVER_FULL: usize = 64 * 1024;
 
 const RELEASE: &str =

@@ -1,35 +1,35 @@
 use std::fmt::{self, Write};
 
-/// Groups of bars beside one another, as an SVG that is readable on a light and on a dark page.
+/// A grouped bar chart, rendered as an SVG for light and dark pages.
 #[derive(Clone, Debug)]
 pub struct Chart {
-    /// What is shown, in a line.
+    /// The title, one line.
     pub title: String,
-    /// What the bars measure, in another.
+    /// What the bars measure, one line.
     pub unit: String,
-    /// Who the bars belong to, in the order in which they stand in a group.
+    /// The series, in the order of their bars within a group.
     pub series: Vec<Series>,
-    /// The groups, side by side and to one scale.
+    /// The panels, side by side on one scale.
     pub panels: Vec<Panel>,
-    /// What the figures depend on, in small print.
+    /// The conditions of the measurement, in small print.
     pub note: String,
 }
 
-/// Whose bars have one colour.
+/// A series of bars in one colour.
 #[derive(Clone, Debug)]
 pub struct Series {
-    /// As the legend calls them.
+    /// The name in the legend.
     pub name: &'static str,
-    /// As SVG calls it. Not too light and not too dark: pages are either.
+    /// An SVG colour, of medium brightness to suit light and dark pages.
     pub colour: &'static str,
 }
 
-/// Groups of bars that belong together.
+/// A set of related groups of bars.
 #[derive(Clone, Debug)]
 pub struct Panel {
-    /// What the groups differ in.
+    /// The property in which the groups differ.
     pub title: String,
-    /// The label of each group and the bars in it, with their series.
+    /// The label of each group and its bars, as pairs of series index and value.
     pub groups: Vec<(String, Vec<(usize, f64)>)>,
 }
 
@@ -115,7 +115,7 @@ impl fmt::Display for Chart {
                 r#"<rect x="{left:.1}" y="74" width="11" height="11" rx="2" fill="{colour}"/>"#
             )?;
             text(&mut out, "label", left + 17.0, 84.0, "start", series.name)?;
-            // No font is measured here: letters are taken to be wide enough.
+            // Estimated, because no font metrics are available here.
             left += 17.0 + 7.0 * series.name.chars().count() as f64 + 18.0;
         }
         let scale = (BASE - TOP) / self.largest();
@@ -138,7 +138,7 @@ fn text(out: &mut String, class: &str, x: f64, y: f64, anchor: &str, content: &s
     )
 }
 
-/// A value as there is room for it above a bar.
+/// Formats a value to fit above a bar.
 fn short(value: f64) -> String {
     match value {
         value if value >= 9_950.0 => format!("{:.0}k", value / 1000.0),
@@ -171,7 +171,7 @@ text { font-family: system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans
 
 const HEIGHT: f64 = 420.0;
 const MARGIN: f64 = 28.0;
-/// Where the largest bar ends, and where all begin.
+/// The y coordinate of the top of the largest bar. All bars start at `BASE`.
 const TOP: f64 = 150.0;
 const BASE: f64 = 350.0;
 const BAR: f64 = 34.0;

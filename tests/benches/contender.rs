@@ -6,10 +6,10 @@ use rslock::LockManager;
 
 use crate::Bare;
 
-/// Somebody who takes locks and gives them back.
+/// A client that takes locks and releases them.
 ///
-/// Each has names of its own: a release that is late at one node would be in the way of the next
-/// who wants the name.
+/// Each contender uses its own resource names. With shared names, a late release at one node would
+/// collide with another contender's acquire.
 #[derive(Clone, Debug)]
 pub struct Contender {
     means: Means,
@@ -24,14 +24,14 @@ enum Means {
 }
 
 impl Contender {
-    /// How long every lock would last.
+    /// The ttl of every lock.
     pub const TTL: Duration = Duration::from_secs(30);
 
-    /// This crate, with tokens or without.
+    /// Creates a contender for this crate, with or without fencing tokens.
     ///
     /// # Panics
     ///
-    /// If there is no quorum of servers.
+    /// Panics if fewer than a quorum of servers respond.
     pub async fn redlock(urls: &[String], fencing: bool) -> Self {
         let builder = Redlock::builder().nodes(urls).ttl(Self::TTL);
         let connecting = builder.fencing(fencing).connect();
@@ -40,13 +40,13 @@ impl Contender {
         ))
     }
 
-    /// The peer that is most used.
+    /// Creates a contender for `rslock`, the most widely used peer.
     #[must_use]
     pub fn rslock(urls: &[String]) -> Self {
         Self::new(Means::Rslock(LockManager::new(urls.to_vec())))
     }
 
-    /// The client library alone.
+    /// Creates a contender for the client library alone.
     pub async fn bare(urls: &[String]) -> Self {
         Self::new(Means::Bare(Bare::connect(urls, Self::TTL).await))
     }
@@ -57,7 +57,7 @@ impl Contender {
         Self { means, number }
     }
 
-    /// The manager, if this is this crate.
+    /// Returns the manager, if the contender uses this crate.
     #[must_use]
     pub fn as_redlock(&self) -> Option<&Redlock> {
         match &self.means {
@@ -66,11 +66,11 @@ impl Contender {
         }
     }
 
-    /// Takes the lock on the resource with this number, and gives it back.
+    /// Takes the lock on the resource with this number and releases it.
     ///
     /// # Panics
     ///
-    /// If that fails.
+    /// Panics if either fails.
     pub async fn lock(&self, resource: usize) {
         let resource = format!("resource:{}:{resource}", self.number);
         match &self.means {

@@ -1,13 +1,13 @@
-//! Where the results of a benchmark are written.
+//! Result files of the benchmarks.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Writes what a benchmark leaves behind, `target/bench/<name>`, and says so.
+/// Writes a result file, `target/bench/<name>`, and prints its path.
 ///
 /// # Panics
 ///
-/// If that cannot be written.
+/// Panics if the file cannot be written.
 pub fn keep(name: &str, content: &str) {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let dir = target
@@ -17,11 +17,11 @@ pub fn keep(name: &str, content: &str) {
     write(&dir.join(name), content);
 }
 
-/// Writes a file of the documentation, `docs/<name>`, and says so.
+/// Writes a file of the documentation, `docs/<name>`, and prints its path.
 ///
 /// # Panics
 ///
-/// If that cannot be written.
+/// Panics if the file cannot be written.
 pub fn publish(name: &str, content: &str) {
     let dir = root().join("docs");
     fs::create_dir_all(&dir).expect("a directory for the documentation");

@@ -2,8 +2,9 @@ use std::fmt;
 
 use crate::Json;
 
-/// A figure, and what it ought to be. One that is missed is said, and is no failure: the machine
-/// may have had other things to do.
+/// A figure and its target.
+///
+/// A missed goal is reported but does not fail the run, because the machine may have been busy.
 #[derive(Clone, Debug)]
 pub struct Goal {
     what: String,
@@ -19,7 +20,7 @@ enum Bound {
 }
 
 impl Goal {
-    /// A figure that ought to be at least `bound`.
+    /// Creates a goal for a figure of at least `bound`.
     pub fn at_least(what: impl Into<String>, figure: f64, bound: f64, unit: &'static str) -> Self {
         Self {
             what: what.into(),
@@ -29,7 +30,7 @@ impl Goal {
         }
     }
 
-    /// A figure that ought to be at most `bound`.
+    /// Creates a goal for a figure of at most `bound`.
     pub fn at_most(what: impl Into<String>, figure: f64, bound: f64, unit: &'static str) -> Self {
         Self {
             what: what.into(),
@@ -39,7 +40,7 @@ impl Goal {
         }
     }
 
-    /// Whether it is as it ought to be.
+    /// Whether the figure is within its bound.
     #[must_use]
     pub fn is_met(&self) -> bool {
         match self.bound {
@@ -48,7 +49,7 @@ impl Goal {
         }
     }
 
-    /// Prints all of them.
+    /// Prints all of `goals`.
     pub fn print(goals: &[Self]) {
         println!("\ngoals");
         for goal in goals {
@@ -56,7 +57,7 @@ impl Goal {
         }
     }
 
-    /// The goal with its figure and its bound.
+    /// Returns the goal with its figure and its bound.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let (name, bound) = match self.bound {

@@ -1,11 +1,11 @@
-//! What guards cost that are held for long, and extend themselves: a hundred thousand of them, for
-//! a minute, on three servers.
+//! Benchmark of long-held guards that extend themselves: a hundred thousand for a minute, on three
+//! servers.
 //!
-//! `cargo bench -p redlock-benches --bench held`, with `-- 10000` for another number of guards, and
-//! with `-- --quick` in some seconds
+//! `cargo bench -p redlock-benches --bench held` runs it. `-- 10000` sets another number of guards,
+//! and `-- --quick` takes some seconds.
 //!
-//! Nothing is put on the manager meanwhile: what the process uses while it holds is what the
-//! extensions use, each after a third of the ttl.
+//! The manager has no other work meanwhile. All resources used while holding are therefore the cost
+//! of the extensions, which each guard makes after a third of the ttl.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use redlock::{LockGuard, Redlock};
 use redlock_benches::{Args, Goal, Json, Meter, Usage, file};
 use redlock_tests::Servers;
 
-/// What is held, for how long.
+/// The number of guards, their ttl and the time that they are held.
 #[derive(Clone, Copy)]
 struct Plan {
     guards: usize,
@@ -30,7 +30,7 @@ async fn main() {
         ttl: Duration::from_secs(if args.quick { 6 } else { 30 }),
         hold: Duration::from_secs(if args.quick { 5 } else { 60 }),
     };
-    // The first one tells what a guard takes: the second is given what the first has freed.
+    // The memory per guard comes from the first run: the second reuses memory freed by the first.
     let fenced = hold(plan, true).await;
     let unfenced = hold(plan, false).await;
     Goal::print(&fenced);
@@ -45,7 +45,7 @@ async fn main() {
     file::keep("held.json", &json.to_string());
 }
 
-/// Takes all locks, holds them, gives them back, and returns what that came to.
+/// Takes all locks, holds them, releases them and returns the resulting goals.
 async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     let servers = Servers::start(3);
     let meter = Meter::new(&servers.urls());
@@ -55,7 +55,7 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     let kind = if fencing { "fenced" } else { "unfenced" };
     println!("{} guards, {kind}", plan.guards);
 
-    // What is allocated once is no guard's.
+    // Warm up, so that one-time allocations are not attributed to guards.
     drop(take(&redlock, "warm", 2_000).await);
     let mut stores = Store::all(&servers);
     until(&mut stores, |store| store.locks("warm") == 0).await;
@@ -63,7 +63,7 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     let (before, start) = (Usage::now(), Instant::now());
     let guards = take(&redlock, "held", plan.guards).await;
     let took = start.elapsed();
-    // What was late is here, and batches are gone.
+    // By then late responses have arrived and batches have been freed.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let memory = Usage::now().memory.zip(before.memory);
     let per_guard = memory.map_or(f64::NAN, |(after, before)| {
@@ -71,7 +71,7 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     });
     println!("  taken in           {:>9.2} s", took.as_secs_f64());
     if fencing {
-        println!("  memory of a guard  {per_guard:>9.0} bytes");
+        println!("  memory per guard   {per_guard:>9.0} bytes");
     }
 
     let (traffic, start) = (meter.read(), Instant::now());
@@ -86,13 +86,13 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     let held_for = start.elapsed().as_secs_f64();
     let cpu = (last.cpu - first.cpu).as_secs_f64() / held_for * 100.0;
     let traffic = meter.read() - &traffic;
-    // Once not held, a guard is not held for ever: so this is every loss there was.
+    // A lost guard is never held again, so this counts every loss.
     let lost = guards.iter().filter(|guard| !guard.is_held()).count();
     let busiest = busiest * 100.0;
     println!("  held for           {held_for:>9.1} s, of which {lost} guards were lost");
-    println!("  processor          {cpu:>9.1} % of one core, {busiest:.0} % in the busiest second");
+    println!("  CPU                {cpu:>9.1} % of one core, {busiest:.0} % in the busiest second");
     println!(
-        "  servers            {:>9.1} % of one core each, {:.0} commands a second all together",
+        "  servers            {:>9.1} % of one core each, {:.0} commands per second in total",
         traffic.cpu / held_for / stores.len() as f64 * 100.0,
         traffic.commands() as f64 / held_for
     );
@@ -112,14 +112,14 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
         dropped.as_secs_f64()
     );
     vec![
-        Goal::at_most("guards that were lost", lost as f64, 0.0, ""),
-        Goal::at_most("processor while holding", cpu, 30.0, " % of one core"),
-        Goal::at_most("memory of a guard", per_guard, 2048.0, " bytes"),
-        Goal::at_most("until all are released", released, 10.0, " s"),
+        Goal::at_most("guards lost", lost as f64, 0.0, ""),
+        Goal::at_most("CPU while holding", cpu, 30.0, " % of one core"),
+        Goal::at_most("memory per guard", per_guard, 2048.0, " bytes"),
+        Goal::at_most("time until all are released", released, 10.0, " s"),
     ]
 }
 
-/// Takes so many locks, in many tasks.
+/// Takes `count` locks, spread over many tasks.
 async fn take(redlock: &Redlock, name: &'static str, count: usize) -> Vec<LockGuard> {
     let tasks: Vec<_> = (0..TASKS)
         .map(|task| {
@@ -141,7 +141,7 @@ async fn take(redlock: &Redlock, name: &'static str, count: usize) -> Vec<LockGu
     guards
 }
 
-/// A view of what a server keeps.
+/// Direct access to the keys of a server.
 struct Store(Connection);
 
 impl Store {
@@ -153,31 +153,31 @@ impl Store {
         servers.urls().into_iter().map(connect).collect()
     }
 
-    /// The number of keys, those of counters included.
+    /// Returns the number of keys, including those of counters.
     fn size(&mut self) -> usize {
         let size = cmd("DBSIZE").query(&mut self.0);
-        size.expect("a server that answers")
+        size.expect("a server that responds")
     }
 
-    /// The number of locks. Keeps the server busy for a while.
+    /// Returns the number of locks. Blocks the server for a while.
     fn locks(&mut self, name: &str) -> usize {
         let keys = cmd("KEYS").arg(format!("{name}:*")).query(&mut self.0);
-        let keys: Vec<String> = keys.expect("a server that answers");
+        let keys: Vec<String> = keys.expect("a server that responds");
         keys.len()
     }
 }
 
-/// Waits until it is so at all servers.
+/// Waits until the condition holds at all servers.
 async fn until(stores: &mut [Store], mut is_so: impl FnMut(&mut Store) -> bool) {
     let start = Instant::now();
     while !stores.iter_mut().all(&mut is_so) {
-        assert!(start.elapsed() < PATIENCE, "locks were left behind");
+        assert!(start.elapsed() < PATIENCE, "locks are left on the servers");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
-/// How many tasks take locks.
+/// The number of tasks that take locks.
 const TASKS: usize = 512;
 
-/// Longer than any lock would last.
+/// Longer than the ttl of any lock.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -1,4 +1,4 @@
-//! What is left of a lock when there are no servers: everything but the network.
+//! Benchmark of a lock without servers: everything but the network.
 //!
 //! `cargo bench -p redlock-benches --bench in_process`
 
@@ -8,7 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 use redlock::{Lease, MemoryNode, Redlock, Resource};
 use tokio::runtime::{Builder, Runtime};
 
-/// Lock and release, on nodes that answer on the spot.
+/// Measures lock and release on nodes that respond at once.
 fn locks(criterion: &mut Criterion) {
     let runtime = runtime();
     let mut group = criterion.benchmark_group("lock and release");
@@ -33,7 +33,7 @@ fn locks(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A lock that another has: refused by every node.
+/// Measures a request for a held lock, which every node refuses.
 fn busy(criterion: &mut Criterion) {
     let runtime = runtime();
     let redlock = Redlock::in_memory(5);
@@ -47,7 +47,7 @@ fn busy(criterion: &mut Criterion) {
     });
 }
 
-/// What is converted for every request, or for every hand-over.
+/// Measures the conversions of every request, and of every transfer of a detached lease.
 fn names(criterion: &mut Criterion) {
     criterion.bench_function("a resource from text", |bencher| {
         bencher.iter(|| Resource::from(black_box("invoice:42")));

@@ -1,22 +1,22 @@
 use std::fmt;
 
-/// A value as JSON writes it.
+/// A JSON value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Json {
-    /// A number; what is none becomes `null`.
+    /// A number. NaN and infinities are written as `null`.
     Number(f64),
-    /// Text.
+    /// A string.
     Text(String),
-    /// Yes or no.
+    /// A boolean.
     Bool(bool),
-    /// Values in order.
+    /// An array.
     Array(Vec<Self>),
-    /// Values with names, in order.
+    /// An object, whose fields keep their order.
     Object(Vec<(String, Self)>),
 }
 
 impl Json {
-    /// Values with names.
+    /// Creates an object.
     #[must_use]
     pub fn object<'a>(fields: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
         let fields = fields.into_iter();
@@ -49,7 +49,7 @@ impl Json {
     }
 }
 
-/// One a line at the top, to be read and compared; everything in one line further down.
+/// Writes the upper two levels one value per line, for reading and diffs, and deeper levels inline.
 fn write_all<'a>(
     f: &mut fmt::Formatter<'_>,
     (open, close): (char, char),

@@ -1,21 +1,23 @@
-//! Benchmarks of `redlock` against its peers. Each is a program of its own in this directory:
+//! Benchmarks of `redlock` and its peers.
 //!
-//! - `uncontended`: what a lock costs that nobody else wants
-//! - `held`: what a hundred thousand guards cost that extend themselves
-//! - `profile`: what one lock takes in memory, polls and commands
-//! - `contended`: what waiting for a lock costs, among tasks and among processes
-//! - `in_process`: what is left when there are no servers
+//! Each benchmark is a separate program in this directory:
 //!
-//! `cargo bench -p redlock-benches --bench uncontended` runs one, with `-- --quick` in a few
-//! seconds, whose figures mean nothing. What they share:
+//! - `uncontended`: the cost of a lock without contention
+//! - `held`: the cost of a hundred thousand guards that extend themselves
+//! - `profile`: allocations, polls and commands of one lock
+//! - `contended`: the cost of waiting for a lock, among tasks and among processes
+//! - `in_process`: the cost of a lock without servers
 //!
-//! - [`Args`] is what a benchmark was told on its command line.
-//! - [`Contender`] is somebody who locks; [`Bare`] is the limit to measure by.
-//! - [`Load`] is what is put on a contender, [`Outcome`] what came of it, [`Meter`] what the servers
-//!   have to say about it, and [`Usage`] what it took of this process.
-//! - [`Results`] has all of it, by [`Case`]; [`Sample`] knows what a median is.
-//! - [`Goal`] is a figure and what it ought to be.
-//! - [`Json`] and [`Chart`] are how results are kept, in the [`mod@file`]s of a benchmark.
+//! `cargo bench -p redlock-benches --bench uncontended` runs one of them. With `-- --quick` it
+//! takes a few seconds, but its figures are meaningless. The programs share these types:
+//!
+//! - [`Args`] is the parsed command line.
+//! - [`Contender`] is a client that takes locks. [`Bare`] is the lower bound to measure against.
+//! - [`Load`] is the work of a contender, and [`Outcome`] its measurements. [`Meter`] reads the
+//!   servers' statistics, and [`Usage`] those of this process.
+//! - [`Results`] holds all outcomes by [`Case`]. [`Sample`] computes medians and percentiles.
+//! - [`Goal`] is a figure with its target.
+//! - [`Json`] and [`Chart`] are the output formats. [`mod@file`] writes them.
 
 mod args;
 mod bare;

@@ -2,41 +2,41 @@ use std::time::{Duration, Instant};
 
 use crate::{Contender, Meter, Sample, usage};
 
-/// Some tasks that lock and release, as fast as they can, resources that nobody else wants.
+/// A load of tasks that lock and release uncontended resources as fast as they can.
 #[derive(Clone, Copy, Debug)]
 pub struct Load {
-    /// How many tasks there are.
+    /// The number of tasks.
     pub tasks: usize,
-    /// How often they lock, all together.
+    /// The number of locks, in total.
     pub locks: usize,
 }
 
-/// What a load was measured to take.
+/// The measurements of a load.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
     /// Locks per second.
     pub rate: f64,
-    /// Microseconds from asking until released, the median.
+    /// Median time from request to release, in microseconds.
     pub latency: f64,
-    /// The same, of which all but one in a hundred stay below.
+    /// 99th percentile of the same time.
     pub latency_p99: f64,
-    /// Microseconds of this process's processor time for one lock.
+    /// CPU time of this process per lock, in microseconds.
     pub client_cpu: f64,
-    /// Microseconds of all servers' processor time for one lock.
+    /// CPU time of all servers per lock, in microseconds.
     pub server_cpu: f64,
-    /// Commands that all servers carried out for one lock, those that scripts call included.
+    /// Commands that all servers executed per lock, including those called by scripts.
     pub commands: f64,
 }
 
 impl Load {
-    /// Puts the load on `contender`.
+    /// Runs the load with `contender`.
     ///
-    /// The same names are used every time: a counter of ours is there already, as that of a
-    /// resource in use is.
+    /// Every run uses the same resource names, so our counters already exist, as they do for a
+    /// resource in regular use.
     ///
     /// # Panics
     ///
-    /// If a lock fails.
+    /// Panics if a lock fails.
     pub async fn run(self, contender: &Contender, meter: &Meter) -> Outcome {
         let each = self.locks / self.tasks;
         let before = meter.read();

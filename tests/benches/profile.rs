@@ -1,10 +1,11 @@
-//! What one lock and its release take of this process: allocations, polls, times that a thread goes
-//! to sleep; and of the servers: commands.
+//! Profile of one lock and its release: allocations, polls and thread parks of this process, and
+//! commands of the servers.
 //!
 //! `cargo bench -p redlock-benches --bench profile`
 //!
-//! With a number, only so many locks are made, on nodes in memory or, with `--servers`, on servers.
-//! That is for counting instructions, in two runs of which the difference is divided:
+//! With a number, the program makes only that many locks, on nodes in memory or, with `--servers`,
+//! on servers. This serves to count instructions: the difference between two runs is divided by the
+//! difference in locks.
 //!
 //! ```console
 //! $ cargo bench -p redlock-benches --bench profile --no-run --features rustix/use-libc
@@ -13,7 +14,7 @@
 //! $ callgrind_annotate b | head -60   # (total of b - total of a) / 2000 is one lock
 //! ```
 //!
-//! The feature is for valgrind, in which `rustix` does not find the clock of the kernel by itself.
+//! The feature is for valgrind, under which `rustix` does not find the kernel's clock by itself.
 
 use std::alloc::System;
 use std::future::{Future, poll_fn};
@@ -52,7 +53,7 @@ async fn main() {
 
     let meter = Meter::new(&urls);
     let locks = args.pick(512, 8_192);
-    println!("5 nodes, for one lock and its release");
+    println!("5 nodes, per lock and release");
     println!(
         "  {:<34}{:>13}{:>10}{:>8}{:>8}",
         "", "allocations", "bytes", "polls", "parks"
@@ -74,7 +75,7 @@ async fn main() {
             commands.push((label, traffic.calls));
         }
     }
-    println!("\ncommands that all servers carry out for one lock, those of scripts included");
+    println!("\ncommands of all servers per lock, including those in scripts");
     for (label, calls) in commands.into_iter().filter(|(_, calls)| !calls.is_empty()) {
         let calls = calls.into_iter().map(|(command, calls)| {
             let calls = calls as f64 / (WARM + locks) as f64;
@@ -85,11 +86,11 @@ async fn main() {
     }
 }
 
-/// Locks to be made.
+/// A run that makes a number of locks.
 struct Run {
     tasks: usize,
     locks: usize,
-    /// How often the futures of requests and releases were polled.
+    /// The number of polls of request and release futures.
     polls: Arc<AtomicU64>,
 }
 
@@ -102,7 +103,7 @@ impl Run {
         }
     }
 
-    /// Makes the locks, after some that do not count, and tells what one took.
+    /// Makes the locks after a warm-up, and returns the cost of one as a table row.
     async fn on(self, builder: RedlockBuilder) -> String {
         let redlock = builder.connect().await.expect("a quorum of nodes");
         self.lock(&redlock, WARM).await;
@@ -145,7 +146,7 @@ impl Run {
     }
 }
 
-/// Counts how often a future is polled.
+/// Awaits `future` and counts its polls.
 async fn counted<F: Future>(future: F, polls: &AtomicU64) -> F::Output {
     let mut future = pin!(future);
     poll_fn(|cx| {
@@ -155,7 +156,7 @@ async fn counted<F: Future>(future: F, polls: &AtomicU64) -> F::Output {
     .await
 }
 
-/// How often a thread of the runtime has gone to sleep.
+/// Returns how often threads of the runtime have parked.
 fn parks() -> u64 {
     let metrics = Handle::current().metrics();
     let workers = 0..metrics.num_workers();
@@ -164,5 +165,5 @@ fn parks() -> u64 {
         .sum()
 }
 
-/// Locks that are made before any is counted.
+/// The number of locks made before counting starts.
 const WARM: usize = 1_024;

@@ -2,29 +2,29 @@ use std::fmt;
 
 use crate::{Json, Outcome, Sample};
 
-/// What was measured: who, on which nodes, with how many tasks.
+/// The subject of a measurement: a contender, its nodes and its number of tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Case {
-    /// The nodes and how they are.
+    /// The nodes and their health.
     pub nodes: &'static str,
-    /// Who locks.
+    /// The contender.
     pub who: &'static str,
-    /// How many tasks do.
+    /// The number of tasks.
     pub tasks: usize,
 }
 
-/// How one figure is read off an outcome.
+/// A function that reads one figure from an outcome.
 type Figure = fn(&Outcome) -> f64;
 
-/// All measurements of a run, case by case and round by round.
+/// All measurements of a run, by case and round.
 ///
-/// The cases of one round follow one another, so the machine was in the same mood for them. That
-/// is why two cases are compared round by round, and the median is that of the ratios.
+/// The cases of one round run one after another, so they meet similar conditions on the machine.
+/// Two cases are therefore compared round by round, and the result is the median of the ratios.
 #[derive(Clone, Debug, Default)]
 pub struct Results(Vec<(Case, Vec<Outcome>)>);
 
 impl Results {
-    /// Adds what a case came to in the next round.
+    /// Adds the outcome of a case in the next round.
     pub fn add(&mut self, case: Case, outcome: Outcome) {
         match self.0.iter_mut().find(|(other, _)| *other == case) {
             Some((_, rounds)) => rounds.push(outcome),
@@ -32,11 +32,11 @@ impl Results {
         }
     }
 
-    /// The median of a figure, over the rounds.
+    /// Returns the median of a figure over the rounds.
     ///
     /// # Panics
     ///
-    /// If there is no such case.
+    /// Panics if the case was not measured.
     #[must_use]
     pub fn median(&self, case: Case, figure: impl Fn(&Outcome) -> f64) -> f64 {
         self.rounds(case)
@@ -46,11 +46,11 @@ impl Results {
             .median()
     }
 
-    /// The median ratio of a figure in one case to that in another, over the rounds.
+    /// Returns the median over the rounds of a figure's ratio between one case and another.
     ///
     /// # Panics
     ///
-    /// If there is no such case.
+    /// Panics if either case was not measured.
     #[must_use]
     pub fn ratio(&self, case: Case, other: Case, figure: impl Fn(&Outcome) -> f64) -> f64 {
         let pairs = self.rounds(case).iter().zip(self.rounds(other));
@@ -58,7 +58,7 @@ impl Results {
         ratios.collect::<Sample>().median()
     }
 
-    /// The medians of everything.
+    /// Returns the medians of all figures of all cases.
     #[must_use]
     pub fn to_json(&self) -> Json {
         let figures: [(&str, Figure); 6] = [
@@ -86,7 +86,7 @@ impl Results {
         let mut found = self.0.iter().filter(|(other, _)| *other == case);
         let found = found
             .next()
-            .unwrap_or_else(|| panic!("nobody measured {case}"));
+            .unwrap_or_else(|| panic!("no measurement of {case}"));
         &found.1
     }
 }

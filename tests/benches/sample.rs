@@ -1,15 +1,15 @@
-/// Several measurements of one thing.
+/// Several measurements of one figure.
 #[derive(Clone, Debug)]
 pub struct Sample(Vec<f64>);
 
 impl Sample {
-    /// The one in the middle.
+    /// Returns the median.
     #[must_use]
     pub fn median(&self) -> f64 {
         self.percentile(50)
     }
 
-    /// The smallest that is not below so many in a hundred; not a number if there is none.
+    /// Returns the percentile by nearest rank, or NaN if the sample is empty.
     #[must_use]
     pub fn percentile(&self, percent: usize) -> f64 {
         let rank = (self.0.len() * percent).div_ceil(100).max(1) - 1;

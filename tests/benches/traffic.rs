@@ -5,15 +5,15 @@ use std::sync::{Mutex, PoisonError};
 
 use deadpool_redis::redis::{Client, Connection, cmd};
 
-/// A view of what servers have done, over connections of its own.
+/// Reader of the servers' statistics, over its own connections.
 pub struct Meter(Mutex<Vec<Connection>>);
 
-/// What servers have done, all of them together.
+/// Work done by the servers, in total.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
-    /// How often each command was carried out, those that scripts call included.
+    /// The number of calls of each command, including calls from scripts.
     pub calls: BTreeMap<String, u64>,
-    /// Seconds of processor time.
+    /// CPU time in seconds.
     pub cpu: f64,
 }
 
@@ -22,7 +22,7 @@ impl Meter {
     ///
     /// # Panics
     ///
-    /// If one does not answer.
+    /// Panics if a server does not respond.
     #[must_use]
     pub fn new(urls: &[String]) -> Self {
         let connect = |url: &String| {
@@ -32,11 +32,11 @@ impl Meter {
         Self(Mutex::new(urls.iter().map(connect).collect()))
     }
 
-    /// What the servers have done so far. Blocks.
+    /// Returns the servers' work so far. Blocks.
     ///
     /// # Panics
     ///
-    /// If one does not answer.
+    /// Panics if a server does not respond.
     pub fn read(&self) -> Traffic {
         let mut traffic = Traffic::default();
         for info in self.infos() {
@@ -46,7 +46,7 @@ impl Meter {
                         let (calls, _) = rest.split_once(',')?;
                         calls.parse::<u64>().ok()
                     });
-                    // What this looks at itself does not count.
+                    // The meter's own commands do not count.
                     if command != "info" {
                         *traffic.calls.entry(command.to_owned()).or_default() +=
                             calls.unwrap_or_default();
@@ -60,7 +60,7 @@ impl Meter {
         traffic
     }
 
-    /// Name and version of the first server.
+    /// Returns the name and version of the first server.
     pub fn version(&self) -> String {
         let infos = self.infos();
         let field = |name: &str| {
@@ -78,14 +78,14 @@ impl Meter {
         let mut connections = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let infos = connections.iter_mut().map(|connection| {
             let info = cmd("INFO").arg("all").query(connection);
-            info.expect("a server that answers")
+            info.expect("a server that responds")
         });
         infos.collect()
     }
 }
 
 impl Traffic {
-    /// The number of commands.
+    /// Returns the number of commands.
     #[must_use]
     pub fn commands(&self) -> u64 {
         self.calls.values().sum()

@@ -3,17 +3,17 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-/// What this process has used. Servers are processes of their own.
+/// Resources used by this process. Servers are separate processes and not included.
 #[derive(Clone, Copy, Debug)]
 pub struct Usage {
-    /// Processor time of all threads, in the kernel too.
+    /// CPU time of all threads, including time in the kernel.
     pub cpu: Duration,
-    /// Bytes of resident memory, where the system tells (Linux).
+    /// Resident memory in bytes, where the system reports it (Linux).
     pub memory: Option<u64>,
 }
 
 impl Usage {
-    /// Takes the measure now.
+    /// Returns the current usage.
     #[must_use]
     pub fn now() -> Self {
         Self {
@@ -23,7 +23,7 @@ impl Usage {
     }
 }
 
-/// The processor time of this process so far.
+/// Returns the CPU time of this process so far.
 pub(crate) fn cpu() -> Duration {
     let time = clock_gettime(ClockId::ProcessCPUTime);
     Duration::try_from(time).expect("a time that is not negative")

@@ -10,7 +10,7 @@ use redlock::node::{
     SessionOptions, Snapshot, Vote, Watch, Watcher,
 };
 use redlock::{LeaseId, NodeError};
-use redlock_tests::{Link, Probe, Server, eventually};
+use redlock_tests::{Probe, Proxy, Server, eventually};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -32,7 +32,7 @@ pub(crate) struct Subject {
 
 enum Host {
     Memory(MemoryNode),
-    Server(Link, Box<Server>),
+    Server(Proxy, Box<Server>),
 }
 
 pub(crate) fn memory() -> Subject {
@@ -48,7 +48,7 @@ pub(crate) fn server() -> Subject {
 }
 
 pub(crate) fn on(server: Server) -> Subject {
-    let link = Link::to_server(&server);
+    let link = Proxy::to_server(&server);
     Subject {
         session: open(&RedisNode::open(&link.url()).unwrap()),
         host: Host::Server(link, Box::new(server)),

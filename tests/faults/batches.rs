@@ -4,7 +4,7 @@
 
 use deadpool_redis::redis::cmd;
 use redlock::{LockError, NodeErrorKind, Redlock, ReleaseOutcome, Resource};
-use redlock_tests::{Flow, Link, Server, Servers, eventually};
+use redlock_tests::{Flow, Proxy, Server, Servers, eventually};
 
 use crate::common::{SOON, everywhere, gone, healthy, holding, patient};
 
@@ -166,12 +166,12 @@ where
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn what_nobody_wants_any_more_when_it_could_leave_is_not_sent() {
     let servers = Servers::start(3);
-    let links = servers.links();
+    let links = servers.proxies();
     // Nothing leaves before the connections are made, and they cannot be.
     for link in &links {
         link.requests(Flow::Hold);
     }
-    let redlock = patient(links.iter().map(Link::url)).build().unwrap();
+    let redlock = patient(links.iter().map(Proxy::url)).build().unwrap();
     let dropped = tokio::spawn(redlock.lock("dropped"));
     let kept = tokio::spawn(redlock.lock("kept").wait(SOON));
     eventually("both are asked for", SOON, || {

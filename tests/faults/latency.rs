@@ -6,16 +6,16 @@
 use std::time::Instant;
 
 use redlock::{LockGuard, Redlock, Released};
-use redlock_tests::{Flow, Link, Server, Servers, eventually};
+use redlock_tests::{Flow, Proxy, Server, Servers, eventually};
 use tokio::task::JoinSet;
 
 use crate::common::{LONG, MS, SECOND, SOON, everywhere, gone, healthy, patient};
 
 /// Servers behind links, and a manager that knows only the links.
-async fn linked() -> (Servers, Vec<Link>, Redlock) {
+async fn linked() -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(3);
-    let links = servers.links();
-    let redlock = patient(links.iter().map(Link::url))
+    let links = servers.proxies();
+    let redlock = patient(links.iter().map(Proxy::url))
         .connect()
         .await
         .unwrap();

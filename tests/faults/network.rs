@@ -1,15 +1,17 @@
 //! Requests and replies that are late or lost.
 
 use redlock::{LockError, Redlock};
-use redlock_tests::{Flow, Link, Servers, eventually};
+use redlock_tests::{Flow, Proxy, Servers, eventually};
 
 use crate::common::{MS, SECOND, SOON, gone, healthy, holding};
 
 /// Servers behind links, and a manager that knows only the links.
-async fn linked(n: usize) -> (Servers, Vec<Link>, Redlock) {
+async fn linked(n: usize) -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(n);
-    let links = servers.links();
-    let redlock = Redlock::connect(links.iter().map(Link::url)).await.unwrap();
+    let links = servers.proxies();
+    let redlock = Redlock::connect(links.iter().map(Proxy::url))
+        .await
+        .unwrap();
     (servers, links, redlock)
 }
 
@@ -80,8 +82,10 @@ async fn so_it_is_where_clients_must_not_be_killed() {
     let servers = Servers::start_each((0..3).map(|_| {
         redlock_tests::Server::builder().args(["--rename-command", "CLIENT", "no-such-command"])
     }));
-    let links = servers.links();
-    let redlock = Redlock::connect(links.iter().map(Link::url)).await.unwrap();
+    let links = servers.proxies();
+    let redlock = Redlock::connect(links.iter().map(Proxy::url))
+        .await
+        .unwrap();
     links[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
     tokio::time::sleep(4 * SECOND).await;

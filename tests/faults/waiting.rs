@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use deadpool_redis::redis::cmd;
 use redlock::node::RedisNode;
 use redlock::{LockGuard, Redlock, RedlockBuilder};
-use redlock_tests::{Link, Probe, Servers, eventually};
+use redlock_tests::{Probe, Proxy, Servers, eventually};
 use tokio::task::JoinHandle;
 
 use crate::common::{LONG, MS, SECOND, SOON, everywhere};
@@ -155,8 +155,8 @@ async fn a_minority_of_silent_servers_does_not_keep_who_waits_from_being_told() 
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_new_connection_is_a_reason_to_look_again() {
     let servers = Servers::start(3);
-    let links = servers.links();
-    let urls = links.iter().map(Link::url);
+    let links = servers.proxies();
+    let urls = links.iter().map(Proxy::url);
     let redlock = waiting(urls, NEVER).connect().await.unwrap();
     take(&servers, "a");
     let waiter = waiter(&servers, &redlock, "a").await;
@@ -176,9 +176,9 @@ async fn a_new_connection_is_a_reason_to_look_again() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn where_messages_are_lost_who_waits_asks_all_the_same() {
     let servers = Servers::start(3);
-    let links = servers.links();
-    links.iter().for_each(Link::muffle);
-    let urls = links.iter().map(Link::url);
+    let links = servers.proxies();
+    links.iter().for_each(Proxy::filter_pushes);
+    let urls = links.iter().map(Proxy::url);
     let redlock = waiting(urls, OFTEN).connect().await.unwrap();
     hand_over(&servers, &redlock).await;
 }

@@ -3,14 +3,14 @@ use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// Names the server to test against in place of the first one on `PATH`.
+/// The environment variable naming the server binary to use instead of the first one on `PATH`.
 pub(crate) const OVERRIDE: &str = "REDLOCK_TEST_SERVER";
 
-/// Returns the server to test against.
+/// Returns the path of the server binary to test against.
 ///
 /// # Panics
 ///
-/// Panics when there is none, as a test that needs a server must not pass without one.
+/// Panics if there is none, because a test that needs a server must not pass without one.
 pub(crate) fn find() -> PathBuf {
     let chosen = env::var_os(OVERRIDE).filter(|chosen| !chosen.is_empty());
     let path = env::var_os("PATH").unwrap_or_default();
@@ -19,7 +19,7 @@ pub(crate) fn find() -> PathBuf {
 
 fn find_in(chosen: Option<&OsStr>, path: &OsStr) -> Result<PathBuf, String> {
     let names = chosen.map_or_else(|| NAMES.map(OsStr::new).to_vec(), |chosen| vec![chosen]);
-    // A name with a slash stays as it is when it is joined to nothing.
+    // A name with a slash is a path: joining it to an empty path leaves it unchanged.
     let places = || [PathBuf::new()].into_iter().chain(env::split_paths(path));
     names
         .iter()
@@ -31,9 +31,9 @@ fn find_in(chosen: Option<&OsStr>, path: &OsStr) -> Result<PathBuf, String> {
         })
         .find(|file| is_executable(file))
         .ok_or_else(|| match chosen {
-            Some(chosen) => format!("{OVERRIDE} is {chosen:?}, which is no program"),
+            Some(chosen) => format!("{OVERRIDE} is {chosen:?}, which is not an executable file"),
             None => format!(
-                "neither {} is on PATH: `./tests/run` installs one, {OVERRIDE} names another",
+                "found neither {} on PATH: run `./tests/run` to install one, or set {OVERRIDE}",
                 NAMES.join(" nor "),
             ),
         })
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn the_override_is_a_program_or_an_error() {
+    fn the_override_must_be_an_executable() {
         let dir = tempfile::tempdir().unwrap();
         let server = program(dir.path(), "my-server");
         let nowhere = OsStr::new("");

@@ -2,39 +2,39 @@ use std::path::Path;
 
 use crate::Server;
 
-/// Builds a [`Server`] that needs more than the defaults.
+/// Builder of a [`Server`] with settings other than the defaults.
 ///
-/// What is not set is as in [`Server::start`].
+/// Settings that are not given are those of [`Server::start`].
 #[derive(Clone, Debug, Default)]
-#[must_use = "a server runs from `start` on"]
+#[must_use = "the builder starts no server until `start` is called"]
 pub struct ServerBuilder {
     pub(crate) password: Option<String>,
     args: Vec<String>,
 }
 
 impl ServerBuilder {
-    /// Has clients log in with `password`.
+    /// Requires clients to authenticate with `password`.
     pub fn password(mut self, password: impl Into<String>) -> Self {
         self.password = Some(password.into());
         self
     }
 
-    /// Passes an option on to the server, such as `("--maxmemory", "8mb")`.
+    /// Passes one option to the server, such as `("--maxmemory", "8mb")`.
     pub fn arg(self, name: &str, value: impl ToString) -> Self {
         self.args([name, &value.to_string()])
     }
 
-    /// Passes any options on to the server, such as one that takes several values.
+    /// Passes arguments to the server unchanged, such as an option that takes several values.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
         self
     }
 
-    /// Starts the server and returns when it answers.
+    /// Starts the server and returns once it responds.
     ///
     /// # Panics
     ///
-    /// Panics with the server's log when it does not.
+    /// Panics with the server's log if it does not start.
     #[track_caller]
     pub fn start(&self) -> Server {
         for _ in 0..ATTEMPTS {
@@ -69,11 +69,11 @@ impl ServerBuilder {
         if let Some(password) = &self.password {
             args.extend(["--requirepass".into(), password.clone()]);
         }
-        // Last, as of two settings of one option the server takes the latter.
+        // Last, because the server takes the last value of an option that is given twice.
         args.extend_from_slice(&self.args);
         args
     }
 }
 
-/// Ports that are reserved are not lost, so this matters only where they cannot be.
+/// A reserved port cannot be lost, so retries matter only where ports cannot be reserved.
 const ATTEMPTS: usize = 8;

@@ -1,20 +1,20 @@
 use std::ops::Deref;
 use std::{iter, slice, thread};
 
-use crate::{Link, Server, ServerBuilder};
+use crate::{Proxy, Server, ServerBuilder};
 
-/// Several independent servers, as a slice of them.
+/// A group of independent servers. Dereferences to a slice.
 #[derive(Debug)]
 pub struct Servers(Vec<Server>);
 
 impl Servers {
-    /// Starts `n` servers at once and returns when all of them answer.
+    /// Starts `n` servers at the same time and returns once all of them respond.
     #[track_caller]
     pub fn start(n: usize) -> Self {
         Self::start_each(iter::repeat_n(Server::builder(), n))
     }
 
-    /// Starts one server from each of `builders`.
+    /// Starts one server for each of `builders`, at the same time.
     #[track_caller]
     pub fn start_each(builders: impl IntoIterator<Item = ServerBuilder>) -> Self {
         let builders: Vec<_> = builders.into_iter().collect();
@@ -23,27 +23,27 @@ impl Servers {
                 .iter()
                 .map(|builder| scope.spawn(|| builder.start()))
                 .collect();
-            // A start that failed has already said why.
+            // A failed start has already reported the reason.
             Self(
                 starts
                     .into_iter()
-                    .map(|start| start.join().expect("a server"))
+                    .map(|start| start.join().expect("the server starts"))
                     .collect(),
             )
         })
     }
 
-    /// The URLs of all servers, in order.
+    /// Returns the URLs of all servers, in order.
     pub fn urls(&self) -> Vec<String> {
         self.iter().map(Server::url).collect()
     }
 
-    /// Puts a proxy in front of each server.
-    pub fn links(&self) -> Vec<Link> {
-        self.iter().map(Server::link).collect()
+    /// Opens a proxy to each server, in order.
+    pub fn proxies(&self) -> Vec<Proxy> {
+        self.iter().map(Server::proxy).collect()
     }
 
-    /// Has `act` called for all servers at the same time, each in a thread of its own.
+    /// Calls `act` on all servers at the same time, each in its own thread.
     pub fn at_once(&self, act: impl Fn(&Server) + Sync) {
         thread::scope(|scope| {
             for server in self {

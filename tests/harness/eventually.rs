@@ -1,9 +1,13 @@
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
-/// Waits until `check` holds; panics at the caller's line when it does not within `bound`.
+/// Waits until `check` returns true, for at most `bound`.
 ///
-/// Time is the real one even where the runtime's clock is paused.
+/// `bound` is measured in real time, even if the runtime's clock is paused.
+///
+/// # Panics
+///
+/// Panics with the caller's location if `check` does not return true in time.
 #[track_caller]
 pub fn eventually(
     what: &str,
@@ -28,7 +32,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn looks_again_until_the_condition_holds() {
+    async fn checks_again_until_the_condition_holds() {
         let mut looks = 0;
         eventually("three looks", Duration::from_secs(5), || {
             looks += 1;

@@ -5,29 +5,29 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::muffler::Muffler;
+use crate::push_filter::PushFilter;
 
-/// What happens to the bytes that pass a [`Link`](crate::Link) in one direction.
+/// Treatment of the bytes that a [`Proxy`](crate::Proxy) carries in one direction.
 ///
-/// Bytes of one connection and direction never overtake each other, whatever the flow and however
-/// often it changes.
+/// Bytes of one connection and direction always keep their order, even when the flow changes.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum Flow {
-    /// They are passed on at once.
+    /// Bytes are delivered at once.
     #[default]
     Pass,
-    /// They arrive this much later; many can be under way.
+    /// Bytes are delivered after this delay. Any number of them can be in flight.
     Delay(Duration),
-    /// They wait, and arrive when the flow changes to another: a network that heals.
+    /// Bytes are held until the flow changes, as in a network partition that heals.
     ///
-    /// They do so even if the sender has closed the connection since.
+    /// They are then delivered even if the sender has closed the connection meanwhile.
     Hold,
-    /// They are lost. So is, as TCP never skips anything, all that follows them on the same
-    /// connection, under any flow: only a new connection gets through again.
+    /// Bytes are lost, and so are all later bytes of the same connection, under any flow.
+    ///
+    /// TCP never skips bytes, so only a new connection gets through again.
     Lose,
 }
 
-/// Which way bytes go.
+/// A direction of travel.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Way {
     Requests,
@@ -39,8 +39,8 @@ pub(crate) enum Way {
 pub(crate) struct Flows {
     pub(crate) requests: Flow,
     pub(crate) replies: Flow,
-    /// Whether what the server says without being asked is left out.
-    pub(crate) muffled: bool,
+    /// Whether invalidation pushes are removed from the server's responses.
+    pub(crate) filters_pushes: bool,
 }
 
 impl Flows {
@@ -52,7 +52,7 @@ impl Flows {
     }
 }
 
-/// Carries bytes one way until there are no more, or nobody to take them.
+/// Carries bytes in one direction until either end of that direction closes.
 pub(crate) async fn carry(
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
@@ -64,7 +64,7 @@ pub(crate) async fn carry(
         loop {
             let mut bytes = Vec::with_capacity(CHUNK);
             let more = matches!(from.read_buf(&mut bytes).await, Ok(1..));
-            // The end of a connection, a reset as well, waits its turn like the bytes before it.
+            // The end of the stream, or a reset, is queued behind the bytes before it.
             sender
                 .send(Parcel {
                     bytes,
@@ -77,12 +77,12 @@ pub(crate) async fn carry(
         }
     };
     let deliver = async move {
-        let mut muffler = Muffler::default();
+        let mut filter = PushFilter::default();
         while let Some(mut parcel) = parcels.recv().await {
             parcel.clear(way, flows.clone()).await;
-            let is_muffled = matches!(way, Way::Replies) && flows.borrow().muffled;
-            if is_muffled && !parcel.bytes.is_empty() {
-                parcel.bytes = muffler.pass(&parcel.bytes);
+            let is_filtered = matches!(way, Way::Replies) && flows.borrow().filters_pushes;
+            if is_filtered && !parcel.bytes.is_empty() {
+                parcel.bytes = filter.pass(&parcel.bytes);
                 if parcel.bytes.is_empty() {
                     continue;
                 }
@@ -98,21 +98,22 @@ pub(crate) async fn carry(
             }
         }
     };
-    // Delivery ends after the last parcel, or early, and then there is no use in collecting more.
+    // Delivery ends after the last parcel, or early if the receiver is gone. Reading on would be
+    // useless then.
     tokio::select! {
         () = deliver => {}
         () = collect => {}
     }
 }
 
-/// What one read returned; nothing is the end.
+/// The bytes of one read. An empty parcel marks the end of the stream.
 struct Parcel {
     bytes: Vec<u8>,
     arrived: Instant,
 }
 
 impl Parcel {
-    /// Returns when the parcel may be delivered, which a lost one never is.
+    /// Waits until the parcel may be delivered. Never returns for a lost parcel.
     async fn clear(&self, way: Way, mut flows: watch::Receiver<Flows>) {
         loop {
             let flow = flows.borrow_and_update().of(way);

@@ -1,33 +1,34 @@
-//! Real servers, and ways to mistreat them, for the tests of `redlock`.
+//! Real servers and fault injection for the tests of `redlock`.
 //!
 //! In reading order:
 //!
-//! - [`Server`] is one `redis-server` or `valkey-server` process, which can be paused, killed and
-//!   restarted; [`Servers`] is several of them.
-//! - [`Probe`] looks at a server past the library, so that a test can say what is really there.
-//! - [`Link`] is a proxy between the library and a server that delays, holds, loses and resets
-//!   what passes through it, as its [`Flow`]s say.
-//! - [`Worker`] is another operating system process that takes locks.
-//! - [`eventually()`] waits for a condition, and fails the test when it does not come true.
+//! - [`Server`] is one `redis-server` or `valkey-server` process. It can be paused, killed and
+//!   restarted. [`Servers`] is a group of them.
+//! - [`Probe`] queries a server over its own connection, bypassing the library, so that a test can
+//!   check what is stored there.
+//! - [`Proxy`] stands between the library and a server. It delays, holds, loses or resets traffic,
+//!   as set by a [`Flow`] for each direction.
+//! - [`Worker`] is a separate operating system process that takes locks.
+//! - [`eventually()`] waits for a condition and fails the test if it does not hold in time.
 //!
-//! Everything here cleans up after itself: on drop, when a test panics, and when the test process
-//! is killed with a signal it cannot catch. The harness is for Unix.
+//! Every type cleans up after itself: on drop, when a test panics, and when the test process is
+//! killed by a signal it cannot catch. The harness requires Unix.
 //!
-//! A broken set-up (no server on `PATH`, a server that does not start) panics with the reason; it
-//! never makes a test pass by skipping it. Starting, stopping and probing block the calling thread
-//! for some milliseconds. A test whose leases must be extended meanwhile uses the multi-threaded
-//! runtime.
+//! A broken setup panics with the reason: no server on `PATH`, or a server that does not start. It
+//! never skips the test, because a skipped test counts as passed. Starting, stopping and probing
+//! block the calling thread for some milliseconds. Tests whose leases must be extended meanwhile
+//! need the multi-threaded runtime.
 
 mod binary;
 mod builder;
 mod cluster;
 mod eventually;
 mod flow;
-mod link;
-mod muffler;
 mod port;
 mod probe;
 mod process;
+mod proxy;
+mod push_filter;
 mod relay;
 mod server;
 mod worker;
@@ -39,7 +40,7 @@ pub use builder::ServerBuilder;
 pub use cluster::Servers;
 pub use eventually::eventually;
 pub use flow::Flow;
-pub use link::Link;
 pub use probe::Probe;
+pub use proxy::Proxy;
 pub use server::Server;
 pub use worker::Worker;

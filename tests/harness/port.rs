@@ -3,11 +3,11 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-/// A loopback port, chosen by the kernel, that stays ours while nothing listens on it.
+/// A loopback port, chosen by the kernel, that stays reserved while no server listens on it.
 ///
-/// A server that is killed has to come back on its port. Between the two, neither another test nor
-/// an outgoing connection may be given that port: a client that keeps reconnecting to a dead server
-/// can even be connected to itself. So a bound socket that never listens keeps the place.
+/// A killed server must come back on the same port. Until then, the kernel must not assign that
+/// port to another test or to an outgoing connection. A client that keeps reconnecting to a dead
+/// server could even connect to itself. A bound socket that never listens reserves the port.
 #[derive(Debug)]
 pub(crate) struct Port {
     number: u16,
@@ -15,12 +15,12 @@ pub(crate) struct Port {
 }
 
 impl Port {
-    /// Picks a free port and keeps it.
+    /// Picks a free port and reserves it.
     pub(crate) fn reserve() -> Self {
         let socket = bind(0).unwrap();
         let number = socket.local_addr().unwrap().port();
-        // Linux lets others bind the same port as long as all ask for SO_REUSEADDR and none listens
-        // yet. Elsewhere the reservation would shut out the server that it is meant for.
+        // On Linux, several sockets can bind one port if all of them set SO_REUSEADDR and none
+        // listens yet. Elsewhere the reservation would shut out the server that it is meant for.
         let _reservation = cfg!(target_os = "linux").then_some(socket);
         Self {
             number,
@@ -32,7 +32,7 @@ impl Port {
         self.number
     }
 
-    /// Listens on the port. Must be called from within a runtime.
+    /// Listens on the port. Must be called within a Tokio runtime.
     pub(crate) fn listen(&self) -> io::Result<TcpListener> {
         bind(self.number)?.listen(1024)
     }
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_reserved_port_refuses_connections_until_someone_listens() {
+    async fn a_reserved_port_refuses_connections_until_it_listens() {
         let port = Port::reserve();
         let address = (Ipv4Addr::LOCALHOST, port.number());
         for _ in 0..2 {

@@ -7,10 +7,10 @@ use deadpool_redis::redis::{
     Arg, Client, Cmd, Connection, FromRedisValue, RedisResult, ToRedisArgs, cmd,
 };
 
-/// A view of one server past the library, over a connection of its own.
+/// Direct access to one server, bypassing the library, over its own connection.
 ///
-/// Every method blocks for one round trip, and panics at the caller's line when the server does
-/// not answer or refuses. A probe outlives restarts of its server.
+/// Every method blocks for one round trip. It panics at the caller's line if the server does not
+/// respond or returns an error. A probe keeps working when its server restarts.
 pub struct Probe {
     client: Client,
     connection: Mutex<Option<Connection>>,
@@ -26,19 +26,20 @@ impl Probe {
         }
     }
 
-    /// The string under `key`.
+    /// Returns the string stored at `key`.
     #[track_caller]
     pub fn get(&self, key: impl ToRedisArgs) -> Option<String> {
         self.query(cmd("GET").arg(key))
     }
 
-    /// Whether there is anything under `key`.
+    /// Whether `key` exists.
     #[track_caller]
     pub fn exists(&self, key: impl ToRedisArgs) -> bool {
         self.query(cmd("EXISTS").arg(key))
     }
 
-    /// How long `key` is going to exist: `None` when it does not, `Duration::MAX` when for ever.
+    /// Returns the remaining lifetime of `key`: `None` if the key does not exist, `Duration::MAX`
+    /// if it never expires.
     #[track_caller]
     pub fn pttl(&self, key: impl ToRedisArgs) -> Option<Duration> {
         match self.query(cmd("PTTL").arg(key)) {
@@ -48,7 +49,7 @@ impl Probe {
         }
     }
 
-    /// All keys, in order.
+    /// Returns all keys, sorted.
     #[track_caller]
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.query(cmd("KEYS").arg("*"));
@@ -56,7 +57,7 @@ impl Probe {
         keys
     }
 
-    /// Sets `key` to `value`, for `ttl` or for ever.
+    /// Sets `key` to `value`, without expiry if `ttl` is `None`.
     #[track_caller]
     pub fn set(
         &self,
@@ -72,25 +73,25 @@ impl Probe {
         self.query::<()>(&set);
     }
 
-    /// Deletes `key`, and says whether it was there.
+    /// Deletes `key` and returns whether it existed.
     #[track_caller]
     pub fn del(&self, key: impl ToRedisArgs) -> bool {
         self.query(cmd("DEL").arg(key))
     }
 
-    /// Has `key` end after `ttl`, as a clock that was set forward would have it.
+    /// Makes `key` expire after `ttl`, as a server clock that jumps forward would.
     #[track_caller]
     pub fn pexpire(&self, key: impl ToRedisArgs, ttl: Duration) -> bool {
         self.query(cmd("PEXPIRE").arg(key).arg(millis(ttl)))
     }
 
-    /// Deletes everything.
+    /// Deletes all keys.
     #[track_caller]
     pub fn flushall(&self) {
         self.query::<()>(&cmd("FLUSHALL"));
     }
 
-    /// Has the server forget all scripts.
+    /// Flushes the server's script cache.
     #[track_caller]
     pub fn script_flush(&self) {
         self.query::<()>(cmd("SCRIPT").arg("FLUSH"));
@@ -102,27 +103,30 @@ impl Probe {
         self.query::<()>(cmd("CONFIG").arg("SET").arg(name).arg(value));
     }
 
-    /// Closes the connections of everybody else, and returns how many there were.
+    /// Closes all other client connections and returns their number.
     #[track_caller]
     pub fn client_kill(&self) -> usize {
         self.query(cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]))
     }
 
-    /// Has the server keep everybody's commands, this probe's too, unanswered for `pause`.
+    /// Suspends the commands of all clients, including this probe's, for `pause`.
     #[track_caller]
     pub fn client_pause(&self, pause: Duration) {
         self.query::<()>(cmd("CLIENT").arg("PAUSE").arg(millis(pause)));
     }
 
-    /// How many connections others have to the server.
+    /// Returns the number of client connections, excluding this probe's.
     #[track_caller]
     pub fn clients(&self) -> usize {
         let list: String = self.query(cmd("CLIENT").arg(&["LIST", "TYPE", "normal"]));
         list.lines().count() - 1
     }
 
-    /// How often each command was called since the start or [`reset_calls`](Self::reset_calls), by
-    /// anyone, from within scripts as well. Names are in lower case: `set`, `client|id`.
+    /// Returns how often each command was called since the server started or since
+    /// [`reset_calls`](Self::reset_calls).
+    ///
+    /// Counts the calls of all clients, including calls from scripts. Names are in lower case, such
+    /// as `set` or `client|id`.
     #[track_caller]
     pub fn calls(&self) -> BTreeMap<String, u64> {
         let info: String = self.query(cmd("INFO").arg("commandstats"));
@@ -135,26 +139,26 @@ impl Probe {
             .collect()
     }
 
-    /// How often one command was called.
+    /// Returns how often one command was called, counted as in [`calls`](Self::calls).
     #[track_caller]
     pub fn calls_of(&self, command: &str) -> u64 {
         self.calls().get(command).copied().unwrap_or_default()
     }
 
-    /// Has the server count the calls from zero.
+    /// Resets the call counts to zero.
     #[track_caller]
     pub fn reset_calls(&self) {
         self.query::<()>(cmd("CONFIG").arg("RESETSTAT"));
     }
 
-    /// Has the server run any command.
+    /// Runs any command.
     #[track_caller]
     pub fn query<T: FromRedisValue>(&self, command: &Cmd) -> T {
         self.try_query(command)
             .unwrap_or_else(|error| panic!("{}: {error}", name(command)))
     }
 
-    /// Has the server run any command, and returns its refusal.
+    /// Runs any command and returns an error instead of panicking.
     pub fn try_query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
         let mut connection = self
             .connection
@@ -162,12 +166,12 @@ impl Probe {
             .unwrap_or_else(|poison| poison.into_inner());
         if let Some(open) = connection.as_mut() {
             match command.query(open) {
-                // What is left of a connection is of no use, not even the answer that comes late.
+                // A late response may still arrive, which makes the connection unusable.
                 Err(error) if error.is_timeout() => {
                     *connection = None;
                     return Err(error);
                 }
-                // The server was restarted, or closed the connection: not worth a test's attention.
+                // The server restarted or closed the connection. Tests need not notice: reconnect.
                 Err(error) if error.is_io_error() => *connection = None,
                 answer => return answer,
             }
@@ -197,5 +201,5 @@ fn millis(duration: Duration) -> u64 {
     duration.as_millis().try_into().unwrap()
 }
 
-/// Well above the time a live server takes. One that is paused is to be resumed first.
+/// Well above the response time of a live server. A paused server must be resumed first.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -5,11 +5,11 @@ use std::{io, io::Write, os::unix::process::CommandExt};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 
-/// Another process, which does not outlive this one.
+/// A child process that does not outlive this one.
 ///
-/// It is killed on drop. For the case that nothing here runs any more, because this process was
-/// killed outright, a second process, the *leash*, waits for the pipe between it and us to close
-/// and then does the killing.
+/// It is killed on drop. If this process is itself killed, no destructor runs. A second child, the
+/// *leash*, covers that case. It waits for the pipe from this process to close, then kills the
+/// first child.
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Child,
@@ -17,7 +17,7 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts `program`. When the leash has to act it also removes `litter`, a directory.
+    /// Starts `program`. If the leash has to act, it also removes the directory `litter`.
     pub(crate) fn spawn<A: AsRef<OsStr>>(
         program: &Path,
         args: impl IntoIterator<Item = A>,
@@ -31,7 +31,7 @@ impl Process {
             .stdout(stdout)
             .stderr(stderr)
             .spawn()?;
-        // Should the leash not start, the child's input closes here and it never becomes the program.
+        // If the leash does not start, the child's input closes here and the program never runs.
         let leash = shell(LEASH)
             .arg(child.id().to_string())
             .args(litter)
@@ -56,40 +56,41 @@ impl Process {
         self.child.stdout.take()
     }
 
-    /// Whether the process has ended. It is not reaped by this.
+    /// Whether the process has ended. Does not reap it.
     pub(crate) fn has_ended(&self) -> bool {
         self.look(WaitIdOptions::EXITED | WaitIdOptions::NOHANG)
     }
 
-    /// Stops the process, and returns when it has stopped.
+    /// Stops the process and returns once it has stopped.
     pub(crate) fn pause(&self) {
         self.signal(Signal::STOP);
         self.look(WaitIdOptions::STOPPED | WaitIdOptions::EXITED);
     }
 
-    /// Lets a stopped process go on.
+    /// Resumes a stopped process.
     pub(crate) fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Kills the process if it still runs, and returns how it ended.
+    /// Kills the process if it is still running, and returns its exit status.
     ///
-    /// A stopped process is not woken up for that: it does not get to answer what has reached it
-    /// since.
+    /// A stopped process is not resumed first, so it does not respond to requests that arrived
+    /// while it was stopped.
     pub(crate) fn kill(mut self) -> io::Result<ExitStatus> {
         self.end()
     }
 
     fn end(&mut self) -> io::Result<ExitStatus> {
         self.child.kill()?;
-        // Only when the leash is gone may the child be reaped: its number is then free for others.
+        // The leash must be gone before the child is reaped, because reaping frees the child's pid
+        // and the leash would kill that pid.
         self.leash.kill()?;
         self.leash.wait()?;
         self.child.wait()
     }
 
     fn signal(&self, signal: Signal) {
-        // A process that has ended, but was not reaped, takes signals without complaint.
+        // Signalling a process that has ended but was not reaped succeeds.
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
@@ -101,23 +102,23 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // Harmless after `kill`. There is nobody to tell of a failure.
+        // Harmless after `kill`. A destructor cannot report a failure.
         self.end().ok();
     }
 }
 
 fn shell(script: &str) -> Command {
     let mut command = Command::new("/bin/sh");
-    // A process group of its own: Ctrl-C at the terminal ends the test, and the leash does the rest
-    // even for servers that are stopped and would not see the signal.
+    // A separate process group keeps Ctrl-C at the terminal away from the child. Ctrl-C ends the
+    // test. The leash then kills the child, even a stopped server, which cannot handle the signal.
     command.arg("-c").arg(script).arg("sh").process_group(0);
     command
 }
 
-/// Becomes the program once the leash is in place.
+/// Waits for a line, sent once the leash is in place, then becomes the program.
 const GATE: &str = r#"read -r _ && exec "$@""#;
 
-/// Waits for the end of its input, which is the end of the process that holds the other side.
+/// Waits for the end of its input, which comes when the process at the other end exits.
 const LEASH: &str = r#"
 read -r _
 kill -KILL "$1"

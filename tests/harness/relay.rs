@@ -10,20 +10,20 @@ use tokio::sync::{mpsc, watch};
 use crate::flow::{Flows, Way, carry};
 use crate::port::Port;
 
-/// The working side of a [`Link`](crate::Link): what runs in its thread.
+/// The event loop of a [`Proxy`](crate::Proxy), run in the proxy's thread.
 #[derive(Debug)]
 pub(crate) struct Relay {
     own: Port,
     target: u16,
     listener: Option<TcpListener>,
-    /// For connections that come.
+    /// The flows of later connections.
     flows: Flows,
-    /// For each connection that is open; it is reset when its sender is dropped.
+    /// One sender for each open connection. Dropping a sender resets its connection.
     connections: Vec<watch::Sender<Flows>>,
     accepted: usize,
 }
 
-/// Something to do between two events of the network.
+/// A change to the relay, made between two network events.
 pub(crate) type Order = Box<dyn FnOnce(&mut Relay) + Send>;
 
 impl Relay {
@@ -39,7 +39,7 @@ impl Relay {
         }
     }
 
-    /// Works until nobody can give orders any more, then closes everything.
+    /// Runs until the order channel closes, then closes all connections.
     pub(crate) fn run(mut self, mut orders: mpsc::UnboundedReceiver<Order>) {
         let runtime = runtime::Builder::new_current_thread()
             .enable_all()
@@ -78,7 +78,7 @@ impl Relay {
 
     pub(crate) fn heal_new(&mut self) {
         self.flows = Flows {
-            muffled: self.flows.muffled,
+            filters_pushes: self.flows.filters_pushes,
             ..Flows::default()
         };
     }
@@ -114,7 +114,7 @@ impl Relay {
         }
     }
 
-    /// Takes in what the kernel has accepted in our name: those clients believe to be connected.
+    /// Accepts the kernel's backlog, so that an order also covers clients already connected there.
     fn catch_up(&mut self) {
         if let Some(listener) = self.listener.take() {
             let listener = listener.into_std().unwrap();
@@ -135,9 +135,9 @@ impl Relay {
     }
 }
 
-/// Carries one connection until both sides have closed it, or it is cut.
+/// Relays one connection until both sides have closed it or it is cut.
 async fn relay(mut client: TcpStream, target: u16, flows: watch::Receiver<Flows>) {
-    // A server that is down looks like one that closes the connection at once.
+    // To the client, a server that is down looks like one that closes the connection at once.
     let Ok(mut server) = TcpStream::connect((Ipv4Addr::LOCALHOST, target)).await else {
         return;
     };
@@ -159,7 +159,7 @@ async fn relay(mut client: TcpStream, target: u16, flows: watch::Receiver<Flows>
         }
     };
     if was_cut {
-        // Closed with a reset, and without what is still in the kernel's buffers.
+        // A zero linger closes with a reset and discards what is still in the kernel's buffers.
         for stream in [client, server] {
             set_socket_linger(stream, Some(Duration::ZERO)).ok();
         }

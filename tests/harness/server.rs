@@ -10,14 +10,15 @@ use tempfile::TempDir;
 
 use crate::port::Port;
 use crate::process::Process;
-use crate::{Link, Probe, ServerBuilder, binary};
+use crate::{Probe, Proxy, ServerBuilder, binary};
 
-/// A real server, in a process of its own, on a loopback port, with a directory of its own.
+/// A real server process on a loopback port, with its own working directory.
 ///
-/// It keeps nothing on disk unless it is told to. On drop it is killed and its directory removed.
+/// It persists nothing to disk unless configured to. Dropping it kills the process and removes the
+/// directory.
 #[derive(Debug)]
 pub struct Server {
-    // Above the directory, as fields are dropped in this order.
+    // Before `dir`: fields drop in declaration order, and the process must end first.
     process: Mutex<Option<Process>>,
     settings: ServerBuilder,
     binary: PathBuf,
@@ -26,52 +27,52 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts a server and returns when it answers.
+    /// Starts a server and returns once it responds.
     ///
     /// # Panics
     ///
-    /// Panics with the server's log when it does not.
+    /// Panics with the server's log if it does not start.
     #[track_caller]
     pub fn start() -> Self {
         Self::builder().start()
     }
 
-    /// Returns a builder for a server with settings.
+    /// Returns a builder for a server with other settings.
     pub fn builder() -> ServerBuilder {
         ServerBuilder::default()
     }
 
-    /// Where the server is, with its password, as the library wants to be told.
+    /// Returns the server's URL, including its password, in the form that the library accepts.
     pub fn url(&self) -> String {
         self.url_at(self.port())
     }
 
-    /// The port, which stays the same through every restart.
+    /// Returns the port, which stays the same across restarts.
     pub fn port(&self) -> u16 {
         self.port.number()
     }
 
-    /// Opens a view of the server past the library.
+    /// Returns a probe, which accesses the server directly.
     pub fn probe(&self) -> Probe {
         Probe::new(&self.url())
     }
 
-    /// Puts a proxy in front of the server.
-    pub fn link(&self) -> Link {
-        Link::to_server(self)
+    /// Opens a proxy to the server.
+    pub fn proxy(&self) -> Proxy {
+        Proxy::to_server(self)
     }
 
-    /// What the server has logged, over all its restarts.
+    /// Returns the server's log, across all restarts.
     pub fn log(&self) -> String {
         read_to_string(self.log_file()).unwrap_or_default()
     }
 
-    /// The operating system's number for the server, or `None` when it was killed.
+    /// Returns the server's process id, or `None` if it was killed.
     pub fn pid(&self) -> Option<u32> {
         self.process.lock().unwrap().as_ref().map(Process::pid)
     }
 
-    /// Whether the server runs, or is paused.
+    /// Whether the server process exists, running or paused.
     pub fn is_running(&self) -> bool {
         self.process
             .lock()
@@ -80,28 +81,29 @@ impl Server {
             .is_some_and(|process| !process.has_ended())
     }
 
-    /// Stops the server in mid-air: its port still accepts connections, but nothing is answered.
+    /// Suspends the server process. Its port still accepts connections, but requests get no
+    /// response.
     #[track_caller]
     pub fn pause(&self) {
         self.with_process(Process::pause);
     }
 
-    /// Lets a paused server go on, with everything that was sent to it meanwhile.
+    /// Resumes a paused server. It then handles everything that was sent to it meanwhile.
     #[track_caller]
     pub fn resume(&self) {
         self.with_process(Process::resume);
     }
 
-    /// Kills the server as a power cut would. Connections to its port are refused from now on.
+    /// Kills the server, as a power failure would. Its port refuses connections from then on.
     pub fn kill(&self) {
         if let Some(process) = self.process.lock().unwrap().take() {
             process.kill().unwrap();
         }
     }
 
-    /// Starts the server again on its port, having killed it if it still ran.
+    /// Kills the server if it is running, then starts it again on the same port.
     ///
-    /// It comes back with what it kept on disk, which by default is nothing.
+    /// It comes back with what it persisted to disk, which by default is nothing.
     #[track_caller]
     pub fn restart(&self) {
         self.kill();
@@ -109,11 +111,11 @@ impl Server {
         let process = loop {
             match self.launch() {
                 Ok(process) => break process,
-                // Where a port cannot be reserved, somebody may be on it for a moment.
+                // Where ports cannot be reserved, another process may briefly use this one.
                 Err(log) if Self::has_lost_its_port(&log) && start.elapsed() < PATIENCE => {
                     thread::sleep(Duration::from_millis(20));
                 }
-                Err(log) => panic!("the server did not come back:\n{log}"),
+                Err(log) => panic!("the server did not restart:\n{log}"),
             }
         };
         *self.process.lock().unwrap() = Some(process);
@@ -128,7 +130,7 @@ impl Server {
         format!("redis://{}127.0.0.1:{port}", user.unwrap_or_default())
     }
 
-    /// Starts a server on a fresh port, or returns its log.
+    /// Starts a server on a fresh port. Returns its log if it does not start.
     pub(crate) fn try_start(settings: &ServerBuilder) -> Result<Self, String> {
         let mut server = Self {
             process: Mutex::default(),
@@ -141,12 +143,12 @@ impl Server {
         Ok(server)
     }
 
-    /// Whether a log ends because somebody else was on the port.
+    /// Whether the log shows that the port was already in use.
     pub(crate) fn has_lost_its_port(log: &str) -> bool {
         log.contains("Address already in use")
     }
 
-    /// Returns the running server, or what it logged when it did not get so far.
+    /// Starts the process. Returns what it logged if it does not become ready.
     fn launch(&self) -> Result<Process, String> {
         let before = self.log().len();
         let log = File::options()
@@ -184,7 +186,7 @@ impl Server {
     }
 }
 
-/// Whether the server has finished loading. One that wants a password has, too.
+/// Whether the server has finished loading. A request for a password counts as ready.
 fn answers(port: u16) -> io::Result<bool> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(1)))?;
@@ -194,7 +196,7 @@ fn answers(port: u16) -> io::Result<bool> {
     Ok([b"+PONG", b"-NOAU", b"-NOPE"].contains(&&reply))
 }
 
-/// Writes `text` so that it can stand in a URL.
+/// Percent-encodes `text` for use in a URL.
 fn escape(text: &str) -> String {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~".contains(byte);
     text.bytes()
@@ -208,5 +210,5 @@ fn escape(text: &str) -> String {
         .collect()
 }
 
-/// How long a server may take to start; on a machine with much else to do that can be long.
+/// Longest time a server may take to start. Generous, because the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(30);

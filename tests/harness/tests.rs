@@ -1,5 +1,5 @@
-//! The harness, tried on itself.
+//! Tests of the harness itself.
 
-mod links;
 mod orphans;
+mod proxies;
 mod servers;

@@ -10,10 +10,10 @@ use tokio::time::{sleep, timeout};
 
 use crate::process::Process;
 
-/// Another operating system process that takes locks: the program `redlock-test-worker`.
+/// A separate operating system process that takes locks: the program `redlock-test-worker`.
 ///
-/// Tests pass its path in, as only they know it: `env!("CARGO_BIN_EXE_redlock-test-worker")`. On
-/// drop it is killed.
+/// Tests pass in its path, because only they know it: `env!("CARGO_BIN_EXE_redlock-test-worker")`.
+/// Dropping it kills the process.
 #[derive(Debug)]
 pub struct Worker {
     process: Process,
@@ -22,12 +22,12 @@ pub struct Worker {
 }
 
 impl Worker {
-    /// Has the worker take the lock `count` times, and count that in `file` while it holds it.
+    /// Starts a worker that takes the lock `count` times and counts each time in `file`.
     ///
-    /// It prints `done <count>`, and leaves `<count of all workers> <last token>` in the file. The
-    /// count is right only if no two workers ever hold the lock at once. A worker that meets another
-    /// one in there fails, and so does one whose fencing token is not larger than the last. Without
-    /// fencing, 0 stands for the token.
+    /// The worker prints `done <count>`. The file then contains
+    /// `<count of all workers> <last token>`. The count is correct only if no two workers ever held
+    /// the lock at once. A worker fails if it meets another one in the critical section, or if its
+    /// fencing token is not larger than the last. Without fencing, the token is written as 0.
     pub fn contend(
         program: &str,
         urls: &[String],
@@ -43,8 +43,10 @@ impl Worker {
         )
     }
 
-    /// Has the worker take the lock, print `held <lease id> <token>`, and keep it until [`let_go`],
-    /// when it prints `released`. Should it lose the lock before that, it prints `lost` and ends.
+    /// Starts a worker that takes the lock and holds it until [`let_go`].
+    ///
+    /// It prints `held <lease id> <token>` once it holds the lock, and `released` after [`let_go`].
+    /// If it loses the lock before that, it prints `lost` and exits.
     ///
     /// [`let_go`]: Self::let_go
     pub fn hold(program: &str, urls: &[String], resource: &str, ttl: Duration) -> Self {
@@ -55,7 +57,7 @@ impl Worker {
         )
     }
 
-    /// Starts any program that ends when its input does.
+    /// Starts any program that exits when its input closes.
     pub fn spawn(program: &str, args: impl IntoIterator<Item = OsString>) -> Self {
         let output = (Stdio::piped(), Stdio::inherit());
         let mut process = Process::spawn(program.as_ref(), args, output, None).unwrap();
@@ -74,22 +76,22 @@ impl Worker {
         }
     }
 
-    /// The next line the worker prints, or `None` when there is no other.
+    /// Waits for the next line that the worker prints. Returns `None` at the end of its output.
     ///
     /// # Panics
     ///
-    /// Panics when there is neither a line nor an end within `bound`.
+    /// Panics if neither a line nor the end arrives within `bound`.
     pub async fn line(&mut self, bound: Duration) -> Option<String> {
         timeout(bound, self.lines.recv())
             .await
-            .unwrap_or_else(|_| panic!("silent for {bound:?}"))
+            .unwrap_or_else(|_| panic!("the worker printed nothing for {bound:?}"))
     }
 
-    /// Waits for the worker to end, and returns what else it prints.
+    /// Waits for the worker to exit and returns the rest of its output.
     ///
     /// # Panics
     ///
-    /// Panics when the worker fails, or has not ended within `bound`.
+    /// Panics if the worker fails, or if it has not exited within `bound`.
     pub async fn finish(mut self, bound: Duration) -> Vec<String> {
         let end = async {
             let mut lines = Vec::new();
@@ -103,28 +105,28 @@ impl Worker {
         };
         let lines = timeout(bound, end)
             .await
-            .unwrap_or_else(|_| panic!("works for {bound:?}"));
+            .unwrap_or_else(|_| panic!("the worker is still running after {bound:?}"));
         let status = self.process.kill().unwrap();
         assert!(status.success(), "the worker failed ({status}): {lines:?}");
         lines
     }
 
-    /// Tells the worker to release the lock that it holds, and to end.
+    /// Closes the worker's input, on which it releases its lock and exits.
     pub fn let_go(&mut self) {
         self.input = None;
     }
 
-    /// Stops the worker in mid-air, as a long pause of any kind would.
+    /// Suspends the worker, as a long pause of any kind would.
     pub fn pause(&self) {
         self.process.pause();
     }
 
-    /// Lets a paused worker go on.
+    /// Resumes a paused worker.
     pub fn resume(&self) {
         self.process.resume();
     }
 
-    /// Kills the worker: it releases nothing.
+    /// Kills the worker. It does not release its lock.
     pub fn kill(self) {
         self.process.kill().unwrap();
     }
@@ -137,7 +139,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_worker_talks_until_it_is_told_to_let_go() {
+    async fn a_worker_runs_until_its_input_closes() {
         let mut worker = sh("echo held; read -r line; echo released");
         assert_eq!(worker.line(BOUND).await.unwrap(), "held");
 
@@ -152,8 +154,8 @@ mod tests {
     }
 
     #[tokio::test]
-    #[should_panic(expected = "silent for 50ms")]
-    async fn a_paused_worker_says_nothing() {
+    #[should_panic(expected = "the worker printed nothing for 50ms")]
+    async fn a_paused_worker_prints_nothing() {
         let mut worker = sh("while sleep 0.01; do echo .; done");
         worker.line(BOUND).await.unwrap();
         worker.pause();

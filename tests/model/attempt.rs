@@ -1,37 +1,37 @@
-//! An attempt to acquire the lock, as its client sees it.
+//! An attempt to acquire the lock, from its client's point of view.
 
 use crate::node::Number;
 
-/// How many attempts a state has room for. A search uses two of them, or all.
+/// The number of attempts that a state has room for. A search uses two of them, or all.
 pub(crate) const ATTEMPTS: usize = 3;
 
-/// One attempt: a round of acquires, and the raises that may follow.
+/// One attempt: a round of acquires and any raises that follow.
 ///
-/// There is no state for one that failed. It is an attempt whose client takes no further step,
-/// while its messages go on arriving.
+/// A failed attempt has no phase of its own. Its client takes no further step, while its messages
+/// continue to arrive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Attempt {
     pub(crate) phase: Phase,
-    /// The least number that its acquires ask for.
+    /// The smallest number that its acquires request.
     pub(crate) proposal: Number,
-    /// Whether its acquires are pipelines, and not scripts.
+    /// Whether its acquires are pipelines instead of scripts.
     pub(crate) pipeline: bool,
-    /// The largest token that had been returned when it was called; zero if there was none.
+    /// The largest token that had been returned when it was called, or zero if there was none.
     pub(crate) floor: Number,
-    /// The number that it raises nodes to, once it has chosen one.
+    /// The number to which it raises nodes, once chosen.
     pub(crate) target: Option<Number>,
-    /// How often it has chosen.
+    /// The number of times it has chosen a target.
     pub(crate) choices: u8,
 }
 
-/// How far an attempt has come.
+/// The phase of an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Phase {
     #[default]
     NotCalled,
-    /// Its messages are under way.
+    /// Its messages are in flight.
     Asking,
-    /// It has returned with this token.
+    /// It has returned this token.
     Granted(Number),
 }
 
@@ -46,7 +46,7 @@ impl Attempt {
         }
     }
 
-    /// Chooses the number that nodes are raised to, or goes on with the one chosen before.
+    /// Chooses the number to which nodes are raised, or keeps it if already chosen.
     pub(crate) fn choose(&mut self, target: Number) {
         if self.target != Some(target) {
             self.target = Some(target);
@@ -54,7 +54,8 @@ impl Attempt {
         }
     }
 
-    /// Returns. How it came to the token makes no difference any more, and no states.
+    /// Ends the attempt with a token. Clears its target, which no longer matters, so that equal states
+    /// merge.
     pub(crate) fn grant(&mut self, token: Number) {
         self.phase = Phase::Granted(token);
         self.target = None;

@@ -1,4 +1,4 @@
-//! The rules of the library, while counters survive.
+//! Searches with the library's rules, while counters survive.
 
 use crate::protocol::{Protocol, Raise, Stamped};
 use crate::search::{bound, holds};
@@ -69,7 +69,7 @@ fn three_attempts_by_script_or_pipeline() {
     holds(system, 600_000);
 }
 
-/// As where others move the counter of a node that is being raised: then the attempt goes beyond.
+/// An attempt raises beyond the reported numbers when others move a counter that it is raising.
 #[test]
 fn two_attempts_that_raise_to_any_number() {
     let scripts = System {
@@ -87,7 +87,7 @@ fn two_attempts_that_raise_to_any_number() {
     holds(pipelines, 260_000);
 }
 
-/// As an adoption does: it raises what another attempt acquired, to a number beyond.
+/// An adoption does this: it raises a lock acquired by another attempt to a larger number.
 #[test]
 fn two_attempts_under_one_id_that_raise_to_any_number() {
     let rules = Protocol {
@@ -103,8 +103,8 @@ fn two_attempts_under_one_id_that_raise_to_any_number() {
 }
 
 #[test]
-fn a_raise_needs_one_of_its_two_conditions_between_scripts() {
-    let anybody = Raise {
+fn one_of_the_two_raise_conditions_suffices_for_scripts() {
+    let any_client = Raise {
         owners_only: false,
         ..Raise::RIGHT
     };
@@ -112,7 +112,7 @@ fn a_raise_needs_one_of_its_two_conditions_between_scripts() {
         stamps: Stamped::BelowOrEqual,
         ..Raise::RIGHT
     };
-    for (raise, states) in [(anybody, 23_000), (or_equal, 1_800)] {
+    for (raise, states) in [(any_client, 23_000), (or_equal, 1_800)] {
         holds(System::new(Protocol::RIGHT.raise(raise), 2), states);
     }
 }

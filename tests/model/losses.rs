@@ -1,4 +1,4 @@
-//! Counters that are lost, and what makes up for it.
+//! Searches with lost counters, and the rules that compensate for the loss.
 
 use crate::protocol::Protocol;
 use crate::search::{bound, breaks, breaks_uniqueness_alone, holds};
@@ -25,7 +25,7 @@ fn stamps_at_a_quorum_do_not_survive_one_loss() {
 }
 
 #[test]
-fn stamps_at_every_node_survive_two_losses_and_not_three() {
+fn stamps_at_every_node_survive_two_losses_but_not_three() {
     let rules = Protocol::RIGHT.votes(NODES);
     let two = System {
         pipelines: bound(0, 2),
@@ -36,9 +36,9 @@ fn stamps_at_every_node_survive_two_losses_and_not_three() {
     breaks(losing(3, rules, 2));
 }
 
-/// Attempts that overlap may propose the same.
+/// Attempts that overlap may propose the same number.
 #[test]
-fn clocks_alone_keep_tokens_in_order_and_not_apart() {
+fn clocks_alone_keep_tokens_monotonic_but_not_unique() {
     let two = System {
         pipelines: 2,
         ..losing_by_the_clock(1, Protocol::RIGHT, 2)
@@ -50,7 +50,7 @@ fn clocks_alone_keep_tokens_in_order_and_not_apart() {
 }
 
 #[test]
-fn clocks_and_quarantine_keep_tokens_in_order_and_apart() {
+fn clocks_and_quarantine_keep_tokens_monotonic_and_unique() {
     let rules = Protocol::RIGHT.quarantine();
     let two = System {
         pipelines: 2,
@@ -63,6 +63,6 @@ fn clocks_and_quarantine_keep_tokens_in_order_and_apart() {
 }
 
 #[test]
-fn quarantine_alone_does_neither() {
+fn quarantine_alone_keeps_neither() {
     breaks(losing(1, Protocol::RIGHT.quarantine(), 2));
 }

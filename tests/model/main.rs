@@ -1,43 +1,46 @@
-//! The protocol of the fencing token, searched through every state that it can get into.
+//! Model of the fencing token protocol, checked in every state that it can reach.
 //!
-//! Three nodes, each with a lock key and a counter; two or three attempts to acquire the lock. A
-//! key may be gone at any moment. A message may arrive at any moment, twice or never, long after
-//! its attempt returned or was given up, and its reply may be lost. Proposals are any numbers. In
-//! every state that follows, the tokens that were returned are unique and monotonic (see
-//! `redlock::guarantees`); and of each rule it is shown that they are not without it.
+//! The model has three nodes, each with a lock key and a counter, and two or three attempts to
+//! acquire the lock. A key may disappear at any moment. A message may arrive at any moment, twice
+//! or never, even long after its attempt returned or was abandoned. Its response may be lost.
+//! Proposals can be any numbers.
 //!
-//! - `node`: a node, and the scripts that touch its key and its counter
-//! - `attempt`: an attempt, as its client sees it
+//! In every reachable state, the returned tokens are unique and monotonic (see
+//! `redlock::guarantees`). For each rule of the protocol, another search shows that the tokens are
+//! not unique and monotonic without it.
+//!
+//! - `node`: a node, with the scripts that access its key and its counter
+//! - `attempt`: an attempt, from its client's point of view
 //! - `protocol`: the rules
-//! - `state`: nodes, attempts, and what has passed between them
-//! - `step`: what can happen next
-//! - `system`: the bounds of a search, and what each step does
-//! - `properties`: what is to be true of the tokens
+//! - `state`: nodes, attempts and the messages exchanged between them
+//! - `step`: the steps that are possible in a state
+//! - `system`: the bounds of a search, and the effect of each step
+//! - `properties`: the required properties of the tokens
 //! - `search`: the search, by `stateright`
-//! - `holds`: the rules of the library, while counters survive
-//! - `losses`: counters that are lost, and what makes up for it
-//! - `mutants`: rules with a mistake in them
+//! - `holds`: searches with the library's rules, while counters survive
+//! - `losses`: searches with lost counters, and the rules that compensate for the loss
+//! - `mutants`: searches with a mistake in the rules
 //!
-//! # What is left out, or allowed for
+//! # Simplifications
 //!
-//! - A client may use or ignore any reply at any time, and raise nodes to any number that it was
-//!   told, not just to the largest. So a lost reply, a late one and a client that gives up need no
-//!   steps of their own. The library's client does less.
-//! - A release is a key that is gone. An extension does not touch what a counter holds.
-//! - A counter's expiry is the loss of it: there is no time in here. What clocks are taken to do is
-//!   said at `Proposals::Clock`.
+//! - A client may use or ignore any response at any time. It may raise nodes to any number that a
+//!   node reported to it, not only to the largest. A lost response, a late response and a client
+//!   that gives up therefore need no steps of their own. The library's client does less.
+//! - A release is a key that disappears. An extension does not change the value of a counter.
+//! - The model has no time, so the expiry of a counter is its loss. `Proposals::Clock` states what
+//!   is assumed about clocks.
 //!
 //! # Bounds
 //!
-//! Every search ends because there is no state left within its bounds, or at a counterexample. The
-//! bounds of every run of the suite are small ones: 3.2 million states, about 20 s on two cores.
-//! Larger ones are searched by hand: 81 million states, about 160 s, with this.
+//! Every search ends when no state is left within its bounds, or at a counterexample. The suite
+//! always uses the small bounds: 3.2 million states, about 20 s on two cores. The large bounds are
+//! searched by hand: 81 million states, about 160 s, with this command:
 //!
 //! ```console
 //! $ REDLOCK_MODEL_BOUND=large cargo test --release -p redlock-tests --test model -- --nocapture
 //! ```
 //!
-//! | search, of states that differ in more than the order of the nodes | small | large |
+//! | search (states that differ only in the order of the nodes count once) | small | large |
 //! |---|---|---|
 //! | two attempts by script | 92,179 | 2,039,447 |
 //! | two by script or pipeline | 249,484 | 2,069,244 |
@@ -51,7 +54,7 @@
 //! | two, stamps at every node, two counters lost | 41,808 | 2,594,407 |
 //! | two, clocks and quarantine, counters lost | 353,113 | 2,614,658 |
 //! | three by script, clocks and quarantine, one counter lost | | 3,971,153 |
-//! | three by script, clocks alone, one counter lost: in order | | 1,430,600 |
+//! | three by script, clocks alone, one counter lost: monotonic | | 1,430,600 |
 
 mod attempt;
 mod holds;

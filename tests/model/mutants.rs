@@ -1,4 +1,4 @@
-//! Rules with a mistake in them, every one of which is found.
+//! Searches with a mistake in the rules, each of which finds counterexamples.
 
 use crate::protocol::{Protocol, Raise, Stamped};
 use crate::search::breaks;
@@ -23,12 +23,12 @@ fn pipelines(rules: Protocol) -> System {
 }
 
 #[test]
-fn a_raise_with_or_equal_where_losers_move_counters_too() {
+fn raising_an_equal_counter_when_losers_move_counters() {
     breaks(pipelines(Protocol::RIGHT.raise(OR_EQUAL)));
 }
 
 #[test]
-fn a_raise_with_or_equal_by_anybody() {
+fn raising_an_equal_counter_without_holding_the_lock() {
     let raise = Raise {
         owners_only: false,
         ..OR_EQUAL
@@ -37,7 +37,7 @@ fn a_raise_with_or_equal_by_anybody() {
 }
 
 #[test]
-fn counting_a_counter_that_is_merely_equal() {
+fn counting_an_equal_counter_as_a_vote() {
     let raise = Raise {
         counts_equal: true,
         ..Raise::RIGHT
@@ -47,7 +47,7 @@ fn counting_a_counter_that_is_merely_equal() {
 }
 
 #[test]
-fn a_second_acquire_under_one_id_that_is_told_the_counter() {
+fn repeating_an_acquire_that_returns_the_counter() {
     let rules = Protocol {
         repeats: true,
         one_id: true,
@@ -57,13 +57,13 @@ fn a_second_acquire_under_one_id_that_is_told_the_counter() {
 }
 
 #[test]
-fn a_minority_of_votes() {
+fn requiring_only_a_minority_of_votes() {
     breaks(scripts(Protocol::RIGHT.votes(1)));
     breaks(pipelines(Protocol::RIGHT.votes(1)));
 }
 
 #[test]
-fn a_grant_that_leaves_the_counter() {
+fn granting_without_incrementing_the_counter() {
     let rules = Protocol {
         increments: false,
         ..Protocol::RIGHT
@@ -72,7 +72,7 @@ fn a_grant_that_leaves_the_counter() {
 }
 
 #[test]
-fn a_pipeline_that_counts_without_a_move() {
+fn counting_a_pipeline_that_moved_no_counter() {
     let rules = Protocol {
         counts_moves: false,
         ..Protocol::RIGHT

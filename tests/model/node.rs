@@ -1,4 +1,4 @@
-//! A node: a lock key, a counter, and the scripts that touch them.
+//! A node: a lock key, a counter and the scripts that access them.
 
 use std::fmt;
 use std::iter;
@@ -6,32 +6,32 @@ use std::iter;
 use crate::attempt::ATTEMPTS;
 use crate::protocol::{Protocol, Stamped};
 
-/// A counter's value, a proposal or a token. Zero is a counter that is not there.
+/// A counter's value, a proposal or a token. Zero is a missing counter.
 pub(crate) type Number = u8;
 
-/// What a lock key holds.
+/// The value of a lock key.
 pub(crate) type LeaseId = u8;
 
-/// A node, and what has passed between it and each attempt.
+/// A node, with its exchange with each attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Node {
     pub(crate) lock: Option<LeaseId>,
     pub(crate) counter: Number,
-    /// Whether it lost its counter, and has no vote for now.
+    /// Whether it lost its counter and has no vote at present.
     pub(crate) is_away: bool,
     pub(crate) dealings: [Dealings; ATTEMPTS],
 }
 
-/// What has passed between a node and an attempt.
+/// The exchange between a node and an attempt.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Dealings {
-    /// Copies of the acquire that took effect.
+    /// The number of copies of the acquire that took effect.
     pub(crate) acquires: u8,
-    /// In a pipeline between `SET` and `ZADD`: whether `SET` said OK.
+    /// In a pipeline, between `SET` and `ZADD`: whether `SET` returned OK.
     pub(crate) set: Option<bool>,
-    /// The numbers in the node's replies that the attempt may count.
+    /// The numbers in the node's responses that the attempt may count.
     pub(crate) stamps: Numbers,
-    /// Whether the node was in quarantine since the call, so that it has no vote.
+    /// Whether the node was in quarantine at some time since the call, and so has no vote.
     pub(crate) quarantined: bool,
 }
 
@@ -43,7 +43,7 @@ impl Node {
         }
     }
 
-    /// The acquire script: the number that it granted.
+    /// Runs the acquire script. Returns the granted number.
     pub(crate) fn acquire(
         &mut self,
         rules: &Protocol,
@@ -61,7 +61,7 @@ impl Node {
         Some(self.counter)
     }
 
-    /// `SET id NX`, the first half of the pipeline: whether it said OK.
+    /// Runs `SET id NX`, the first half of the pipeline. Returns whether it was OK.
     pub(crate) fn set(&mut self, id: LeaseId) -> bool {
         let free = self.lock.is_none();
         if free {
@@ -70,7 +70,7 @@ impl Node {
         free
     }
 
-    /// `ZADD GT CH proposal`, the second half: whether it moved the counter.
+    /// Runs `ZADD GT CH proposal`, the second half. Returns whether it moved the counter.
     pub(crate) fn zadd(&mut self, proposal: Number) -> bool {
         let moves = self.counter < proposal;
         if moves {
@@ -79,7 +79,7 @@ impl Node {
         moves
     }
 
-    /// The raise script: whether the attempt counts the node now.
+    /// Runs the raise script. Returns whether the attempt now counts the node.
     pub(crate) fn raise(&mut self, rules: &Protocol, id: LeaseId, target: Number) -> bool {
         let rules = &rules.raise;
         if rules.counts_equal && self.counter == target {
@@ -108,7 +108,7 @@ impl Numbers {
         Self(1 << number)
     }
 
-    /// All from one to `max`.
+    /// Returns all numbers from one to `max`.
     pub(crate) fn up_to(max: Number) -> Self {
         Self((2 << max) - 2)
     }

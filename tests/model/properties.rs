@@ -1,4 +1,4 @@
-//! What is to be true of the tokens, and what must happen for that to mean anything.
+//! Required properties of the tokens, and examples that show that they are not vacuous.
 
 use stateright::Property;
 
@@ -9,10 +9,10 @@ use crate::system::System;
 /// No two attempts return with the same token.
 pub(crate) const UNIQUE: &str = "unique";
 
-/// If one attempt returned before another was called, the token of the other is larger.
+/// If one attempt returned before another was called, the later token is larger.
 pub(crate) const MONOTONIC: &str = "monotonic";
 
-/// The two properties, and examples without which they would hold for want of tokens.
+/// Returns both properties, and the examples without which they would hold for lack of tokens.
 pub(crate) fn all() -> Vec<Property<System>> {
     vec![
         Property::always(UNIQUE, is_unique),

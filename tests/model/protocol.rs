@@ -1,37 +1,37 @@
-//! The rules: those of the library, and what the mutants make of them.
+//! Rules of the protocol: those of the library, with switches for the mutants.
 
 /// A majority of the nodes.
 pub(crate) const QUORUM: usize = 2;
 
-/// The rules that nodes and attempts go by.
+/// The rules that nodes and attempts follow.
 ///
-/// Those of the library are [`RIGHT`](Self::RIGHT). A mutant is that with a field changed.
+/// The library's rules are [`RIGHT`](Self::RIGHT). A mutant differs from them in some fields.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Protocol {
-    /// Nodes that an attempt must have moved to a number before the number is its token.
+    /// How many nodes an attempt must have moved to a number before the number is its token.
     pub(crate) votes: usize,
-    /// Whether a grant moves a counter that is at the proposal or above it.
+    /// Whether a grant increments a counter that is already at or above the proposal.
     pub(crate) increments: bool,
-    /// Whether an acquire that finds its own id is granted, with the counter as it is.
+    /// Whether an acquire that finds its own id is granted, with the counter unchanged.
     pub(crate) repeats: bool,
     /// Whether every attempt has the same lease id.
     pub(crate) one_id: bool,
-    /// What a raise does.
+    /// The rules of a raise.
     pub(crate) raise: Raise,
-    /// Whether a pipeline counts only if `ZADD` moved the counter, and not just if `SET` said OK.
+    /// Whether a pipeline counts only if `ZADD` also moved the counter, and not on `SET` OK alone.
     pub(crate) counts_moves: bool,
-    /// Whether a node that lost its counter has no votes for the attempts of before.
+    /// Whether a node that lost its counter has no vote for attempts called before its readmission.
     pub(crate) quarantine: bool,
 }
 
-/// What a raise does.
+/// The rules of a raise.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Raise {
-    /// Whether it leaves a counter alone if the lock key does not have the id of the attempt.
+    /// Whether it leaves the counter unchanged unless the lock key has the id of the attempt.
     pub(crate) owners_only: bool,
     /// The counters that it stamps.
     pub(crate) stamps: Stamped,
-    /// Whether a node counts whose counter is at the number, whoever moved it there.
+    /// Whether a node counts if its counter is at the number, regardless of who moved it there.
     pub(crate) counts_equal: bool,
 }
 

@@ -1,4 +1,4 @@
-//! The search through every state there is, and what it must come to.
+//! Search through every reachable state, and assertions on its result.
 
 use std::env;
 
@@ -7,30 +7,39 @@ use stateright::{Checker, HasDiscoveries, Model};
 use crate::properties::{MONOTONIC, UNIQUE};
 use crate::system::System;
 
-/// Asserts that both properties hold in every state, and that there are at least so many.
+/// Asserts that both properties hold in every state, and that there are at least `states`.
 pub(crate) fn holds(system: System, states: usize) {
     let checker = search(system, HasDiscoveries::AnyFailures);
     checker.assert_properties();
-    assert!(checker.unique_state_count() >= states, "fewer states");
+    assert!(
+        checker.unique_state_count() >= states,
+        "the search covered too few states"
+    );
 }
 
-/// Asserts that some state has one token twice, and some other a later token that is not larger.
+/// Asserts that both properties break: some token is returned twice, and some later token is not
+/// larger.
 pub(crate) fn breaks(system: System) {
     let both = HasDiscoveries::AllOf([UNIQUE, MONOTONIC].into());
     let checker = search(system, both);
     for property in [UNIQUE, MONOTONIC] {
         let steps = checker.assert_any_discovery(property).into_actions();
-        println!("not {property}, in {} steps: {steps:#?}", steps.len());
+        println!("not {property} after {} steps: {steps:#?}", steps.len());
     }
 }
 
-/// Asserts that tokens are in order in every state, and that some state has one twice.
+/// Asserts that tokens are monotonic in every state, but that some state has a duplicate.
+///
+/// There must be at least `states` states.
 pub(crate) fn breaks_uniqueness_alone(system: System, states: usize) {
     let checker = search(system, HasDiscoveries::AllOf([MONOTONIC].into()));
     checker.assert_no_discovery(MONOTONIC);
     let steps = checker.assert_any_discovery(UNIQUE).into_actions();
-    println!("not unique, in {} steps: {steps:#?}", steps.len());
-    assert!(checker.unique_state_count() >= states, "fewer states");
+    println!("not unique after {} steps: {steps:#?}", steps.len());
+    assert!(
+        checker.unique_state_count() >= states,
+        "the search covered too few states"
+    );
 }
 
 fn search(system: System, until: HasDiscoveries) -> impl Checker<System> {
@@ -41,11 +50,11 @@ fn search(system: System, until: HasDiscoveries) -> impl Checker<System> {
     checker
 }
 
-/// Chooses between what every run of the suite searches, and what is searched by hand.
+/// Returns `small` for runs of the suite, and `large` for searches by hand.
 pub(crate) fn bound<T>(small: T, large: T) -> T {
     match env::var("REDLOCK_MODEL_BOUND") {
         Err(env::VarError::NotPresent) => small,
         Ok(bound) if bound == "large" => large,
-        other => panic!("REDLOCK_MODEL_BOUND is \"large\" or not set, and not {other:?}"),
+        other => panic!("REDLOCK_MODEL_BOUND is {other:?}: unset it, or set it to \"large\""),
     }
 }

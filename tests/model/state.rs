@@ -1,27 +1,26 @@
-//! One moment: the nodes, the attempts, and what has passed between them.
+//! A state of the model: the nodes, the attempts and their exchanges.
 
 use stateright::Representative;
 
 use crate::attempt::{ATTEMPTS, Attempt};
 use crate::node::{Node, Number, Numbers};
 
-/// How many nodes there are.
+/// The number of nodes.
 pub(crate) const NODES: usize = 3;
 
-/// One moment of the whole.
+/// A state of the model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct State {
     pub(crate) nodes: [Node; NODES],
     pub(crate) attempts: [Attempt; ATTEMPTS],
-    /// Counters lost so far.
+    /// The number of counters lost so far.
     pub(crate) losses: u8,
-    /// The largest number so far, where proposals come from a clock; zero elsewhere.
+    /// The largest number so far if proposals come from a clock, otherwise zero.
     pub(crate) clock: Number,
 }
 
 impl State {
-    /// Every state in which nothing has happened and each counter is at most `max`, but for the
-    /// order of the nodes.
+    /// Returns every initial state with counters of at most `max`, ignoring the order of the nodes.
     pub(crate) fn beginnings(max: Number) -> impl Iterator<Item = Self> {
         let below = |top: Number| 0..=top;
         below(max)
@@ -34,37 +33,38 @@ impl State {
             })
     }
 
-    /// The tokens that have been returned.
+    /// Returns the tokens returned so far.
     pub(crate) fn tokens(&self) -> impl Iterator<Item = Number> {
         self.attempts.iter().filter_map(Attempt::token)
     }
 
-    /// The largest token that has been returned; zero if there is none.
+    /// Returns the largest token returned so far, or zero if there is none.
     pub(crate) fn floor(&self) -> Number {
         self.tokens().fold(0, Number::max)
     }
 
-    /// The numbers that nodes have told an attempt.
-    pub(crate) fn told(&self, attempt: usize) -> Numbers {
+    /// Returns the numbers that nodes have reported to an attempt.
+    pub(crate) fn reported(&self, attempt: usize) -> Numbers {
         let stamps = self.nodes.iter().map(|node| node.dealings[attempt].stamps);
         stamps.fold(Numbers::default(), Numbers::union)
     }
 
-    /// How many nodes have told an attempt that they are at a number.
+    /// Returns how many nodes have reported a number to an attempt.
     pub(crate) fn votes(&self, attempt: usize, number: Number) -> usize {
-        let has_told = |node: &&Node| node.dealings[attempt].stamps.contains(number);
-        self.nodes.iter().filter(has_told).count()
+        let has_reported = |node: &&Node| node.dealings[attempt].stamps.contains(number);
+        self.nodes.iter().filter(has_reported).count()
     }
 
-    /// A node tells an attempt a number to count.
-    pub(crate) fn tell(&mut self, node: usize, attempt: usize, number: Number) {
+    /// Reports a number from a node to an attempt, which may count it.
+    pub(crate) fn report(&mut self, node: usize, attempt: usize, number: Number) {
         let dealings = &mut self.nodes[node].dealings[attempt];
         if self.attempts[attempt].is_asking() && !dealings.quarantined {
             dealings.stamps = dealings.stamps.union(Numbers::one(number));
         }
     }
 
-    /// An attempt returns. What it was told makes no difference any more, and no states.
+    /// Ends an attempt with a token. Clears the numbers reported to it, which no longer matter, so
+    /// that equal states merge.
     pub(crate) fn grant(&mut self, attempt: usize, token: Number) {
         self.attempts[attempt].grant(token);
         for node in &mut self.nodes {
@@ -77,14 +77,14 @@ impl State {
         counters.fold(0, Number::max)
     }
 
-    /// Moves the clock on to the largest number there is.
+    /// Advances the clock to the largest number in the state.
     pub(crate) fn tick(&mut self) {
         let proposals = self.attempts.iter().map(|attempt| attempt.proposal);
         self.clock = proposals.fold(self.clock.max(self.largest_counter()), Number::max);
     }
 }
 
-/// Nodes are alike: states that differ in their order are one.
+/// Nodes are interchangeable: states that differ only in their order are equivalent.
 impl Representative for State {
     fn representative(&self) -> Self {
         let mut state = *self;

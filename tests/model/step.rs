@@ -1,14 +1,13 @@
-//! What can happen next.
+//! Steps that are possible in a state.
 
 use crate::attempt::Attempt;
 use crate::node::{Number, Numbers};
 use crate::state::{NODES, State};
 use crate::system::{Expiry, Proposals, System, Targets};
 
-/// Something that happens.
+/// An event of the model.
 ///
-/// A message that is late is a step that is taken late, and one that is lost is a step that is
-/// never taken.
+/// A late message is a step that is taken late. A lost message is a step that is never taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// An attempt begins.
@@ -21,7 +20,7 @@ pub(crate) enum Step {
     Acquire {
         attempt: usize,
         node: usize,
-        /// Whether the key that was in the way has just expired.
+        /// Whether the key that blocked the acquire has just expired.
         expired: bool,
     },
     /// The `ZADD` of the pipeline takes effect.
@@ -34,16 +33,16 @@ pub(crate) enum Step {
     },
     /// An attempt returns with a token.
     Grant { attempt: usize, token: Number },
-    /// A lock key is there no more.
+    /// A lock key disappears.
     Expire { node: usize },
-    /// A counter is there no more.
+    /// A counter disappears.
     Lose { node: usize },
     /// The quarantine of a node ends.
     Readmit { node: usize },
 }
 
 impl System {
-    /// Every step that can be taken.
+    /// Adds every possible step.
     pub(crate) fn steps(&self, state: &State, steps: &mut Vec<Step>) {
         if state.tokens().count() == self.attempts {
             return;
@@ -61,7 +60,7 @@ impl System {
         self.pass(state, steps);
     }
 
-    /// The next attempt begins. They are alike, so they are called in their order.
+    /// Adds the call of the next attempt. Attempts are interchangeable, so they begin in order.
     fn call(&self, state: &State, steps: &mut Vec<Step>) {
         let is_next = |attempt: &usize| !state.attempts[*attempt].is_called();
         let Some(attempt) = (0..self.attempts).find(is_next) else {
@@ -84,7 +83,7 @@ impl System {
         }
     }
 
-    /// An acquire arrives, whatever has become of its attempt.
+    /// Adds the arrival of acquires, regardless of the phase of their attempt.
     fn arrive(&self, state: &State, attempt: usize, steps: &mut Vec<Step>) {
         for (node, there) in state.nodes.iter().enumerate() {
             let dealings = &there.dealings[attempt];
@@ -105,17 +104,17 @@ impl System {
         }
     }
 
-    /// A raise arrives, to the number that was chosen, or to another that is now.
+    /// Adds the arrival of raises, to the number chosen before or to one chosen now.
     fn raise(&self, state: &State, attempt: usize, steps: &mut Vec<Step>) {
-        let told = state.told(attempt);
+        let reported = state.reported(attempt);
         let Attempt {
             target, choices, ..
         } = state.attempts[attempt];
         let mut targets = target.map_or_else(Numbers::default, Numbers::one);
         if choices < self.choices {
             targets = targets.union(match self.targets {
-                Targets::Told => told,
-                Targets::Any => told.union(Numbers::up_to(state.largest_counter() + 1)),
+                Targets::Reported => reported,
+                Targets::Any => reported.union(Numbers::up_to(state.largest_counter() + 1)),
             });
         }
         for target in targets.iter() {
@@ -127,16 +126,16 @@ impl System {
         }
     }
 
-    /// An attempt has what it needs: nodes that have told it one number.
+    /// Adds the grants of an attempt to which enough nodes have reported the same number.
     fn grant(&self, state: &State, attempt: usize, steps: &mut Vec<Step>) {
-        for token in state.told(attempt).iter() {
+        for token in state.reported(attempt).iter() {
             if state.votes(attempt, token) >= self.rules.votes {
                 steps.push(Step::Grant { attempt, token });
             }
         }
     }
 
-    /// A key or a counter goes, or a quarantine.
+    /// Adds the disappearance of keys and counters, and the end of quarantines.
     fn pass(&self, state: &State, steps: &mut Vec<Step>) {
         for (node, there) in state.nodes.iter().enumerate() {
             if self.expiry == Expiry::Anytime && there.lock.is_some() {

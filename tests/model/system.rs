@@ -1,4 +1,4 @@
-//! What is searched: some attempts on three nodes, and what each step does.
+//! System under search: some attempts on three nodes, and the effect of each step.
 
 use stateright::{Model, Property};
 
@@ -9,60 +9,62 @@ use crate::protocol::Protocol;
 use crate::state::State;
 use crate::step::Step;
 
-/// The bounds of a search, and the rules.
+/// The rules and the bounds of a search.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct System {
     pub(crate) rules: Protocol,
     pub(crate) attempts: usize,
-    /// How many attempts, from the first on, may acquire by pipeline: `SET NX PX`, `ZADD GT CH`.
+    /// How many of the first attempts may acquire by pipeline: `SET NX PX`, `ZADD GT CH`.
     pub(crate) pipelines: usize,
-    /// Each counter begins anywhere from zero to this.
+    /// The largest initial value of a counter. Each starts anywhere from zero to this.
     pub(crate) begin: Number,
     pub(crate) proposals: Proposals,
-    /// How often an acquire may take effect at a node.
+    /// How many times an acquire may take effect at a node.
     pub(crate) copies: u8,
     pub(crate) targets: Targets,
-    /// How often an attempt may choose a number to raise nodes to.
+    /// How many times an attempt may choose a number to raise nodes to.
     pub(crate) choices: u8,
     pub(crate) expiry: Expiry,
     /// How many counters may be lost.
     pub(crate) losses: u8,
 }
 
-/// Where proposals come from.
+/// The source of proposals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Proposals {
-    /// Any number from one to this. Less than one asks for nothing that a counter would not do.
+    /// Any number from one to this. Zero would add nothing, because counters increment anyway.
     UpTo(Number),
-    /// Clocks that differ by less than the time from a return to a call: above every token that
-    /// has been returned, and at the largest number that there has been anywhere, or one above.
+    /// Clocks that differ by less than the time between a return and a later call.
+    ///
+    /// A proposal is above every returned token. It is also at least the largest number seen so far
+    /// on any node or in any proposal, and at most one above that number.
     Clock,
 }
 
-/// What an attempt may raise nodes to.
+/// The numbers to which an attempt may raise nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Targets {
-    /// Any number that a node has told it: each is the largest of those whose replies have come,
-    /// if the right ones are late.
-    Told,
+    /// Any number that a node has reported to it. With the right responses late, each of them can
+    /// be the largest that has arrived.
+    Reported,
     /// Any number, up to one more than the largest counter.
     Any,
 }
 
-/// When lock keys expire, are evicted or released.
+/// The moments at which lock keys expire, are evicted or are released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Expiry {
     /// At any moment.
     Anytime,
-    /// At the last moment at which it makes a difference: just before an acquire.
+    /// At the last moment that makes a difference: just before an acquire.
     ///
-    /// To everybody else, a key that is gone is no more than a raise that never arrives. This
-    /// leaves the same tokens, and a seventh of the states.
+    /// For all other steps, a missing key has the same effect as a raise that never arrives. This
+    /// bound yields the same tokens with a seventh of the states.
     BeforeAcquire,
 }
 
 impl System {
-    /// Attempts on nodes that are new, by these rules; each bound as small as it goes.
+    /// Creates a system of attempts on empty nodes, with these rules and the smallest bounds.
     pub(crate) const fn new(rules: Protocol, attempts: usize) -> Self {
         Self {
             rules,
@@ -71,7 +73,7 @@ impl System {
             begin: 0,
             proposals: Proposals::UpTo(2),
             copies: 1,
-            targets: Targets::Told,
+            targets: Targets::Reported,
             choices: 1,
             expiry: Expiry::BeforeAcquire,
             losses: 0,
@@ -80,11 +82,11 @@ impl System {
 
     fn id(&self, attempt: usize) -> LeaseId {
         let number = if self.rules.one_id { 0 } else { attempt };
-        LeaseId::try_from(number).expect("there are few attempts")
+        LeaseId::try_from(number).expect("the number of attempts fits")
     }
 
-    /// An acquire takes effect. One that is refused might as well have been lost, unless a `ZADD`
-    /// comes after it.
+    /// Applies an acquire. A refused one has the same effect as a lost one, unless a `ZADD` follows
+    /// it.
     fn acquire(&self, state: &mut State, attempt: usize, node: usize) -> Option<()> {
         let Attempt {
             proposal, pipeline, ..
@@ -97,7 +99,7 @@ impl System {
             there.dealings[attempt].set = Some(ok);
         } else {
             let granted = there.acquire(&self.rules, id, proposal)?;
-            state.tell(node, attempt, granted);
+            state.report(node, attempt, granted);
         }
         Some(())
     }
@@ -108,7 +110,7 @@ impl System {
         let moved = there.zadd(proposal);
         let ok = there.dealings[attempt].set.take() == Some(true);
         if ok && (moved || !self.rules.counts_moves) {
-            state.tell(node, attempt, proposal);
+            state.report(node, attempt, proposal);
         }
     }
 
@@ -124,7 +126,7 @@ impl System {
         }
     }
 
-    /// The quarantine was long enough for every clock to be past what was before.
+    /// Ends a quarantine, which lasted until every clock had passed all earlier numbers.
     fn readmit(&self, state: &mut State, node: usize) {
         state.nodes[node].is_away = false;
         if self.proposals == Proposals::Clock {
@@ -180,7 +182,7 @@ impl Model for System {
                     return None;
                 }
                 state.attempts[attempt].choose(target);
-                state.tell(node, attempt, target);
+                state.report(node, attempt, target);
             }
             Step::Grant { attempt, token } => state.grant(attempt, token),
             Step::Expire { node } => state.nodes[node].lock = None,

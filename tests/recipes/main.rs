@@ -1,17 +1,18 @@
-//! What the documentation of `redlock::fence` tells others to copy, word for word, on the systems
-//! that it is for.
+//! Tests of the fencing recipes in the documentation of `redlock::fence`.
+//!
+//! They run the documented code word for word, on the systems that it is meant for.
 //!
 //! - `sql`: SQLite, in memory
 //! - `redis`: a real server
 //! - `paused`: holders that are paused beyond their ttl, with the tokens of real locks
 //!
-//! The one over HTTP is in `examples/axum`.
+//! The recipe over HTTP is tested in `examples/axum`.
 
 mod paused;
 mod redis;
 mod sql;
 
-/// The text of the code blocks of one language, in the order in which they are documented.
+/// Returns the documented code blocks of one language, in order.
 fn documented(language: &str) -> Vec<String> {
     let source = include_str!("../../redlock/src/fence.rs");
     let lines = source.lines().map_while(|line| line.strip_prefix("//!"));

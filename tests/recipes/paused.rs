@@ -1,4 +1,4 @@
-//! Holders that are paused beyond their ttl, and the writes that they find refused.
+//! Holders that are paused beyond their ttl, and their refused writes.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use redlock::{LockGuard, MemoryNode, Redlock};
 const TTL: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn the_write_of_a_holder_that_was_paused_is_refused() {
+async fn the_late_write_of_a_paused_holder_is_refused() {
     let (gate, mut file) = (FenceGate::new(), Vec::new());
     let [ann, ben] = processes();
     let paused = lock(&ann).await;
@@ -26,10 +26,9 @@ async fn the_write_of_a_holder_that_was_paused_is_refused() {
     assert_eq!(file, ["ann", "ben", "ben again"]);
 }
 
-/// Without the token shown first, the late write is older than the read of the next holder, and
-/// accepted.
+/// Without the advance, the late write of the old holder is accepted after the next holder's read.
 #[tokio::test(start_paused = true)]
-async fn a_token_shown_before_the_first_read_keeps_late_writes_out() {
+async fn advancing_before_the_first_read_keeps_late_writes_out() {
     for shows_first in [true, false] {
         let gate = FenceGate::new();
         let [ann, ben] = processes();
@@ -56,9 +55,9 @@ async fn tokens_grow_over_many_holders() {
     }
 }
 
-/// An extension is the same acquisition; adopting a lease is another.
+/// An extension continues the same acquisition. Adopting a lease is a new one.
 #[tokio::test(start_paused = true)]
-async fn extending_keeps_the_token_and_adopting_makes_a_larger_one() {
+async fn extending_keeps_the_token_and_adopting_raises_it() {
     let [ann, ben] = processes();
     let guard = lock(&ann).await;
     let token = guard.token();
@@ -71,7 +70,7 @@ async fn extending_keeps_the_token_and_adopting_makes_a_larger_one() {
     assert!(adopted.token() > token);
 }
 
-/// Two processes, with the same nodes.
+/// Two processes that share their nodes.
 fn processes() -> [Redlock; 2] {
     let nodes = MemoryNode::cluster::<3>();
     [(); 2].map(|()| Redlock::builder().nodes(nodes.clone()).build().unwrap())
@@ -82,7 +81,7 @@ async fn lock(redlock: &Redlock) -> LockGuard {
     request.await.unwrap()
 }
 
-/// Longer than a lease.
+/// Sleeps for longer than a lease lasts.
 async fn pause() {
     tokio::time::sleep(2 * TTL).await;
 }

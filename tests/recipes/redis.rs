@@ -1,4 +1,4 @@
-//! A script that compares, advances and writes in one step.
+//! Lua recipe: a script that compares, advances and writes in one step.
 
 use std::sync::Barrier;
 use std::thread;
@@ -32,10 +32,10 @@ fn the_same_holder_writes_a_record_again() {
     assert_eq!(records.fields(), ["second", "7"]);
 }
 
-/// Where a floating point number written with fourteen digits would make all of them equal.
+/// Formatted with fourteen digits, as Lua formats numbers by default, these tokens would be equal.
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn neighbours_are_told_apart_up_to_the_largest_token() {
+fn adjacent_tokens_compare_exactly_up_to_the_largest() {
     let server = Server::start();
     let records = Records::of(&server);
     for base in [1_800_000_000_000_000, (1 << 53) - 3] {
@@ -48,7 +48,7 @@ fn neighbours_are_told_apart_up_to_the_largest_token() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn of_many_at_once_the_newest_stays() {
+fn the_newest_of_many_concurrent_writes_stays() {
     let server = Server::start();
     let start = Barrier::new(8);
     thread::scope(|scope| {
@@ -69,10 +69,10 @@ fn of_many_at_once_the_newest_stays() {
     assert_eq!(Records::of(&server).fields(), ["400", "400"]);
 }
 
-/// A holder that extends nothing is one that was paused.
+/// A holder that does not extend its lease stands for a paused one.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn the_token_of_a_lock_that_ran_out_is_refused_after_that_of_the_next() {
+async fn the_token_of_an_expired_lock_is_refused_after_a_newer_one() {
     let (nodes, server) = (Servers::start(3), Server::start());
     let records = Records::of(&server);
     let redlock = Redlock::connect(nodes.urls()).await.unwrap();
@@ -93,7 +93,7 @@ fn stale(token: u64, highest: u64) -> Stale {
     Stale::new(token.into(), highest.into())
 }
 
-/// The record `report`, as one process sees it.
+/// Access to the record `report` for one process.
 struct Records {
     probe: Probe,
     script: String,
@@ -122,7 +122,7 @@ impl Records {
         }
     }
 
-    /// The value and the token.
+    /// Returns the value and the token.
     fn fields(&self) -> [String; 2] {
         self.probe
             .query(cmd("HMGET").arg(&["report", "value", "token"]))

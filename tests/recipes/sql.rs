@@ -1,4 +1,4 @@
-//! A column beside the data, and a table of fences.
+//! SQL recipes: a token column beside the data, and a table of fences.
 
 use redlock::FencingToken;
 use redlock::fence::Stale;
@@ -23,9 +23,9 @@ fn the_same_holder_writes_a_row_again() {
     assert_eq!(bank.row(), (120, 7));
 }
 
-/// With `<` for `<=`, which is for acquisitions that write once.
+/// With `<` instead of `<=`, the recipe is for acquisitions that write once.
 #[test]
-fn a_strict_comparison_takes_one_write_of_each_holder() {
+fn a_strict_comparison_allows_one_write_per_holder() {
     let mut bank = Bank::open();
     assert_eq!(bank.update.matches("<=").count(), 1);
     bank.update = bank.update.replace("<=", "<");
@@ -36,7 +36,7 @@ fn a_strict_comparison_takes_one_write_of_each_holder() {
 }
 
 #[test]
-fn a_row_that_is_not_there_is_made_and_then_guarded() {
+fn a_missing_row_is_inserted_and_then_guarded() {
     let bank = Bank::open();
     bank.db.execute("DELETE FROM accounts", []).unwrap();
     assert!(!bank.update(7, 110));
@@ -47,9 +47,9 @@ fn a_row_that_is_not_there_is_made_and_then_guarded() {
     assert_eq!(bank.row(), (130, 9));
 }
 
-/// What a check at the time of writing only would let through.
+/// A check only at the time of writing would let the older write through.
 #[test]
-fn a_token_that_was_shown_when_reading_keeps_older_writes_out() {
+fn a_token_presented_on_read_keeps_older_writes_out() {
     let bank = Bank::open();
     assert!(bank.update(7, 110));
     assert_eq!(bank.read(8), Some(110));
@@ -60,7 +60,7 @@ fn a_token_that_was_shown_when_reading_keeps_older_writes_out() {
 }
 
 #[test]
-fn a_fence_guards_all_that_its_transaction_writes() {
+fn a_fence_guards_every_write_of_its_transaction() {
     let mut bank = Bank::open();
     assert_eq!(bank.transfer(9, [60, 40]), Ok(()));
     let stale = Stale::new(FencingToken::new(8), FencingToken::new(9));
@@ -77,7 +77,7 @@ fn the_largest_token_fits_into_the_column() {
     assert_eq!(bank.row(), (110, (1 << 53) - 1));
 }
 
-/// Accounts 1 and 2, of which the tests that need one use the first.
+/// Accounts 1 and 2. Tests that need only one use the first.
 struct Bank {
     db: Connection,
     update: String,
@@ -110,7 +110,7 @@ impl Bank {
         }
     }
 
-    /// Whether a row was changed.
+    /// Updates the balance. Returns whether a row was changed.
     fn update(&self, token: u64, balance: i64) -> bool {
         let token = FencingToken::new(token).as_i64();
         let changed = self.db.execute(&self.update, params![token, balance, 1]);
@@ -130,7 +130,7 @@ impl Bank {
         row.optional().unwrap()
     }
 
-    /// Writes both balances, or neither.
+    /// Writes both balances or neither.
     fn transfer(&mut self, token: u64, balances: [i64; 2]) -> Result<(), Stale> {
         let token = FencingToken::new(token);
         let work = self.db.transaction().unwrap();
@@ -148,7 +148,7 @@ impl Bank {
         Ok(())
     }
 
-    /// The balance of the first account, and its token.
+    /// Returns the balance and the token of the first account.
     fn row(&self) -> (i64, i64) {
         let sql = "SELECT balance, token FROM accounts WHERE id = 1";
         let pair = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));

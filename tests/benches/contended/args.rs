@@ -1,15 +1,15 @@
 use crate::sections::Section;
 
-/// What the command line asks for.
+/// Parsed command line.
 #[derive(Debug)]
 pub(crate) struct Args {
-    /// Little of everything: to see that it works, not to compare.
+    /// Whether to run short rounds, to check that the benchmark works. The figures are meaningless.
     pub(crate) quick: bool,
     pub(crate) sections: Vec<Section>,
 }
 
 impl Args {
-    /// Returns the usage when there is something else among `args`.
+    /// Parses `args`. Returns the usage text if there is an unknown argument.
     pub(crate) fn parse(args: &[String]) -> Result<Self, String> {
         let mut parsed = Self {
             quick: false,
@@ -17,7 +17,7 @@ impl Args {
         };
         for arg in args {
             match arg.as_str() {
-                // Cargo says so to every benchmark.
+                // `cargo bench` adds this.
                 "--bench" => {}
                 "--quick" => parsed.quick = true,
                 name => parsed

@@ -8,7 +8,7 @@ use crate::library::Client;
 use crate::turns::Turns;
 use crate::witness::{Before, Witness};
 
-/// One who wants the lock, again and again.
+/// A client that requests the same lock over and over.
 #[derive(Debug)]
 pub(crate) struct Contender {
     client: Client,
@@ -17,7 +17,7 @@ pub(crate) struct Contender {
 }
 
 impl Contender {
-    /// Makes the `index`th contender of this process.
+    /// Creates the `index`th contender of this process.
     pub(crate) fn new(client: &Client, job: &Job, index: u32) -> Result<Self, Box<dyn Error>> {
         Ok(Self {
             client: client.clone(),
@@ -26,7 +26,7 @@ impl Contender {
         })
     }
 
-    /// Takes turns until `end`.
+    /// Takes and releases the lock until `end`.
     pub(crate) async fn contend(
         self,
         job: &Job,
@@ -34,10 +34,10 @@ impl Contender {
     ) -> Result<Turns, Box<dyn Error + Send + Sync>> {
         let mut turns = Turns::default();
         loop {
-            let asked = Instant::now();
-            // The deadline is looked at only when the lock is not there at once.
+            let requested = Instant::now();
+            // The deadline is checked only if the lock is not granted at once.
             let Ok(held) = timeout_at(end, self.client.lock(&job.resource)).await else {
-                turns.pending = asked.elapsed();
+                turns.pending = requested.elapsed();
                 return Ok(turns);
             };
             let held = held?;
@@ -48,7 +48,7 @@ impl Contender {
             let left = Instant::now();
             held.release().await?;
 
-            turns.waits.push(entered - asked);
+            turns.waits.push(entered - requested);
             turns.held += left - entered;
             turns.changes += u64::from(before == Before::Another);
             turns.overlaps += u64::from(before == Before::Present);

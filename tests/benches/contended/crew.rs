@@ -2,7 +2,7 @@ use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock_tests::{Link, Server, Worker};
+use redlock_tests::{Proxy, Server, Worker};
 use tempfile::TempDir;
 
 use crate::job::Job;
@@ -10,39 +10,39 @@ use crate::library::Library;
 use crate::load::Load;
 use crate::round::{Member, Round};
 
-/// Processes that contend for one resource.
+/// A group of processes that contend for one resource.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crew {
     pub(crate) library: Library,
     pub(crate) processes: usize,
-    /// How many contend in each process.
+    /// The number of contenders in each process.
     pub(crate) tasks: u32,
     pub(crate) hold: Duration,
     pub(crate) run: Duration,
 }
 
 impl Crew {
-    /// Has them contend for a resource that is new.
+    /// Runs the contention on a new resource.
     pub(crate) async fn compete(&self, servers: &[Server]) -> Round {
         let urls = servers.iter().map(Server::url).collect();
         self.compete_at(urls, &new_resource(), servers).await
     }
 
-    /// Has them contend for `resource`.
+    /// Runs the contention on `resource`.
     pub(crate) async fn compete_for(&self, resource: &str, servers: &[Server]) -> Round {
         let urls = servers.iter().map(Server::url).collect();
         self.compete_at(urls, resource, servers).await
     }
 
-    /// Has them contend for a resource that is new, over links to the servers.
-    pub(crate) async fn compete_over(&self, links: &[Link], servers: &[Server]) -> Round {
-        let urls = links.iter().map(Link::url).collect();
+    /// Runs the contention on a new resource, over proxies to the servers.
+    pub(crate) async fn compete_over(&self, proxies: &[Proxy], servers: &[Server]) -> Round {
+        let urls = proxies.iter().map(Proxy::url).collect();
         self.compete_at(urls, &new_resource(), servers).await
     }
 
     /// # Panics
     ///
-    /// Panics when one of them fails.
+    /// Panics if a process fails.
     async fn compete_at(&self, urls: Vec<String>, resource: &str, servers: &[Server]) -> Round {
         let dir = TempDir::with_prefix("redlock-contended-").expect("a directory");
         let job = Job {
@@ -63,7 +63,7 @@ impl Crew {
             assert_eq!(worker.line(PATIENCE).await.as_deref(), Some("ready"));
         }
         let before = Load::of(servers);
-        // The end of their input is the start for all of them.
+        // Closing their inputs starts all workers.
         for worker in &mut workers {
             worker.let_go();
         }
@@ -86,5 +86,5 @@ fn new_resource() -> String {
     format!("round {}", ROUND.fetch_add(1, Ordering::Relaxed))
 }
 
-/// For what takes a moment on an idle machine.
+/// Generous bound for steps that take a moment on an idle machine.
 const PATIENCE: Duration = Duration::from_secs(60);

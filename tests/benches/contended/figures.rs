@@ -4,22 +4,23 @@ use serde_json::{Value, json};
 
 use crate::round::{Round, whole};
 
-/// The figures of several rounds: of each figure the median, and the worst where one bad round is
-/// bad enough. Times are milliseconds.
+/// The figures of several rounds, with times in milliseconds.
+///
+/// Each figure is the median of the rounds, or the worst round where one bad round is too many.
 #[derive(Debug)]
 pub(crate) struct Figures {
     /// Turns per second.
     pub(crate) rate: f64,
-    /// Those that follow another contender's.
+    /// Turns per second that follow another contender's turn.
     pub(crate) handovers: f64,
     pub(crate) p50: f64,
     pub(crate) p90: f64,
     pub(crate) p99: f64,
-    /// Of all rounds, like the two that follow.
+    /// Over all rounds, like the two that follow.
     pub(crate) longest: f64,
     pub(crate) least_share: f64,
     pub(crate) overlaps: u64,
-    /// For each acquisition and node, like the two that follow.
+    /// Per acquisition and node, like the two that follow.
     pub(crate) commands: f64,
     pub(crate) scripts: f64,
     pub(crate) reads: f64,
@@ -55,8 +56,8 @@ impl Figures {
         }
     }
 
-    /// What the columns of [`Display`](fmt::Display) are.
-    pub(crate) const COLUMNS: &'static str = "turns/s hand-overs/s  p50 ms     p90     p99     max   least commands scripts   reads held ms overlaps";
+    /// The headings of the columns of [`Display`](fmt::Display).
+    pub(crate) const COLUMNS: &'static str = "turns/s   handoffs/s  p50 ms     p90     p99     max   least commands scripts   reads held ms overlaps";
 
     pub(crate) fn to_json(&self) -> Value {
         json!({

@@ -1,22 +1,23 @@
 use std::io;
 use std::time::Duration;
 
-/// Lets a time pass to within 0.1 ms, which the runtime's own timer cannot: it counts whole
-/// milliseconds, and 2 ms may take it 3.
+/// Timer with a precision of 0.1 ms, for the time that a contender holds the lock.
 ///
-/// On Linux the kernel's timer wakes the reactor that is there anyway: no thread, and a few
-/// microseconds of processor. A thread that sleeps would be as exact, but has to be woken and to
-/// wake, and that is time taken from what is measured.
+/// The runtime's own timer counts whole milliseconds, so a hold of 2 ms may take 3 ms.
+///
+/// On Linux a kernel timer wakes the existing reactor. It needs no thread and a few microseconds of
+/// CPU time. A sleeping thread would be as precise, but waking it, and waking the task from it,
+/// would take CPU time from the measured code.
 #[derive(Debug)]
 pub(crate) struct Hold(imp::Timer);
 
 impl Hold {
-    /// Makes a timer of its own for one contender.
+    /// Creates the timer of one contender.
     pub(crate) fn new() -> io::Result<Self> {
         imp::Timer::new().map(Self)
     }
 
-    /// Returns after `time`; at once when that is zero.
+    /// Waits for `time`. Returns at once if it is zero.
     pub(crate) async fn pass(&self, time: Duration) -> io::Result<()> {
         if time.is_zero() {
             return Ok(());
@@ -44,7 +45,7 @@ mod imp {
         pub(super) fn new() -> io::Result<Self> {
             let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
             let timer = timerfd_create(TimerfdClockId::Monotonic, flags)?;
-            // What replaces it is unsafe code, for descriptors that are not owned as this one is.
+            // The replacement is unsafe, for descriptors that are not owned. This one is owned.
             #[allow(deprecated)]
             AsyncFd::new(timer).map(Self)
         }

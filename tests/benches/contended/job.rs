@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use crate::library::Library;
 
-/// What one worker process has to do.
+/// The job of one worker process.
 #[derive(Clone, Debug)]
 pub(crate) struct Job {
     pub(crate) library: Library,
     pub(crate) urls: Vec<String>,
     pub(crate) resource: String,
-    /// How many contend in the process.
+    /// The number of contenders in the process.
     pub(crate) tasks: u32,
-    /// How long they contend.
+    /// How long the contenders run.
     pub(crate) run: Duration,
-    /// How long each holds the lock.
+    /// How long a contender holds the lock each time.
     pub(crate) hold: Duration,
     /// The file of the [`Witness`](crate::witness::Witness).
     pub(crate) witness: PathBuf,
@@ -34,11 +34,11 @@ impl Job {
         ]
     }
 
-    /// The job of a worker, or `None` when `args` are those of the benchmark itself.
+    /// Parses the job of a worker. Returns `None` if `args` belong to the benchmark itself.
     ///
     /// # Panics
     ///
-    /// Panics when they are nobody's.
+    /// Panics if a worker's arguments are malformed.
     pub(crate) fn from_args(args: &[String]) -> Option<Self> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
         let [WORKER, library, urls, resource, tasks, run, hold, witness] = args[..] else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::Redlock;
 use rslock::LockManager;
 
-/// Whose lock is measured.
+/// A library under measurement.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Library {
     Redlock,
@@ -38,7 +38,7 @@ impl Library {
     }
 }
 
-/// One process's manager. Clones are the same manager.
+/// The manager of one process. Clones share it.
 #[derive(Clone)]
 pub(crate) enum Client {
     Redlock(Redlock),
@@ -46,7 +46,7 @@ pub(crate) enum Client {
 }
 
 impl Client {
-    /// Takes the lock, however long that takes.
+    /// Takes the lock, waiting without limit.
     pub(crate) async fn lock(&self, resource: &str) -> Result<Held, Box<dyn Error + Send + Sync>> {
         Ok(match self {
             Self::Redlock(redlock) => {
@@ -57,7 +57,7 @@ impl Client {
         })
     }
 
-    /// Releases what is left of requests that were dropped.
+    /// Releases the locks of requests that were dropped.
     pub(crate) async fn shutdown(&self) {
         if let Self::Redlock(redlock) = self {
             redlock.shutdown().await;
@@ -92,11 +92,13 @@ impl Held {
     }
 }
 
-/// Far above all that happens here, so that no hand-over is the end of a lease.
+/// Far above any hold time here, so that no handoff comes from an expired lease.
 const TTL: Duration = Duration::from_secs(30);
 
-/// That library tries again after a random delay of up to this. Its default of 200 ms is for locks
-/// that are held for seconds. Where eight contend for 2 ms each, more than 5 ms lets the last holder
-/// win again (112 of 405 turns a second were hand-overs at 10 ms, 40 of 410 at 40 ms, 203 of 392 at
-/// 5 ms), and with less the attempts get in each other's way.
+/// Upper bound of the random delay after which `rslock` retries.
+///
+/// Its default of 200 ms suits locks that are held for seconds. Here eight contenders hold the lock
+/// for 2 ms each. With more than 5 ms, the last holder tends to win again: 203 of 392 turns per
+/// second were handoffs at 5 ms, 112 of 405 at 10 ms, 40 of 410 at 40 ms. With less, the attempts
+/// collide.
 const RSLOCK_RETRY_DELAY: Duration = Duration::from_millis(5);

@@ -3,14 +3,14 @@ use std::ops::Sub;
 use deadpool_redis::redis::cmd;
 use redlock_tests::Server;
 
-/// What servers have done since their start, summed over them.
+/// Work of the servers since their start, in total.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Load {
-    /// Commands, those within scripts and those of this view included.
+    /// Commands, including those within scripts and those of this reading.
     pub(crate) commands: u64,
     /// Scripts.
     pub(crate) scripts: u64,
-    /// Reads from connections that had something: how often a server was bothered.
+    /// Reads from connections with pending input, a measure of how often servers were interrupted.
     pub(crate) reads: u64,
     /// Bytes sent.
     pub(crate) bytes: u64,
@@ -48,7 +48,7 @@ impl Sub for Load {
     }
 }
 
-/// How many connections are told of changes by the server.
+/// Returns the number of connections that receive invalidation pushes.
 pub(crate) fn tracking_clients(servers: &[Server]) -> u64 {
     let one = |server: &Server| {
         let info: String = server.probe().query(cmd("INFO").arg("clients"));

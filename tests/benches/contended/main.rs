@@ -1,22 +1,23 @@
-//! What waiting for a lock costs: many want one resource, on servers on this machine, against
-//! `rslock`.
+//! Benchmark of contention: many contenders for one resource on local servers, with `rslock` as the
+//! peer.
 //!
 //! `cargo bench -p redlock-benches --bench contended -- [--quick] [SECTION ...]`
 //!
 //! - `tasks`: eight tasks of one process
 //! - `processes`: eight processes
 //! - `crowd`: five hundred waiters in four processes
-//! - `cut`: servers that refuse to tell of releases
-//! - `idle`: one waiter, and a holder that keeps the lock
-//! - `split`: nobody holds for long, so that votes split
+//! - `cut`: invalidation pushes that do not arrive
+//! - `idle`: one waiter, while a holder keeps the lock
+//! - `split`: contenders that release at once, so that votes split
 //!
-//! Contenders take the lock, hold it for 2 ms, release it, and want it again at once. They are
-//! always other processes: this program again, as a worker. That never two of them hold the lock
-//! is checked meanwhile. The figures go to `target/bench/contended.json` as well.
+//! A contender takes the lock, holds it for 2 ms, releases it and requests it again at once.
+//! Contenders always run in other processes, which are this program started as a worker. The
+//! benchmark verifies that no two contenders hold the lock at once. It also writes the figures to
+//! `target/bench/contended.json`.
 //!
-//! Waits that end with the run are in the longest wait as far as they got, and in no percentile.
-//! Read the ratios between the libraries: the absolute times are those of one machine, and of what
-//! else it does.
+//! A wait that is cut short by the end of the run counts towards the longest wait, but not towards
+//! the percentiles. Read the ratios between the libraries: absolute times depend on the machine and
+//! its other load.
 
 mod args;
 mod contender;
@@ -41,7 +42,7 @@ use crate::args::Args;
 use crate::job::Job;
 use crate::report::Report;
 
-// Two threads everywhere, however many cores there are, so that figures of machines compare.
+// Always two threads, so that figures from machines with different core counts compare.
 #[tokio::main(worker_threads = 2)]
 async fn main() {
     let args: Vec<String> = env::args().skip(1).collect();

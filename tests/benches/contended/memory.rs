@@ -1,6 +1,6 @@
 use std::fs::read_to_string;
 
-/// How much memory this process has in use, in kilobytes; 0 where the system does not tell.
+/// Returns the resident memory of this process in kilobytes, or 0 if the system does not report it.
 pub(crate) fn resident() -> u64 {
     let status = read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));

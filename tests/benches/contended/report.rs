@@ -5,11 +5,11 @@ use serde_json::{Map, Value, json};
 
 use crate::figures::Figures;
 
-/// Prints what is found out, and keeps it for a file.
+/// Report of the results, printed as they come and saved to a file at the end.
 #[derive(Debug)]
 pub(crate) struct Report {
     quick: bool,
-    /// What else the machine did at first.
+    /// The machine's load average at the start.
     busy: String,
     sections: Map<String, Value>,
     /// The section that is being written.
@@ -21,9 +21,9 @@ impl Report {
         let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let busy = busy.split(' ').take(3).collect::<Vec<_>>().join(" ");
         println!(
-            "hand-overs: turns that follow another contender's; least: the least served contender's \
-             part of a fair share;\ncommands (with those in scripts), scripts, reads: for each turn \
-             and node; medians of the rounds, but max, least and overlaps of all"
+            "handoffs: turns that follow another contender's; least: turns of the least served \
+             contender, relative to a fair share;\ncommands (including those in scripts), scripts, \
+             reads: per turn and node; medians of the rounds, but max, least and overlaps over all"
         );
         println!("load average before: {busy}");
         Self {
@@ -41,7 +41,7 @@ impl Report {
         self.sections.insert(name.into(), json!({ "title": title }));
     }
 
-    /// Prints the heading of what [`figures`](Self::figures) prints.
+    /// Prints the column headings of [`figures`](Self::figures).
     pub(crate) fn heading(&self) {
         println!("{:>28}   {}", "", Figures::COLUMNS);
     }
@@ -50,21 +50,21 @@ impl Report {
     ///
     /// # Panics
     ///
-    /// Panics when two contenders have held the lock at once.
+    /// Panics if two contenders held the lock at once.
     pub(crate) fn figures(&mut self, label: &str, figures: &Figures) {
         println!("{label:>28}   {figures}");
         self.note(label, figures.to_json());
         let overlaps = figures.overlaps;
-        assert_eq!(overlaps, 0, "{label}: held by two at once");
+        assert_eq!(overlaps, 0, "{label}: two contenders held the lock at once");
     }
 
-    /// Adds something that only `text` can tell.
+    /// Adds a result that is not a line of figures. `text` is printed, and `value` is saved.
     pub(crate) fn say(&mut self, label: &str, text: &str, value: Value) {
         println!("{label:>28}   {text}");
         self.note(label, value);
     }
 
-    /// Says whether the library is as good as it has to be.
+    /// Adds a bar and whether the library meets it.
     pub(crate) fn bar(&mut self, what: &str, bound: Bar) {
         let (sign, bound, value, met) = match bound {
             Bar::AtLeast(bound, value) => (">=", bound, value, value >= bound),
@@ -103,14 +103,14 @@ impl Report {
     }
 }
 
-/// A bound, and what there is.
+/// A bound and the measured value.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Bar {
     AtLeast(f64, f64),
     AtMost(f64, f64),
 }
 
-/// `bench/contended.json` in the target directory, wherever that is: programs are in `PROFILE/deps`.
+/// Returns `bench/contended.json` in the target directory. The program is in its `PROFILE/deps`.
 fn file() -> PathBuf {
     let program = env::current_exe().expect("a path");
     let target = program.ancestors().nth(3).expect("a target directory");

@@ -5,7 +5,7 @@ use hdrhistogram::Histogram;
 use crate::load::Load;
 use crate::turns::Turns;
 
-/// What came of one run of a crew.
+/// The results of one run of a crew.
 #[derive(Debug)]
 pub(crate) struct Round {
     pub(crate) members: Vec<Member>,
@@ -14,16 +14,16 @@ pub(crate) struct Round {
     pub(crate) nodes: usize,
 }
 
-/// What one process reports.
+/// The report of one process.
 #[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) turns: Vec<Turns>,
-    /// Memory in use soon after the start, in the middle and shortly before the end, in kilobytes.
+    /// Resident memory in kilobytes: soon after the start, in the middle, shortly before the end.
     pub(crate) memory: [u64; 3],
 }
 
 impl Member {
-    /// Reads the lines that a worker prints.
+    /// Parses the lines that a worker prints.
     pub(crate) fn read(lines: &[String]) -> Self {
         let (memory, turns) = lines.split_at(3);
         let turns = turns.iter().map(|line| line.parse().expect("turns"));
@@ -44,18 +44,18 @@ impl Round {
         self.members.iter().map(Member::acquisitions).sum()
     }
 
-    /// Turns per second.
+    /// Returns the turns per second.
     pub(crate) fn rate(&self) -> f64 {
         count(self.acquisitions()) / self.run.as_secs_f64()
     }
 
-    /// Hand-overs per second: turns of another contender than had the turn before.
+    /// Returns the handoffs per second: turns of a contender other than the previous one.
     pub(crate) fn handovers(&self) -> f64 {
         let changes = self.turns().map(|turns| turns.changes).sum();
         whole(changes) / self.run.as_secs_f64()
     }
 
-    /// The waits that ended, in microseconds.
+    /// Returns the completed waits, in microseconds.
     pub(crate) fn waits(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new(3).expect("three digits");
         for wait in self.turns().flat_map(|turns| &turns.waits) {
@@ -65,25 +65,25 @@ impl Round {
         histogram
     }
 
-    /// The longest wait, even if the run ended first.
+    /// Returns the longest wait, including those cut short by the end of the run.
     pub(crate) fn longest(&self) -> Duration {
         self.turns().map(Turns::longest).max().unwrap_or_default()
     }
 
-    /// How long the lock was held in a turn, on average.
+    /// Returns the mean time that the lock was held per turn.
     pub(crate) fn held(&self) -> Duration {
         let held: Duration = self.turns().map(|turns| turns.held).sum();
         held.div_f64(count(self.acquisitions()).max(1.0))
     }
 
-    /// What the least served contender got, as a part of what each would get.
+    /// Returns the turns of the least served contender, relative to a fair share.
     pub(crate) fn least_share(&self) -> f64 {
         let each: Vec<usize> = self.turns().map(|turns| turns.waits.len()).collect();
         let least = count(each.iter().copied().min().unwrap_or_default());
         least * count(each.len()) / count(self.acquisitions()).max(1.0)
     }
 
-    /// How many contenders there were, and how many of them never got the lock.
+    /// Returns the number of contenders, and of those that never acquired the lock.
     pub(crate) fn contenders(&self) -> (usize, usize) {
         let unserved = self.turns().filter(|turns| turns.waits.is_empty()).count();
         (self.turns().count(), unserved)
@@ -93,12 +93,12 @@ impl Round {
         self.turns().map(|turns| turns.overlaps).sum()
     }
 
-    /// A part of the load for each acquisition and node.
+    /// Returns a part of the load per acquisition and node.
     pub(crate) fn each(&self, load: u64) -> f64 {
         whole(load) / count(self.nodes) / count(self.acquisitions()).max(1.0)
     }
 
-    /// Memory of all processes, as of [`Member`].
+    /// Returns the memory of all processes, at the times given in [`Member`].
     pub(crate) fn memory(&self) -> [u64; 3] {
         [0, 1, 2].map(|at| self.members.iter().map(|member| member.memory[at]).sum())
     }
@@ -112,7 +112,7 @@ pub(crate) fn count(count: usize) -> f64 {
     whole(count.try_into().expect("a count"))
 }
 
-/// Exact: nothing here comes near 2^53.
+/// Converts exactly, because no number here comes near 2^53.
 pub(crate) fn whole(number: u64) -> f64 {
     number as f64
 }

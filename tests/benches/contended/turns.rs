@@ -2,18 +2,18 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
-/// What one contender did.
+/// The record of one contender.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turns {
-    /// How long it waited for each turn.
+    /// The wait before each turn.
     pub(crate) waits: Vec<Duration>,
-    /// How long it had been waiting when the run ended.
+    /// The wait that was cut short by the end of the run.
     pub(crate) pending: Duration,
-    /// How long it held the lock, all in all.
+    /// The total time that it held the lock.
     pub(crate) held: Duration,
-    /// How often it got the lock from somebody else.
+    /// The number of turns that followed another contender's turn.
     pub(crate) changes: u64,
-    /// How often it held the lock while somebody else did.
+    /// The number of turns that overlapped another contender's turn.
     pub(crate) overlaps: u64,
 }
 
@@ -24,7 +24,7 @@ impl Turns {
     }
 }
 
-/// As one line, which [`FromStr`] reads.
+/// Formats one line, which [`FromStr`] parses.
 impl fmt::Display for Turns {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (held, pending) = (self.held.as_micros(), self.pending.as_micros());
@@ -49,7 +49,7 @@ impl FromStr for Turns {
                 changes: *changes,
                 overlaps: *overlaps,
             }),
-            _ => Err(format!("no turns: {line}")),
+            _ => Err(format!("expected the turns of a contender: {line}")),
         }
     }
 }

@@ -6,11 +6,10 @@ use std::{io, process};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 
-/// Sees whether two contenders, of whatever processes, are in their critical sections at once, and
-/// whose turn was the last.
+/// Detector of overlapping critical sections, across processes, and of changes of the holder.
 ///
-/// It is an exclusive lock of the operating system on a file that each contender opens for itself,
-/// and the last holder's number in there: four system calls a turn, and no lock stays behind when a
+/// It takes an exclusive `flock` on a file that each contender opens for itself. The file contains
+/// the last holder's number. This costs four system calls per turn, and no lock stays behind when a
 /// process ends.
 #[derive(Debug)]
 pub(crate) struct Witness {
@@ -18,17 +17,17 @@ pub(crate) struct Witness {
     number: [u8; 8],
 }
 
-/// Whom a contender follows.
+/// The holder before a contender.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Before {
     Itself,
     Another,
-    /// Somebody who is still there, which no lock must allow.
+    /// A contender that is still in its critical section, which no lock may allow.
     Present,
 }
 
 impl Witness {
-    /// Opens `file` for a contender, which is the `index`th of this process.
+    /// Opens `file` for the `index`th contender of this process.
     pub(crate) fn new(file: &Path, index: u32) -> io::Result<Self> {
         let mut options = File::options();
         options.create(true).truncate(false).read(true).write(true);
@@ -39,7 +38,7 @@ impl Witness {
         })
     }
 
-    /// Notes that a critical section begins.
+    /// Records the start of a critical section.
     pub(crate) fn enter(&self) -> io::Result<Before> {
         match flock(&self.file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
@@ -47,7 +46,7 @@ impl Witness {
             Err(error) => return Err(error.into()),
         }
         let mut last = [0; 8];
-        // Nothing is in there before the first.
+        // The file is empty before the first turn.
         let read = self.file.read_at(&mut last, 0)?;
         if read == last.len() && last == self.number {
             return Ok(Before::Itself);
@@ -56,7 +55,7 @@ impl Witness {
         Ok(Before::Another)
     }
 
-    /// Notes that a critical section ends. To be called before the lock is released.
+    /// Records the end of a critical section. Must be called before the lock is released.
     pub(crate) fn leave(&self) -> io::Result<()> {
         Ok(flock(&self.file, FlockOperation::Unlock)?)
     }

@@ -8,19 +8,21 @@ use crate::contender::Contender;
 use crate::job::Job;
 use crate::memory;
 
-/// Prints `ready`, works from the end of the input on, then prints the memory at three times and
-/// the turns of each task, a line each.
+/// Runs a worker process.
 ///
-/// The input ends when the benchmark says so or is gone; in the latter case the harness kills this
-/// process at once.
+/// It prints `ready` and starts the contenders when its input closes. It prints its memory use at
+/// three times, and then the turns of each task, one line each.
+///
+/// The input closes when the benchmark starts the run or exits. In the latter case the harness
+/// kills this process at once.
 ///
 /// # Panics
 ///
-/// Panics when the lock cannot be taken, or is lost.
+/// Panics if the lock cannot be taken or is lost.
 pub(crate) async fn work(job: Job) {
     let client = job.library.connect(&job.urls).await;
     let client = client.expect("a quorum of servers");
-    // Connections, scripts and the first pages of the heap belong to no turn.
+    // Warm up, so that connections, scripts and the first heap pages are not attributed to turns.
     for _ in 0..WARM_UP {
         let held = client.lock(&format!("warm {}", process::id())).await;
         let released = held.expect("a free lock").release().await;

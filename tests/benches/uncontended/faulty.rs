@@ -1,4 +1,6 @@
-//! One of five nodes is hung, or dead: what is left should be what four healthy nodes give.
+//! Measurements with one of five nodes hung or dead.
+//!
+//! The figures should match those of four healthy nodes.
 
 use std::time::{Duration, Instant};
 
@@ -7,19 +9,19 @@ use redlock_tests::Servers;
 
 use crate::healthy::{FENCED, RSLOCK, UNFENCED, load};
 
-pub(crate) const FIVE: &str = "all 5 nodes well";
-pub(crate) const FOUR: &str = "4 nodes, all well";
-pub(crate) const JUST_HUNG: &str = "5 nodes, 1 hung just now";
+pub(crate) const FIVE: &str = "5 nodes, all healthy";
+pub(crate) const FOUR: &str = "4 nodes, all healthy";
+pub(crate) const JUST_HUNG: &str = "5 nodes, 1 newly hung";
 pub(crate) const HUNG: &str = "5 nodes, 1 hung";
 pub(crate) const DEAD: &str = "5 nodes, 1 dead";
 
 /// The numbers of tasks.
 pub(crate) const TASKS: [usize; 2] = [1, 64];
 
-/// Runs all rounds. The first server is the one that suffers.
+/// Runs all rounds. The first server is the faulty one.
 pub(crate) async fn run(results: &mut Results, servers: &Servers, args: Args) {
     let (five, four) = (&servers.urls()[..], &servers.urls()[1..]);
-    // A server that is stopped cannot be asked.
+    // A stopped server does not respond, so the meter leaves it out.
     let meter = Meter::new(four);
     let ours = [
         (
@@ -47,7 +49,7 @@ pub(crate) async fn run(results: &mut Results, servers: &Servers, args: Args) {
             until(of_five, |usable, all| usable < all).await;
         }
         for (who, of_five, of_four) in &ours {
-            // In turns, and who begins takes turns as well.
+            // In turns. The order alternates between rounds.
             let mut turns = [(*who, HUNG, of_five), (*who, FOUR, of_four)];
             turns.rotate_left(round % 2);
             for turn in turns {
@@ -71,8 +73,8 @@ pub(crate) async fn run(results: &mut Results, servers: &Servers, args: Args) {
     peer(results, servers, &meter, args).await;
 }
 
-/// The peer, in one round: it waits for a hung server for a second, so it is asked only a few
-/// times then.
+/// Measures the peer in one round. It waits one second for a hung server, so it makes only a few
+/// locks then.
 async fn peer(results: &mut Results, servers: &Servers, meter: &Meter, args: Args) {
     let contender = Contender::rslock(&servers.urls());
     measure(results, (RSLOCK, FIVE, &contender), &TASKS, meter, args).await;
@@ -99,7 +101,7 @@ async fn measure(
     }
 }
 
-/// Locks until so many of the manager's nodes are usable.
+/// Takes locks until `is_so` holds for the numbers of usable nodes and of all nodes.
 async fn until(contender: &Contender, is_so: impl Fn(usize, usize) -> bool) {
     let redlock = contender.as_redlock().expect("this crate");
     let start = Instant::now();
@@ -110,10 +112,13 @@ async fn until(contender: &Contender, is_so: impl Fn(usize, usize) -> bool) {
         if is_so(usable.count(), nodes.len()) {
             return;
         }
-        assert!(start.elapsed() < PATIENCE, "nobody notices: {nodes:?}");
+        assert!(
+            start.elapsed() < PATIENCE,
+            "the manager did not notice: {nodes:?}"
+        );
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 
-/// Many times what it takes.
+/// Many times the usual duration.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Everybody against everybody, on nodes that are well.
+//! Measurements of all contenders on healthy nodes.
 
 use redlock_benches::{Args, Case, Contender, Load, Meter, Results};
 
@@ -32,12 +32,12 @@ pub(crate) async fn run(results: &mut Results, urls: &[String], nodes: &'static 
                 results.add(Case { nodes, who, tasks }, outcome);
             }
         }
-        // Whoever begins finds the processor cooler.
+        // The first contender finds the CPU cooler, so the order rotates.
         contenders.rotate_left(1);
     }
 }
 
-/// A load of so many tasks.
+/// Returns the load for a number of tasks.
 pub(crate) fn load(tasks: usize, args: Args) -> Load {
     let locks = match tasks {
         1 => args.pick(100, 600),

@@ -1,12 +1,13 @@
-//! What a lock costs that nobody else wants: lock and release of distinct resources on servers of
-//! this machine, by this crate with tokens and without, by `rslock`, and by the client library
-//! alone, which is the limit to measure by.
+//! Benchmark of locks without contention: lock and release of distinct resources on local servers.
 //!
-//! `cargo bench -p redlock-benches --bench uncontended`, with `-- --quick` in some seconds
+//! `cargo bench -p redlock-benches --bench uncontended` runs it. `-- --quick` takes some seconds.
 //!
-//! Every figure is the median of several rounds in which all take turns, because the machine does
-//! other things as well, and every ratio is the median of those in each round. Read the ratios: the
-//! absolute figures are those of one machine, on which clients and servers share the processor.
+//! It compares this crate with and without fencing tokens, `rslock`, and the client library alone,
+//! which is the lower bound to measure against.
+//!
+//! Every figure is the median of several rounds in which all contenders take turns, because the
+//! machine also does other work. Every ratio is the median of the ratios of each round. Read the
+//! ratios: absolute figures are those of one machine, on which clients and servers share the CPU.
 
 mod faulty;
 mod goals;
@@ -32,7 +33,7 @@ async fn main() {
 
     println!("{machine}");
     if args.quick {
-        println!("a quick run: the figures mean nothing");
+        println!("quick run: the figures are meaningless");
     }
     tables::print(&results);
     let goals = goals::all(&results);

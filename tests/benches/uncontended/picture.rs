@@ -9,10 +9,10 @@ const WHO: [(&str, &str, &str); 4] = [
     (UNFENCED, "redlock, fencing off", "#2f81f7"),
     (FENCED, "redlock, with fencing tokens", "#2da44e"),
     (RSLOCK, "rslock", "#d4862a"),
-    (BARE, "redis-rs alone, one future a command", "#8c959f"),
+    (BARE, "redis-rs alone, one future per command", "#8c959f"),
 ];
 
-/// Draws locks per second: by the number of tasks, and with a node that is not well.
+/// Draws locks per second, by the number of tasks and by node health.
 pub(crate) fn draw(results: &Results, machine: &str) -> Chart {
     let rate = |case| results.median(case, |it| it.rate);
     let by_tasks = [8, 64, 512].map(|tasks| {
@@ -22,20 +22,20 @@ pub(crate) fn draw(results: &Results, machine: &str) -> Chart {
         (format!("{tasks} tasks"), bars.collect())
     });
     let faults = [
-        (faulty::FIVE, "all well"),
+        (faulty::FIVE, "all healthy"),
         (HUNG, "1 hung"),
         (DEAD, "1 dead"),
     ];
     let by_fault = faults.map(|(nodes, label)| {
         let tasks = 64;
-        // The limit to measure by would not reconnect.
+        // The last, the bare client, is left out because it does not reconnect.
         let bars = WHO[..3].iter().enumerate();
         let bars = bars.map(|(of, &(who, ..))| (of, rate(Case { nodes, who, tasks })));
         (label.to_owned(), bars.collect())
     });
     Chart {
         title: "Locks taken and released per second, on five nodes".to_owned(),
-        unit: "more is better; resources that nobody else wants; medians".to_owned(),
+        unit: "more is better; uncontended resources; medians".to_owned(),
         series: WHO
             .iter()
             .map(|&(_, name, colour)| Series { name, colour })
@@ -46,10 +46,12 @@ pub(crate) fn draw(results: &Results, machine: &str) -> Chart {
                 groups: by_tasks.into(),
             },
             Panel {
-                title: "64 tasks, by how the nodes are".to_owned(),
+                title: "64 tasks, by node health".to_owned(),
                 groups: by_fault.into(),
             },
         ],
-        note: format!("{machine}, loopback. Ratios carry over to other machines, figures do not."),
+        note: format!(
+            "{machine}, loopback. Ratios carry over to other machines; absolute figures do not."
+        ),
     }
 }

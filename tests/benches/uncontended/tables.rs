@@ -7,10 +7,10 @@ use crate::healthy::{BARE, FENCED, FIVE, RSLOCK, TASKS, THREE, UNFENCED};
 
 const ALL: [&str; 4] = [UNFENCED, FENCED, RSLOCK, BARE];
 
-/// Prints everything.
+/// Prints all tables.
 pub(crate) fn print(results: &Results) {
     for nodes in [THREE, FIVE] {
-        println!("\n{nodes}, 1 task: time from asking until released");
+        println!("\n{nodes}, 1 task: time from request to release");
         println!(
             "  {:<20}{:>10}{:>10}{:>10}{:>10}",
             "", "median", "p99", "× bare", "× rslock"
@@ -37,15 +37,13 @@ pub(crate) fn print(results: &Results) {
             format!("{rate:.0} ({ratio:.2})")
         });
     }
-    println!("\n{FIVE}: what one lock costs, µs of processor time of the client + of all servers");
+    println!("\n{FIVE}: CPU time per lock in µs, of the client + of all servers");
     by_tasks(FIVE, &TASKS, |case, _| {
         let client = results.median(case, |it| it.client_cpu);
         let servers = results.median(case, |it| it.server_cpu);
         format!("{client:.1} + {servers:.1}")
     });
-    println!(
-        "\n{FIVE}: commands that all servers carry out for one lock, those of scripts included"
-    );
+    println!("\n{FIVE}: commands of all servers per lock, including those in scripts");
     by_tasks(FIVE, &TASKS, |case, _| {
         format!("{:.1}", results.median(case, |it| it.commands))
     });
@@ -73,7 +71,7 @@ fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case, Case) -> S
 }
 
 fn faults(results: &Results) {
-    println!("\na minority hung or dead (against 4 nodes that are well; against 5)");
+    println!("\na minority hung or dead (relative to 4 healthy nodes; relative to 5)");
     println!(
         "  {:<20}{:<26}{:>26}{:>30}",
         "", "", "1 task", "64 tasks, locks per second"

@@ -1,5 +1,4 @@
-//! A process that takes locks, for tests of what holds between processes: see `Worker` in the
-//! harness.
+//! Worker process that takes locks, for tests that span processes. See `Worker` in the harness.
 
 use std::error::Error;
 use std::fs::{self, File};
@@ -38,7 +37,7 @@ async fn connect(urls: &str) -> Outcome<Redlock> {
     Ok(Redlock::connect(urls.split(',')).await?)
 }
 
-/// Counts to `count` in a file that only the lock protects.
+/// Increments a count `count` times, in a file that only the lock protects.
 async fn contend(redlock: &Redlock, resource: &str, count: u32, file: &Path) -> Outcome {
     for _ in 0..count {
         let guard = redlock.lock(resource).wait(PATIENCE).await?;
@@ -51,41 +50,44 @@ async fn contend(redlock: &Redlock, resource: &str, count: u32, file: &Path) -> 
     Ok(())
 }
 
-/// Fails if another process is in here as well, or was with a token that is not smaller.
+/// Fails if another process is in the critical section, or if the last token was not smaller.
 fn critical_section(file: &Path, token: Option<FencingToken>) -> Outcome {
     let marker = file.with_extension("marker");
     File::create_new(&marker).map_err(|error| format!("overlap with another holder: {error}"))?;
     let (count, last) = read(file)?;
     if token.is_some_and(|token| token <= last) {
-        Err(format!("token {} came after {last}", number(token)))?;
+        Err(format!(
+            "token {} is not above the last, {last}",
+            number(token)
+        ))?;
     }
-    // Long enough for another holder, if there were one, to read the same count.
+    // Long enough for a second holder, if there is one, to read the same count.
     thread::sleep(Duration::from_millis(1));
     fs::write(file, format!("{} {}", count + 1, number(token)))?;
     fs::remove_file(marker)?;
     Ok(())
 }
 
-/// How often the file was counted up, and the token of the last holder who did.
+/// Reads the count and the token of the last holder that incremented it.
 fn read(file: &Path) -> Outcome<(u64, FencingToken)> {
     if !file.exists() {
         return Ok((0, FencingToken::new(0)));
     }
     let text = fs::read_to_string(file)?;
-    let (count, token) = text.split_once(' ').ok_or("no two numbers")?;
+    let (count, token) = text.split_once(' ').ok_or("expected two numbers")?;
     Ok((count.parse()?, token.parse()?))
 }
 
-/// Zero, which no token is, stands for none.
+/// Returns the token as a number. Zero, which is never a token, means none.
 fn number(token: Option<FencingToken>) -> u64 {
     token.map_or(0, FencingToken::get)
 }
 
-/// Holds the lock until the input is closed, or the lock is lost.
+/// Holds the lock until the input closes or the lock is lost.
 async fn hold(redlock: &Redlock, resource: &str, ttl: Duration) -> Outcome {
     let guard = redlock.lock(resource).ttl(ttl).wait(PATIENCE).await?;
     println!("held {} {}", guard.lease_id(), number(guard.try_token()));
-    // In a thread that nobody waits for, so that it does not keep a process that has lost the lock.
+    // A detached thread, so that a pending read does not keep the process alive after a loss.
     let (sender, closed) = tokio::sync::oneshot::channel();
     thread::spawn(move || {
         io::stdin().read_to_end(&mut Vec::new()).ok();
@@ -101,5 +103,5 @@ async fn hold(redlock: &Redlock, resource: &str, ttl: Duration) -> Outcome {
     Ok(())
 }
 
-/// Well above what any number of contenders in a test needs.
+/// Well above the longest wait of any contender in the tests.
 const PATIENCE: Duration = Duration::from_secs(60);

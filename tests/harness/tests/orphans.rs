@@ -9,10 +9,10 @@ use deadpool_redis::redis::cmd;
 
 use crate::{Servers, Worker, eventually};
 
-/// A test process that is killed outright drops nothing; still, nothing stays behind.
+/// A test process that is killed runs no destructors, but its servers and files still go away.
 ///
-/// The test runs itself twice more: as the victim, and between them as the witness, whose only
-/// work is to kill the victim and to see to what the victim leaves.
+/// The test runs itself twice more. The test starts the witness, and the witness starts the victim.
+/// The witness kills the victim and checks that the victim's processes and files go away.
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn nothing_outlives_a_test_process_that_is_killed() {
@@ -21,7 +21,7 @@ async fn nothing_outlives_a_test_process_that_is_killed() {
         Ok(_) => be_the_witness().await,
         Err(_) => {
             let mut witness = run_as("witness", Stdio::null());
-            eventually("the witness has seen enough", BOUND * 2, || {
+            eventually("the witness exits", BOUND * 2, || {
                 witness.try_wait().unwrap().is_some()
             })
             .await;
@@ -76,7 +76,7 @@ async fn be_the_witness() {
     eventually("all processes end", BOUND, no_orphan_is_left).await;
 }
 
-/// What the victim leaves becomes a child of this process, and must end like any child.
+/// Makes the victim's orphans children of this process, so that their end can be observed.
 fn adopt_orphans() {
     #[cfg(target_os = "linux")]
     rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();

@@ -9,7 +9,7 @@ use crate::{Probe, Server, Servers, eventually};
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn servers_are_independent_and_answer_when_started() {
+fn servers_are_independent_and_ready_when_started() {
     let servers = Servers::start(3);
     servers[1]
         .probe()
@@ -29,7 +29,7 @@ fn servers_are_independent_and_answer_when_started() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_restarted_server_is_empty_and_where_it_was() {
+fn a_restarted_server_is_empty_and_keeps_its_url() {
     let server = Server::start();
     let (url, probe) = (server.url(), server.probe());
     for _ in 0..5 {
@@ -43,7 +43,7 @@ fn a_restarted_server_is_empty_and_where_it_was() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_restarted_server_keeps_what_it_was_told_to_write() {
+fn a_restarted_server_keeps_what_it_persisted() {
     let builder = Server::builder()
         .arg("--appendonly", "yes")
         .arg("--appendfsync", "always");
@@ -61,7 +61,7 @@ fn a_killed_server_refuses_connections() {
     drop(TcpStream::connect(address).unwrap());
 
     server.kill();
-    // As often as it takes for a port that is free to be handed to the one who asks for it.
+    // Often enough for the kernel to pick this port as a client's own, if the port were free.
     for _ in 0..2_000 {
         let refused = TcpStream::connect(address).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
@@ -73,7 +73,7 @@ fn a_killed_server_refuses_connections() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_paused_server_answers_late() {
+async fn a_paused_server_responds_once_it_resumes() {
     let server = Server::start();
     let probe = server.probe();
     for _ in 0..20 {
@@ -86,7 +86,7 @@ async fn a_paused_server_answers_late() {
         assert!(!asked.is_finished());
 
         server.resume();
-        eventually("an answer", Duration::from_secs(5), || asked.is_finished()).await;
+        eventually("a response", Duration::from_secs(5), || asked.is_finished()).await;
         assert_eq!(probe.get("key"), None);
     }
 }
@@ -105,12 +105,12 @@ fn a_paused_server_can_be_killed_and_restarted() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_password_is_needed_and_is_in_the_url() {
+fn a_password_is_required_and_part_of_the_url() {
     let server = Server::builder().password("p@ss/w:rd %1").start();
     server.restart();
     assert!(!server.probe().exists("key"));
-    assert!(!server.link().url().is_empty());
-    assert!(!Probe::new(&server.link().url()).exists("key"));
+    assert!(!server.proxy().url().is_empty());
+    assert!(!Probe::new(&server.proxy().url()).exists("key"));
 
     let stranger = Probe::new(&format!("redis://127.0.0.1:{}", server.port()));
     let refusal = stranger
@@ -121,7 +121,7 @@ fn a_password_is_needed_and_is_in_the_url() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_server_that_does_not_start_says_why() {
+fn a_failed_start_reports_the_reason() {
     let start = || Server::builder().arg("--maxmemory", "plenty").start();
     let reason = panic::catch_unwind(start).unwrap_err();
     let reason = reason.downcast_ref::<String>().unwrap();

@@ -10,7 +10,7 @@ use crate::library::Library;
 use crate::report::{Bar, Report};
 use crate::round::{count, whole};
 
-/// Five hundred waiters: what they cost the servers, and whether everyone gets a turn.
+/// Measures five hundred waiters: their cost to the servers, and whether each gets a turn.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let seconds = if quick { 3 } else { 20 };
     let crew = Crew {
@@ -30,22 +30,22 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let ours = Figures::of(&[round]);
     report.heading();
     report.figures("redlock", &ours);
-    let text = format!("{unserved} of {contenders} never got the lock");
+    let text = format!("{unserved} of {contenders} never acquired the lock");
     report.say("unserved", &text, json!(unserved));
     let [start, middle, end] = memory;
     let text = format!("{start} KiB at the start, {middle} in the middle, {end} at the end");
     report.say("memory", &text, json!(memory));
 
     report.bar(
-        "commands for each acquisition and node",
+        "commands per acquisition and node",
         Bar::AtMost(40.0, ours.commands),
     );
     report.bar(
-        "waiters that never got the lock",
+        "waiters that never acquired the lock",
         Bar::AtMost(0.0, count(unserved)),
     );
     if start > 0 {
         let growth = whole(middle.max(end)) / whole(start);
-        report.bar("memory, of that at the start", Bar::AtMost(1.1, growth));
+        report.bar("memory relative to the start", Bar::AtMost(1.1, growth));
     }
 }

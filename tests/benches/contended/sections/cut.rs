@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
-use redlock_tests::{Link, Server};
+use redlock_tests::{Proxy, Server};
 use serde_json::json;
 
 use super::HOLD;
@@ -11,8 +11,8 @@ use crate::library::Library;
 use crate::report::{Bar, Report};
 use crate::round::{Round, count};
 
-/// Servers whose word does not get through, because a proxy drops it or the user has no right to
-/// it: what is left is to ask again, and everyone still gets the lock.
+/// Measures polling without invalidation pushes: a proxy drops them, then an ACL forbids them.
+/// Every contender must still acquire the lock.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let (seconds, rounds) = if quick { (1, 1) } else { (5, 3) };
     let crew = Crew {
@@ -22,16 +22,16 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
         hold: HOLD,
         run: Duration::from_secs(seconds),
     };
-    let title = format!("4 processes that nobody tells, 2 ms held, {rounds} x {seconds} s");
+    let title = format!("4 processes without notifications, 2 ms held, {rounds} x {seconds} s");
     report.section("cut", &title);
     report.heading();
-    let links: Vec<Link> = servers.iter().map(Link::to_server).collect();
-    links.iter().for_each(Link::muffle);
+    let proxies: Vec<Proxy> = servers.iter().map(Proxy::to_server).collect();
+    proxies.iter().for_each(Proxy::filter_pushes);
     let mut done = Vec::new();
     for _ in 0..rounds {
-        done.push(crew.compete_over(&links, servers).await);
+        done.push(crew.compete_over(&proxies, servers).await);
     }
-    tell("messages lost", &done, report);
+    record("pushes lost", &done, report);
     for server in servers {
         let mut forbid = cmd("ACL");
         forbid.arg(&["SETUSER", "default", "-client|tracking"]);
@@ -41,26 +41,26 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     for _ in 0..rounds {
         done.push(crew.compete(servers).await);
     }
-    tell("no right to it", &done, report);
+    record("no permission", &done, report);
 }
 
-fn tell(how: &str, done: &[Round], report: &mut Report) {
+fn record(how: &str, done: &[Round], report: &mut Report) {
     let unserved: usize = done.iter().map(|round| round.contenders().1).sum();
     let ours = Figures::of(done);
     report.figures(how, &ours);
     let text = format!(
-        "{:.0} ms, where a pause between two looks is at most {} ms if untold, and {} if not told",
+        "{:.0} ms; the polling interval is at most {} ms without push support, and {} ms with it",
         ours.longest,
         POLL.as_millis(),
         5 * POLL.as_millis(),
     );
     report.say(&format!("longest wait, {how}"), &text, json!(ours.longest));
     report.bar(
-        &format!("processes that never got the lock, {how}"),
+        &format!("processes that never acquired the lock, {how}"),
         Bar::AtMost(0.0, count(unserved)),
     );
 }
 
-/// The library's default `retry_delay`. Others can be faster after each pause, so a wait can be
-/// several.
+/// The library's default `retry_delay`. Other contenders can win after each interval, so a wait can
+/// span several.
 const POLL: Duration = Duration::from_millis(200);

@@ -12,7 +12,7 @@ use crate::load::{Load, tracking_clients};
 use crate::report::Report;
 use crate::round::{count, whole};
 
-/// One waiter, and a holder that keeps the lock: what waiting costs where nothing happens but
+/// Measures one waiter while a holder keeps the lock: the cost of waiting when the only events are
 /// extensions.
 pub(crate) async fn run(servers: &Servers, quick: bool, report: &mut Report) {
     let seconds = if quick { 2 } else { 10 };
@@ -38,11 +38,15 @@ pub(crate) async fn run(servers: &Servers, quick: bool, report: &mut Report) {
     let alone = Load::of(servers) - before;
 
     let (round, tracking) = tokio::join!(crew.compete_for(RESOURCE, servers), async {
-        // The middle of the waiting, give or take what a process needs to start.
+        // About the middle of the wait, apart from the start-up time of the process.
         sleep(run / 2).await;
         tracking_clients(servers)
     });
-    assert_eq!(round.acquisitions(), 0, "the lock was held all the time");
+    assert_eq!(
+        round.acquisitions(),
+        0,
+        "the lock was acquired while it was held"
+    );
     let released = guard.release().await.expect("a release");
     assert!(released.was_held(), "the holder lost the lock");
     holder.shutdown().await;
@@ -57,15 +61,15 @@ pub(crate) async fn run(servers: &Servers, quick: bool, report: &mut Report) {
     let bytes = extra(|load| load.bytes);
     let text = format!(
         "{commands:.1} commands, {scripts:.1} scripts, {reads:.1} reads, {bytes:.0} bytes sent, \
-         each second and node"
+         per second and node"
     );
     let value = json!({ "commands": commands, "scripts": scripts, "reads": reads, "bytes": bytes });
-    report.say("the waiter costs", &text, value);
+    report.say("cost of the waiter", &text, value);
     let text = format!("{tracking} connections to {} nodes", servers.len());
-    report.say("told of changes", &text, json!(tracking));
+    report.say("receiving pushes", &text, json!(tracking));
 }
 
 const RESOURCE: &str = "kept";
 
-/// Short, so that the waiter is told of an extension every second if it is told of any.
+/// Short, so that a waiter that is notified of extensions is notified every second.
 const TTL: Duration = Duration::from_secs(3);

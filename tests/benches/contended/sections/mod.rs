@@ -1,4 +1,4 @@
-//! What is measured.
+//! Sections of the benchmark.
 
 mod crowd;
 mod cut;
@@ -17,7 +17,7 @@ use crate::figures::Figures;
 use crate::library::Library;
 use crate::report::Report;
 
-/// One of the things that are measured.
+/// A section of the benchmark.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Section {
     Tasks,
@@ -54,7 +54,7 @@ impl Section {
     }
 }
 
-/// Measures what is asked for, each on servers that have seen nothing else.
+/// Runs the requested sections, each on fresh servers.
 pub(crate) async fn run(args: &Args, report: &mut Report) {
     for section in &args.sections {
         let servers = Servers::start(NODES);
@@ -69,7 +69,7 @@ pub(crate) async fn run(args: &Args, report: &mut Report) {
     }
 }
 
-/// Has both libraries do the same in turn, and returns the figures of ours.
+/// Runs both libraries in alternating rounds and returns the figures of ours.
 async fn compare(crew: Crew, servers: &[Server], rounds: usize, report: &mut Report) -> Figures {
     let [ours, theirs] = Library::ALL.map(|library| Crew { library, ..crew });
     let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());

@@ -7,7 +7,7 @@ use crate::crew::Crew;
 use crate::library::Library;
 use crate::report::{Bar, Report};
 
-/// Eight processes, of which each can hear of the others only through the servers.
+/// Measures eight processes, which learn of each other only through the servers.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let (seconds, rounds) = if quick { (1, 1) } else { (10, 3) };
     let crew = Crew {
@@ -21,10 +21,10 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     report.section("processes", &title);
     let ours = compare(crew, servers, rounds, report).await;
     report.bar("turns/s", Bar::AtLeast(330.0, ours.rate));
-    report.bar("of them hand-overs/s", Bar::AtLeast(330.0, ours.handovers));
+    report.bar("handoffs/s", Bar::AtLeast(330.0, ours.handovers));
     report.bar("p99 of the wait in ms", Bar::AtMost(60.0, ours.p99));
     report.bar(
-        "the least served process, of a fair share",
+        "turns of the least served process, relative to a fair share",
         Bar::AtLeast(0.5, ours.least_share),
     );
 }

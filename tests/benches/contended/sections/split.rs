@@ -7,11 +7,11 @@ use crate::figures::Figures;
 use crate::library::Library;
 use crate::report::Report;
 
-/// Nobody keeps the lock, so all are always after it, and votes split: that somebody wins all the
-/// same, with an even number of nodes as well.
+/// Measures split votes. Contenders release at once, so all of them are always requesting the lock.
+/// One must win despite split votes, also with an even number of nodes.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let seconds = if quick { 1 } else { 3 };
-    let title = format!("contenders in processes of their own, released at once, {seconds} s");
+    let title = format!("contenders in separate processes, released at once, {seconds} s");
     report.section("split", &title);
     report.heading();
     for nodes in [3, 4, 5] {

@@ -7,7 +7,7 @@ use crate::crew::Crew;
 use crate::library::Library;
 use crate::report::{Bar, Report};
 
-/// Eight tasks in one process: hand-overs that no other process has a part in.
+/// Measures eight tasks in one process: handoffs that involve no other process.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let (seconds, rounds) = if quick { (1, 1) } else { (10, 3) };
     let crew = Crew {
@@ -21,6 +21,6 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     report.section("tasks", &title);
     let ours = compare(crew, servers, rounds, report).await;
     report.bar("turns/s", Bar::AtLeast(400.0, ours.rate));
-    report.bar("of them hand-overs/s", Bar::AtLeast(400.0, ours.handovers));
+    report.bar("handoffs/s", Bar::AtLeast(400.0, ours.handovers));
     report.bar("p99 of the wait in ms", Bar::AtMost(30.0, ours.p99));
 }

@@ -1,15 +1,15 @@
-/// Takes out of what a server answers what it says without being asked: that a key has changed.
+/// Filter that removes invalidation pushes from a server's byte stream.
 ///
-/// As a proxy does that does not know such messages. Everything else passes, byte for byte.
+/// It imitates a proxy that does not know RESP3 pushes. All other bytes pass unchanged.
 #[derive(Debug, Default)]
-pub(crate) struct Muffler {
-    /// What may turn out to be the beginning of such a message.
+pub(crate) struct PushFilter {
+    /// Bytes held back because they may begin a push.
     held: Vec<u8>,
     taken: usize,
 }
 
-impl Muffler {
-    /// Returns what passes of `bytes`, and of what was held back before.
+impl PushFilter {
+    /// Returns the bytes that pass, out of `bytes` and those held back before.
     pub(crate) fn pass(&mut self, bytes: &[u8]) -> Vec<u8> {
         self.held.extend_from_slice(bytes);
         let mut passed = Vec::with_capacity(self.held.len());
@@ -26,13 +26,13 @@ impl Muffler {
         }
     }
 
-    /// The number of messages that were taken out.
+    /// Returns the number of pushes removed so far.
     #[cfg(test)]
     fn taken(&self) -> usize {
         self.taken
     }
 
-    /// Where a message, or what may become one, begins; the end where there is none.
+    /// Returns the offset of the first push or possible push; the length if there is none.
     fn find_start(&self) -> usize {
         (0..self.held.len())
             .find(|at| {
@@ -43,11 +43,11 @@ impl Muffler {
     }
 }
 
-/// The length of the message at the beginning of `bytes`, if all of it is there.
+/// Returns the length of the push at the beginning of `bytes`, or `None` if it is incomplete.
 fn message(bytes: &[u8]) -> Option<usize> {
     let mut at = bytes.starts_with(HEAD).then_some(HEAD.len())?;
     let (kind, count) = line(bytes, &mut at)?;
-    // `_`: all keys have.
+    // A null (`_`) in place of the array means that all keys are invalid: there are no elements.
     let keys = if kind == b'*' { count } else { 0 };
     for _ in 0..keys {
         let (_, length) = line(bytes, &mut at)?;
@@ -56,7 +56,7 @@ fn message(bytes: &[u8]) -> Option<usize> {
     (at <= bytes.len()).then_some(at)
 }
 
-/// Reads one line: what it announces, and how much of it.
+/// Reads one RESP header line and returns its type byte and its number.
 fn line(bytes: &[u8], at: &mut usize) -> Option<(u8, usize)> {
     let rest = bytes.get(*at..)?;
     let end = rest.windows(2).position(|pair| pair == b"\r\n")?;
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_taken_out_wherever_the_bytes_are_parted() {
+    fn pushes_are_removed_however_the_bytes_are_split() {
         let message = b">2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\nk\r\n\r\n";
         let flushed = b">2\r\n$10\r\ninvalidate\r\n_\r\n";
         let stream = [
@@ -84,13 +84,10 @@ mod tests {
         ]
         .concat();
         for size in 1..=stream.len() {
-            let mut muffler = Muffler::default();
-            let passed: Vec<u8> = stream
-                .chunks(size)
-                .flat_map(|it| muffler.pass(it))
-                .collect();
+            let mut filter = PushFilter::default();
+            let passed: Vec<u8> = stream.chunks(size).flat_map(|it| filter.pass(it)).collect();
             assert_eq!(passed, b"+OK\r\n:1\r\n$2\r\n>2\r\n:2\r\n", "{size}");
-            assert_eq!(muffler.taken(), 2);
+            assert_eq!(filter.taken(), 2);
         }
     }
 }

@@ -8,127 +8,128 @@ use crate::flow::Flow;
 use crate::port::Port;
 use crate::relay::{Order, Relay};
 
-/// A proxy on a loopback port, between the library and a server.
+/// A TCP proxy on a loopback port, between the library and a server.
 ///
-/// What a method says holds when it returns, for all connections that are open and all that come.
-/// The link works in a thread of its own, so it keeps going while a test blocks, or while the
-/// runtime under test is shut down. On drop everything is closed.
+/// Every change has taken effect when its method returns. Unless noted otherwise, it applies to
+/// open connections and to later ones. The proxy runs in its own thread, so it keeps working while
+/// a test blocks or while the runtime under test shuts down. Dropping it closes all connections.
 #[derive(Debug)]
-pub struct Link {
+pub struct Proxy {
     port: u16,
     url: String,
     orders: Option<mpsc::UnboundedSender<Order>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Link {
-    /// Opens a link to a port on this machine.
+impl Proxy {
+    /// Opens a proxy to a port on the loopback address.
     pub fn to(port: u16) -> Self {
         let own = Port::reserve();
         let number = own.number();
         let (orders, inbox) = mpsc::unbounded_channel();
         let thread = thread::spawn(move || Relay::new(own, port).run(inbox));
-        let link = Self {
+        let proxy = Self {
             port: number,
             url: format!("redis://127.0.0.1:{number}"),
             orders: Some(orders),
             thread: Some(thread),
         };
-        link.accept();
-        link
+        proxy.accept();
+        proxy
     }
 
-    /// Opens a link to a server, whose password its URL then has.
+    /// Opens a proxy to a server. The proxy's URL includes the server's password.
     pub fn to_server(server: &Server) -> Self {
-        let mut link = Self::to(server.port());
-        link.url = server.url_at(link.port);
-        link
+        let mut proxy = Self::to(server.port());
+        proxy.url = server.url_at(proxy.port);
+        proxy
     }
 
-    /// Where the link is: what to tell the library in place of the server's URL.
+    /// Returns the proxy's URL, for use in place of the server's URL.
     pub fn url(&self) -> String {
         self.url.clone()
     }
 
-    /// The link's own port.
+    /// Returns the proxy's own port.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// Changes what happens to what the library sends.
+    /// Sets the flow of requests, from the library to the server.
     pub fn requests(&self, flow: Flow) {
         self.order(move |relay| relay.change(|flows| flows.requests = flow));
     }
 
-    /// Changes what happens to what the server answers.
+    /// Sets the flow of responses, from the server to the library.
     pub fn replies(&self, flow: Flow) {
         self.order(move |relay| relay.change(|flows| flows.replies = flow));
     }
 
-    /// Changes both directions.
+    /// Sets the flow of both directions.
     pub fn both(&self, flow: Flow) {
         self.requests(flow);
         self.replies(flow);
     }
 
-    /// Leaves out what the server says without being asked, for as long as the link lives.
+    /// Removes invalidation pushes from the server's responses, for the rest of the proxy's life.
     ///
-    /// As a proxy that knows nothing of it: the connection is well, and some messages are missing.
-    pub fn muffle(&self) {
-        self.order(|relay| relay.change(|flows| flows.muffled = true));
+    /// This imitates a proxy that does not know RESP3 pushes. The connection stays healthy, but
+    /// notifications do not arrive.
+    pub fn filter_pushes(&self) {
+        self.order(|relay| relay.change(|flows| flows.filters_pushes = true));
     }
 
-    /// Passes everything on, and accepts connections again.
+    /// Passes all traffic and accepts connections again.
     pub fn heal(&self) {
         self.both(Flow::Pass);
         self.accept();
     }
 
-    /// Passes everything on for connections that come; those that are open stay as they are until
-    /// the next change.
+    /// Passes all traffic of later connections. Open connections keep their flows until the next
+    /// change.
     ///
-    /// So a request can be held back while the library reconnects and goes on without it.
+    /// With this, a test can hold back a request while the library reconnects and continues.
     pub fn heal_new(&self) {
         self.order(Relay::heal_new);
     }
 
-    /// Resets all connections. What was under way in them is lost.
+    /// Resets all open connections. Their traffic in flight is lost.
     pub fn cut(&self) {
         self.order(Relay::cut);
     }
 
-    /// Refuses new connections; those that are open go on.
+    /// Refuses new connections. Open connections continue.
     pub fn refuse(&self) {
         self.order(Relay::refuse);
     }
 
-    /// Accepts new connections, as a link does from the start.
+    /// Accepts new connections. This is the initial state.
     pub fn accept(&self) {
         self.order(Relay::listen);
     }
 
-    /// How many connections are open.
+    /// Returns the number of open connections.
     pub fn open(&self) -> usize {
         self.order(|relay| relay.open())
     }
 
-    /// How many connections there have been, open ones included.
+    /// Returns the number of connections accepted so far, open or closed.
     pub fn accepted(&self) -> usize {
         self.order(|relay| relay.accepted())
     }
 
-    /// Has the link's thread do something, and waits until it has.
+    /// Runs `act` in the proxy's thread and waits for its result.
     fn order<T: Send + 'static>(&self, act: impl FnOnce(&mut Relay) -> T + Send + 'static) -> T {
         let (done, result) = std_mpsc::sync_channel(1);
         let order: Order = Box::new(move |relay| done.send(act(relay)).unwrap());
         self.orders.as_ref().unwrap().send(order).ok();
-        result.recv().expect("the link's thread runs")
+        result.recv().expect("the proxy thread is running")
     }
 }
 
-impl Drop for Link {
+impl Drop for Proxy {
     fn drop(&mut self) {
-        // Closing the channel ends the thread, and the connections with it.
+        // Closing the channel ends the thread, which closes its connections.
         self.orders = None;
         if let Some(thread) = self.thread.take() {
             thread.join().ok();

@@ -2,21 +2,21 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::{Flow, Link, Server, eventually};
+use crate::{Flow, Proxy, Server, eventually};
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
 fn delays_shift_every_byte_and_keep_the_order() {
-    let (server, link) = linked();
-    let mut client = Client::new(&link);
+    let (server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
     for both in [false, true] {
-        link.requests(Flow::Delay(SHORT));
-        link.replies(if both { Flow::Delay(SHORT) } else { Flow::Pass });
+        proxy.requests(Flow::Delay(SHORT));
+        proxy.replies(if both { Flow::Delay(SHORT) } else { Flow::Pass });
         let start = Instant::now();
         for n in 0..50 {
             client.send(&format!("ECHO {n}"));
         }
-        // Fifty requests are under way at the same time: the delay is a distance, not a speed.
+        // Fifty requests are in flight at the same time: the delay adds latency, not serialization.
         for n in 0..50 {
             assert_eq!(client.receive(), format!("${}\r\n{n}", n.to_string().len()));
         }
@@ -29,50 +29,50 @@ fn delays_shift_every_byte_and_keep_the_order() {
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_held_request_arrives_after_its_sender_has_gone() {
-    let (server, link) = linked();
-    let mut late = Client::new(&link);
+    let (server, proxy) = proxied();
+    let mut late = Client::new(&proxy);
     assert_eq!(late.ask("SET key first"), "+OK");
 
-    link.requests(Flow::Hold);
+    proxy.requests(Flow::Hold);
     late.send("SET key late");
     drop(late);
-    link.heal_new();
-    assert_eq!(Client::new(&link).ask("SET key second"), "+OK");
+    proxy.heal_new();
+    assert_eq!(Client::new(&proxy).ask("SET key second"), "+OK");
     assert_eq!(server.probe().get("key").unwrap(), "second");
 
-    link.heal();
+    proxy.heal();
     let arrived = || server.probe().get("key").unwrap() == "late";
     eventually("the request arrives", BOUND, arrived).await;
-    eventually("the connections end", BOUND, || link.open() == 0).await;
-    assert_eq!(link.accepted(), 2);
+    eventually("the connections end", BOUND, || proxy.open() == 0).await;
+    assert_eq!(proxy.accepted(), 2);
 }
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_lost_reply_is_to_a_request_that_was_carried_out() {
-    let (server, link) = linked();
-    let mut client = Client::new(&link);
-    link.replies(Flow::Lose);
+fn a_lost_response_does_not_undo_its_request() {
+    let (server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
+    proxy.replies(Flow::Lose);
     client.send("SET key value");
     client.silent();
     assert_eq!(server.probe().get("key").unwrap(), "value");
 
-    // No later reply may take the place of the lost one.
-    link.heal();
+    // A later response must not take the place of the lost one.
+    proxy.heal();
     client.send("PING");
     client.silent();
-    assert_eq!(Client::new(&link).ask("PING"), "+PONG");
+    assert_eq!(Client::new(&proxy).ask("PING"), "+PONG");
 }
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_lost_request_never_arrives() {
-    let (server, link) = linked();
-    let mut client = Client::new(&link);
-    link.both(Flow::Lose);
+    let (server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
+    proxy.both(Flow::Lose);
     client.send("SET key value");
     client.silent();
-    link.heal();
+    proxy.heal();
     client.send("SET key value");
     client.silent();
     assert!(!server.probe().exists("key"));
@@ -80,70 +80,70 @@ fn a_lost_request_never_arrives() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_cut_resets_what_is_open_and_only_that() {
-    let (server, link) = linked();
-    let mut client = Client::new(&link);
+fn a_cut_resets_open_connections_only() {
+    let (server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
-    link.requests(Flow::Hold);
+    proxy.requests(Flow::Hold);
     client.send("SET key value");
-    link.cut();
+    proxy.cut();
     assert_eq!(client.end(), Some(ErrorKind::ConnectionReset));
 
-    link.heal();
-    assert_eq!(Client::new(&link).ask("EXISTS key"), ":0");
+    proxy.heal();
+    assert_eq!(Client::new(&proxy).ask("EXISTS key"), ":0");
     drop(server);
 }
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_link_that_refuses_keeps_the_connections_it_has() {
-    let (_server, link) = linked();
-    let mut client = Client::new(&link);
+fn a_refusing_proxy_keeps_its_open_connections() {
+    let (_server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
     for _ in 0..3 {
-        link.refuse();
-        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap_err();
+        proxy.refuse();
+        let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
         assert_eq!(client.ask("PING"), "+PONG");
 
-        link.accept();
-        assert_eq!(Client::new(&link).ask("PING"), "+PONG");
+        proxy.accept();
+        assert_eq!(Client::new(&proxy).ask("PING"), "+PONG");
     }
 }
 
 #[tokio::test(start_paused = true)]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_link_works_while_its_test_blocks_and_closes_with_it() {
-    let (server, link) = linked();
-    let mut client = Client::new(&link);
+async fn a_proxy_runs_while_the_test_blocks_and_closes_on_drop() {
+    let (server, proxy) = proxied();
+    let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
     server.restart();
     assert_eq!(client.end(), None);
 
-    let mut client = Client::new(&link);
+    let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
     client.stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.end(), None);
 
-    let mut client = Client::new(&link);
+    let mut client = Client::new(&proxy);
     assert_eq!(client.ask("PING"), "+PONG");
-    drop(link);
+    drop(proxy);
     assert_eq!(client.end(), None);
 }
 
-fn linked() -> (Server, Link) {
+fn proxied() -> (Server, Proxy) {
     let server = Server::start();
-    let link = server.link();
-    (server, link)
+    let proxy = server.proxy();
+    (server, proxy)
 }
 
-/// A client that can send without waiting for the reply.
+/// A client that can send a request without waiting for the response.
 struct Client {
     stream: TcpStream,
 }
 
 impl Client {
-    fn new(link: &Link) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, link.port())).unwrap();
+    fn new(proxy: &Proxy) -> Self {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap();
         stream.set_nodelay(true).unwrap();
         Self { stream }
     }
@@ -160,7 +160,7 @@ impl Client {
         self.receive()
     }
 
-    /// One reply, without its last line ending.
+    /// Reads one response and trims its final line ending.
     #[track_caller]
     fn receive(&mut self) -> String {
         self.stream.set_read_timeout(Some(BOUND)).unwrap();
@@ -188,7 +188,7 @@ impl Client {
         );
     }
 
-    /// How the connection ends: in good order, or with an error.
+    /// Waits for the connection to end. Returns the error, or `None` after an orderly close.
     #[track_caller]
     fn end(&mut self) -> Option<ErrorKind> {
         self.stream.set_read_timeout(Some(BOUND)).unwrap();
