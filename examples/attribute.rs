@@ -1,4 +1,4 @@
-//! `#[redlocked]` on a function and on a method, and what becomes of a lock that is busy or lost.
+//! `#[redlocked]` on functions and methods, with locks that are busy or lost.
 //!
 //! ```text
 //! cargo run --example attribute
@@ -15,8 +15,8 @@ struct Invoice {
     cents: u64,
 }
 
-/// The body runs while `invoice:42` is locked. Without a `manager` that is the one in scope, or
-/// else the one that was installed for the process.
+/// The body runs while `invoice:42` is locked. Without a `manager` argument, the attribute uses the
+/// manager in scope, or else the one installed for the process.
 #[redlocked("invoice:{invoice.id}", ttl = "300ms", wait = "0s")]
 async fn charge(invoice: &Invoice) -> Result<u64, ChargeError> {
     if invoice.cents == 0 {
@@ -26,7 +26,7 @@ async fn charge(invoice: &Invoice) -> Result<u64, ChargeError> {
     Ok(invoice.cents)
 }
 
-/// One run at a time is enough: if another process is at it, this call returns at once.
+/// One run at a time is enough. If another process makes the report, this call returns at once.
 #[redlocked("nightly", wait = "0s", on_busy = skip)]
 async fn nightly_report() -> Result<Option<&'static str>, redlock::Error> {
     sleep(Duration::from_millis(50)).await;
@@ -39,7 +39,7 @@ struct Warehouse {
 }
 
 impl Warehouse {
-    /// The manager is a field here, and the body sees the guard.
+    /// The manager is a field here, and the body can use the guard.
     #[redlocked("{self.name}:{item}", manager = self.redlock, guard = lock, wait = "1s")]
     async fn restock(&self, item: &str) -> Result<String, redlock::Error> {
         let lock: &LockGuard = lock;
@@ -47,7 +47,7 @@ impl Warehouse {
     }
 }
 
-/// An error of the application. Where it comes from is for `From` to say.
+/// The application's error. `From` maps each kind of lock error to a variant.
 #[derive(Debug)]
 enum ChargeError {
     NothingToPay,
@@ -72,8 +72,8 @@ impl fmt::Display for ChargeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NothingToPay => f.write_str("nothing to pay"),
-            Self::InProgress => f.write_str("somebody else is charging this invoice"),
-            Self::Interrupted => f.write_str("interrupted: look at what was done, then try again"),
+            Self::InProgress => f.write_str("this invoice is already being charged"),
+            Self::Interrupted => f.write_str("interrupted: check what was done, then try again"),
             Self::Lock(error) => error.fmt(f),
         }
     }
@@ -89,17 +89,17 @@ async fn main() {
         id: 42,
         cents: 1999,
     };
-    // The second one finds the invoice locked. The first one outlives its ttl: it is extended.
+    // The second call finds the invoice locked. The first outlives its ttl, so it is extended.
     let (first, second) = tokio::join!(charge(&invoice), charge(&invoice));
     show("charge", first);
-    show("charge meanwhile", second);
+    show("charge at the same time", second);
 
     let free = Invoice { id: 43, cents: 0 };
-    show("charge nothing", charge(&free).await);
+    show("charge zero cents", charge(&free).await);
 
     let (first, second) = tokio::join!(nightly_report(), nightly_report());
     println!("report: {:?}", first.unwrap());
-    println!("report meanwhile: {:?}", second.unwrap());
+    println!("report at the same time: {:?}", second.unwrap());
 
     let warehouse = Warehouse {
         name: "berlin",
@@ -107,13 +107,13 @@ async fn main() {
     };
     println!("restock: {}", warehouse.restock("tea").await.unwrap());
 
-    // Two of three nodes die during the work: no extension gets a quorum, and the body is dropped
-    // before anybody else could have the lock.
+    // Two of three nodes crash during the work. No extension reaches a quorum, so the body is
+    // dropped before another process can acquire the lock.
     let (lost, ()) = tokio::join!(charge(&invoice), async {
         sleep(Duration::from_millis(50)).await;
         nodes[..2].iter().for_each(|node| node.fault(Fault::Crash));
     });
-    show("charge without a majority", lost);
+    show("charge while a majority crashes", lost);
     show("charge without a majority", charge(&invoice).await);
 
     nodes[..2].iter().for_each(|node| node.fault(None));

@@ -1,11 +1,12 @@
-//! A holder is paused for longer than its lease. Its late write destroys what the next holder did,
-//! unless the account that it writes to checks fencing tokens.
+//! The late write of a holder that was paused for longer than its lease.
+//!
+//! It overwrites what the next holder wrote, unless the account checks fencing tokens.
 //!
 //! ```text
 //! cargo run --example fencing
 //! ```
 //!
-//! Exits with a failure if it does not go as told.
+//! Exits with a failure if the final balances differ from the expected ones.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -16,31 +17,31 @@ use std::time::{Duration, Instant};
 use redlock::fence::{FenceGate, Stale};
 use redlock::{FencingToken, LockGuard, MemoryNode, Redlock};
 
-/// How long nodes keep the lock of a holder of which they hear nothing.
+/// How long nodes keep a lock that is not extended.
 const TTL: Duration = Duration::from_millis(300);
 
-/// What a garbage collector, a debugger or a busy hypervisor may do to a process.
+/// A pause as caused by a garbage collector, a debugger or a busy hypervisor.
 const PAUSE: Duration = Duration::from_millis(700);
 
 fn main() -> ExitCode {
-    println!("Ann adds 20 to an account of 100, and Ben adds 50. Each takes the lock, reads the");
-    println!("balance and writes the new one; but Ann is paused between the two.");
+    println!("Ann adds 20 to an account of 100, and Ben adds 50. Each acquires the lock, reads");
+    println!("the balance and writes the new one. Ann is paused between the read and the write.");
 
     println!("\nWithout a fencing token:");
-    let without = Story::new(false).tell();
-    println!("\nWith a fencing token, which the account checks:");
-    let with = Story::new(true).tell();
+    let without = Story::new(false).play();
+    println!("\nWith a fencing token that the account checks:");
+    let with = Story::new(true).play();
 
-    println!("\nWithout: {without}, and 50 are lost. With: {with}.");
+    println!("\nWithout a token: {without} (Ben's 50 are lost). With a token: {with}.");
     if (without, with) == (120, 170) {
         ExitCode::SUCCESS
     } else {
-        eprintln!("expected 120 without, and 170 with");
+        eprintln!("unexpected balances {without} and {with}: expected 120 and 170");
         ExitCode::FAILURE
     }
 }
 
-/// What is protected: it can be read and written, by whoever says so.
+/// The protected account. Any caller can read and write it.
 #[derive(Default)]
 struct Account {
     balance: AtomicI64,
@@ -56,19 +57,19 @@ impl Account {
         self.balance.store(balance, Ordering::SeqCst);
     }
 
-    /// Reads for a holder that is going to write. From now on older holders are refused, and what
-    /// was read stays true.
+    /// Reads for a holder that is going to write. Older holders are rejected from now on, so the
+    /// value that was read stays current.
     fn read_as(&self, token: FencingToken) -> Result<i64, Stale> {
         self.gate.write(token, || self.read())
     }
 
-    /// Check and write are one step.
+    /// Writes unless the token is stale. Check and write are one atomic step.
     fn write_as(&self, token: FencingToken, balance: i64) -> Result<(), Stale> {
         self.gate.write(token, || self.write(balance))
     }
 }
 
-/// Two processes, here threads with a runtime each, and an account elsewhere.
+/// Two processes, played by threads with a runtime each, and an account outside both.
 struct Story {
     is_fenced: bool,
     account: Account,
@@ -88,8 +89,8 @@ impl Story {
         }
     }
 
-    /// Returns the balance at the end.
-    fn tell(&self) -> i64 {
+    /// Runs both processes and returns the final balance.
+    fn play(&self) -> i64 {
         let (ann_is_paused, pause) = channel();
         let (ben_is_done, done) = channel();
         thread::scope(|scope| {
@@ -104,12 +105,12 @@ impl Story {
         let guard = redlock.lock("account").await.unwrap();
         let balance = self.read("Ann", &guard).unwrap();
         assert!(guard.is_held());
-        self.say("Ann", "looks at her guard: held. Now she is paused …");
+        self.say("Ann", "checks her guard: held. Now she is paused …");
         paused.send(()).unwrap();
-        // The whole thread stops, so that nothing extends the lease; not `sleep().await`.
+        // Not `sleep().await`: the whole thread stops, so nothing extends the lease.
         thread::sleep(PAUSE);
         ben_is_done.recv().unwrap();
-        self.say("Ann", "… goes on, without looking again");
+        self.say("Ann", "… resumes, without checking again");
         if self.write("Ann", &guard, balance + 20).is_err() {
             drop(guard);
             let guard = redlock.lock("account").await.unwrap();
@@ -154,12 +155,12 @@ impl Story {
         };
         match &written {
             Ok(()) => self.say(who, &format!("writes {balance}")),
-            Err(stale) => self.say(who, &format!("wants to write {balance}, refused: {stale}")),
+            Err(stale) => self.say(who, &format!("tries to write {balance}, rejected: {stale}")),
         }
         written
     }
 
-    /// A manager of the same nodes, as each process has one.
+    /// Builds a manager on the same nodes, as each process has its own.
     fn redlock(&self) -> Redlock {
         let builder = Redlock::builder().nodes(self.nodes.clone()).ttl(TTL);
         builder.retry_delay(TTL / 10).build().unwrap()
@@ -184,11 +185,11 @@ mod tests {
 
     #[test]
     fn without_a_token_the_late_write_wins() {
-        assert_eq!(Story::new(false).tell(), 120);
+        assert_eq!(Story::new(false).play(), 120);
     }
 
     #[test]
-    fn with_a_token_the_late_write_is_refused() {
-        assert_eq!(Story::new(true).tell(), 170);
+    fn with_a_token_the_late_write_is_rejected() {
+        assert_eq!(Story::new(true).play(), 170);
     }
 }

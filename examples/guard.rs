@@ -1,10 +1,10 @@
-//! A lock from the first line to the last: take it, work under it, extend it, release it.
+//! The life of a lock: acquire it, work under it, extend it, release it.
 //!
 //! ```text
 //! cargo run --example guard
 //! ```
 //!
-//! On nodes in memory, or on the servers in `REDLOCK_NODES`, separated by commas.
+//! Uses nodes in memory, or the comma-separated servers in `REDLOCK_NODES`.
 
 use std::time::Duration;
 
@@ -29,19 +29,19 @@ async fn main() -> Result<(), redlock::Error> {
         guard.remaining()
     );
 
-    // While the guard lives, nobody else gets the lock.
+    // While the guard lives, every other request finds the lock busy.
     let refused = redlock.try_lock("invoice:42").await.unwrap_err();
-    println!("a second time: {refused}");
+    println!("second request: {refused}");
 
-    // Should the lock be lost, the work is dropped at its next await point.
+    // If the lock is lost, the work is dropped at its current `.await`.
     let total = guard.run(add_up(&[19, 23])).await?;
-    println!("added up: {total}");
+    println!("total: {total}");
 
-    // The guard extends itself; this is for one step that needs more time than usual.
+    // The lock is extended automatically. This is for a step that needs more time than usual.
     let left = guard.extend(Duration::from_secs(20)).await?;
     println!("extended, {left:.1?} left");
 
-    // Dropping the guard releases it as well, and tells nobody how that went.
+    // Dropping the guard releases the lock too, but returns no report.
     let released = guard.release().await?;
     for node in released.nodes() {
         println!("{}: {}", node.node(), node.outcome());

@@ -1,4 +1,4 @@
-//! Two candidates, one leader: campaign, lead, lose the office, campaign again.
+//! Leader election with two candidates: campaign, lead, lose the office, campaign again.
 //!
 //! ```text
 //! cargo run --example leader
@@ -10,10 +10,10 @@ use std::time::Duration;
 use redlock::{Fault, MemoryNode, Redlock};
 use tokio::time::{Instant, sleep};
 
-/// How long nobody leads after a leader has crashed.
+/// How long there is no leader after a leader has crashed.
 const TTL: Duration = Duration::from_millis(500);
 
-/// How many lead at this moment.
+/// The number of current leaders.
 static LEADERS: AtomicUsize = AtomicUsize::new(0);
 
 struct Candidate {
@@ -23,33 +23,33 @@ struct Candidate {
 }
 
 impl Candidate {
-    /// Campaigns and leads in turns, for as long as it is polled.
+    /// Campaigns and leads alternately, for as long as it is polled.
     async fn run(&self) {
         loop {
             match self.redlock.lock("leader").ttl(TTL).await {
                 Ok(guard) => {
-                    self.tell("leads");
-                    // Led until the term is over, or until the lock is lost: then the work is
-                    // dropped where it stands, while nobody else can lead yet.
+                    self.log("leads");
+                    // Leads until the term ends. If the lock is lost first, the work is dropped at
+                    // its current `.await`, before the other candidate can lead.
                     match guard.run(self.lead()).await {
-                        Ok(()) => self.tell("steps down after its term"),
-                        Err(lost) => self.tell(&format!("has to step down: {lost}")),
+                        Ok(()) => self.log("steps down after its term"),
+                        Err(lost) => self.log(&format!("has to step down: {lost}")),
                     }
                     drop(guard);
-                    // The others first: whoever has just led may be the one that is cut off.
+                    // Lets the other candidate go first: this one may be cut off from the nodes.
                     sleep(TTL * 2).await;
                 }
-                // Somebody else leads.
+                // The other candidate leads.
                 Err(error) if error.is_busy() => {}
                 Err(error) => {
-                    self.tell(&format!("cannot campaign: {error}"));
+                    self.log(&format!("cannot campaign: {error}"));
                     sleep(TTL).await;
                 }
             }
         }
     }
 
-    /// A term of ten duties.
+    /// Serves a term of ten duties.
     async fn lead(&self) {
         let _office = Office::enter();
         for _ in 0..10 {
@@ -57,13 +57,13 @@ impl Candidate {
         }
     }
 
-    fn tell(&self, what: &str) {
+    fn log(&self, what: &str) {
         let at = self.start.elapsed().as_secs_f64();
         println!("{at:>5.2} s  {}  {what}", self.name);
     }
 }
 
-/// Counts who leads, through every way in which leading can end.
+/// The office while a leader holds it. Dropping it counts the end of a term, however it ends.
 struct Office;
 
 impl Office {
@@ -84,7 +84,7 @@ impl Drop for Office {
 async fn main() {
     let start = Instant::now();
     let nodes = MemoryNode::cluster::<5>();
-    // In real life each is a process of its own, with a manager of its own.
+    // In production each candidate is a process with its own manager.
     let [ann, ben] = ["ann", "ben"].map(|name| Candidate {
         name,
         redlock: Redlock::builder().nodes(nodes.clone()).build().unwrap(),
@@ -100,14 +100,14 @@ async fn main() {
     println!("never two leaders at once");
 }
 
-/// Three of five nodes hang for a second: no leader can stay, and none can be elected.
+/// Hangs three of five nodes for a second. No leader can stay, and none can be elected.
 async fn disturb(nodes: &[MemoryNode; 5], start: Instant) {
-    let tell = |what| println!("{:>5.2} s  ---  {what}", start.elapsed().as_secs_f64());
+    let log = |what| println!("{:>5.2} s  ---  {what}", start.elapsed().as_secs_f64());
     sleep(Duration::from_millis(300)).await;
-    tell("three of five nodes hang");
+    log("three of five nodes hang");
     nodes[..3].iter().for_each(|node| node.fault(Fault::Hang));
     sleep(Duration::from_millis(1000)).await;
-    tell("they go on");
+    log("they resume");
     nodes[..3].iter().for_each(|node| node.fault(None));
     sleep(Duration::from_millis(2000)).await;
 }

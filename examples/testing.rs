@@ -1,10 +1,10 @@
-//! A test of your own: code that uses a lock, on nodes that fail when the test says so.
+//! Tests of code that uses a lock, on nodes that fail on command.
 //!
 //! ```text
 //! cargo test --example testing
 //! ```
 //!
-//! On paused time, minutes of leases take milliseconds.
+//! With Tokio's clock paused, minutes of leases take milliseconds.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use std::time::Duration;
 use redlock::Redlock;
 use tokio::sync::Mutex;
 
-/// The code under test: ships all orders, one a second, unless somebody else is at it.
+/// The code under test. Ships all orders, one a second, unless another process is shipping.
 ///
-/// It takes the manager from its caller, so that a test can give it one over nodes of its own.
+/// The caller passes the manager, so a test can pass one with nodes of its own.
 async fn ship(redlock: &Redlock, orders: &Orders) -> Result<usize, redlock::Error> {
     let guard = redlock
         .lock("shipping")
@@ -39,7 +39,7 @@ type Orders = Mutex<VecDeque<u32>>;
 async fn main() {
     let orders = Orders::new([1, 2].into());
     let shipped = ship(&Redlock::in_memory(3), &orders).await.unwrap();
-    println!("{shipped} orders shipped. Its tests:");
+    println!("{shipped} orders shipped. Run the tests of this example with:");
     println!("    cargo test --example testing");
 }
 
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_node_that_crashes_changes_nothing() {
+    async fn one_crashed_node_changes_nothing() {
         let (nodes, redlock) = cluster();
         let orders = Orders::new((0..100).collect());
         nodes[0].fault(Fault::Crash);
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn two_at_once_ship_one_after_the_other() {
+    async fn concurrent_calls_ship_one_after_the_other() {
         let (_nodes, redlock) = cluster();
         let orders = Orders::new([1, 2, 3].into());
         let (one, other) = tokio::join!(ship(&redlock, &orders), ship(&redlock, &orders));
@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn while_somebody_else_ships_it_gives_up_after_five_seconds() {
+    async fn a_busy_lock_is_given_up_after_five_seconds() {
         let (_nodes, redlock) = cluster();
         let orders = Orders::new([1].into());
         let _guard = redlock.lock("shipping").await.unwrap();
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn without_a_majority_nothing_is_shipped() {
+    async fn nothing_is_shipped_without_a_majority() {
         let (nodes, redlock) = cluster();
         let orders = Orders::new([1].into());
         nodes[..2].iter().for_each(|node| node.fault(Fault::Hang));
@@ -97,7 +97,7 @@ mod tests {
             nodes[..2].iter().for_each(|node| node.fault(Fault::Hang));
         });
         assert!(outcome.unwrap_err().is_lost());
-        // Ten seconds in peace, and then at most what was left of the ttl of 30 s.
+        // Ten undisturbed seconds, then at most the rest of the 30 s ttl.
         let left = orders.lock().await.len();
         assert!((60..90).contains(&left), "{left} of 100 orders are left");
     }

@@ -1,4 +1,4 @@
-//! What `#[redlocked]` accepts, and what it says where it does not.
+//! Code that `#[redlocked]` accepts, and the errors for code that it rejects.
 
 #[test]
 fn ui() {

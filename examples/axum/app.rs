@@ -1,4 +1,4 @@
-//! The routes, and what the errors of a lock mean in HTTP.
+//! The routes of the service, and the HTTP responses for its errors.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use redlock::{LockError, Redlock};
 
 use crate::client::{LedgerClient, LedgerError};
 
-/// The service; its state is the manager, and where the ledger is.
+/// Builds the service. Its state is the manager and the ledger's client.
 pub(crate) fn app(redlock: Redlock, ledger: LedgerClient) -> Router {
     Router::new()
         .route("/invoices/{id}/charge", post(charge))
@@ -26,12 +26,10 @@ struct App {
     ledger: LedgerClient,
 }
 
-/// Charges an invoice, which nobody else is charging meanwhile: not here, and not in any other
-/// process.
+/// Charges an invoice. No other request charges it at the same time, in this process or another.
 ///
-/// If the client goes away this future is dropped, and the guard with it: the lock is released. If
-/// this process is paused and the lock is lost meanwhile, the ledger refuses what comes too late,
-/// by the token.
+/// If the client disconnects, this future and its guard are dropped, which releases the lock. If
+/// this process is paused until the lock is lost, the ledger rejects the late write by its token.
 async fn charge(State(app): State<App>, Path(id): Path<u64>) -> Result<Receipt, ApiError> {
     let request = app.redlock.try_lock(format!("invoice:{id}")).ttl(TTL);
     let guard = request.await?;
@@ -43,10 +41,10 @@ async fn charge(State(app): State<App>, Path(id): Path<u64>) -> Result<Receipt, 
     guard.run(charge).await?
 }
 
-/// Short, because it is what a client that finds the lock busy is told to wait.
+/// Short, because a busy invoice reports the rest of it as `Retry-After`.
 const TTL: Duration = Duration::from_secs(5);
 
-/// What takes its time: a payment provider, say.
+/// Stands in for a slow call, such as one to a payment provider.
 async fn pay(id: u64) -> Receipt {
     tokio::time::sleep(Duration::from_millis(500)).await;
     Json(BTreeMap::from([("invoice", id), ("cents", 1999)]))
@@ -54,7 +52,7 @@ async fn pay(id: u64) -> Receipt {
 
 type Receipt = Json<BTreeMap<&'static str, u64>>;
 
-/// Ready while a majority of the nodes is usable.
+/// Reports the service as healthy while a majority of the nodes is usable.
 async fn health(State(App { redlock, .. }): State<App>) -> (StatusCode, String) {
     let nodes = redlock.nodes().await;
     let usable = nodes.iter().filter(|node| node.is_usable()).count();
@@ -67,13 +65,13 @@ async fn health(State(App { redlock, .. }): State<App>) -> (StatusCode, String) 
     (status, summary)
 }
 
-/// Why a request was not carried out.
+/// An error that ends a request.
 pub(crate) enum ApiError {
     Lock(LockError),
     Ledger(LedgerError),
 }
 
-/// From errors of requests, and from the loss of a lock.
+/// Converts errors of lock requests, and the loss of a lock.
 impl<E: Into<LockError>> From<E> for ApiError {
     fn from(error: E) -> Self {
         Self::Lock(error.into())
@@ -90,14 +88,14 @@ impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         match self {
             Self::Lock(error) if error.is_busy() => {
-                // What is left of the holder's lease, in whole seconds.
+                // The rest of the holder's lease, in whole seconds.
                 let remaining = error.retry_after().unwrap_or_default();
                 let seconds = remaining.as_secs() + 1;
                 let headers = [(header::RETRY_AFTER, seconds.to_string())];
-                (StatusCode::CONFLICT, headers, "being charged already\n").into_response()
+                (StatusCode::CONFLICT, headers, "already being charged\n").into_response()
             }
             Self::Lock(error) => {
-                // Which node failed and why is for the operator, not for the client.
+                // The failed nodes and their causes concern the operator, not the client.
                 eprintln!("{error}");
                 match error {
                     LockError::NoQuorum { .. } | LockError::Closed | LockError::Lost(_) => {
@@ -107,7 +105,7 @@ impl IntoResponse for ApiError {
                 }
             }
             Self::Ledger(LedgerError::Stale) => {
-                (StatusCode::CONFLICT, "somebody else was faster\n").into_response()
+                (StatusCode::CONFLICT, "a later charge came first\n").into_response()
             }
             Self::Ledger(LedgerError::Failed(error)) => {
                 eprintln!("ledger: {error}");

@@ -1,4 +1,4 @@
-//! The holder's side of the ledger: every write carries the token.
+//! The client of the ledger, which sends a fencing token with every write.
 
 use std::io;
 use std::net::SocketAddr;
@@ -9,23 +9,24 @@ use tokio::net::TcpStream;
 
 use crate::ledger::FENCING_TOKEN;
 
-/// Where the ledger is.
+/// The address of the ledger.
 #[derive(Clone, Copy)]
 pub(crate) struct LedgerClient(pub(crate) SocketAddr);
 
-/// Why an entry was not written.
+/// The error of a write.
 #[derive(Debug)]
 pub(crate) enum LedgerError {
-    /// A later holder has been there.
+    /// A later holder has sent its token already.
     Stale,
-    /// Anything else.
+    /// Any other failure.
     Failed(io::Error),
 }
 
 impl LedgerClient {
-    /// Writes an entry, on behalf of the holder with this token.
+    /// Writes an entry on behalf of the holder with this token.
     ///
-    /// By hand, to depend on no client: with any other the header is one line, too.
+    /// The request is written by hand to avoid a dependency. With an HTTP library the header takes
+    /// one line, too.
     pub(crate) async fn write(
         self,
         id: u64,
@@ -42,12 +43,12 @@ impl LedgerClient {
             text.len()
         );
         stream.write_all(request.as_bytes()).await?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await?;
-        match answer.split(' ').nth(1) {
+        let mut response = String::new();
+        stream.read_to_string(&mut response).await?;
+        match response.split(' ').nth(1) {
             Some("204") => Ok(()),
             Some("412") => Err(LedgerError::Stale),
-            _ => Err(io::Error::other(answer).into()),
+            _ => Err(io::Error::other(response).into()),
         }
     }
 }

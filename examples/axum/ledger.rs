@@ -1,7 +1,7 @@
-//! Another service, which is written to over HTTP, and refuses writes that come too late.
+//! A second service, which accepts writes over HTTP and rejects late ones.
 //!
-//! It knows nothing of locks. Each write has a `Fencing-Token`; one below the largest that was
-//! seen for the same invoice is from a holder whose lock somebody else has had since.
+//! It knows nothing about locks. Each write carries a `Fencing-Token`. A token below the largest
+//! one seen for the same invoice belongs to an earlier holder of the lock.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -14,7 +14,7 @@ use axum::routing::put;
 use redlock::FencingToken;
 use redlock::fence::{FenceGate, Stale};
 
-/// The header in which a holder sends its token.
+/// The header that carries the holder's token.
 pub(crate) const FENCING_TOKEN: &str = "fencing-token";
 
 pub(crate) fn ledger() -> Router {
@@ -23,8 +23,8 @@ pub(crate) fn ledger() -> Router {
         .with_state(Entries::default())
 }
 
-/// In memory, and so are the gates. In a database the token is a column beside the data, and the
-/// check a condition of the `UPDATE`.
+/// The entries with their gates, in memory. In a database the token is a column next to the data,
+/// and the check is a condition of the `UPDATE`.
 type Entries = Arc<Mutex<BTreeMap<u64, Entry>>>;
 
 #[derive(Default)]
@@ -46,8 +46,8 @@ async fn write(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A holder that is going to change what it reads sends its token already here: older holders are
-/// refused from then on.
+/// Returns an entry. A holder that is going to change it sends its token with the read, so that
+/// older holders are rejected from then on.
 async fn read(
     State(entries): State<Entries>,
     Path(id): Path<u64>,

@@ -1,4 +1,4 @@
-//! The service, asked over HTTP.
+//! The behaviour of the service over HTTP.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::ledger::ledger;
 #[tokio::test]
 async fn a_free_invoice_is_charged() {
     let service = Service::start().await;
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let response = service.charge(42).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
     assert!(
-        answer.ends_with(r#"{"cents":1999,"invoice":42}"#),
-        "{answer}"
+        response.ends_with(r#"{"cents":1999,"invoice":42}"#),
+        "{response}"
     );
 }
 
@@ -30,13 +30,16 @@ async fn an_invoice_that_is_being_charged_is_a_conflict() {
     let service = Service::start().await;
     let request = service.redlock.lock("invoice:42");
     let guard = request.ttl(Duration::from_secs(5)).await.unwrap();
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 409 Conflict\r\n"), "{answer}");
-    assert!(answer.contains("\r\nretry-after: 5\r\n"), "{answer}");
+    let response = service.charge(42).await;
+    assert!(
+        response.starts_with("HTTP/1.1 409 Conflict\r\n"),
+        "{response}"
+    );
+    assert!(response.contains("\r\nretry-after: 5\r\n"), "{response}");
 
     drop(guard);
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let response = service.charge(42).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
 }
 
 #[tokio::test]
@@ -45,23 +48,26 @@ async fn without_a_majority_of_nodes_the_service_is_unavailable() {
     service.nodes[..2]
         .iter()
         .for_each(|it| it.fault(Fault::Crash));
-    let answer = service.ask("GET", "/health").await;
-    assert!(answer.ends_with("3 of 5 nodes are usable\n"), "{answer}");
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let response = service.fetch("GET", "/health").await;
+    assert!(
+        response.ends_with("3 of 5 nodes are usable\n"),
+        "{response}"
+    );
+    let response = service.charge(42).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
 
     service.nodes[2].fault(Fault::Crash);
     for (method, path) in [("POST", "/invoices/42/charge"), ("GET", "/health")] {
-        let answer = service.ask(method, path).await;
+        let response = service.fetch(method, path).await;
         assert!(
-            answer.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
-            "{answer}"
+            response.starts_with("HTTP/1.1 503 Service Unavailable\r\n"),
+            "{response}"
         );
     }
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_no_lock() {
+async fn a_client_that_disconnects_leaves_no_lock() {
     let service = Service::start().await;
     let client = service.send("POST", "/invoices/42/charge").await;
     let is_charging = async || service.redlock.status("invoice:42").await.is_held();
@@ -73,46 +79,49 @@ async fn a_client_that_goes_away_leaves_no_lock() {
     .await
     .unwrap();
     drop(client);
-    // Within less time than charging would have taken.
+    // Sooner than the charge would have ended.
     let next = service.redlock.lock("invoice:42");
     let _guard = next.wait(Duration::from_millis(400)).await.unwrap();
 }
 
 #[tokio::test]
-async fn charging_writes_to_the_ledger_and_a_write_with_an_older_token_is_refused() {
+async fn after_a_charge_the_ledger_rejects_an_older_token() {
     let service = Service::start().await;
     let guard = service.redlock.lock("invoice:42").await.unwrap();
     let older = guard.token();
     drop(guard);
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    let response = service.charge(42).await;
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
 
-    let answer = service.write(42, Some(&older.to_string()), "late").await;
+    let response = service.write(42, Some(&older.to_string()), "late").await;
     assert!(
-        answer.starts_with("HTTP/1.1 412 Precondition Failed\r\n"),
-        "{answer}"
+        response.starts_with("HTTP/1.1 412 Precondition Failed\r\n"),
+        "{response}"
     );
     let stale = format!("\r\n\r\ntoken {older} is stale: ");
-    assert!(answer.contains(&stale), "{answer}");
+    assert!(response.contains(&stale), "{response}");
     assert!(service.entry(42).await.ends_with("\r\n\r\ncharged"));
 }
 
 #[tokio::test]
-async fn a_charge_that_the_ledger_refuses_is_a_conflict() {
+async fn a_charge_that_the_ledger_rejects_is_a_conflict() {
     let service = Service::start().await;
     let newest = FencingToken::new(u64::MAX).to_string();
-    let answer = service.write(42, Some(&newest), "newest").await;
+    let response = service.write(42, Some(&newest), "newest").await;
     assert!(
-        answer.starts_with("HTTP/1.1 204 No Content\r\n"),
-        "{answer}"
+        response.starts_with("HTTP/1.1 204 No Content\r\n"),
+        "{response}"
     );
-    let answer = service.charge(42).await;
-    assert!(answer.starts_with("HTTP/1.1 409 Conflict\r\n"), "{answer}");
+    let response = service.charge(42).await;
+    assert!(
+        response.starts_with("HTTP/1.1 409 Conflict\r\n"),
+        "{response}"
+    );
     assert!(service.entry(42).await.ends_with("\r\n\r\nnewest"));
 }
 
 #[tokio::test]
-async fn the_ledger_takes_a_token_again_and_each_invoice_has_its_own() {
+async fn the_ledger_compares_the_tokens_of_each_invoice() {
     let service = Service::start().await;
     for (id, token, status) in [
         (1, Some("7"), "204"),
@@ -122,27 +131,27 @@ async fn the_ledger_takes_a_token_again_and_each_invoice_has_its_own() {
         (1, None, "428"),
         (1, Some("-8"), "400"),
     ] {
-        let answer = service.write(id, token, "entry").await;
+        let response = service.write(id, token, "entry").await;
         let start = format!("HTTP/1.1 {status} ");
-        assert!(answer.starts_with(&start), "{id} {token:?}: {answer}");
+        assert!(response.starts_with(&start), "{id} {token:?}: {response}");
     }
 }
 
 #[tokio::test]
-async fn a_token_shown_when_reading_keeps_older_writes_out() {
+async fn a_token_sent_with_a_read_rejects_older_writes() {
     let service = Service::start().await;
     service.write(42, Some("7"), "seven").await;
     let headers = "Fencing-Token: 8\r\n";
     let ledger = service.ledger;
-    let answer = ask(ledger, "GET", "/entries/42", headers, "").await;
-    assert!(answer.ends_with("\r\n\r\nseven"), "{answer}");
-    let answer = service.write(42, Some("7"), "late").await;
-    assert!(answer.starts_with("HTTP/1.1 412 "), "{answer}");
-    let answer = service.write(42, Some("8"), "eight").await;
-    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    let response = fetch(ledger, "GET", "/entries/42", headers, "").await;
+    assert!(response.ends_with("\r\n\r\nseven"), "{response}");
+    let response = service.write(42, Some("7"), "late").await;
+    assert!(response.starts_with("HTTP/1.1 412 "), "{response}");
+    let response = service.write(42, Some("8"), "eight").await;
+    assert!(response.starts_with("HTTP/1.1 204 "), "{response}");
 }
 
-/// The service on a port of its own, the ledger on another, and the nodes below.
+/// The service and the ledger, each on its own port, and the nodes of the service.
 struct Service {
     address: SocketAddr,
     ledger: SocketAddr,
@@ -165,11 +174,11 @@ impl Service {
     }
 
     async fn charge(&self, id: u64) -> String {
-        self.ask("POST", &format!("/invoices/{id}/charge")).await
+        self.fetch("POST", &format!("/invoices/{id}/charge")).await
     }
 
-    async fn ask(&self, method: &str, path: &str) -> String {
-        ask(self.address, method, path, "", "").await
+    async fn fetch(&self, method: &str, path: &str) -> String {
+        fetch(self.address, method, path, "", "").await
     }
 
     async fn send(&self, method: &str, path: &str) -> TcpStream {
@@ -180,7 +189,7 @@ impl Service {
     async fn write(&self, id: u64, token: Option<&str>, text: &str) -> String {
         let header = |token: &str| format!("Fencing-Token: {token}\r\n");
         let headers = token.map(header).unwrap_or_default();
-        ask(
+        fetch(
             self.ledger,
             "PUT",
             &format!("/entries/{id}"),
@@ -191,7 +200,7 @@ impl Service {
     }
 
     async fn entry(&self, id: u64) -> String {
-        ask(self.ledger, "GET", &format!("/entries/{id}"), "", "").await
+        fetch(self.ledger, "GET", &format!("/entries/{id}"), "", "").await
     }
 }
 
@@ -202,12 +211,12 @@ async fn serve(service: Router) -> SocketAddr {
     address
 }
 
-/// Sends a request and reads everything that comes back.
-async fn ask(to: SocketAddr, method: &str, path: &str, headers: &str, text: &str) -> String {
+/// Sends a request and reads the whole response.
+async fn fetch(to: SocketAddr, method: &str, path: &str, headers: &str, text: &str) -> String {
     let mut stream = send(to, method, path, headers, text).await;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    answer
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.unwrap();
+    response
 }
 
 async fn send(to: SocketAddr, method: &str, path: &str, headers: &str, text: &str) -> TcpStream {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::timeline::What;
 
-/// From times to columns, in a width that fits every terminal.
+/// A scale from times to columns, in a width that fits every terminal.
 pub(crate) struct Scale {
     column: Duration,
     columns: usize,
@@ -20,7 +20,7 @@ impl Scale {
         Self { column, columns }
     }
 
-    /// The time at every tenth column.
+    /// Returns the axis, which shows the time at every tenth column.
     pub(crate) fn axis(&self) -> String {
         let mut axis = String::new();
         for tick in (0..self.columns).step_by(10) {
@@ -31,7 +31,7 @@ impl Scale {
         axis.trim_end().to_owned()
     }
 
-    /// The row of somebody who waits for the lock and holds it.
+    /// Returns the row of a worker, which waits for the lock and holds it.
     pub(crate) fn worker(&self, events: &[(Duration, What)]) -> String {
         let mut cells = vec![' '; self.columns];
         for (at, what) in events {
@@ -50,7 +50,7 @@ impl Scale {
         String::from_iter(cells).trim_end().to_owned()
     }
 
-    /// The row of a node: a line, with a gap while it is down.
+    /// Returns the row of a node: a line, with a gap while it is down.
     pub(crate) fn node(&self, events: &[(Duration, What)]) -> String {
         let mut cells = vec!['─'; self.columns];
         for (index, (at, what)) in events.iter().enumerate() {
@@ -68,7 +68,7 @@ impl Scale {
     }
 }
 
-/// Interrupts the line of a node and writes the reason into the gap, or less where it is short.
+/// Cuts a gap into the line of a node, with the reason in it if the gap is long enough.
 fn cut(gap: &mut [char], how: &str) {
     gap.fill(' ');
     if let [first, inside @ .., last] = gap {
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_show_when_things_happened() {
+    fn rows_show_events_at_their_times() {
         let scale = Scale::of(Duration::from_millis(1100));
         let turn = [
             at(0, What::Waits),

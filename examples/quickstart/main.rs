@@ -1,11 +1,11 @@
-//! Three workers take turns on one lock, while a node crashes and another one hangs.
+//! Three workers that take turns on one lock, while one node crashes and another hangs.
 //!
 //! ```text
 //! cargo run --example quickstart
 //! ```
 //!
-//! The five nodes live in this process, so there is nothing to install. With servers of your own
-//! there are no faults but those that you cause: stop one of them while it runs.
+//! The five nodes live in this process, so there is nothing to install. It also runs on your own
+//! servers, where you cause the faults: stop a server during the run.
 //!
 //! ```text
 //! REDLOCK_NODES=redis://127.0.0.1:7001,redis://127.0.0.1:7002,redis://127.0.0.1:7003 \
@@ -32,7 +32,7 @@ const WORKERS: [&str; 3] = ["ada", "bob", "cyn"];
 /// Shorter than the work, so that every turn depends on extensions.
 const TTL: Duration = ms(800);
 const WORK: Duration = ms(900);
-/// Long enough for the two others to have been served first.
+/// Long enough for the two other workers to take their turns first.
 const REST: Duration = ms(1350);
 
 #[tokio::main]
@@ -48,7 +48,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Five nodes in this process, and the faults of a bad day.
+/// Runs the workers on five nodes in this process, two of which fail.
 async fn in_memory(out: impl Write + Send + 'static) -> Arc<Timeline> {
     let nodes = MemoryNode::cluster::<5>();
     let redlock = options(Redlock::builder().nodes(nodes.clone()));
@@ -56,8 +56,8 @@ async fn in_memory(out: impl Write + Send + 'static) -> Arc<Timeline> {
     let names = (1..=nodes.len()).map(|number| format!("node {number}"));
     let timeline = Timeline::new(out, &WORKERS, names);
 
-    timeline.say("Three workers share one lock, kept on five nodes. Each works for 900 ms at a");
-    timeline.say("time; the ttl is 800 ms, so the lock has to be extended meanwhile.\n");
+    timeline.say("Three workers share one lock on five nodes. A turn takes 900 ms, and the ttl is");
+    timeline.say("800 ms, so every turn depends on extensions.\n");
     let ((), ()) = tokio::join!(
         take_turns(&redlock, &timeline, 2),
         disturb(&nodes, &timeline),
@@ -70,7 +70,7 @@ async fn in_memory(out: impl Write + Send + 'static) -> Arc<Timeline> {
     timeline
 }
 
-/// The servers in `REDLOCK_NODES`; what happens to them is up to the reader.
+/// Runs the workers on the servers in `REDLOCK_NODES`. Their faults are up to the reader.
 async fn on_servers() -> Arc<Timeline> {
     let redlock = options(Redlock::from_env().unwrap());
     let redlock = redlock.connect().await.unwrap();
@@ -81,9 +81,8 @@ async fn on_servers() -> Arc<Timeline> {
         .map(|it| it.node.to_string());
     let timeline = Timeline::new(std::io::stdout(), &WORKERS, names);
 
-    timeline
-        .say("Three workers share one lock, kept on your servers, for about 11 seconds. Stop a");
-    timeline.say("server meanwhile, and start it again.\n");
+    timeline.say("Three workers share one lock on your servers, for about 11 seconds. Stop a");
+    timeline.say("server during the run, and start it again.\n");
     tokio::select! {
         () = take_turns(&redlock, &timeline, 4) => {}
         () = watch(&redlock, &timeline) => {}
@@ -99,7 +98,7 @@ fn options(builder: RedlockBuilder) -> RedlockBuilder {
     builder.ttl(TTL).retry_delay(ms(20))
 }
 
-/// Runs the workers until each had its turns.
+/// Runs the workers until each has taken its turns.
 async fn take_turns(redlock: &Redlock, timeline: &Arc<Timeline>, turns: u32) {
     let mut workers = JoinSet::new();
     for name in WORKERS {
@@ -115,35 +114,35 @@ async fn take_turns(redlock: &Redlock, timeline: &Arc<Timeline>, turns: u32) {
     workers.join_all().await;
 }
 
-/// One turn: wait for the lock, work while it is held, release it.
+/// Takes one turn: waits for the lock, works while it is held, and releases it.
 async fn turn(name: &str, redlock: &Redlock, timeline: &Timeline) {
-    timeline.tell(name, What::Waits);
+    timeline.record(name, What::Waits);
     let guard = match redlock.lock("report").await {
         Ok(guard) => guard,
-        Err(error) => return timeline.tell(name, What::Refused(error.to_string())),
+        Err(error) => return timeline.record(name, What::Refused(error.to_string())),
     };
-    timeline.tell(name, What::Holds);
+    timeline.record(name, What::Holds);
     match guard.run(work(name, &guard, timeline)).await {
-        Ok(()) => timeline.tell(name, What::Releases),
-        Err(lost) => timeline.tell(name, What::Loses(lost.reason().to_string())),
+        Ok(()) => timeline.record(name, What::Releases),
+        Err(lost) => timeline.record(name, What::Loses(lost.reason().to_string())),
     }
     drop(guard);
 }
 
-/// Work in which nothing happens but extensions: the time that remains grows.
+/// Works, and records an extension whenever the remaining time grows.
 async fn work(name: &str, guard: &LockGuard, timeline: &Timeline) {
     let end = Instant::now() + WORK;
     let mut remaining = guard.remaining();
     while Instant::now() < end {
         sleep(ms(10)).await;
         if guard.remaining() > remaining {
-            timeline.tell(name, What::Extends);
+            timeline.record(name, What::Extends);
         }
         remaining = guard.remaining();
     }
 }
 
-/// Crashes one node and hangs another; for a while both are out, and three of five decide.
+/// Crashes one node and hangs another. While both are down, the other three decide.
 async fn disturb(nodes: &[MemoryNode; 5], timeline: &Timeline) {
     let start = Instant::now();
     let steps = [
@@ -160,22 +159,22 @@ async fn disturb(nodes: &[MemoryNode; 5], timeline: &Timeline) {
             Some(_) => What::Fails("hung".into()),
             None => What::Heals,
         };
-        timeline.tell(&format!("node {number}"), what);
+        timeline.record(&format!("node {number}"), what);
     }
 }
 
-/// Notes which servers answer, for as long as it is polled.
+/// Records which servers respond, for as long as it is polled.
 async fn watch(redlock: &Redlock, timeline: &Timeline) {
     let mut down = Vec::new();
     loop {
         for report in redlock.nodes().await {
             match report.health {
                 NodeHealth::Down(error) if !down.contains(&report.node) => {
-                    timeline.tell(&report.node, What::Fails(error.kind().to_string()));
+                    timeline.record(&report.node, What::Fails(error.kind().to_string()));
                     down.push(report.node);
                 }
                 NodeHealth::Connected if down.contains(&report.node) => {
-                    timeline.tell(&report.node, What::Heals);
+                    timeline.record(&report.node, What::Heals);
                     down.retain(|node| *node != report.node);
                 }
                 _ => {}
@@ -193,9 +192,9 @@ const fn ms(millis: u64) -> Duration {
 mod tests {
     use super::*;
 
-    /// On paused time the five seconds take none.
+    /// With the clock paused, the run's five seconds take no real time.
     #[tokio::test(start_paused = true)]
-    async fn everyone_has_two_turns_through_all_faults() {
+    async fn every_worker_takes_two_turns_despite_faults() {
         let timeline = in_memory(std::io::sink()).await;
         let summary = timeline.summary();
         assert!(summary.starts_with("Checked: 6 turns, "), "{summary}");

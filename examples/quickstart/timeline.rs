@@ -1,4 +1,4 @@
-//! What happened, told while it happens.
+//! A record of the run's events, printed as they happen.
 
 use std::env;
 use std::fmt;
@@ -10,12 +10,12 @@ use tokio::time::Instant;
 
 use crate::chart::Scale;
 
-/// A record of events, with the place to which they are told.
+/// A record of events, and the output that they are printed to.
 pub(crate) struct Timeline {
     start: Instant,
     workers: Vec<String>,
     nodes: Vec<String>,
-    /// Of the longest name.
+    /// The width of the longest name.
     width: usize,
     is_coloured: bool,
     log: Mutex<Log>,
@@ -32,7 +32,7 @@ struct Event {
     what: What,
 }
 
-/// What a worker does, or what becomes of a node.
+/// An event of a worker or a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum What {
     Waits,
@@ -69,15 +69,15 @@ impl Timeline {
         })
     }
 
-    /// Prints a line. Nobody may be listening any more, as behind `| head`: no reason to stop.
+    /// Prints a line. A closed output, as behind `| head`, does not end the run.
     pub(crate) fn say(&self, line: &str) {
         writeln!(self.log().out, "{line}").unwrap_or_default();
     }
 
-    /// Notes an event and prints it, unless the drawing says enough about it.
-    pub(crate) fn tell(&self, who: &str, what: What) {
+    /// Records an event and prints it, except those that only the chart shows.
+    pub(crate) fn record(&self, who: &str, what: What) {
         let mut log = self.log();
-        // Read under the lock, so that the order of the events is that of their times.
+        // Read under the mutex, so that the events are in order of time.
         let at = self.start.elapsed();
         if !matches!(what, What::Waits | What::Extends) {
             let (seconds, width) = (at.as_secs_f64(), self.width);
@@ -109,7 +109,7 @@ impl Timeline {
         self.say("");
     }
 
-    /// What was checked.
+    /// Returns the line that sums up the run.
     pub(crate) fn summary(&self) -> String {
         format!(
             "Checked: {} turns, {} extensions, {} overlaps, {} losses",
@@ -124,7 +124,7 @@ impl Timeline {
         self.count(|it| *it == What::Extends)
     }
 
-    /// The number of times that somebody got the lock while somebody else had it.
+    /// Returns how often a worker got the lock while another one held it.
     pub(crate) fn overlaps(&self) -> usize {
         let (mut holders, mut overlaps) = (0, 0);
         for event in &self.log().events {
@@ -151,7 +151,7 @@ impl Timeline {
         events.map(|it| (it.at, it.what.clone())).collect()
     }
 
-    /// One colour for everything about one worker; the text says the same without it.
+    /// Paints everything about one worker in one colour. The text is complete without it.
     fn painted(&self, who: &str, text: &str) -> String {
         match self.workers.iter().position(|it| it == who) {
             Some(index) if self.is_coloured => {
@@ -189,11 +189,11 @@ mod tests {
     #[tokio::test]
     async fn two_holders_at_once_are_an_overlap() {
         let timeline = Timeline::new(std::io::sink(), &[], []);
-        timeline.tell("ada", What::Holds);
-        timeline.tell("ada", What::Releases);
-        timeline.tell("bob", What::Holds);
+        timeline.record("ada", What::Holds);
+        timeline.record("ada", What::Releases);
+        timeline.record("bob", What::Holds);
         assert_eq!(timeline.overlaps(), 0);
-        timeline.tell("cyn", What::Holds);
+        timeline.record("cyn", What::Holds);
         assert_eq!(timeline.overlaps(), 1);
     }
 }

@@ -8,7 +8,7 @@ use syn::{Expr, Ident, LitStr, Path, Token, bracketed, parenthesized, token};
 
 use crate::problems::Problems;
 
-/// The arguments as written, in any order; what they mean is the plan's business.
+/// The arguments as written, in any order. The plan gives them their meaning.
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) key: Option<KeyArg>,
@@ -26,27 +26,27 @@ pub(crate) struct Args {
     pub(crate) problems: Problems,
 }
 
-/// What names the resource.
+/// The name of one resource.
 pub(crate) enum KeyArg {
     Template(LitStr),
     Expr(Expr),
 }
 
-/// What names several resources, and where it begins.
+/// The names of several resources, with the argument's name and the span of its list.
 pub(crate) struct KeysArg {
     pub(crate) name: Ident,
     pub(crate) span: Span,
     pub(crate) list: Vec<KeyArg>,
 }
 
-/// What a call does that finds the lock busy.
+/// The policy for a busy lock.
 pub(crate) enum OnBusy {
     Error,
     Skip,
     Default(Expr),
 }
 
-/// What happens to a body that has lost its lock.
+/// The policy for a body whose lock was lost.
 #[derive(Clone, Copy)]
 pub(crate) enum OnLost {
     Abort,
@@ -54,8 +54,8 @@ pub(crate) enum OnLost {
 }
 
 impl Parse for Args {
-    /// Never fails: a mistake is noted and parsing goes on behind the next comma, so that one
-    /// compilation shows them all.
+    /// Never fails. A mistake is recorded and parsing resumes after the next comma, so that one
+    /// compilation reports every mistake.
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let mut args = Self::default();
         while !input.is_empty() {
@@ -79,7 +79,7 @@ impl Args {
         let name = input.call(Ident::parse_any).map_err(|problem| {
             syn::Error::new(
                 problem.span(),
-                "expected the key in quotes, or `name = value`",
+                "expected a key in quotes, or `name = value`",
             )
         })?;
         match name.to_string().as_str() {
@@ -99,7 +99,7 @@ impl Args {
             "on_lost" => assign(&mut self.on_lost, &name, input, OnLost::parse),
             "crate" => assign(&mut self.krate, &name, input, Path::parse_mod_style),
             _ => {
-                // Its value may hold commas that do not end the argument: `f::<A, B>()`.
+                // The value may contain commas that do not end the argument: `f::<A, B>()`.
                 drop(assign(&mut None, &name, input, Expr::parse));
                 let problem = format!("unknown argument `{name}`; expected one of {KNOWN}");
                 Err(syn::Error::new(name.span(), problem))
@@ -112,7 +112,7 @@ impl Parse for KeyArg {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let alone = |input: ParseStream<'_>| input.is_empty() || input.peek(Token![,]);
         let ahead = input.fork();
-        // `key = "invoice:{id}"` would otherwise lock the resource with braces in its name.
+        // As an expression, `key = "invoice:{id}"` would name a resource with literal braces.
         if ahead.parse::<LitStr>().is_ok() && alone(&ahead) {
             input.parse().map(Self::Template)
         } else {
@@ -171,7 +171,7 @@ impl Parse for OnLost {
     }
 }
 
-/// Stores the value of an argument that may be given once.
+/// Stores the value of an argument that may appear only once.
 fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
         return Err(syn::Error::new(
@@ -183,7 +183,7 @@ fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> 
     Ok(())
 }
 
-/// Parses `= value` behind the name of an argument.
+/// Parses `= value` after the name of an argument.
 fn assign<T>(
     slot: &mut Option<T>,
     name: &Ident,
@@ -198,7 +198,7 @@ fn assign<T>(
     set_once(slot, name, parse(input)?)
 }
 
-/// Reads a keyword of the attribute; empty when there is none.
+/// Reads a keyword of the attribute. Returns an empty string if there is none.
 fn word(input: ParseStream<'_>) -> (String, Span) {
     let span = input.span();
     let word = input.call(Ident::parse_any).map(|word| word.to_string());

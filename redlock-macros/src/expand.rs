@@ -1,4 +1,4 @@
-//! The code that is generated. Nothing here can fail.
+//! Code generation from a valid plan, which cannot fail.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -40,10 +40,10 @@ use crate::plan::{Key, Keys, Output, Plan, Settings, Shape, Time};
 //         }
 //     }
 //
-// Where a plain function returns `Box::pin(async move { STATEMENTS })`, the request is made in the
-// function and everything after it inside a new box, around the user's own `async move`.
+// If a plain function returns `Box::pin(async move { STATEMENTS })`, the function itself builds the
+// request. Everything after that runs inside a new box, around the user's own `async move`.
 
-/// Writes the function with its body behind the lock.
+/// Expands the function so that its body runs under the lock.
 pub(crate) fn expand(plan: &Plan) -> TokenStream {
     let krate = &plan.krate;
     let private = quote_spanned!(Span::mixed_site()=> #krate::__private);
@@ -62,7 +62,7 @@ pub(crate) fn expand(plan: &Plan) -> TokenStream {
 
 struct Expansion<'a> {
     plan: &'a Plan,
-    /// The path of the module whose names generated code may use.
+    /// The path of the only module that generated code refers to.
     private: TokenStream,
 }
 
@@ -95,7 +95,7 @@ impl Expansion<'_> {
         quote!(#(#items)* #request #pinned)
     }
 
-    /// Makes the request; nothing in it waits unless the user's expressions do.
+    /// Builds the request. It awaits nothing unless the user's expressions do.
     fn request(&self) -> TokenStream {
         let private = &self.private;
         let new = match &self.plan.keys {
@@ -111,8 +111,8 @@ impl Expansion<'_> {
                 quote_spanned!(span=> #private::Request::new(#key))
             }
         };
-        // By reference, so that whatever derefs to a manager will do; in a `match`, so that the
-        // expression is not asked to be a manager itself.
+        // A reference accepts anything that derefs to a manager. The `match` keeps the expression
+        // itself from being type-checked as a manager.
         let on = self.plan.manager.as_ref().map(|it| {
             quote_spanned! {at(it.span())=>
                 let request = match &(#it) {
@@ -143,7 +143,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// Makes what a resource is made from.
+    /// Builds the value that a resource is created from.
     fn key(&self, key: &Key) -> (TokenStream, Span) {
         let private = &self.private;
         match key {
@@ -167,7 +167,7 @@ impl Expansion<'_> {
         })
     }
 
-    /// Takes the lock, awaits the future of the body and gives the lock back.
+    /// Acquires the lock, awaits the body's future and releases the lock.
     fn locked(&self, body: TokenStream) -> TokenStream {
         let private = &self.private;
         let refused = self.refused();
@@ -190,8 +190,9 @@ impl Expansion<'_> {
                 (quote_spanned!(span=> body), quote_spanned!(span=> outcome))
             }
         };
-        // The pinned body goes before the lock does, and with it the arguments it has captured. A
-        // second `outcome`, because a tail expression would borrow the body for too long in 2021.
+        // The inner block drops the pinned body, with its captured arguments, before the release.
+        // The block has its own `outcome`: as a tail expression it would borrow the body for too
+        // long in edition 2021.
         quote_spanned! {Span::mixed_site()=>
             match request.acquire().await {
                 #private::Result::Ok(guard) => {
@@ -210,7 +211,7 @@ impl Expansion<'_> {
         }
     }
 
-    /// The arm for a busy lock, where the user has a value for it.
+    /// Returns the match arm for a busy lock, if the user gave a default value.
     fn busy(&self) -> Option<TokenStream> {
         let OnBusy::Default(value) = &self.plan.on_busy else {
             return None;
@@ -225,7 +226,7 @@ impl Expansion<'_> {
         })
     }
 
-    /// Makes the function's result of an error of the lock.
+    /// Converts a lock error into the function's result.
     fn refused(&self) -> TokenStream {
         let private = &self.private;
         let Output { ty, span } = &self.plan.output;
@@ -248,8 +249,8 @@ impl Expansion<'_> {
         }
     }
 
-    /// Tells the compiler, in a branch that is never taken, what the body returns: `?` then knows
-    /// its target, and a mismatch is shown at the user's expression.
+    /// States the body's output type in a branch that is never taken. `?` then knows its target
+    /// type, and a type mismatch is reported at the user's expression.
     fn typed(&self) -> TokenStream {
         let Output { ty, span } = &self.plan.output;
         quote_spanned! {at(*span)=>
@@ -262,8 +263,8 @@ impl Expansion<'_> {
     }
 }
 
-/// Makes the body own its arguments as a whole. One that it uses in part, or not at all, would
-/// outlive the lock.
+/// Makes the body capture each argument as a whole. An argument that is used only in part, or not
+/// at all, would otherwise outlive the lock.
 fn captured(bindings: &[Binding<'_>]) -> Option<TokenStream> {
     if bindings.is_empty() {
         return None;
@@ -277,7 +278,7 @@ fn captured(bindings: &[Binding<'_>]) -> Option<TokenStream> {
     })
 }
 
-/// Shown at the user's code, but with names of its own and out of the reach of lints about style.
+/// Returns a span at the user's code that has hygienic names and is exempt from style lints.
 fn at(span: Span) -> Span {
     Span::mixed_site().located_at(span)
 }

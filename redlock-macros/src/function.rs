@@ -7,7 +7,7 @@ use syn::{
     Visibility, token,
 };
 
-/// A function with its body left as tokens, so that one which is being typed still expands.
+/// A function whose body stays unparsed, so that it still expands while it is being typed.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
@@ -16,7 +16,7 @@ pub(crate) struct Function {
     pub(crate) body: Group,
 }
 
-/// A variable that a parameter binds, with the `#[cfg]`s of the parameter.
+/// A variable bound by a parameter, with the parameter's `#[cfg]` attributes.
 pub(crate) struct Binding<'a> {
     pub(crate) cfgs: Vec<&'a Attribute>,
     pub(crate) name: Ident,
@@ -24,9 +24,9 @@ pub(crate) struct Binding<'a> {
 
 /// A body that is one future: `Box::pin(async move { … })`, or `async move { … }` alone.
 pub(crate) struct FutureBody {
-    /// Items in front of the future.
+    /// Items before the future.
     pub(crate) items: Vec<Stmt>,
-    /// The `Box::pin`, where there is one, and its parentheses.
+    /// The `Box::pin` and its parentheses, if there are any.
     pub(crate) pin: Option<(Expr, token::Paren)>,
     pub(crate) future: ExprAsync,
 }
@@ -48,14 +48,14 @@ impl Parse for Function {
             }),
             other => Err(syn::Error::new(
                 other.span(),
-                "there is no body to lock; `#[redlocked]` goes on the implementation",
+                "this function has no body; put `#[redlocked]` on its implementation",
             )),
         }
     }
 }
 
 impl Function {
-    /// The variables of the parameters, `self` first.
+    /// Returns the variables that the parameters bind, `self` first.
     pub(crate) fn bindings(&self) -> Vec<Binding<'_>> {
         let mut bindings = Vec::new();
         for input in &self.sig.inputs {
@@ -82,7 +82,7 @@ impl Function {
         bindings
     }
 
-    /// The inner attributes of the body, and its statements.
+    /// Splits the body into its inner attributes and its statements.
     pub(crate) fn statements(&self) -> (Vec<Attribute>, TokenStream) {
         let split = |input: ParseStream<'_>| {
             Ok((
@@ -90,21 +90,21 @@ impl Function {
                 input.parse::<TokenStream>()?,
             ))
         };
-        // What is not even an attribute is left for rustc to explain.
+        // A malformed attribute stays in the body, where rustc reports it.
         split
             .parse2(self.body.stream())
             .unwrap_or_else(|_| (Vec::new(), self.body.stream()))
     }
 
-    /// Other contents in the braces of the body, which messages and lints about the function as a
-    /// whole are shown at.
+    /// Puts other contents between the body's braces, where rustc reports diagnostics about the
+    /// function as a whole.
     pub(crate) fn braced(&self, contents: TokenStream) -> Group {
         let mut braced = Group::new(Delimiter::Brace, contents);
         braced.set_span(self.body.span());
         braced
     }
 
-    /// The future that the body consists of; `None` if it holds anything else that runs.
+    /// Returns the future that makes up the body, or `None` if the body runs anything else.
     pub(crate) fn future(&self) -> Option<FutureBody> {
         let mut items = Block::parse_within.parse2(self.body.stream()).ok()?;
         let (pin, future) = match items.pop()? {

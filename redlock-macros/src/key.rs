@@ -7,13 +7,13 @@ use syn::{Expr, LitStr};
 /// The arguments of the `format!` that builds the key.
 pub(crate) struct Template {
     literal: LitStr,
-    /// What the empty placeholders of the literal stand for.
+    /// The values of the literal's empty placeholders.
     fields: Vec<Expr>,
 }
 
 impl Template {
-    /// Reads a template. Names become captures of `format!`, fields its positional arguments;
-    /// whether either exists is for rustc to say.
+    /// Parses a template. Names become captured arguments of `format!`, and fields become
+    /// positional ones. rustc checks that they exist.
     pub(crate) fn parse(written: &LitStr) -> syn::Result<Self> {
         let text = written.value();
         if text.is_empty() {
@@ -34,12 +34,12 @@ impl Template {
             }
             if from.starts_with('}') {
                 return Err(fail(
-                    "this `}` closes nothing; a brace in the key is `}}`".into(),
+                    "unmatched `}`; write `}}` for a brace in the key".into(),
                 ));
             }
             let Some((inside, after)) = from[1..].split_once('}') else {
                 return Err(fail(
-                    "this `{` is not closed; a brace in the key is `{{`".into(),
+                    "unclosed `{`; write `{{` for a brace in the key".into(),
                 ));
             };
             let (value, spec) = inside.split_at(end_of_value(inside));
@@ -48,8 +48,8 @@ impl Template {
             } else {
                 let field = field(value, written.span()).ok_or_else(|| {
                     fail(format!(
-                        "`{{{inside}}}` is neither a parameter nor a field of one; \
-                         for anything else there is `key = expression`"
+                        "`{{{inside}}}` is not a parameter, a field or a constant; \
+                         use `key = expression` for anything else"
                     ))
                 })?;
                 fields.push(field);
@@ -60,7 +60,7 @@ impl Template {
         format.push_str(rest);
 
         let literal = if fields.is_empty() {
-            // Untouched, rustc underlines an unknown name inside the string.
+            // In an unchanged literal, rustc underlines an unknown name inside the string.
             written.clone()
         } else {
             LitStr::new(&format, generated(written.span()))
@@ -76,7 +76,7 @@ impl ToTokens for Template {
     }
 }
 
-/// Where the value of a placeholder ends and `:spec` begins: at the first colon that is not half
+/// Returns where a placeholder's value ends and `:spec` begins: at the first colon that is not part
 /// of a `::`.
 fn end_of_value(inside: &str) -> usize {
     let mut from = 0;
@@ -97,7 +97,7 @@ fn is_name(value: &str) -> bool {
         && chars.all(|other| other.is_alphanumeric() || other == '_')
 }
 
-/// Reads `invoice.id`, `pair.0` or `Self::KIND`.
+/// Parses `invoice.id`, `pair.0` or `Self::KIND`.
 fn field(value: &str, span: Span) -> Option<Expr> {
     let tokens: TokenStream = value.parse().ok()?;
     let expr = syn::parse2(respan(tokens, generated(span))).ok()?;
@@ -112,7 +112,7 @@ fn is_field(expr: &Expr) -> bool {
     }
 }
 
-/// At the user's code for messages, out of the reach of lints that judge what a person wrote.
+/// Returns a span that points diagnostics at the user's code and exempts it from style lints.
 fn generated(span: Span) -> Span {
     Span::call_site().located_at(span)
 }

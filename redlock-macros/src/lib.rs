@@ -15,9 +15,9 @@ use crate::plan::Plan;
 
 /// Runs an `async fn` under a lock.
 ///
-/// The lock is acquired before the first statement, and released when the body is done, however it
-/// ends. Without the lock the body does not run; if the lock is lost, the body is dropped where it
-/// waits, and the call returns the loss.
+/// The lock is acquired before the first statement and released when the body ends, however it
+/// ends. Without the lock the body does not run. If the lock is lost, the body is dropped at its
+/// current `.await` and the call returns the loss.
 ///
 /// ```
 /// use redlock::{Error, Redlock, redlocked};
@@ -28,7 +28,7 @@ use crate::plan::Plan;
 ///
 /// #[redlocked("invoice:{invoice.id}", ttl = "30s", wait = "5s")]
 /// async fn charge(invoice: &Invoice) -> Result<u64, Error> {
-///     // one process at a time gets here for one invoice
+///     // one process at a time gets here for each invoice
 ///     Ok(invoice.id)
 /// }
 ///
@@ -40,15 +40,15 @@ use crate::plan::Plan;
 /// # }
 /// ```
 ///
-/// The signature stays as it is. Methods with any `self`, methods of traits, generics, lifetimes,
-/// patterns and `impl Trait` are all fine. So is a plain function whose whole body is
-/// `Box::pin(async move { … })` or `async move { … }`, which is also what `#[async_trait]` makes.
+/// The signature does not change. Methods with any `self`, methods of traits, generics, lifetimes,
+/// patterns and `impl Trait` are supported. So is a plain function whose whole body is
+/// `Box::pin(async move { … })` or `async move { … }`, as `#[async_trait]` generates it.
 ///
 /// # The return type
 ///
-/// It has to have a place for a lock that could not be had: `Result<T, E>` where `E` is made from
-/// `redlock::Error`, or else from `redlock::LockError`. Both have all the reasons, a lost lock
-/// among them. See [`on_busy`](#on_busy) for functions that return something else.
+/// It must be able to carry a lock error: `Result<T, E>` where `E` implements
+/// `From<redlock::Error>`, or else `From<redlock::LockError>`. Both cover every reason, a lost lock
+/// included. See [`on_busy`](#on_busy) for functions that return something else.
 ///
 /// ```
 /// # use redlock::redlocked;
@@ -67,7 +67,7 @@ use crate::plan::Plan;
 /// #[redlocked("invoice:{id}")]
 /// async fn charge(id: u64) -> Result<(), ChargeError> {
 ///     if id == 0 {
-///         return Err(ChargeError::Refused); // stays as it is, and releases
+///         return Err(ChargeError::Refused); // returned unchanged; the lock is released
 ///     }
 ///     Ok(())
 /// }
@@ -77,14 +77,14 @@ use crate::plan::Plan;
 ///
 /// ## The key
 ///
-/// What is locked: a string in the manner of `format!`. A placeholder names a parameter, a field of
-/// one (`{invoice.id}`, `{self.config.region}`, `{pair.0}`) or a constant (`{Self::KIND}`), and may
-/// end in a format (`{id:08}`). A brace is written `{{` or `}}`. The key is made once, before
-/// anything else.
+/// The resource to lock, as a string in the style of `format!`. A placeholder names a parameter, a
+/// field of one (`{invoice.id}`, `{self.config.region}`, `{pair.0}`) or a constant
+/// (`{Self::KIND}`). It may end in a format (`{id:08}`). A brace is written `{{` or `}}`. The key
+/// is built once, before anything else.
 ///
 /// ## `key`
 ///
-/// In place of the string, any expression that a `Resource` can be made from. It can use the
+/// Instead of the string, any expression that converts into a `Resource`. It can use the
 /// parameters, and `?` where the function can.
 ///
 /// ```
@@ -97,9 +97,9 @@ use crate::plan::Plan;
 ///
 /// ## `keys`
 ///
-/// In place of one key a list, `keys = [a, b]`, of strings with placeholders and expressions:
-/// [several resources](../redlock/struct.Redlock.html#method.lock_all) under one lock, all or
-/// none, in any order. Each is made once, in the order of the list.
+/// Instead of one key, a list of strings with placeholders and expressions: `keys = [a, b]`. One
+/// lock covers [several resources](../redlock/struct.Redlock.html#method.lock_all), all or none.
+/// Their order does not matter. Each key is built once, in the order of the list.
 ///
 /// ```
 /// # use redlock::{Error, Redlock, redlocked};
@@ -115,28 +115,28 @@ use crate::plan::Plan;
 ///
 /// ## `ttl`
 ///
-/// How long the nodes keep the lock if nothing extends it: a string such as `"30s"` or `"1m 30s"`,
-/// which is checked by the compiler, or an expression of type `Duration`. Default: that of the
-/// manager.
+/// How long the nodes keep the lock if nothing extends it. This is a string such as `"30s"` or
+/// `"1m 30s"`, which is checked at compile time, or an expression of type `Duration`. Default: the
+/// manager's `ttl`.
 ///
 /// ## `wait`
 ///
-/// How long to wait for a busy lock; `"0s"` is one attempt. Default: that of the manager.
+/// How long to wait for a busy lock. `"0s"` makes one attempt. Default: the manager's `wait`.
 ///
 /// ## `auto_extend`
 ///
 /// Whether the lock is extended in the background while the body runs. With `false` the body has
-/// the `ttl` and no more. Default: that of the manager.
+/// the `ttl` and no more. Default: the manager's `auto_extend`.
 ///
 /// ## `max_hold`
 ///
-/// The longest time for which the lock is extended; a body that takes longer loses it. Default:
-/// that of the manager.
+/// The longest time for which the lock is extended. A body that takes longer loses it. Default: the
+/// manager's `max_hold`.
 ///
 /// ## `hold_at_least`
 ///
-/// How long others are kept out at least, even if the body is done sooner: for a job that every
-/// machine starts at about the same time, and one of them is to do. Default: no time at all.
+/// The shortest time for which the lock is held, even if the body ends sooner. It suits a job that
+/// every machine starts at about the same time and only one should run. Default: no minimum.
 ///
 /// ```
 /// # use redlock::{Error, Redlock, redlocked};
@@ -152,14 +152,14 @@ use crate::plan::Plan;
 ///
 /// ## `manager`
 ///
-/// The manager to ask: an expression for anything that derefs to a `Redlock`, such as
-/// `self.redlock`, a parameter, an `Arc` or a `static` in a `LazyLock`. Default: the one of
-/// `Redlock::scope`, or else of `Redlock::install_global`.
+/// The manager to use: an expression for anything that derefs to a `Redlock`, such as
+/// `self.redlock`, a parameter, an `Arc` or a `static` in a `LazyLock`. Default: the manager of the
+/// enclosing `Redlock::scope`, or else the one from `Redlock::install_global`.
 ///
 /// ## `guard`
 ///
-/// A name for the guard in the body, which has it as `&LockGuard`: the fencing token, what is left
-/// of the lease, its id, the signal of its loss.
+/// A name for the guard, which the body sees as a `&LockGuard`. It provides the fencing token, the
+/// lease's id and remaining time, and the loss signal.
 ///
 /// ```
 /// # use redlock::{Error, FencingToken, Redlock, redlocked};
@@ -175,46 +175,48 @@ use crate::plan::Plan;
 ///
 /// ## `on_busy`
 ///
-/// What a call does when somebody else holds the lock to the end of its `wait`:
+/// The result of a call whose `wait` ends while another caller still holds the lock:
 ///
-/// - `error`: it returns the error. This is the default.
-/// - `skip`: it returns `Ok(())`, `Ok(None)`, `None` or `()`, whichever the return type has. Every
-///   other failure, loss included, remains an error; where the type has no place for one, it
-///   becomes an event of `tracing`.
-/// - `default(value)`: it returns this value, for which the parameters can be used. Every other
+/// - `error`: the call returns the error. This is the default.
+/// - `skip`: the call returns `Ok(())`, `Ok(None)`, `None` or `()`, according to the return type.
+///   Every other failure, loss included, remains an error. If the type cannot carry one, the error
+///   becomes a `tracing` event.
+/// - `default(value)`: the call returns this value, which may use the parameters. Every other
 ///   failure remains an error.
 ///
 /// ```
 /// # use redlock::{Error, redlocked};
 /// #[redlocked("nightly-report", wait = "0s", on_busy = skip)]
 /// async fn report() -> Result<(), Error> {
-///     Ok(()) // also when another process is at it
+///     Ok(()) // also if another process is already running it
 /// }
 /// ```
 ///
 /// ## `on_lost`
 ///
-/// What happens to a body that has lost its lock:
+/// The fate of a body whose lock is lost:
 ///
-/// - `abort`: it is dropped at the `.await` where it is, and the call returns the loss. This is the
-///   default.
-/// - `ignore`: it runs on. Ask the `guard` before anything that needs the lock.
+/// - `abort`: the body is dropped at its current `.await`, and the call returns the loss. This is
+///   the default.
+/// - `ignore`: the body continues. Check the `guard` before anything that needs the lock.
 ///
 /// ## `crate`
 ///
-/// The path of this library, where it is not `::redlock`: `crate = my_crate::redlock`.
+/// The path of this library, if it is not `::redlock`: `crate = my_crate::redlock`.
 ///
 /// # In detail
 ///
-/// - Nothing happens before the returned future is polled. Only a plain function that returns a
-///   future makes its key, and evaluates the arguments beside it, when it is called.
-/// - Parameters live to the end of the body and are dropped before the release, so that a
-///   transaction among them is over while the lock is held. What a `_` in a pattern discards goes
+/// - Nothing happens before the returned future is polled. The exception is a plain function that
+///   returns a future: its key and the other arguments of the attribute are evaluated when it is
+///   called.
+/// - Parameters live to the end of the body and are dropped before the release, so a transaction
+///   among them ends while the lock is held. Values that a `_` in a pattern discards are dropped
 ///   later.
-/// - The release is waited for, but not for long, and never changes the result. The result is kept
-///   meanwhile, so the future is `Send` only if its result is, which `Box<dyn Error>` is not.
-/// - A body is dropped at an `.await` or not at all: code that blocks, and tasks that it has
-///   spawned, go on without the lock.
+/// - The call waits for the release, but not for long. The release never changes the result. The
+///   result is kept until then, so the future is `Send` only if its result is. `Box<dyn Error>` is
+///   not.
+/// - A body is only ever dropped at an `.await`. Blocking code, and tasks that the body has
+///   spawned, continue without the lock.
 /// - Attributes that turn an `async fn` into a plain one, such as `#[tokio::test]` and
 ///   `#[tokio::main]`, go below this one.
 #[proc_macro_attribute]
@@ -222,7 +224,7 @@ pub fn redlocked(args: TokenStream, item: TokenStream) -> TokenStream {
     let original = item.clone();
     match plan(args, item) {
         Ok(plan) => expand::expand(&plan).into(),
-        // The function stays, so that its other uses and the editor do not suffer as well.
+        // The function is kept, so that its callers and the editor see no follow-up errors.
         Err(problems) => {
             let mut tokens = original;
             tokens.extend(TokenStream::from(problems.to_compile_error()));

@@ -1,4 +1,4 @@
-//! The rules: what the arguments and the function mean together.
+//! The rules that the arguments and the function have to satisfy together.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) struct Plan {
     pub(crate) krate: Path,
 }
 
-/// Where the body is.
+/// The place of the body.
 pub(crate) enum Shape {
     /// In an `async fn`.
     AsyncFn,
@@ -36,26 +36,26 @@ pub(crate) enum Shape {
     Future(Box<FutureBody>),
 }
 
-/// What the body yields, in a form that can be written inside it.
+/// The type that the body yields, in a form that can be written inside it.
 pub(crate) struct Output {
     pub(crate) ty: Type,
-    /// Where the type is written, or the function's name where none is.
+    /// The span of the type, or of the function's name if no type is written.
     pub(crate) span: Span,
 }
 
-/// What is locked.
+/// The resources to lock.
 pub(crate) enum Keys {
     One(Key),
     Several { list: Vec<Key>, span: Span },
 }
 
-/// What names one resource.
+/// The name of one resource.
 pub(crate) enum Key {
     Template { template: Template, span: Span },
     Expr(Expr),
 }
 
-/// What the request is told besides the key.
+/// The options of the request.
 pub(crate) struct Settings {
     pub(crate) ttl: Option<Time>,
     pub(crate) wait: Option<Time>,
@@ -64,18 +64,18 @@ pub(crate) struct Settings {
     pub(crate) auto_extend: Option<Expr>,
 }
 
-/// A duration, known already or only when the function is called.
+/// A duration that is known now, or an expression that every call evaluates.
 pub(crate) enum Time {
     Known(Duration),
     Expr(Expr),
 }
 
 impl Plan {
-    /// Applies every rule and reports all that are broken.
+    /// Applies every rule and reports every violation.
     pub(crate) fn new(args: Args, function: Function) -> syn::Result<Self> {
         let mut problems = args.problems;
         let keys = match (args.key, args.keys) {
-            // An argument that could not be read may be the key.
+            // An argument that failed to parse may have been the key.
             (None, None) if !problems.is_empty() => None,
             (key, None) => problems.keep(self::key(key)).map(Keys::One),
             (key, Some(keys)) => several(key.as_ref(), keys, &mut problems),
@@ -128,11 +128,11 @@ fn key(key: Option<KeyArg>) -> syn::Result<Key> {
     }
 }
 
-/// The keys of a list, which is the only place for keys where there is one.
+/// Reads the keys of a list, which excludes any key outside it.
 fn several(beside: Option<&KeyArg>, keys: KeysArg, problems: &mut Problems) -> Option<Keys> {
     let KeysArg { name, span, list } = keys;
     if beside.is_some() {
-        let problem = "there is a key beside `keys`; put it into the list";
+        let problem = "`keys` excludes any other key; move that key into the list";
         problems.push(syn::Error::new(name.span(), problem));
     }
     if list.is_empty() {
@@ -140,14 +140,14 @@ fn several(beside: Option<&KeyArg>, keys: KeysArg, problems: &mut Problems) -> O
         return None;
     }
     let each = list.into_iter().map(|one| problems.keep(key(Some(one))));
-    // All are looked at, whichever is wrong.
+    // Two steps, so that every wrong key is reported.
     let list: Vec<_> = each.collect();
     let list = list.into_iter().collect::<Option<_>>()?;
     Some(Keys::Several { list, span })
 }
 
 fn time(name: &str, mut value: Expr, least: Duration) -> syn::Result<Time> {
-    // A value that went through `macro_rules!` comes wrapped.
+    // A value that was passed through `macro_rules!` arrives in a group.
     while let Expr::Group(group) = value {
         value = *group.expr;
     }
@@ -172,7 +172,8 @@ fn no_parameter_named(guard: &Ident, function: &Function) -> syn::Result<()> {
         .iter()
         .any(|binding| binding.name.unraw() == guard_name)
     {
-        let problem = format!("the guard would hide the parameter `{guard}`; give it another name");
+        let problem =
+            format!("the guard would shadow the parameter `{guard}`; choose another name");
         return Err(syn::Error::new(guard.span(), problem));
     }
     Ok(())
@@ -197,14 +198,14 @@ fn shape(function: &Function) -> syn::Result<Shape> {
         Some(future) if returns_future => Ok(Shape::Future(Box::new(future))),
         _ if returns_future => Err(syn::Error::new(
             function.body.span(),
-            "all of this body must be one `async move { … }` or `Box::pin(async move { … })`: \
-             anything in front of it would run without the lock",
+            "the whole body must be one `async move { … }` or `Box::pin(async move { … })`; \
+             anything before it would run without the lock",
         )),
         _ => Err(syn::Error::new(sig.fn_token.span, not_async(function))),
     }
 }
 
-/// What to do about a function that is not async.
+/// Explains how to fix a function that is not async.
 fn not_async(function: &Function) -> String {
     let last_name = |attr: &Attribute| Some(attr.path().segments.last()?.ident.to_string());
     if function
@@ -212,9 +213,9 @@ fn not_async(function: &Function) -> String {
         .iter()
         .any(|attr| last_name(attr).as_deref() == Some("test"))
     {
-        "this test is not async any more; place `#[redlocked]` above `#[tokio::test]`".into()
+        "this test is no longer async; place `#[redlocked]` above `#[tokio::test]`".into()
     } else if function.sig.ident == "main" {
-        "this `main` is not async any more; place `#[redlocked]` above `#[tokio::main]`".into()
+        "this `main` is no longer async; place `#[redlocked]` above `#[tokio::main]`".into()
     } else {
         "only an `async fn` can be locked; add `async`".into()
     }
@@ -235,11 +236,11 @@ fn output(function: &Function, shape: &Shape) -> syn::Result<Output> {
     match &ty {
         Type::Never(_) => Err(syn::Error::new(
             span,
-            "a function that never returns cannot report that it has no lock",
+            "a function that never returns cannot report a lock error",
         )),
         Type::ImplTrait(_) => Err(syn::Error::new_spanned(
             &ty,
-            "`impl Trait` hides whether a lock error fits in; write `Result<impl Trait, E>`",
+            "`impl Trait` hides whether it can carry a lock error; return `Result<impl Trait, E>`",
         )),
         _ => Ok(Output {
             ty: erase_impl_trait(ty),
@@ -252,5 +253,5 @@ fn flatten<A, B, C>(((a, b), c): ((A, B), C)) -> (A, B, C) {
     (a, b, c)
 }
 
-/// The library refuses anything shorter when it runs.
+/// The library's own minimum, which it checks again at run time.
 const SHORTEST_LEASE: Duration = Duration::from_millis(10);

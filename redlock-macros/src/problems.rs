@@ -1,6 +1,6 @@
 //! Every mistake of one use of the attribute, reported together.
 
-/// Compile errors gathered so far.
+/// The compile errors collected so far.
 #[derive(Default)]
 pub(crate) struct Problems(Option<syn::Error>);
 
@@ -13,22 +13,22 @@ impl Problems {
         }
     }
 
-    /// Takes the value out of a result; its mistake stays here.
+    /// Returns the value of a result, or records its error.
     pub(crate) fn keep<T>(&mut self, result: syn::Result<T>) -> Option<T> {
         result.map_err(|problem| self.push(problem)).ok()
     }
 
-    /// Whether nothing is wrong so far.
+    /// Whether no mistake was recorded so far.
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// Passes the value on if there was no mistake.
+    /// Returns the value, or every recorded mistake.
     pub(crate) fn or<T>(self, value: Option<T>) -> syn::Result<T> {
         match (self.0, value) {
             (Some(problems), _) => Err(problems),
             (None, Some(value)) => Ok(value),
-            (None, None) => unreachable!("a value is missing only where a mistake was noted"),
+            (None, None) => unreachable!("a value is missing only after a recorded mistake"),
         }
     }
 }

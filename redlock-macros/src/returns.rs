@@ -1,10 +1,10 @@
-//! Questions about return types.
+//! Inspection and rewriting of return types.
 
 use syn::{
     GenericArgument, Path, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound,
 };
 
-/// What a future of this type yields: the `T` of `Pin<Box<dyn Future<Output = T>>>`, of
+/// Returns what a future of this type yields: the `T` of `Pin<Box<dyn Future<Output = T>>>`, of
 /// `impl Future<Output = T>` or of `BoxFuture<'_, T>`.
 pub(crate) fn output_of_future(future: &Type) -> Option<&Type> {
     match future {
@@ -25,8 +25,7 @@ pub(crate) fn output_of_future(future: &Type) -> Option<&Type> {
     }
 }
 
-/// The type with every `impl Trait` in it replaced by `_`, which is how it can be written in a
-/// body.
+/// Replaces every `impl Trait` in a type by `_`, so that the type can be written in a body.
 pub(crate) fn erase_impl_trait(mut ty: Type) -> Type {
     erase(&mut ty);
     ty

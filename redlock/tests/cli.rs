@@ -1,4 +1,4 @@
-//! The `redlock` command, run as its users run it.
+//! The `redlock` command, run the way its users run it.
 
 #![cfg(unix)]
 
@@ -18,7 +18,7 @@ mod tls;
 
 use command::{Ran, redlock};
 
-/// Nothing listens on such ports, and nobody but root could.
+/// Nodes without a server: only root could listen on such ports.
 const NOWHERE: [&str; 3] = [
     "redis://:hunter2@127.0.0.1:1",
     "redis://:hunter2@127.0.0.1:2",
@@ -26,7 +26,7 @@ const NOWHERE: [&str; 3] = [
 ];
 
 #[test]
-fn arguments_that_make_no_sense_end_with_2() {
+fn invalid_arguments_exit_with_2() {
     let node = NOWHERE[0];
     let cases: [&[&str]; 18] = [
         &[],
@@ -72,7 +72,7 @@ fn help_and_version_go_to_stdout() {
 }
 
 #[test]
-fn without_a_server_it_is_3_and_every_node_is_named() {
+fn unreachable_nodes_exit_with_3_and_are_all_named() {
     let verbs: [&[&str]; 3] = [
         &["lock", "--retry-delay", "1", "a", "1000"],
         &["unlock", "a", "key"],
@@ -93,7 +93,7 @@ fn without_a_server_it_is_3_and_every_node_is_named() {
 }
 
 #[test]
-fn no_password_is_repeated() {
+fn no_message_contains_a_password() {
     let password_in_the_wrong_place: [&[&str]; 4] = [
         &["redis://:hunter2@host", "lock", "a", "1000"],
         &["--redis", "user:hunter2@host", "lock", "a", "1000"],
@@ -116,7 +116,7 @@ fn no_password_is_repeated() {
 }
 
 #[test]
-fn nodes_that_are_set_to_nothing_are_a_mistake() {
+fn an_empty_list_of_nodes_is_an_error() {
     for nodes in ["", " , "] {
         let ran = Ran::of(
             redlock([])
@@ -133,7 +133,7 @@ impl Ran {
         assert!(!format!("{self:?}").contains("hunter2"), "{self:?}");
     }
 
-    /// Each with its cause, on a line of its own.
+    /// Checks that every node has its own line, with the cause.
     fn names_every_node(&self, text: &str) {
         for port in 1..=3 {
             let node = format!("  127.0.0.1:{port}: cannot connect");

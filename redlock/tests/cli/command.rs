@@ -1,4 +1,4 @@
-//! Running the command, to its end or in the background.
+//! Runs of the command, to completion or in the background.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use redlock_tests::Servers;
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The command, with nothing from the environment, and these nodes.
+/// Returns the command with these nodes, and without any `REDLOCK_` variable.
 pub(crate) fn redlock<'a>(nodes: impl IntoIterator<Item = &'a str>) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_redlock"));
     for (variable, _) in std::env::vars_os() {
@@ -23,29 +23,29 @@ pub(crate) fn redlock<'a>(nodes: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// The command, with real servers for nodes.
+/// Returns the command with real servers as its nodes.
 pub(crate) fn redlock_on(servers: &Servers) -> Command {
     let urls = servers.urls();
     redlock(urls.iter().map(String::as_str))
 }
 
-/// What became of a command.
+/// The outcome of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
-    /// What it exited with; negative is the signal that ended it.
+    /// The exit code, or the negated number of the signal that ended it.
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
 impl Ran {
-    /// Runs a command to its end.
+    /// Runs a command to completion.
     #[track_caller]
     pub(crate) fn of(command: &mut Command) -> Self {
         Started::new(command).finish()
     }
 
-    /// Runs the command on `servers` to its end.
+    /// Runs the command on `servers` to completion.
     #[track_caller]
     pub(crate) fn on<'a>(servers: &Servers, args: impl IntoIterator<Item = &'a str>) -> Self {
         Self::of(redlock_on(servers).args(args))
@@ -78,7 +78,7 @@ impl Started {
         Self { process, out }
     }
 
-    /// The next line of its output, empty at the end.
+    /// Returns the next line of stdout, or an empty string at its end.
     #[track_caller]
     pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
@@ -86,7 +86,7 @@ impl Started {
         line.trim_end().to_owned()
     }
 
-    /// Gives it something to read, and then the end of it.
+    /// Writes to stdin and closes it.
     #[track_caller]
     pub(crate) fn write(&mut self, text: &str) {
         let mut input = self.process.stdin.take().unwrap();
@@ -103,7 +103,7 @@ impl Started {
         self.process.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end, and for that of everything that writes to its output.
+    /// Waits for the end of the command and of every process that writes to its output.
     #[track_caller]
     pub(crate) fn finish(mut self) -> Ran {
         let start = Instant::now();
@@ -111,7 +111,7 @@ impl Started {
             if let Some(status) = self.process.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < PATIENCE, "it does not end: {self:?}");
+            assert!(start.elapsed() < PATIENCE, "still running: {self:?}");
             thread::sleep(Duration::from_millis(5));
         };
         let (mut out, mut err) = (String::new(), String::new());
@@ -125,7 +125,7 @@ impl Started {
 
 impl Drop for Started {
     fn drop(&mut self) {
-        // It has ended, or the test has failed.
+        // The command has ended already, unless the test failed.
         self.process.kill().ok();
         self.process.wait().ok();
     }
@@ -137,5 +137,5 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(signal)
 }
 
-/// Far more than anything here takes, and less than the commands that are to be stopped.
+/// Far longer than anything here takes, and shorter than the commands that are to be stopped.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);

@@ -1,4 +1,4 @@
-//! `lock`, `unlock` and `status`.
+//! The verbs `lock`, `unlock` and `status`.
 
 use std::thread;
 use std::time::Duration;
@@ -7,13 +7,13 @@ use redlock_tests::{Server, Servers, eventually};
 
 use super::command::{PATIENCE, Ran, Started, redlock, redlock_on};
 
-/// How many nodes have `key` for `name`.
+/// Returns how many nodes hold `key` for `name`.
 fn holders(servers: &Servers, name: &str, key: &str) -> usize {
     let has = |server: &&Server| server.probe().get(name).as_deref() == Some(key);
     servers.iter().filter(has).count()
 }
 
-/// Takes a lock and returns its key.
+/// Acquires a lock and returns its key.
 #[track_caller]
 fn lock(servers: &Servers, name: &str, validity: &str) -> String {
     let ran = Ran::on(servers, ["lock", name, validity]).expect(0);
@@ -22,7 +22,7 @@ fn lock(servers: &Servers, name: &str, validity: &str) -> String {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_lock_stays_for_its_validity_and_its_key_is_alone_on_stdout() {
+fn lock_prints_only_the_key_and_lasts_for_its_validity() {
     let servers = Servers::start(3);
     let ran = Ran::on(&servers, ["lock", "a", "3600000"]).expect(0);
     assert_eq!(ran.err, "ok\n");
@@ -35,7 +35,7 @@ fn a_lock_stays_for_its_validity_and_its_key_is_alone_on_stdout() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn what_is_locked_is_not_obtained() {
+fn a_held_lock_is_not_obtained() {
     let servers = Servers::start(3);
     let key = lock(&servers, "a", "60000");
     let ran = Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
@@ -49,7 +49,7 @@ fn what_is_locked_is_not_obtained() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn unlock_tells_what_was_released_and_succeeds_either_way() {
+async fn unlock_succeeds_whether_or_not_the_lock_was_held() {
     let servers = Servers::start(3);
     let key = lock(&servers, "a", "60000");
     let ran = Ran::on(&servers, ["unlock", "a", "another"]).expect(0);
@@ -58,7 +58,7 @@ async fn unlock_tells_what_was_released_and_succeeds_either_way() {
 
     let ran = Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "ok\n"));
-    eventually("nothing is left", PATIENCE, || {
+    eventually("no key is left", PATIENCE, || {
         holders(&servers, "a", &key) == 0
     })
     .await;
@@ -71,7 +71,7 @@ async fn unlock_tells_what_was_released_and_succeeds_either_way() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn without_a_count_a_lock_is_waited_for() {
+fn a_retry_count_of_minus_one_waits_for_the_lock() {
     let servers = Servers::start(3);
     let key = lock(&servers, "a", "600000");
     let args = ["lock", "--retry-count", "-1", "--retry-delay", "20", "a"];
@@ -85,7 +85,7 @@ fn without_a_count_a_lock_is_waited_for() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn status_tells_held_free_and_unknown() {
+fn status_reports_held_free_and_unknown() {
     let servers = Servers::start(3);
     let ran = Ran::on(&servers, ["status", "a"]).expect(1);
     assert_eq!(ran.err, "");
@@ -126,7 +126,7 @@ fn a_minority_of_dead_nodes_changes_nothing() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn without_a_quorum_nothing_stays_and_the_dead_are_named() {
+async fn without_a_quorum_no_key_stays_and_dead_nodes_are_named() {
     let servers = Servers::start(3);
     servers[0].kill();
     servers[2].kill();
@@ -140,12 +140,12 @@ async fn without_a_quorum_nothing_stays_and_the_dead_are_named() {
         }
     }
     let survivor = servers[1].probe();
-    eventually("nothing is left", PATIENCE, || !survivor.exists("a")).await;
+    eventually("no key is left", PATIENCE, || !survivor.exists("a")).await;
 }
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_wrong_password_is_told_and_not_shown() {
+fn a_wrong_password_is_reported_but_not_printed() {
     let servers = Servers::start_each([Server::builder().password("right")]);
     let url = format!("redis://:hunter2@127.0.0.1:{}", servers[0].port());
     for verb in [&["lock", "a", "60000"][..], &["unlock", "a", "key"]] {
@@ -158,15 +158,15 @@ fn a_wrong_password_is_told_and_not_shown() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_key_that_is_no_lock_is_left_alone() {
+fn a_key_that_is_not_a_lock_is_left_untouched() {
     let servers = Servers::start(1);
     let probe = servers[0].probe();
-    probe.set("a", "for ever", None);
+    probe.set("a", "value", None);
     let ran = Ran::on(&servers, ["lock", "a", "60000"]).expect(3);
     assert!(ran.err.contains("not a lock"), "{ran:?}");
     let ran = Ran::on(&servers, ["status", "a"]).expect(0);
-    assert!(ran.out.contains("held by for ever, for ever"), "{ran:?}");
-    assert_eq!(probe.get("a").as_deref(), Some("for ever"));
+    assert!(ran.out.contains("held by value, without expiry"), "{ran:?}");
+    assert_eq!(probe.get("a").as_deref(), Some("value"));
 }
 
 #[test]
@@ -197,6 +197,6 @@ async fn a_lock_whose_key_cannot_be_printed_is_released() {
     assert_eq!(output.unwrap().status.code(), Some(1));
     for server in &servers {
         let probe = server.probe();
-        eventually("nothing is left", PATIENCE, || !probe.exists("a")).await;
+        eventually("no key is left", PATIENCE, || !probe.exists("a")).await;
     }
 }

@@ -1,11 +1,11 @@
-//! `run`, when the lock is lost.
+//! The verb `run` when the lock is lost.
 
 use redlock_tests::Servers;
 use rustix::process::Signal;
 
 use super::command::{Ran, Started, redlock_on};
 
-/// Runs a script under the lock "a" for a second at a time. The script's first line is the key.
+/// Runs a script under the lock "a" with a ttl of 1 s, and returns it with the lock's key.
 fn start(servers: &Servers, grace: &str, script: &str) -> (Started, String) {
     let script = format!("echo $REDLOCK_LEASE_ID; {script}");
     let args = ["run", "--ttl=1s", "--grace", grace, "a", "--", "sh", "-c"];
@@ -14,7 +14,7 @@ fn start(servers: &Servers, grace: &str, script: &str) -> (Started, String) {
     (running, key)
 }
 
-/// Waits for the end that a command has whose lock was lost.
+/// Waits for a command whose lock was lost, and checks how it ended.
 #[track_caller]
 fn finish(running: Started) -> Ran {
     let ran = running.finish().expect(4);
@@ -33,7 +33,7 @@ fn a_lock_that_is_released_elsewhere_ends_the_command() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn nodes_that_are_gone_end_the_command() {
+fn dead_nodes_end_the_command() {
     let servers = Servers::start(3);
     let (running, _) = start(&servers, LONG, "exec sleep 300");
     servers.at_once(|server| server.kill());
@@ -42,7 +42,7 @@ fn nodes_that_are_gone_end_the_command() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn nodes_that_hang_end_the_command() {
+fn hanging_nodes_end_the_command() {
     let servers = Servers::start(3);
     let (running, _) = start(&servers, LONG, "exec sleep 300");
     servers.at_once(|server| server.pause());
@@ -61,15 +61,15 @@ fn the_command_may_clean_up() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn what_does_not_end_is_killed_with_all_that_it_has_started() {
+fn every_process_of_the_command_is_killed_after_the_grace() {
     let servers = Servers::start(3);
-    // Whoever lives has its output open, which would keep this test from seeing the end of it.
+    // A survivor keeps the output open, so that `finish` would not return.
     let script = "trap '' TERM; (sleep 300; echo survived) & sleep 300; echo survived";
     let (running, key) = start(&servers, SHORT, script);
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!(finish(running).out, "");
 
-    // The command ends in time, and what it has started does not.
+    // The command ends in time, but a process that it has started does not.
     let script = "(trap '' TERM; sleep 300; echo survived) & exec sleep 300";
     let (running, key) = start(&servers, SHORT, script);
     Ran::on(&servers, ["unlock", "a", &key]).expect(0);
@@ -86,14 +86,14 @@ fn a_pause_that_outlives_the_lock_ends_the_command() {
     let ran = Ran::on(&servers, args).expect(0);
     running.signal(Signal::CONT);
     finish(running);
-    // It has left the next holder alone.
+    // The late release has not touched the next holder's lock.
     Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
     let ran = Ran::on(&servers, ["unlock", "a", ran.out.trim_end()]).expect(0);
     assert_eq!(ran.err, "ok\n");
 }
 
-/// Time to end on one's own, even on a busy machine.
+/// A grace long enough for commands that end on their own, even on a busy machine.
 const LONG: &str = "20s";
 
-/// For what is not going to.
+/// A grace for commands that do not end on their own.
 const SHORT: &str = "500ms";

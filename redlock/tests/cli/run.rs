@@ -1,4 +1,4 @@
-//! `run`, as long as the lock is held.
+//! The verb `run` while the lock is held.
 
 use std::process::Stdio;
 
@@ -23,7 +23,7 @@ fn the_exit_code_of_the_command_is_passed_on() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn the_command_runs_under_the_lock_and_knows_it() {
+async fn the_command_runs_under_the_lock_and_gets_its_details() {
     let servers = Servers::start(3);
     let script = r#"echo "$REDLOCK_RESOURCE"; echo "$REDLOCK_LEASE_ID"; echo "$REDLOCK_TOKEN"; cat; echo done >&2"#;
     let mut running = Started::new(
@@ -53,7 +53,7 @@ async fn the_command_runs_under_the_lock_and_knows_it() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn what_is_locked_is_busy_and_nothing_runs() {
+fn a_busy_lock_keeps_the_command_from_running() {
     let servers = Servers::start(3);
     Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
     for wait in ["0", "300ms"] {
@@ -65,9 +65,9 @@ fn what_is_locked_is_busy_and_nothing_runs() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_command_that_is_done_early_keeps_others_out_for_as_long_as_was_asked() {
+fn hold_at_least_outlasts_a_short_command() {
     let servers = Servers::start(3);
-    // Longer than the longest ttl there is by default, and than this test can take.
+    // Longer than the default `max_ttl`, and longer than this test can take.
     let hold = ["run", "--hold-at-least=10m", "a", "--", "true"];
     Ran::on(&servers, hold).expect(0);
     let late = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(1);

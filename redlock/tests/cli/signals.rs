@@ -1,4 +1,4 @@
-//! Signals, while a command runs and while a lock is waited for.
+//! Signals while a command runs and while the command waits for a lock.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ use super::command::{PATIENCE, Ran, Started, redlock_on};
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn signals_are_passed_on_to_the_command() {
+async fn signals_are_forwarded_to_the_command() {
     let servers = Servers::start(3);
     let signals = [
         (Signal::TERM, "TERM"),
@@ -18,7 +18,7 @@ async fn signals_are_passed_on_to_the_command() {
         (Signal::USR1, "USR1"),
     ];
     for (signal, name) in signals {
-        // What a shell has in the background ignores Ctrl-C, and others until it has begun.
+        // SIGKILL: a shell's background job ignores SIGINT, and other signals until it has begun.
         let trap = format!("trap 'echo {name}; kill -KILL $!; exit 9' {name}");
         let script = format!("{trap}; sleep 300 & echo begun; wait");
         let args = ["run", "a", "--", "sh", "-c", &script];
@@ -33,7 +33,7 @@ async fn signals_are_passed_on_to_the_command() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_command_that_a_signal_ends_is_reported_as_by_a_shell() {
+fn a_command_ended_by_a_signal_exits_as_in_a_shell() {
     let servers = Servers::start(3);
     let args = ["run", "a", "--", "sh", "-c", "echo begun; exec sleep 300"];
     let mut running = Started::new(redlock_on(&servers).args(args));
@@ -45,9 +45,9 @@ fn a_command_that_a_signal_ends_is_reported_as_by_a_shell() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_signal_ends_the_wait_and_leaves_nothing_behind() {
+async fn a_signal_ends_the_wait_and_leaves_no_key() {
     let servers = Servers::start(3);
-    // Somebody else has two nodes of three, so that every round takes the third.
+    // Another owner holds two of three nodes, so every round acquires only the third.
     for server in &servers[..2] {
         server.probe().set("a", "other", PATIENCE * 10);
     }
@@ -72,7 +72,7 @@ async fn a_signal_ends_the_wait_and_leaves_nothing_behind() {
 #[cfg(target_os = "linux")]
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn what_nohup_has_ignored_stays_ignored() {
+fn signals_ignored_by_nohup_stay_ignored() {
     let servers = Servers::start(3);
     let redlock = env!("CARGO_BIN_EXE_redlock");
     let script = r#"trap '' HUP; redlock=$1; shift; exec "$redlock" "$@""#;

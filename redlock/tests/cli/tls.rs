@@ -1,6 +1,6 @@
-//! Nodes under TLS, which is taken off in front of the servers: not every server has it built in.
+//! Nodes behind a TLS proxy, because not every server is built with TLS.
 //!
-//! The certificate is its own authority, for `localhost` and for a hundred years:
+//! The certificate is self-signed, for `localhost`, and valid for a hundred years:
 //! `openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout key.pem
 //! -out certificate.pem -days 36500 -subj /CN=localhost -addext subjectAltName=DNS:localhost
 //! -addext basicConstraints=critical,CA:FALSE`
@@ -25,7 +25,7 @@ fn file(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// Where the servers are under TLS, for as long as the test's runtime lives.
+/// Returns the URLs of TLS proxies before the servers, which run as long as the test's runtime.
 async fn under_tls(servers: &Servers) -> Vec<String> {
     let certificate = CertificateDer::from_pem_file(file("certificate.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(file("key.pem")).unwrap();
@@ -51,7 +51,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, port: u16) {
         let (client, _) = listener.accept().await.unwrap();
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
-            // Whoever does not trust us is gone, and so is whoever is done.
+            // A client that rejects the certificate ends the handshake.
             if let Ok(mut client) = acceptor.accept(client).await {
                 let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
                 let _how_it_ended = copy_bidirectional(&mut client, &mut server).await;
@@ -60,7 +60,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, port: u16) {
     }
 }
 
-/// Runs the command on these nodes, with the certificate as an authority or without.
+/// Runs the command on these nodes, with or without trust in the certificate.
 async fn run(urls: &[String], is_trusting: bool, args: &[&str]) -> Ran {
     let mut command = redlock(urls.iter().map(String::as_str));
     command.args(args);
@@ -73,7 +73,7 @@ async fn run(urls: &[String], is_trusting: bool, args: &[&str]) -> Ran {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_lock_is_taken_and_given_back_under_tls() {
+async fn a_lock_is_acquired_and_released_over_tls() {
     let servers = Servers::start(3);
     let urls = under_tls(&servers).await;
     let ran = run(&urls, true, &["lock", "a", "60000"]).await.expect(0);
@@ -91,7 +91,7 @@ async fn a_lock_is_taken_and_given_back_under_tls() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_certificate_that_nobody_vouches_for_is_refused_by_name() {
+async fn an_untrusted_certificate_is_named_in_the_error() {
     let servers = Servers::start(3);
     let urls = under_tls(&servers).await;
     let args = ["lock", "--retry-count=0", "a", "60000"];

@@ -1,4 +1,4 @@
-//! Whatever an `async fn` can look like, it looks the same under a lock.
+//! Every form of `async fn`, unchanged under a lock.
 
 use std::{collections::HashMap, fmt::Display};
 
@@ -158,7 +158,7 @@ async fn recursive(depth: u32) -> Result<u32, Error> {
     Box::pin(recursive(depth - 1)).await.map(|below| below + 1)
 }
 
-/// Documentation, visibility, lints and attributes inside the body stay where they belong.
+/// Documentation, visibility, lints and attributes inside the body are preserved.
 #[must_use]
 #[redlocked("kept")]
 pub(crate) async unsafe fn kept(#[allow(unused)] unused: u8) -> Result<u8, Error> {
@@ -184,7 +184,7 @@ macro_rules! locked {
 
 locked!(from_a_macro, "macro", "30s", argument);
 
-/// Names that the expansion might have used.
+/// Names that the expansion might use itself.
 #[redlocked("{guard}{request}{body}{outcome}{error}")]
 async fn no_collisions(
     guard: u8,

@@ -1,4 +1,4 @@
-//! Generated code is silent, and the body keeps its own lints.
+//! Generated code that triggers no lints, around a body that keeps its own.
 
 #![deny(
     warnings,

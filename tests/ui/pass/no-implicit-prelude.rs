@@ -1,4 +1,4 @@
-//! Nothing but absolute paths is relied upon.
+//! Generated code that relies on absolute paths only.
 
 #![no_implicit_prelude]
 #![allow(dead_code)]

@@ -1,4 +1,4 @@
-//! The library under another name, out of sight of the crate that uses it.
+//! The library under another path, with its own name shadowed.
 
 mod vendor {
     pub mod locks {

@@ -1,4 +1,4 @@
-//! A future is `Send` under a lock if it was without one, and its result is.
+//! Futures that stay `Send` under a lock, provided that their results are.
 
 use std::{cell::Cell, fmt::Display};
 

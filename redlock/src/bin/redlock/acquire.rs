@@ -1,21 +1,23 @@
-//! Acquiring a lock as a command does: from nothing, and interrupted by signals.
+//! Lock acquisition for one command, which signals can interrupt.
 
 use std::time::{Duration, Instant};
 
 use redlock::{ConnectError, LockGuard, Redlock, RedlockBuilder};
 
 use crate::failure::Failure;
-use crate::nodes::farewell;
+use crate::nodes::shut_down;
 use crate::signals::Signals;
 
-/// A lock, and the manager that it needs.
+/// A held lock, and the manager that it needs.
 #[derive(Debug)]
 pub(crate) struct Acquired {
     pub(crate) manager: Redlock,
     pub(crate) guard: LockGuard,
 }
 
-/// Tries for as long as `wait` to acquire `name`, and keeps it for `hold_at_least`. A signal ends the wait, and nothing is left behind.
+/// Acquires `name` within `wait`, to be held for at least `hold_at_least`.
+///
+/// A signal ends the wait. It leaves no key on the nodes.
 pub(crate) async fn acquire(
     builder: RedlockBuilder,
     name: &str,
@@ -39,14 +41,14 @@ pub(crate) async fn acquire(
     match outcome {
         Ok(guard) => Ok(Acquired { manager, guard }),
         Err(failure) => {
-            farewell(&manager).await;
+            shut_down(&manager).await;
             Err(failure)
         }
     }
 }
 
-/// Connects beforehand, so that the time it takes is not taken from the validity. Nodes that are
-/// not there yet are left to the request, which waits as long as it was told to.
+/// Connects first, so that connecting takes no time from the validity. If too few nodes are usable
+/// yet, connecting is left to the request, which has the rest of the wait for it.
 async fn connect(builder: RedlockBuilder) -> Result<Redlock, Failure> {
     match builder.clone().connect().await {
         Ok(manager) => Ok(manager),

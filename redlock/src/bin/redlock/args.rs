@@ -1,4 +1,4 @@
-//! What can be written behind `redlock`.
+//! The command line of `redlock`.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -8,14 +8,14 @@ use std::time::Duration;
 use clap::builder::NonEmptyStringValueParser;
 use clap::{Parser, Subcommand};
 
-/// Locks held by one process at a time across a fleet, on independent Redis or Valkey masters.
+/// Distributed locks on a quorum of independent Redis or Valkey servers.
 #[derive(Debug, Parser)]
 #[command(name = "redlock", version, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) nodes: NodeArgs,
 
-    /// Print nothing to stderr: the exit code tells, and stdout has the result
+    /// Print nothing to stderr; the exit code and stdout carry the result
     #[arg(long)]
     pub(crate) quiet: bool,
 
@@ -23,19 +23,19 @@ pub(crate) struct Args {
     pub(crate) verb: Verb,
 }
 
-/// Which nodes, and what to know about them.
+/// The options that concern the nodes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct NodeArgs {
-    /// A node's URL; once for each node
+    /// URL of a node; repeat for each node
     ///
-    /// Everybody who shares a lock needs the same nodes. A password is better kept in
-    /// REDLOCK_NODES, because other users can see the arguments of a command.
+    /// All processes that share a lock need the same nodes. Keep passwords in REDLOCK_NODES: other
+    /// users can see the arguments of a command.
     ///
     /// [default: the URLs in REDLOCK_NODES, separated by commas, or redis://localhost:6379/0]
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Vec<String>,
 
-    /// What stands before every name in the keys on the servers
+    /// Prefix of every key on the servers
     #[arg(
         long,
         value_name = "TEXT",
@@ -44,7 +44,7 @@ pub(crate) struct NodeArgs {
     )]
     pub(crate) key_prefix: Option<String>,
 
-    /// How long to wait for one node's answer, such as 200ms [default: depends on the validity]
+    /// How long to wait for one node's response, such as 200ms [default: depends on the validity]
     #[arg(
         long,
         value_name = "DURATION",
@@ -55,7 +55,7 @@ pub(crate) struct NodeArgs {
     pub(crate) node_timeout: Option<Duration>,
 }
 
-/// What to do.
+/// The verb and its arguments.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
     Lock(LockArgs),
@@ -66,11 +66,11 @@ pub(crate) enum Verb {
 
 /// Acquire a lock and print its key
 ///
-/// The lock stays until its validity is over, or until `redlock unlock NAME KEY`. Nothing extends
-/// it meanwhile: for work of unknown length there is `redlock run`.
+/// The lock is held until its validity ends or `redlock unlock NAME KEY` releases it. It is not
+/// extended: use `redlock run` for work of unknown length.
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
-    /// How many more attempts to make after the first; -1 to go on for ever
+    /// Number of retries after the first attempt; -1 to retry forever
     #[arg(
         long,
         value_name = "N",
@@ -80,39 +80,39 @@ pub(crate) struct LockArgs {
     #[arg(value_parser = clap::value_parser!(i64).range(-1..i64::from(u32::MAX)))]
     pub(crate) retry_count: i64,
 
-    /// The longest pause between two attempts, in milliseconds; each is drawn at random
+    /// Upper bound of the random pause between two attempts, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 200)]
     pub(crate) retry_delay: u64,
 
-    /// What to lock
+    /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 
-    /// For how many milliseconds
+    /// Validity of the lock, in milliseconds
     #[arg(value_name = "VALIDITY_MS")]
     pub(crate) validity: u64,
 }
 
 /// Release a lock
 ///
-/// Succeeds even if there was nothing to release, which stderr then says.
+/// Succeeds even if the lock was not held, which stderr then reports.
 #[derive(Debug, clap::Args)]
 pub(crate) struct UnlockArgs {
-    /// What was locked
+    /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 
-    /// What `redlock lock` has printed
+    /// Key that `redlock lock` printed
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) key: String,
 }
 
-/// Tell who holds a lock, and for how long
+/// Show who holds a lock, and for how long
 ///
-/// Exits with 0 if it is held, 1 if it is free, 3 if too few nodes answered to tell.
+/// Exits with 0 if the lock is held, 1 if it is free, 3 if too few nodes responded to decide.
 #[derive(Debug, clap::Args)]
 pub(crate) struct StatusArgs {
-    /// What to look for
+    /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 }
@@ -120,12 +120,14 @@ pub(crate) struct StatusArgs {
 /// Run a command while holding a lock
 ///
 /// The lock is extended until the command ends, and then released. If the lock is lost first, the
-/// command gets SIGTERM, and SIGKILL when the grace is over. Signals sent to redlock are passed on.
+/// command receives SIGTERM, and SIGKILL after the grace period. Signals sent to redlock are
+/// forwarded to the command.
 ///
-/// The command finds the name of the lock in REDLOCK_RESOURCE, its key in REDLOCK_LEASE_ID and its
-/// fencing token in REDLOCK_TOKEN.
-/// Unless redlock was started from a terminal, the command runs in a process group of its own,
-/// and signals go to all of that.
+/// The environment of the command has the lock's name in REDLOCK_RESOURCE, its key in
+/// REDLOCK_LEASE_ID and its fencing token in REDLOCK_TOKEN.
+///
+/// Unless redlock was started from a terminal, the command runs in its own process group, and
+/// signals go to the whole group.
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUN_EXIT_CODES)]
 pub(crate) struct RunArgs {
@@ -149,33 +151,33 @@ pub(crate) struct RunArgs {
     #[arg(default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) wait: Duration,
 
-    /// How long to keep others out at least, even if the command takes less
+    /// Shortest time to hold the lock, even if the command ends sooner
     ///
-    /// For jobs that several machines start at about the same time. If redlock is killed, the lock
-    /// is kept for its ttl.
+    /// For jobs that several machines start at about the same time. If redlock is killed, the
+    /// nodes keep the lock for its ttl.
     #[arg(long, value_name = "DURATION")]
     #[arg(default_value = "0s", value_parser = humantime::parse_duration)]
     pub(crate) hold_at_least: Duration,
 
-    /// How long the command may take to end once the lock is lost
+    /// How long the command may take to end after the lock is lost
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(value_parser = humantime::parse_duration)]
     pub(crate) grace: Duration,
 
-    /// What to lock
+    /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 
-    /// The command and its arguments
+    /// Command to run, with its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
 
-/// Understands the command line, or says what is wrong with it and returns the exit code.
+/// Parses the command line, or prints the error and returns the exit code.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|error| {
         let text = without_credentials(&error.render().to_string());
-        // There is nobody else to tell if this fails.
+        // A failed write cannot be reported anywhere else.
         if error.use_stderr() {
             io::stderr().write_all(text.as_bytes()).ok();
         } else {
@@ -185,8 +187,8 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
-/// Blots out what stands before the host in the URLs of a text: an argument that is repeated
-/// because it is out of place may hold a password.
+/// Masks the credentials of every URL in a text. An error message may quote a misplaced argument
+/// that contains a password.
 fn without_credentials(text: &str) -> String {
     let mut parts = text.split("://");
     let mut shown = parts.next().unwrap_or_default().to_owned();
@@ -206,17 +208,17 @@ fn without_credentials(text: &str) -> String {
 
 const EXIT_CODES: &str = "\
 Exit codes:
-  0  done
-  1  not obtained: somebody else holds the lock
-  2  the arguments or the nodes' addresses make no sense
-  3  too few nodes can be used, or the key holds something that is not a lock";
+  0  success
+  1  not obtained: another process holds the lock
+  2  invalid arguments or node addresses
+  3  too few usable nodes, or the key holds something that is not a lock";
 
 const RUN_EXIT_CODES: &str = "\
 Exit codes:
-  that of the command, or 128 and the number of the signal that ended it
-  1    the lock is held by somebody else, and the wait is over
-  2    the arguments or the nodes' addresses make no sense
-  3    too few nodes can be used, or the key holds something that is not a lock
+  that of the command, or 128 plus the number of the signal that ended it
+  1    another process still held the lock when the wait ended
+  2    invalid arguments or node addresses
+  3    too few usable nodes, or the key holds something that is not a lock
   4    the lock was lost while the command ran
   126  the command cannot be executed
   127  the command was not found";
@@ -228,12 +230,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_definition_makes_sense() {
+    fn the_definition_is_consistent() {
         Args::command().debug_assert();
     }
 
     #[test]
-    fn credentials_are_blotted_out_and_nothing_else() {
+    fn only_credentials_are_masked() {
         let text = "no 'redis://user:p@ss@a:1' and 'redis://b' or x@y, \n rediss://:q@c";
         let shown = "no 'redis://***@a:1' and 'redis://b' or x@y, \n rediss://***@c";
         assert_eq!(without_credentials(text), shown);

@@ -1,4 +1,4 @@
-//! A command that runs while a lock is held.
+//! The command that runs while a lock is held.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind, IsTerminal};
@@ -13,10 +13,10 @@ use tokio::process::Command;
 
 use crate::failure::Failure;
 
-/// A process that was started here, with its process group if that is its own.
+/// A child process, which leads its own process group unless redlock runs at a terminal.
 ///
-/// At a terminal it stays in ours, because only one group may read from the terminal; Ctrl-C then
-/// reaches it without our help.
+/// At a terminal it stays in redlock's group, because only one group may read from the terminal.
+/// Ctrl-C then reaches it directly.
 #[derive(Debug)]
 pub(crate) struct Child {
     process: tokio::process::Child,
@@ -25,7 +25,7 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts the command, and tells it which lock it runs under.
+    /// Starts the command, with the lock's name, lease id and token in its environment.
     pub(crate) fn spawn(command: &[OsString], guard: &LockGuard) -> Result<Self, Failure> {
         let (program, args) = command
             .split_first()
@@ -60,25 +60,26 @@ impl Child {
         })
     }
 
-    /// Waits until the command has ended, and returns its exit code.
+    /// Waits for the command to end and returns its exit code.
     ///
     /// Cancel safe.
     pub(crate) async fn exit_code(&mut self) -> Result<u8, Failure> {
         let status = self.process.wait().await;
-        let status = status.map_err(|error| Failure::system(format!("waiting: {error}")))?;
+        let status = status
+            .map_err(|error| Failure::system(format!("cannot wait for the command: {error}")))?;
         Ok(exit_code(status))
     }
 
-    /// Passes on a signal that was sent to us.
-    pub(crate) fn pass_on(&self, signal: Signal) {
-        // A key was pressed, and the terminal has sent the signal to both of us.
+    /// Forwards a signal that redlock received.
+    pub(crate) fn forward(&self, signal: Signal) {
+        // The terminal has sent the signal of a pressed key to both processes.
         let is_from_terminal = matches!(signal, Signal::INT | Signal::QUIT);
         if !(self.is_interactive && is_from_terminal) {
             self.send(signal);
         }
     }
 
-    /// Asks the command to end, and ends it when the grace is over.
+    /// Sends SIGTERM to the command, and SIGKILL if it has not ended after `grace`.
     pub(crate) async fn stop(&mut self, grace: Duration) {
         self.send(Signal::TERM);
         let ended = async {
@@ -93,25 +94,25 @@ impl Child {
         }
     }
 
-    /// What has ended meanwhile needs no signal.
+    /// Sends a signal to the command's processes. Ignores those that have ended.
     fn send(&self, signal: Signal) {
         if !self.is_interactive {
             kill_process_group(self.pid, signal).ok();
         } else if self.process.id().is_some() {
-            // Not reaped yet, so that the number is still its own.
+            // Not reaped yet, so the process id is still the child's.
             kill_process(self.pid, signal).ok();
         }
     }
 
-    /// Whether processes that the command has started outlive it. The number of a group is not
-    /// given to another while it has members.
+    /// Whether processes that the command has started outlive it. The id of a group is not reused
+    /// while the group has members.
     fn group_lives(&self) -> bool {
         !self.is_interactive
             && matches!(test_kill_process_group(self.pid), Ok(()) | Err(Errno::PERM))
     }
 }
 
-/// As a shell has it.
+/// Converts an exit status to an exit code as shells do.
 fn exit_code(status: ExitStatus) -> u8 {
     let code = match (status.code(), status.signal()) {
         (Some(code), _) => code,
@@ -121,7 +122,7 @@ fn exit_code(status: ExitStatus) -> u8 {
     u8::try_from(code).unwrap_or(u8::MAX)
 }
 
-/// How often to look whether a group has ended: nobody tells.
+/// The polling interval for the end of a group, for which there is no notification.
 const INTERVAL: Duration = Duration::from_millis(20);
 
 const NOT_EXECUTABLE: u8 = 126;

@@ -1,10 +1,10 @@
-//! What is said beside the result.
+//! Messages on stderr, next to the result on stdout.
 
 use std::io::{self, Write};
 
 use crate::failure::Failure;
 
-/// Stderr, or nothing.
+/// The output for messages: stderr, or none with `--quiet`.
 #[derive(Debug)]
 pub(crate) struct Console {
     quiet: bool,
@@ -15,16 +15,16 @@ impl Console {
         Self { quiet }
     }
 
-    /// Says one line.
-    pub(crate) fn say(&self, line: &str) {
+    /// Prints one line.
+    pub(crate) fn print(&self, line: &str) {
         if !self.quiet {
-            // Nobody listens, then: no reason to stop the work.
+            // A closed stderr is no reason to stop the work.
             writeln!(io::stderr(), "{line}").ok();
         }
     }
 
-    /// Says what went wrong, and what each node had to do with it.
+    /// Prints a failure, with the cause at each node.
     pub(crate) fn report(&self, failure: &Failure) {
-        self.say(&failure.to_string());
+        self.print(&failure.to_string());
     }
 }

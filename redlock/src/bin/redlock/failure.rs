@@ -1,11 +1,11 @@
-//! Why the command ends without having done what it was told, as a text and an exit code.
+//! Failures of the command, each with a message and an exit code.
 
 use std::fmt;
 
 use redlock::{ConfigError, ConnectError, InvalidRequest, LockError, LockLost};
 use rustix::process::Signal;
 
-/// A summary, a line for each node that matters, and an exit code.
+/// An exit code, a summary, and a line for each node concerned.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
@@ -22,17 +22,17 @@ impl Failure {
         }
     }
 
-    /// What was asked for makes no sense.
+    /// Creates the failure for invalid arguments or addresses.
     pub(crate) fn usage(summary: impl fmt::Display) -> Self {
         Self::new(USAGE, summary)
     }
 
-    /// The lock could not be given to whoever asked.
+    /// Creates the failure for a lock that was not obtained.
     pub(crate) fn not_obtained(summary: impl fmt::Display) -> Self {
         Self::new(NOT_OBTAINED, summary)
     }
 
-    /// Too few nodes did what they were asked.
+    /// Creates the failure for too few successful nodes, with the cause at each of the others.
     pub(crate) fn nodes(
         summary: impl fmt::Display,
         causes: impl IntoIterator<Item = impl fmt::Display>,
@@ -43,19 +43,19 @@ impl Failure {
         }
     }
 
-    /// The operating system refused something it usually does not.
+    /// Creates the failure for an unexpected error, such as one of the operating system.
     pub(crate) fn system(summary: impl fmt::Display) -> Self {
         Self::new(NO_QUORUM, summary)
     }
 
-    /// A signal ended the wait.
+    /// Creates the failure for a wait that a signal ended.
     pub(crate) fn interrupted(signal: Signal) -> Self {
         let number = signal.as_raw();
         let code = 128 + u8::try_from(number).unwrap_or_default();
         Self::new(code, format!("interrupted by signal {number}"))
     }
 
-    /// The command cannot be run.
+    /// Creates the failure for a command that cannot be started.
     pub(crate) fn command(code: u8, summary: impl fmt::Display) -> Self {
         Self::new(code, summary)
     }
@@ -64,14 +64,14 @@ impl Failure {
         self.code
     }
 
-    /// Whether somebody else has the lock.
+    /// Whether another process holds the lock.
     pub(crate) fn is_busy(&self) -> bool {
         self.code == NOT_OBTAINED
     }
 }
 
 impl fmt::Display for Failure {
-    /// One line for the summary, and one for each node.
+    /// Writes one line for the summary and one for each node.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "redlock: {}", self.summary)?;
         self.causes
@@ -135,14 +135,14 @@ impl From<LockLost> for Failure {
     }
 }
 
-/// Somebody else holds the lock, or what was asked about is free.
+/// Exit code: another process holds the lock, or `status` found it free.
 pub(crate) const NOT_OBTAINED: u8 = 1;
 
-/// What was asked for makes no sense.
+/// Exit code: the arguments or the node addresses are invalid.
 const USAGE: u8 = 2;
 
-/// The nodes did not do what they were asked.
+/// Exit code: too few nodes carried out the request.
 pub(crate) const NO_QUORUM: u8 = 3;
 
-/// The lock was lost while it was needed.
+/// Exit code: the lock was lost while the command ran.
 const LOST: u8 = 4;

@@ -1,4 +1,4 @@
-//! `redlock lock`
+//! The verb `redlock lock`.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -9,10 +9,10 @@ use crate::acquire::{Acquired, acquire};
 use crate::args::{LockArgs, NodeArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{farewell, max_ttl};
+use crate::nodes::{max_ttl, shut_down};
 use crate::signals::Signals;
 
-/// Acquires a lock, prints its key, and leaves it for its validity.
+/// Acquires a lock, prints its key, and leaves the lock in place for its validity.
 pub(crate) async fn lock(
     args: &LockArgs,
     nodes: &NodeArgs,
@@ -25,7 +25,7 @@ pub(crate) async fn lock(
         .max_ttl(max_ttl(validity))
         .retry_delay(Duration::from_millis(args.retry_delay))
         .auto_extend(false);
-    // Without a count, attempts go on for as long as the wait, which has no end here.
+    // A count of -1 leaves attempts unlimited, because this wait never ends.
     if let Ok(retries) = u32::try_from(args.retry_count) {
         builder = builder.retry_count(retries.saturating_add(1));
     }
@@ -40,19 +40,19 @@ pub(crate) async fn lock(
     .await;
     let Acquired { manager, guard } = acquired.inspect_err(|failure| {
         if failure.is_busy() {
-            console.say("failed");
+            console.print("failed");
         }
     })?;
     if let Err(error) = print(guard.lease_id()) {
         drop(guard);
-        farewell(&manager).await;
+        shut_down(&manager).await;
         return Err(Failure::not_obtained(format!(
-            "released again: its key cannot be printed: {error}"
+            "cannot print the key, so the lock was released: {error}"
         )));
     }
-    // Left as it is; the key that frees it was printed.
+    // The lock stays on the nodes. The printed key releases it.
     let _lease = guard.detach();
-    console.say("ok");
+    console.print("ok");
     Ok(0)
 }
 

@@ -1,10 +1,10 @@
 //! The `redlock` command: locks for shell scripts, cron jobs and operators.
 //!
-//! `lock` and `unlock` are for scripts that bracket their work themselves, `run` does it for them
-//! and stops the work when the lock is lost, `status` tells who holds what.
+//! `lock` and `unlock` bracket the work of a script. `run` holds a lock while a command runs, and
+//! stops the command if the lock is lost. `status` shows who holds a lock.
 
 #[cfg(not(unix))]
-compile_error!("the redlock command needs the signals and process groups of Unix");
+compile_error!("the redlock command requires Unix signals and process groups");
 
 mod acquire;
 mod args;
@@ -36,11 +36,13 @@ fn main() -> ExitCode {
     let outcome = match runtime {
         Ok(runtime) => {
             let outcome = runtime.block_on(carry_out(&args, &console));
-            // A name server that hangs must not keep the command.
+            // A hanging DNS lookup must not delay the exit.
             runtime.shutdown_background();
             outcome
         }
-        Err(error) => Err(Failure::system(format!("cannot start: {error}"))),
+        Err(error) => Err(Failure::system(format!(
+            "cannot start the Tokio runtime: {error}"
+        ))),
     };
     outcome
         .unwrap_or_else(|failure| {
@@ -50,7 +52,7 @@ fn main() -> ExitCode {
         .into()
 }
 
-/// Returns the exit code.
+/// Carries out the verb and returns the exit code.
 async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
     match &args.verb {
         Verb::Lock(lock) => lock::lock(lock, &args.nodes, console).await,

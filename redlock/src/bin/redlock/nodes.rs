@@ -1,4 +1,4 @@
-//! From the arguments to a manager.
+//! The manager's configuration, from the arguments and the environment.
 
 use std::env::{self, VarError};
 use std::time::Duration;
@@ -9,20 +9,20 @@ use crate::args::NodeArgs;
 use crate::failure::Failure;
 
 impl NodeArgs {
-    /// A manager of the nodes that were named, here or in the environment.
+    /// Returns a builder with the nodes from the arguments, or else from the environment.
     pub(crate) fn builder(&self) -> Result<RedlockBuilder, Failure> {
         let mut builder = if !self.redis.is_empty() {
             Redlock::builder().nodes(&self.redis)
         } else {
             match env::var("REDLOCK_NODES") {
                 Err(VarError::NotPresent) => Redlock::builder().node(DEFAULT),
-                // Set to nothing it is a mistake, and not one to be made up for by another server.
+                // An empty variable is a mistake. The default server would hide it.
                 Ok(urls) => {
                     let urls = urls.split(',').map(str::trim);
                     Redlock::builder().nodes(urls.filter(|url| !url.is_empty()))
                 }
                 Err(VarError::NotUnicode(_)) => {
-                    return Err(Failure::usage("REDLOCK_NODES: not UTF-8"));
+                    return Err(Failure::usage("REDLOCK_NODES is not valid UTF-8"));
                 }
             }
         };
@@ -36,21 +36,21 @@ impl NodeArgs {
     }
 }
 
-/// Waits until the nodes have carried out what they still have to, for a moment: a node that hangs
-/// must not keep the command.
-pub(crate) async fn farewell(manager: &Redlock) {
-    let _elapsed = tokio::time::timeout(MOMENT, manager.shutdown()).await;
+/// Shuts the manager down and waits briefly for pending releases. A hanging node must not delay the
+/// exit.
+pub(crate) async fn shut_down(manager: &Redlock) {
+    let _elapsed = tokio::time::timeout(SHUTDOWN_TIMEOUT, manager.shutdown()).await;
 }
 
-/// The longest ttl of a manager that accepts `ttl`.
+/// Returns a `max_ttl` that admits `ttl`.
 pub(crate) fn max_ttl(ttl: Duration) -> Duration {
     ttl.max(MAX_TTL)
 }
 
 const DEFAULT: &str = "redis://localhost:6379/0";
 
-/// The library's own default.
+/// The library's default for `max_ttl`.
 const MAX_TTL: Duration = Duration::from_secs(60);
 
-/// Many round trips, and not worth mentioning to whoever waits.
-const MOMENT: Duration = Duration::from_secs(1);
+/// Enough for many round trips, and hardly noticeable to the user.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

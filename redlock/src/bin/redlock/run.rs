@@ -1,4 +1,4 @@
-//! `redlock run`
+//! The verb `redlock run`.
 
 use std::pin::pin;
 
@@ -9,7 +9,7 @@ use crate::args::{NodeArgs, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{farewell, max_ttl};
+use crate::nodes::{max_ttl, shut_down};
 use crate::signals::Signals;
 
 /// Runs a command while a lock is held, and returns its exit code.
@@ -25,11 +25,11 @@ pub(crate) async fn run(
     let acquired = acquire(builder, &args.name, wait, hold, &mut signals).await;
     let Acquired { manager, guard } = acquired?;
     let outcome = run_under(&guard, args, &mut signals).await;
-    // The command's own outcome is what counts; the lock ends with its ttl in any case.
+    // The exit code stays that of the command. An unreleased lock ends with its ttl.
     if let Err(error) = guard.release().await {
         console.report(&Failure::system(error));
     }
-    farewell(&manager).await;
+    shut_down(&manager).await;
     outcome
 }
 
@@ -45,12 +45,12 @@ async fn run_under(
             // A lock that was lost before the command ended did not protect all of its work.
             biased;
             lost = &mut lost => {
-                // Before a word is said: stderr may be a pipe that is full.
+                // Stop first, print later: stderr may be a full pipe.
                 child.stop(args.grace).await;
                 return Err(lost.into());
             }
             code = child.exit_code() => return code,
-            signal = signals.next() => child.pass_on(signal),
+            signal = signals.next() => child.forward(signal),
         }
     }
 }

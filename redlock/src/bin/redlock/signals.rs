@@ -1,4 +1,4 @@
-//! The signals that ask the command to end, or mean something to what it runs.
+//! Signals that end a wait or are forwarded to the running command.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -13,8 +13,8 @@ use crate::failure::Failure;
 pub(crate) struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
-    /// Catches signals from now on, except those that this process was started with orders to
-    /// ignore, as by `nohup`: a command that it runs inherits these orders.
+    /// Starts to catch signals, except those that were ignored when this process started, as under
+    /// `nohup`. The command that it runs inherits the ignored signals.
     pub(crate) fn listen() -> Result<Self, Failure> {
         let ignored = ignored();
         let signals = CAUGHT
@@ -46,7 +46,7 @@ impl Signals {
     }
 }
 
-/// The signals that are ignored, as a mask: known on Linux, and taken for none elsewhere.
+/// Returns the mask of ignored signals. It is known on Linux and assumed empty elsewhere.
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status
@@ -60,7 +60,7 @@ fn mask(signal: Signal) -> u64 {
     1 << (signal.as_raw() - 1)
 }
 
-/// Those that would end this process and leave what it runs without anybody to guard it.
+/// The signals that would end this process and leave its command running without supervision.
 const CAUGHT: [Signal; 6] = [
     Signal::HUP,
     Signal::INT,

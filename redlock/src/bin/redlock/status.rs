@@ -1,4 +1,4 @@
-//! `redlock status`
+//! The verb `redlock status`.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
@@ -14,7 +14,7 @@ use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED};
 pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Failure> {
     let manager = nodes.builder()?.build()?;
     let status = manager.status(&args.name).await;
-    // The exit code tells as well, even if nobody reads this.
+    // A closed stdout is no failure: the exit code carries the state too.
     io::stdout().write_all(describe(&status).as_bytes()).ok();
     Ok(match status.state() {
         LockState::Held => 0,
@@ -28,7 +28,7 @@ fn describe(status: &Status) -> String {
         (LockState::Held, Some(id)) => format!("held by {id}\n"),
         (LockState::Held, None) => "held\n".to_owned(),
         (LockState::Free, _) => "free\n".to_owned(),
-        _ => "unknown: too few nodes answered\n".to_owned(),
+        _ => "unknown: too few nodes responded\n".to_owned(),
     };
     if let Some(token) = status.token() {
         _ = writeln!(text, "token {token}");
@@ -46,11 +46,11 @@ fn describe_node(node: &NodeStatus, status: &Status) -> String {
     match &node.record {
         Ok(None) => "free".to_owned(),
         Ok(Some(record)) => describe_record(record),
-        // The others had settled it: nobody has waited for this one.
+        // The other nodes settled the state before this one responded.
         Err(error)
             if error.kind() == NodeErrorKind::Timeout && status.state() != LockState::Unknown =>
         {
-            "no answer yet".to_owned()
+            "no response yet".to_owned()
         }
         Err(error) => error.to_string(),
     }
@@ -63,11 +63,11 @@ fn describe_record(record: &Record) -> String {
     };
     match record.remaining {
         Some(remaining) => format!("{holder}, remaining {}", shown(remaining)),
-        None => format!("{holder}, for ever"),
+        None => format!("{holder}, without expiry"),
     }
 }
 
-/// To the millisecond, which is what servers count.
+/// Formats a duration to the millisecond, which is the precision of servers.
 fn shown(remaining: Duration) -> humantime::FormattedDuration {
     let millis = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
     humantime::format_duration(Duration::from_millis(millis))

@@ -1,4 +1,4 @@
-//! `redlock unlock`
+//! The verb `redlock unlock`.
 
 use redlock::node::NodeHealth;
 use redlock::{NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
@@ -6,7 +6,7 @@ use redlock::{NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::farewell;
+use crate::nodes::shut_down;
 
 /// Releases a lock by its key.
 pub(crate) async fn unlock(
@@ -14,7 +14,7 @@ pub(crate) async fn unlock(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    // Not connected beforehand: even without a quorum, nodes that are there are worth releasing.
+    // Not connected first, which would need a quorum: a release on a minority is still useful.
     let manager = nodes.builder()?.build()?;
     let outcome = manager.unlock(&args.name, args.key.as_str()).await;
     let outcome = match outcome {
@@ -24,19 +24,19 @@ pub(crate) async fn unlock(
             } else {
                 "was not held"
             };
-            console.say(word);
+            console.print(word);
             Ok(0)
         }
         Err(UnlockError::NoQuorum { report }) => Err(no_quorum(&manager, &report).await),
         Err(UnlockError::Invalid(error)) => Err(error.into()),
         Err(error) => Err(Failure::system(error)),
     };
-    farewell(&manager).await;
+    shut_down(&manager).await;
     outcome
 }
 
-/// What each node said. A node that is down says nothing to a release, which stays queued for it:
-/// why it is down, it has told when it was connected to.
+/// Creates a failure with each node's outcome. A release stays pending for a node that is down, so
+/// the cause shown for it is the connection error.
 async fn no_quorum(manager: &Redlock, report: &Released) -> Failure {
     let health = manager.nodes().await;
     let causes = report.nodes().iter().zip(&health).map(|(node, health)| {
