@@ -61,7 +61,8 @@ mod token;
 mod waiting;
 
 pub mod fence;
-pub mod guarantees;
+pub mod guide;
+pub use self::guide::guarantees;
 pub mod node;
 
 #[cfg(feature = "macros")]
