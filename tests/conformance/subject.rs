@@ -48,10 +48,10 @@ pub(crate) fn server() -> Subject {
 }
 
 pub(crate) fn on(server: Server) -> Subject {
-    let link = Proxy::to_server(&server);
+    let proxy = Proxy::to_server(&server);
     Subject {
-        session: open(&RedisNode::open(&link.url()).unwrap()),
-        host: Host::Server(link, Box::new(server)),
+        session: open(&RedisNode::open(&proxy.url()).unwrap()),
+        host: Host::Server(proxy, Box::new(server)),
     }
 }
 
@@ -91,9 +91,9 @@ impl Subject {
     pub(crate) async fn cut_off(&self) {
         match &self.host {
             Host::Memory(node) => node.fault(Fault::Crash),
-            Host::Server(link, _) => {
-                link.refuse();
-                link.cut();
+            Host::Server(proxy, _) => {
+                proxy.refuse();
+                proxy.cut();
             }
         }
         // The end of a connection that is idle is noticed with the next command.
@@ -104,7 +104,7 @@ impl Subject {
     pub(crate) async fn reconnect(&self) {
         match &self.host {
             Host::Memory(node) => node.fault(None),
-            Host::Server(link, _) => link.accept(),
+            Host::Server(proxy, _) => proxy.accept(),
         }
         eventually("the node is back", SOON, || {
             matches!(self.session.report().health, NodeHealth::Connected)

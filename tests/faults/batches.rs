@@ -166,22 +166,22 @@ where
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn what_nobody_wants_any_more_when_it_could_leave_is_not_sent() {
     let servers = Servers::start(3);
-    let links = servers.proxies();
+    let proxies = servers.proxies();
     // Nothing leaves before the connections are made, and they cannot be.
-    for link in &links {
-        link.requests(Flow::Hold);
+    for proxy in &proxies {
+        proxy.requests(Flow::Hold);
     }
-    let redlock = patient(links.iter().map(Proxy::url)).build().unwrap();
+    let redlock = patient(proxies.iter().map(Proxy::url)).build().unwrap();
     let dropped = tokio::spawn(redlock.lock("dropped"));
     let kept = tokio::spawn(redlock.lock("kept").wait(SOON));
     eventually("both are asked for", SOON, || {
-        links.iter().all(|link| link.accepted() > 0)
+        proxies.iter().all(|proxy| proxy.accepted() > 0)
     })
     .await;
     dropped.abort();
     assert!(dropped.await.unwrap_err().is_cancelled());
-    for link in &links {
-        link.heal();
+    for proxy in &proxies {
+        proxy.heal();
     }
     let _guard = kept.await.unwrap().unwrap();
     everywhere(&servers, "kept").await;

@@ -11,26 +11,26 @@ use tokio::task::JoinSet;
 
 use crate::common::{LONG, MS, SECOND, SOON, everywhere, gone, healthy, patient};
 
-/// Servers behind links, and a manager that knows only the links.
-async fn linked() -> (Servers, Vec<Proxy>, Redlock) {
+/// Servers behind proxies, and a manager that knows only the proxies.
+async fn proxied() -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(3);
-    let links = servers.proxies();
-    let redlock = patient(links.iter().map(Proxy::url))
+    let proxies = servers.proxies();
+    let redlock = patient(proxies.iter().map(Proxy::url))
         .connect()
         .await
         .unwrap();
-    (servers, links, redlock)
+    (servers, proxies, redlock)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn no_batch_waits_for_an_earlier_reply() {
-    let (servers, links, redlock) = linked().await;
+    let (servers, proxies, redlock) = proxied().await;
     let mut held = Vec::new();
     for delay in [MS, 20 * MS] {
-        for link in &links {
-            link.requests(Flow::Delay(delay));
-            link.replies(Flow::Hold);
+        for proxy in &proxies {
+            proxy.requests(Flow::Delay(delay));
+            proxy.replies(Flow::Hold);
         }
         let mut requests = Vec::new();
         for number in 0..BATCHES {
@@ -43,8 +43,8 @@ async fn no_batch_waits_for_an_earlier_reply() {
             requests.iter().all(|request| !request.is_finished()),
             "no answer has come back"
         );
-        for link in &links {
-            link.replies(Flow::Delay(delay));
+        for proxy in &proxies {
+            proxy.replies(Flow::Delay(delay));
         }
         for request in requests {
             held.push(request.await.unwrap().unwrap());
@@ -58,7 +58,7 @@ async fn no_batch_waits_for_an_earlier_reply() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn so_it_is_with_extensions_and_releases() {
-    let (servers, links, redlock) = linked().await;
+    let (servers, proxies, redlock) = proxied().await;
     let mut pairs = Vec::new();
     for number in 0..BATCHES / 2 {
         let extended = redlock.lock(format!("extended {number}")).ttl(LONG / 4);
@@ -67,8 +67,8 @@ async fn so_it_is_with_extensions_and_releases() {
         pairs.push((extended, released.await.unwrap()));
     }
     healthy(&redlock).await;
-    for link in &links {
-        link.replies(Flow::Hold);
+    for proxy in &proxies {
+        proxy.replies(Flow::Hold);
     }
     let probes: Vec<_> = servers.iter().map(Server::probe).collect();
     let mut extensions = Vec::new();
@@ -87,8 +87,8 @@ async fn so_it_is_with_extensions_and_releases() {
         gone(&servers, &key).await;
     }
     assert!(extensions.iter().all(|extension| !extension.is_finished()));
-    for link in &links {
-        link.replies(Flow::Pass);
+    for proxy in &proxies {
+        proxy.replies(Flow::Pass);
     }
     for extension in extensions {
         extension.await.unwrap().unwrap();
@@ -98,9 +98,9 @@ async fn so_it_is_with_extensions_and_releases() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
-    let (servers, links, redlock) = linked().await;
-    for link in &links {
-        link.replies(Flow::Hold);
+    let (servers, proxies, redlock) = proxied().await;
+    for proxy in &proxies {
+        proxy.replies(Flow::Hold);
     }
     let mut requests = JoinSet::new();
     for number in 0..200 {
@@ -108,8 +108,8 @@ async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
         // Most become batches of their own, more than are sent without an answer.
         tokio::time::sleep(MS).await;
     }
-    for link in &links {
-        link.replies(Flow::Pass);
+    for proxy in &proxies {
+        proxy.replies(Flow::Pass);
     }
     let guards: Vec<_> = requests.join_all().await;
     assert!(guards.iter().all(Result::is_ok), "{guards:?}");
@@ -122,9 +122,9 @@ async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn many_locks_at_once_cost_a_few_round_trips() {
-    let (servers, links, redlock) = linked().await;
-    for link in &links {
-        link.both(Flow::Delay(20 * MS));
+    let (servers, proxies, redlock) = proxied().await;
+    for proxy in &proxies {
+        proxy.both(Flow::Delay(20 * MS));
     }
     let start = Instant::now();
     let mut tasks = JoinSet::new();

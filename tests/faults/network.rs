@@ -5,14 +5,14 @@ use redlock_tests::{Flow, Proxy, Servers, eventually};
 
 use crate::common::{MS, SECOND, SOON, gone, healthy, holding};
 
-/// Servers behind links, and a manager that knows only the links.
-async fn linked(n: usize) -> (Servers, Vec<Proxy>, Redlock) {
+/// Servers behind proxies, and a manager that knows only the proxies.
+async fn proxied(n: usize) -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(n);
-    let links = servers.proxies();
-    let redlock = Redlock::connect(links.iter().map(Proxy::url))
+    let proxies = servers.proxies();
+    let redlock = Redlock::connect(proxies.iter().map(Proxy::url))
         .await
         .unwrap();
-    (servers, links, redlock)
+    (servers, proxies, redlock)
 }
 
 /// Long enough for the command to leave for the slowest node: what nobody wants any more while it
@@ -25,9 +25,9 @@ async fn hold_for_a_while(redlock: &Redlock) {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_grant_whose_reply_is_lost_is_released() {
-    let (servers, links, redlock) = linked(3).await;
-    links[0].replies(Flow::Lose);
-    links[1].replies(Flow::Lose);
+    let (servers, proxies, redlock) = proxied(3).await;
+    proxies[0].replies(Flow::Lose);
+    proxies[1].replies(Flow::Lose);
     let refused = redlock
         .lock("a")
         .ttl(60 * SECOND)
@@ -45,14 +45,14 @@ async fn a_grant_whose_reply_is_lost_is_released() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_command_that_arrives_late_is_followed_by_its_release() {
-    let (servers, links, redlock) = linked(3).await;
-    links[0].requests(Flow::Hold);
+    let (servers, proxies, redlock) = proxied(3).await;
+    proxies[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
     eventually("released where it was granted", SOON, || {
         holding(&servers, "a") == 0
     })
     .await;
-    links[0].heal();
+    proxies[0].heal();
     // Both arrive, in their order: whoever looks now and later finds nothing.
     healthy(&redlock).await;
     gone(&servers, "a").await;
@@ -62,15 +62,15 @@ async fn a_command_that_arrives_late_is_followed_by_its_release() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_command_that_arrives_after_its_connection_was_given_up_is_undone() {
-    let (servers, links, redlock) = linked(3).await;
-    links[0].requests(Flow::Hold);
+    let (servers, proxies, redlock) = proxied(3).await;
+    proxies[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
     // New connections get through while the old one still holds the command back: it arrives
     // after the release has been sent over the new one, unless the old one was stopped.
     tokio::time::sleep(4 * SECOND).await;
-    links[0].heal_new();
+    proxies[0].heal_new();
     healthy(&redlock).await;
-    links[0].heal();
+    proxies[0].heal();
     tokio::time::sleep(SECOND).await;
     assert_eq!(holding(&servers, "a"), 0);
     assert!(servers[0].probe().calls_of("client|kill") > 0);
@@ -82,18 +82,18 @@ async fn so_it_is_where_clients_must_not_be_killed() {
     let servers = Servers::start_each((0..3).map(|_| {
         redlock_tests::Server::builder().args(["--rename-command", "CLIENT", "no-such-command"])
     }));
-    let links = servers.proxies();
-    let redlock = Redlock::connect(links.iter().map(Proxy::url))
+    let proxies = servers.proxies();
+    let redlock = Redlock::connect(proxies.iter().map(Proxy::url))
         .await
         .unwrap();
-    links[0].requests(Flow::Hold);
+    proxies[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
     tokio::time::sleep(4 * SECOND).await;
-    links[0].heal_new();
+    proxies[0].heal_new();
     healthy(&redlock).await;
     // Now it arrives, behind the release that had come over the new connection. The release is
     // repeated until it has found the key, long before its ttl.
-    links[0].heal();
+    proxies[0].heal();
     eventually("it has arrived", SOON, || {
         servers[0].probe().calls_of("set") > 0
     })
@@ -104,11 +104,11 @@ async fn so_it_is_where_clients_must_not_be_killed() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_connection_that_breaks_is_replaced() {
-    let (servers, links, redlock) = linked(3).await;
+    let (servers, proxies, redlock) = proxied(3).await;
     let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
     for _ in 0..20 {
-        for link in &links {
-            link.cut();
+        for proxy in &proxies {
+            proxy.cut();
         }
         let guard = redlock.lock("a").wait(SOON).await.unwrap();
         guard.release().await.unwrap();
@@ -123,25 +123,25 @@ async fn a_connection_that_breaks_is_replaced() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_guard_dropped_while_a_node_is_cut_off_is_released_there_later() {
-    let (servers, links, redlock) = linked(3).await;
+    let (servers, proxies, redlock) = proxied(3).await;
     let guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
     eventually("everywhere", SOON, || holding(&servers, "a") == 3).await;
-    links[0].refuse();
-    links[0].cut();
+    proxies[0].refuse();
+    proxies[0].cut();
     drop(guard);
     eventually("released on two", SOON, || holding(&servers, "a") == 1).await;
     tokio::time::sleep(SECOND).await;
     assert_eq!(holding(&servers, "a"), 1);
-    links[0].heal();
+    proxies[0].heal();
     gone(&servers, "a").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn slow_servers_are_waited_for() {
-    let (servers, links, redlock) = linked(3).await;
-    for link in &links {
-        link.both(Flow::Delay(20 * MS));
+    let (servers, proxies, redlock) = proxied(3).await;
+    for proxy in &proxies {
+        proxy.both(Flow::Delay(20 * MS));
     }
     let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
     assert!(

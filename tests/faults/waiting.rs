@@ -155,19 +155,19 @@ async fn a_minority_of_silent_servers_does_not_keep_who_waits_from_being_told() 
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_new_connection_is_a_reason_to_look_again() {
     let servers = Servers::start(3);
-    let links = servers.proxies();
-    let urls = links.iter().map(Proxy::url);
+    let proxies = servers.proxies();
+    let urls = proxies.iter().map(Proxy::url);
     let redlock = waiting(urls, NEVER).connect().await.unwrap();
     take(&servers, "a");
     let waiter = waiter(&servers, &redlock, "a").await;
-    for link in &links {
-        link.refuse();
-        link.cut();
+    for proxy in &proxies {
+        proxy.refuse();
+        proxy.cut();
     }
     // Nobody hears of this.
     give_back(&servers, "a");
-    for link in &links {
-        link.accept();
+    for proxy in &proxies {
+        proxy.accept();
     }
     drop(arrives(waiter).await);
 }
@@ -176,9 +176,9 @@ async fn a_new_connection_is_a_reason_to_look_again() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn where_messages_are_lost_who_waits_asks_all_the_same() {
     let servers = Servers::start(3);
-    let links = servers.proxies();
-    links.iter().for_each(Proxy::filter_pushes);
-    let urls = links.iter().map(Proxy::url);
+    let proxies = servers.proxies();
+    proxies.iter().for_each(Proxy::filter_pushes);
+    let urls = proxies.iter().map(Proxy::url);
     let redlock = waiting(urls, OFTEN).connect().await.unwrap();
     hand_over(&servers, &redlock).await;
 }
