@@ -64,7 +64,7 @@ impl Item {
             Command::Release(it) => match (self.form, it.keys.as_one(), keep(it)) {
                 (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_bytes()),
                 (_, _, Some(keep)) => {
-                    let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
+                    let mut call = on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
                     call.arg(it.id.as_bytes()).arg(millis(keep));
                     call
                 }

@@ -16,8 +16,8 @@ pub(crate) static EXTEND: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/extend.lua")));
 pub(crate) static RELEASE: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/release.lua")));
-pub(crate) static KEEP: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/keep.lua")));
+pub(crate) static EXPIRE_AT: LazyLock<Source> =
+    LazyLock::new(|| Source::new(include_str!("../lua/expire_at.lua")));
 pub(crate) static INSPECT: LazyLock<Source> =
     LazyLock::new(|| Source::new(include_str!("../lua/inspect.lua")));
 
@@ -30,7 +30,7 @@ fn all() -> [&'static Source; 8] {
         &RAISE,
         &EXTEND,
         &RELEASE,
-        &KEEP,
+        &EXPIRE_AT,
         &INSPECT,
     ]
 }
