@@ -88,7 +88,11 @@ async fn establish(dialer: &Dialer, previous: Option<Client>) -> Result<Link, No
         let tracking = pipeline.cmd("CLIENT").arg("TRACKING");
         let _same = tracking.arg("ON").arg("OPTIN");
     }
-    let scripts = script::load(&mut pipeline);
+    let mut scripts = 0;
+    for load in script::loads() {
+        pipeline.add_command(load);
+        scripts += 1;
+    }
     let count = 4 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
     let mut answers = pump
         .alongside(connection.send_packed_commands(&pipeline, 0, count))

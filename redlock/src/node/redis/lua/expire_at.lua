@@ -1,6 +1,8 @@
--- Releases keys that are to stay for a while: has each that is ours expire then.
--- KEYS keys   ARGV[1] lease id   ARGV[2] for how many milliseconds to keep them
--- 1: done.  0: none is there, or ours.
+-- Releases keys later: each key that is ours expires after a delay.
+-- KEYS keys   ARGV[1] lease id   ARGV[2] delay in milliseconds
+-- 1: at least one key was ours.
+-- 0: no key exists or is ours.
+-- pcall: a key of another type is not ours; it is not an error.
 local done = 0
 for n = 1, #KEYS do
   if redis.pcall('GET', KEYS[n]) == ARGV[1] then
