@@ -1,6 +1,23 @@
-//! Making one connection, and getting to know who is at its other end.
+//! The handshake: the first commands on a new connection, and what their responses say.
+//!
+//! The client library has already negotiated the protocol and authenticated. These commands leave
+//! together, ahead of those of the session. After a reconnect, to a server that can push:
+//!
+//! ```text
+//! INFO                                   run id, version, settings that weaken a lock
+//! CLIENT INFO                            id and address, for the KILL of the next handshake
+//! TIME                                   the time of day, for proposals of fencing tokens
+//! COMMAND INFO delifeq delex             whether releases can do without a script
+//! CLIENT KILL ID 7 ADDR 127.0.0.1:40100  stops what the previous connection had in flight
+//! CLIENT TRACKING ON OPTIN               requests invalidations
+//! SCRIPT LOAD "local count = #KEYS …"    once for each script
+//! ```
+//!
+//! Without a previous connection there is no `KILL`. Without RESP3 there is no `TRACKING`.
+//!
+//! Each command stands in [`steps`], next to the function that reads its response, so the number
+//! and the order of the responses cannot disagree with the commands.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,52 +25,48 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Dialed, Dialer};
 use crate::node::redis::connect::io::Pump;
+use crate::node::redis::connect::server_info;
+use crate::node::redis::connect::server_info::ServerInfo;
 use crate::node::redis::protocol::compare_delete::Delete;
+use crate::node::redis::protocol::value::{micros, text};
 use crate::node::redis::protocol::{error, script};
 use crate::node::{Identity, NodeWarning};
 
-/// A connection and what its server told.
+/// A connection that is ready, and what the handshake found out about its server.
 pub(crate) struct Link {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) pump: Pump,
-    /// Whether the server tells those who wait.
+    /// Whether the server pushes invalidations.
     pub(crate) tells: bool,
-    /// How the server calls this connection.
+    /// The server's name for this connection.
     pub(crate) client: Option<Client>,
-    /// Whether everything that was sent over the previous connection has either been carried out
-    /// or never will be.
+    /// Whether every command sent over the previous connection was carried out or never will be.
     pub(crate) previous_is_settled: bool,
     pub(crate) identity: Identity,
-    /// The server's own way to delete a key that is ours, if it has one.
+    /// The server's own command that deletes a key of ours, if it has one.
     pub(crate) delete: Option<Delete>,
-    /// The server's time of day in microseconds, just now.
+    /// The server's time of day in microseconds, at the handshake.
     pub(crate) time: Option<u64>,
     /// Name and version of the server.
     pub(crate) server: Option<Arc<str>>,
     pub(crate) warnings: Vec<NodeWarning>,
 }
 
-/// How a server calls a connection: the number alone is given to another after a restart.
-#[derive(Clone, Debug)]
-pub(crate) struct Client {
-    id: String,
-    addr: String,
-}
-
-/// Makes a connection after `delay`.
+/// Connects after `delay`.
 ///
-/// Whatever the `previous` connection still had under way is stopped first: a command that a hung
-/// server has received is carried out when it wakes, even if nobody listens any more.
+/// Stops what the `previous` connection still has in flight: a hung server carries out the commands
+/// it has received when it resumes, even if their connection is closed.
 pub(crate) async fn connect(
     dialer: &Dialer,
     previous: Option<Client>,
     delay: Duration,
 ) -> Result<Link, NodeError> {
     tokio::time::sleep(delay).await;
-    // Longer than making a connection, which it must not cut short: a pool would start anew each
-    // time and never come up.
+    // Longer than one attempt to connect, which must not be cut short: a pool would start over each
+    // time and never connect.
     match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(dialer, previous)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NodeError::unsent(
@@ -70,172 +83,165 @@ async fn establish(dialer: &Dialer, previous: Option<Client>) -> Result<Link, No
         can_tell,
     } = dialer.dial().await?;
 
-    let mut pipeline = Pipeline::new();
-    let _same = pipeline.cmd("INFO").cmd("CLIENT").arg("INFO").cmd("TIME");
-    Delete::ask(&mut pipeline);
-    if let Some(client) = &previous {
-        let mut kill = Cmd::new();
-        kill.arg("CLIENT")
-            .arg("KILL")
-            .arg("ID")
-            .arg(&client.id)
-            .arg("ADDR")
-            .arg(&client.addr);
-        pipeline.add_command(kill);
+    let (mut pipeline, mut reads) = (Pipeline::new(), Vec::new());
+    for (command, read) in steps(previous.as_ref(), can_tell) {
+        pipeline.add_command(command);
+        reads.push(read);
     }
-    if can_tell {
-        // Only what is asked for with `CLIENT CACHING YES` before it.
-        let tracking = pipeline.cmd("CLIENT").arg("TRACKING");
-        let _same = tracking.arg("ON").arg("OPTIN");
-    }
-    let scripts = script::load(&mut pipeline);
-    let count = 4 + usize::from(previous.is_some()) + usize::from(can_tell) + scripts;
-    let mut answers = pump
-        .alongside(connection.send_packed_commands(&pipeline, 0, count))
+    let responses = pump
+        .alongside(connection.send_packed_commands(&pipeline, 0, reads.len()))
         .await
         .map_err(|error| {
-            NodeError::unsent(
-                NodeErrorKind::Unreachable,
-                error::of_command(&error).message(),
-            )
-        })?
-        .into_iter();
-
-    let info = answers.next().as_ref().and_then(text).map(fields);
-    let client = answers
-        .next()
-        .as_ref()
-        .and_then(text)
-        .and_then(Client::parse);
-    let time = answers.next().as_ref().and_then(micros);
-    let delete = Delete::find(answers.next().as_ref());
-    // With number and address given, 0 means that the server has already let go of it.
-    let previous_is_settled = match &previous {
-        Some(_) => matches!(answers.next(), Some(Value::Int(_))),
-        None => false,
-    };
-    let tells = can_tell && matches!(answers.next(), Some(Value::Okay));
-    // A server that is still loading, or lets us do nothing, says so to the scripts as well. A
-    // missing right is left to the command that needs it, whose error then names it.
-    if let Some(Value::ServerError(error)) = answers.next()
-        && error.code() == "LOADING"
-    {
-        return Err(NodeError::unsent(
-            NodeErrorKind::Loading,
-            error.details().unwrap_or_default(),
-        ));
+            let reason = error::of_command(&error);
+            NodeError::unsent(NodeErrorKind::Unreachable, reason.message())
+        })?;
+    let mut draft = Draft::default();
+    for (read, response) in reads.iter().zip(&responses) {
+        read(&mut draft, response);
     }
-    Ok(Link {
-        time,
-        tells,
-        connection,
-        pump,
-        client,
-        previous_is_settled,
-        identity: Identity {
-            run_id: info.as_ref().and_then(|info| field(info, "run_id")),
-        },
-        delete,
-        server: info.as_ref().and_then(server),
-        warnings: warnings(info.as_ref()),
-    })
+    draft.into_link(connection, pump)
 }
 
-impl Client {
-    /// Reads the answer to `CLIENT INFO`: `id=7 addr=127.0.0.1:40100 …`.
-    fn parse(line: String) -> Option<Self> {
-        let find = |name: &str| {
-            line.split_whitespace()
-                .find_map(|part| part.strip_prefix(name))
-                .map(str::to_owned)
-        };
-        Some(Self {
-            id: find("id=")?,
-            addr: find("addr=")?,
+/// A command of the handshake, and how its response is read.
+type Step = (Cmd, fn(&mut Draft, &Value));
+
+/// Returns the steps of a handshake, in order.
+fn steps(previous: Option<&Client>, can_push: bool) -> Vec<Step> {
+    let mut steps: Vec<Step> = vec![
+        (command("INFO"), |draft, it| {
+            draft.info = text(it).as_deref().map(ServerInfo::parse);
+        }),
+        (command("CLIENT INFO"), |draft, it| {
+            draft.client = text(it).as_deref().and_then(Client::parse);
+        }),
+        (command("TIME"), |draft, it| draft.time = micros(it)),
+        (Delete::query(), |draft, it| {
+            draft.delete = Delete::find(Some(it));
+        }),
+    ];
+    if let Some(previous) = previous {
+        // How many connections were closed. With id and address given, 0 means that the server has
+        // already closed the previous one.
+        steps.push((previous.kill(), |draft, it| {
+            draft.previous_is_settled = matches!(it, Value::Int(_));
+        }));
+    }
+    if can_push {
+        // OPTIN: the server tracks only keys that are read after `CLIENT CACHING YES`.
+        steps.push((command("CLIENT TRACKING ON OPTIN"), |draft, it| {
+            draft.can_push = matches!(it, Value::Okay);
+        }));
+    }
+    for load in script::loads() {
+        steps.push((load, |draft, it| {
+            draft.refusal = draft.refusal.take().or_else(|| loading(it));
+        }));
+    }
+    steps
+}
+
+fn command(words: &str) -> Cmd {
+    let mut command = Cmd::new();
+    command.arg(words.split(' ').collect::<Vec<_>>());
+    command
+}
+
+/// What the responses have said so far. A field is empty until a response fills it.
+#[derive(Debug, Default)]
+struct Draft {
+    info: Option<ServerInfo>,
+    client: Option<Client>,
+    time: Option<u64>,
+    delete: Option<Delete>,
+    previous_is_settled: bool,
+    can_push: bool,
+    /// Why the server cannot be used yet.
+    refusal: Option<NodeError>,
+}
+
+impl Draft {
+    fn into_link(self, connection: MultiplexedConnection, pump: Pump) -> Result<Link, NodeError> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
+        let info = self.info.as_ref();
+        Ok(Link {
+            connection,
+            pump,
+            tells: self.can_push,
+            client: self.client,
+            previous_is_settled: self.previous_is_settled,
+            identity: info.map(ServerInfo::identity).unwrap_or_default(),
+            delete: self.delete,
+            time: self.time,
+            server: info.and_then(ServerInfo::server),
+            warnings: server_info::warnings(info),
         })
     }
 }
 
-fn text(value: &Value) -> Option<String> {
+/// Reads the refusal of a server that is still loading its data: it refuses scripts too.
+///
+/// Other errors are ignored. A missing permission shows in the command that needs it, whose error
+/// names the permission.
+fn loading(value: &Value) -> Option<NodeError> {
     match value {
-        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
+        Value::ServerError(error) if error.code() == "LOADING" => Some(NodeError::unsent(
+            NodeErrorKind::Loading,
+            error.details().unwrap_or_default(),
+        )),
         _ => None,
     }
 }
 
-/// The answer to `TIME`: seconds and microseconds.
-fn micros(value: &Value) -> Option<u64> {
-    let Value::Array(fields) = value else {
-        return None;
-    };
-    let number = |index: usize| text(fields.get(index)?)?.parse::<u64>().ok();
-    number(0)?.checked_mul(1_000_000)?.checked_add(number(1)?)
-}
-
-/// The lines `name:value` of `INFO`.
-type Info = HashMap<String, String>;
-
-fn fields(info: String) -> Info {
-    info.lines()
-        .filter_map(|line| line.split_once(':'))
-        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-        .collect()
-}
-
-fn field(info: &Info, name: &str) -> Option<Arc<str>> {
-    info.get(name).map(|value| value.as_str().into())
-}
-
-fn server(info: &Info) -> Option<Arc<str>> {
-    // Valkey calls itself Redis 7.2.4 for the sake of old clients.
-    if let Some(version) = info.get("valkey_version") {
-        return Some(format!("valkey {version}").into());
-    }
-    info.get("redis_version")
-        .map(|version| format!("redis {version}").into())
-}
-
-fn warnings(info: Option<&Info>) -> Vec<NodeWarning> {
-    let Some(info) = info else {
-        return vec![NodeWarning::Unverified];
-    };
-    let mut warnings = Vec::new();
-    if let Some(policy) = field(info, "maxmemory_policy").filter(|policy| &**policy != "noeviction")
-    {
-        warnings.push(NodeWarning::Eviction(policy));
-    }
-    if info.get("role").is_some_and(|role| role != "master") {
-        warnings.push(NodeWarning::Replica);
-    }
-    warnings
-}
-
 #[cfg(test)]
 mod tests {
+    use deadpool_redis::redis::parse_redis_value;
+
     use super::*;
 
-    #[test]
-    fn a_client_is_its_number_and_its_address() {
-        let line = "id=12 addr=127.0.0.1:41000 laddr=127.0.0.1:6379 fd=8 name= age=0";
-        let client = Client::parse(line.to_owned()).unwrap();
-        assert_eq!(
-            (client.id.as_str(), client.addr.as_str()),
-            ("12", "127.0.0.1:41000")
-        );
-        assert!(Client::parse("id=12".to_owned()).is_none());
+    /// The commands of a handshake, and what is made of responses that begin with these.
+    fn handshake(previous: Option<&Client>, responses: &[&str]) -> (Vec<String>, Draft) {
+        let (mut commands, mut draft) = (Vec::new(), Draft::default());
+        for (index, (command, read)) in steps(previous, true).into_iter().enumerate() {
+            let packed = String::from_utf8(command.get_packed_command()).unwrap();
+            let words: Vec<_> = packed.split("\r\n").skip(2).step_by(2).collect();
+            commands.push(words.join(" "));
+            let response = responses.get(index).unwrap_or(&"+OK\r\n");
+            read(&mut draft, &parse_redis_value(response.as_bytes()).unwrap());
+        }
+        (commands, draft)
     }
 
     #[test]
-    fn settings_that_weaken_the_lock_are_told() {
-        let info = fields("# Server\r\nrole:slave\r\nmaxmemory_policy:allkeys-lru\r\n".to_owned());
-        let expected = vec![
-            NodeWarning::Eviction("allkeys-lru".into()),
-            NodeWarning::Replica,
+    fn each_response_is_read_as_that_of_its_command() {
+        let previous = Client::parse("id=7 addr=h:1");
+        let time = "*2\r\n$1\r\n5\r\n$1\r\n6\r\n";
+        let responses = [
+            "+run_id:a\r\n",
+            "+id=8 addr=h:2\r\n",
+            time,
+            "*0\r\n",
+            ":0\r\n",
         ];
-        assert_eq!(warnings(Some(&info)), expected);
-        assert_eq!(warnings(None), vec![NodeWarning::Unverified]);
-        let good = fields("role:master\r\nmaxmemory_policy:noeviction\r\n".to_owned());
-        assert!(warnings(Some(&good)).is_empty());
+        let (commands, draft) = handshake(previous.as_ref(), &responses);
+        let command_info = "COMMAND INFO delifeq delex";
+        assert_eq!(commands[..4], ["INFO", "CLIENT INFO", "TIME", command_info]);
+        assert_eq!(commands[4], "CLIENT KILL ID 7 ADDR h:1");
+        assert_eq!(commands[5], "CLIENT TRACKING ON OPTIN");
+        assert!(commands[6..].iter().all(|it| it.starts_with("SCRIPT LOAD")));
+        assert_eq!(draft.client, Client::parse("id=8 addr=h:2"));
+        assert_eq!(draft.time, Some(5_000_006));
+        assert!(draft.info.is_some() && draft.previous_is_settled && draft.can_push);
+    }
+
+    #[test]
+    fn a_server_that_is_loading_refuses_the_handshake() {
+        let loading = "-LOADING Redis is loading the dataset in memory\r\n";
+        let (_, draft) = handshake(None, &[loading; 14]);
+        assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::Loading);
+        assert!(!draft.can_push && draft.info.is_none());
+        let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 14]);
+        assert_eq!(draft.refusal, None, "the command that needs it will say so");
     }
 }

@@ -1,8 +1,10 @@
 //! From an address to a connection that is ready.
 
 pub(crate) mod address;
+pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
+pub(crate) mod server_info;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -1,14 +1,10 @@
--- Moves the expiry of our keys further away; never nearer, and never makes a key again.
--- KEYS keys, then as many counters if they are to be kept
--- ARGV[1] lease id   ARGV[2] ttl in milliseconds   ARGV[3] how long the counters are kept
--- 1: all are ours, and there for at least the ttl.  0: one is not there, or not ours.
--- pcall, because a key of another type is an answer here and not an error.
+-- Postpones the expiry of keys that are ours. Never brings it forward, never creates a key.
+-- KEYS keys, then as many counters if ARGV[3] is given
+-- ARGV[1] lease id   ARGV[2] ttl in milliseconds   ARGV[3] retention of the counters, likewise
+-- 1: all keys are ours and have at least the ttl left.
+-- 0: a key does not exist or is not ours.
 local count = ARGV[3] and #KEYS / 2 or #KEYS
-for n = 1, count do
-  if redis.pcall('GET', KEYS[n]) ~= ARGV[1] then
-    return 0
-  end
-end
+--@include owned
 for n = 1, count do
   local left = redis.call('PTTL', KEYS[n])
   if left >= 0 and left < tonumber(ARGV[2]) then
@@ -16,7 +12,7 @@ for n = 1, count do
   end
 end
 for n = count + 1, #KEYS do
-  -- -2: there is no counter.  -1: it has no expiry, which it should have.
+  -- -2: there is no counter.  -1: it has no expiry, but should have one.
   local left = redis.call('PTTL', KEYS[n])
   if left ~= -2 and left < tonumber(ARGV[3]) then
     redis.call('PEXPIRE', KEYS[n], ARGV[3])

@@ -1,34 +1,21 @@
--- Moves the counters of keys that are ours to a fencing token, if all are below.
--- KEYS keys, then as many counters, each a sorted set with the one member 'c'
--- ARGV[1] lease id   ARGV[2] token   ARGV[3] how long the counters are kept
--- 1: the counters were moved to the token by this call.
--- {counter}: the largest is at the token already, or beyond.  0: a key is not ours.
--- 'counter': a counter is none.
--- Below, and not at: a token that is there already may be another's.
+-- Moves the counters of keys that are ours to a fencing token if all counters are below it.
+-- KEYS keys, then as many counters
+-- ARGV[1] lease id   ARGV[2] token   ARGV[3] retention of the counters in milliseconds
+-- 1: this call moved the counters to the token.
+-- 0: a key is not ours.
+-- {counter}: the largest counter, which is at the token or beyond.
+-- 'counter': a counter is corrupt or exhausted.
+-- A counter at the token is not a success: another acquisition may have moved it there.
 local count = #KEYS / 2
-for n = 1, count do
-  if redis.pcall('GET', KEYS[n]) ~= ARGV[1] then
-    return 0
-  end
+--@include owned
+--@include counters
+if not counter then
+  return 'counter'
 end
-local counter = -1
-for n = count + 1, #KEYS do
-  local held = redis.pcall('ZSCORE', KEYS[n], 'c')
-  if held then
-    local number = type(held) == 'string' and tonumber(held) or -1
-    if number < 0 or number >= 9007199254740000 or number ~= math.floor(number) then
-      return 'counter'
-    end
-    counter = math.max(counter, number)
-  end
-end
-if counter >= tonumber(ARGV[2]) then
+local stamp = ARGV[2]
+if counter >= tonumber(stamp) then
   return {counter}
 end
-for n = count + 1, #KEYS do
-  redis.call('ZADD', KEYS[n], ARGV[2], 'c')
-  if redis.call('PTTL', KEYS[n]) < tonumber(ARGV[3]) then
-    redis.call('PEXPIRE', KEYS[n], ARGV[3])
-  end
-end
+local retention = ARGV[3]
+--@include move_counters
 return 1

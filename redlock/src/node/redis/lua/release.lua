@@ -1,12 +1,11 @@
--- Deletes the keys that are ours, each of which is dealt with on its own: those of several
--- releases that leave together, which costs a server a fraction of a script each, or those of one
--- release.
--- KEYS[n] key   ARGV[n] the lease id that must be under it; a single one is that of all
--- For one key, 1: deleted.  0: not there, or not ours.
--- For several, a number: all were deleted. Otherwise {1 or 0 or error, …}, the same for each; an
--- array is what takes a server longest.
--- pcall, because a key of another type is an answer here and not an error, and because no release
--- may keep the others from being carried out.
+-- Deletes keys that are ours, each by itself.
+-- KEYS[n] key   ARGV[n] lease id that the key must hold; a single one is that of all keys
+-- The keys belong to one release, or to several that share a call, which costs a server a fraction
+-- of a script each.
+-- For one key, 1: deleted.  0: the key does not exist or is not ours.
+-- For several keys, a number: all were deleted. Otherwise {1 or 0 or error, …}, the same for each
+-- key. An array is the most expensive part for a server, so it is only sent where results differ.
+-- pcall: a key of another type is not ours, and no release may stop the others.
 local count = #KEYS
 if count == 1 then
   return redis.pcall('GET', KEYS[1]) == ARGV[1] and redis.pcall('DEL', KEYS[1]) or 0
@@ -27,10 +26,10 @@ local done, seen = {}, {}
 for n = 1, count do
   local id = ARGV[n] or ARGV[1]
   if held.err or type(deleted) ~= 'number' then
-    -- Something is not allowed: say for which.
+    -- A command was refused: find out for which keys.
     done[n] = redis.pcall('GET', KEYS[n]) == id and redis.pcall('DEL', KEYS[n]) or 0
   else
-    -- Twice the same is deleted once.
+    -- A key that is listed twice is deleted once.
     done[n] = held[n] == id and not seen[KEYS[n]] and 1 or 0
     seen[KEYS[n]] = true
   end

@@ -1,6 +1,6 @@
 //! Deleting a key if it holds a value, by a command of the server's own.
 
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::{Cmd, Value};
 
 /// The command that a server has for it: half of the cost of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,13 +12,13 @@ pub(crate) enum Delete {
 }
 
 impl Delete {
-    /// Asks which of them the server has. It gives one answer, for [`Delete::find`].
+    /// Returns the query for the commands that the server has. [`Delete::find`] reads its response.
     ///
-    /// Whether the user may run it shows when it is run: nothing tells without being run.
-    pub(crate) fn ask(pipeline: &mut Pipeline) {
-        let mut ask = Cmd::new();
-        ask.arg("COMMAND").arg("INFO").arg("delifeq").arg("delex");
-        pipeline.add_command(ask);
+    /// The response does not show whether the user may run them; only running them does.
+    pub(crate) fn query() -> Cmd {
+        let mut query = Cmd::new();
+        query.arg("COMMAND").arg("INFO").arg("delifeq").arg("delex");
+        query
     }
 
     /// Reads the answer. A server that does not tell has none, as far as we know.

@@ -8,7 +8,7 @@ use deadpool_redis::redis::{Cmd, Pipeline};
 use crate::node::redis::protocol::counter_ttl::Counters;
 use crate::node::redis::protocol::request::{Form, Item, keep};
 use crate::node::redis::protocol::script;
-use crate::node::redis::protocol::script::Source;
+use crate::node::redis::protocol::script::{MEMBER, Source};
 use crate::node::{Acquire, Command, Fence, Keys, Release};
 use crate::time::validity;
 
@@ -64,7 +64,7 @@ impl Item {
             Command::Release(it) => match (self.form, it.keys.as_one(), keep(it)) {
                 (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_bytes()),
                 (_, _, Some(keep)) => {
-                    let mut call = on_keys(&script::KEEP, by_text, &it.keys, 2);
+                    let mut call = on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
                     call.arg(it.id.as_bytes()).arg(millis(keep));
                     call
                 }
@@ -230,9 +230,6 @@ fn millis(duration: Duration) -> u64 {
     // What cannot be counted was refused by the configuration.
     validity::whole_millis(duration).unwrap_or(u64::MAX)
 }
-
-/// The one member of the sorted set that is a counter.
-const MEMBER: &str = "c";
 
 /// Room for what a counter's name has beyond that of its key.
 const SUFFIX: usize = 8;

@@ -1,74 +1,200 @@
-//! The scripts, and where to find them on a server.
+//! The scripts: composed from the files in `lua/`, called by text or by hash.
+//!
+//! A script is a body, such as `lua/stamp.lua`, in which each line `--@include owned` is replaced
+//! by the text of `lua/parts/owned.lua`. Local functions would cost a server time on each call;
+//! included text does not. A part uses and sets the variables that its first comment names.
+//!
+//! The numbers and names that Lua shares with Rust are written in capitals, as `KEYS` and `ARGV`
+//! are, and are replaced by their values: [`CONSTANTS`]. Comments are left out of what a server
+//! receives.
 
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::{Cmd, Pipeline, Script};
+use deadpool_redis::redis::{Cmd, Script};
 
-pub(crate) static ACQUIRE: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/acquire.lua")));
-pub(crate) static ACQUIRE_FENCED: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/acquire_fenced.lua")));
-pub(crate) static STAMP: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/stamp.lua")));
-pub(crate) static RAISE: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/raise.lua")));
-pub(crate) static EXTEND: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/extend.lua")));
-pub(crate) static RELEASE: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/release.lua")));
-pub(crate) static KEEP: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/keep.lua")));
-pub(crate) static INSPECT: LazyLock<Source> =
-    LazyLock::new(|| Source::new(include_str!("../lua/inspect.lua")));
+use crate::token::FencingToken;
 
-/// All of them, to be loaded when a connection is made.
-fn all() -> [&'static Source; 8] {
-    [
-        &ACQUIRE,
-        &ACQUIRE_FENCED,
-        &STAMP,
-        &RAISE,
-        &EXTEND,
-        &RELEASE,
-        &KEEP,
-        &INSPECT,
-    ]
+/// Loads a body by name, to be composed when the script is first used.
+macro_rules! script {
+    ($name:literal) => {
+        LazyLock::new(|| Source::new(include_str!(concat!("../lua/", $name, ".lua"))))
+    };
 }
 
-/// The scripts as commands that make the server keep them. Returns how many there are.
-pub(crate) fn load(pipeline: &mut Pipeline) -> usize {
-    for script in all() {
+pub(crate) static ACQUIRE: LazyLock<Source> = script!("acquire");
+pub(crate) static ACQUIRE_FENCED: LazyLock<Source> = script!("acquire_fenced");
+pub(crate) static STAMP: LazyLock<Source> = script!("stamp");
+pub(crate) static RAISE: LazyLock<Source> = script!("raise");
+pub(crate) static EXTEND: LazyLock<Source> = script!("extend");
+pub(crate) static RELEASE: LazyLock<Source> = script!("release");
+pub(crate) static EXPIRE_AT: LazyLock<Source> = script!("expire_at");
+pub(crate) static INSPECT: LazyLock<Source> = script!("inspect");
+
+/// All scripts. A new connection loads them.
+static ALL: [&LazyLock<Source>; 8] = [
+    &ACQUIRE,
+    &ACQUIRE_FENCED,
+    &STAMP,
+    &RAISE,
+    &EXTEND,
+    &RELEASE,
+    &EXPIRE_AT,
+    &INSPECT,
+];
+
+/// The name and text of each part.
+const PARTS: [(&str, &str); 5] = [
+    ("owned", include_str!("../lua/parts/owned.lua")),
+    ("longest", include_str!("../lua/parts/longest.lua")),
+    ("counter", include_str!("../lua/parts/counter.lua")),
+    ("counters", include_str!("../lua/parts/counters.lua")),
+    (
+        "move_counters",
+        include_str!("../lua/parts/move_counters.lua"),
+    ),
+];
+
+/// The names that stand for a value in Lua, and the value as Lua reads it.
+static CONSTANTS: LazyLock<[(&str, String); 2]> = LazyLock::new(|| {
+    [
+        ("MAX_TOKEN", FencingToken::MAX.to_string()),
+        ("MEMBER", format!("'{MEMBER}'")),
+    ]
+});
+
+/// The one member of the sorted set that is a counter.
+pub(crate) const MEMBER: &str = "c";
+
+/// Returns one `SCRIPT LOAD` for each script.
+pub(crate) fn loads() -> impl Iterator<Item = Cmd> {
+    ALL.iter().map(|script| {
         let mut load = Cmd::new();
-        load.arg("SCRIPT").arg("LOAD").arg(script.text);
-        pipeline.add_command(load);
-    }
-    all().len()
+        load.arg("SCRIPT").arg("LOAD").arg(&script.text);
+        load
+    })
 }
 
 /// A script and its hash, computed once.
+#[derive(Debug)]
 pub(crate) struct Source {
-    text: &'static str,
+    text: String,
     hash: String,
 }
 
 impl Source {
-    fn new(text: &'static str) -> Self {
+    fn new(body: &str) -> Self {
+        let mut text = String::with_capacity(2048);
+        compose(body, &mut text);
         Self {
+            hash: Script::new(&text).get_hash().to_owned(),
             text,
-            hash: Script::new(text).get_hash().to_owned(),
         }
     }
 
-    /// A call of the script, by its text or by its hash, to which `keys` keys and `args` arguments
-    /// of `bytes` bytes in all are about to be added.
+    /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys and
+    /// `args` arguments, `bytes` bytes in all.
     pub(crate) fn call(&self, by_text: bool, keys: usize, args: usize, bytes: usize) -> Cmd {
         let (verb, script) = if by_text {
-            ("EVAL", self.text)
+            ("EVAL", self.text.as_str())
         } else {
             ("EVALSHA", self.hash.as_str())
         };
         let mut call = Cmd::with_capacity(3 + keys + args, 16 + script.len() + bytes);
         call.arg(verb).arg(script).arg(keys);
         call
+    }
+}
+
+/// Appends a body or a part to `text`: without comments, parts included, constants replaced.
+fn compose(source: &str, text: &mut String) {
+    for line in source.lines() {
+        let code = line.trim_start();
+        if let Some(part) = included(code) {
+            compose(part, text);
+        } else if !code.starts_with("--") {
+            let line = CONSTANTS.iter().fold(line.to_owned(), |line, constant| {
+                line.replace(constant.0, &constant.1)
+            });
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+}
+
+/// Returns the part that a line includes, if it includes one.
+///
+/// # Panics
+///
+/// If there is no such part. The tests compose every script.
+fn included(line: &str) -> Option<&'static str> {
+    let name = line.strip_prefix("--@include ")?;
+    let part = PARTS.iter().find(|part| part.0 == name);
+    Some(part.expect("the part is listed").1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    fn folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("src/node/redis/lua")
+    }
+
+    /// The texts of the Lua files in a folder.
+    fn files(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        let paths = entries.map(|entry| entry.unwrap().path());
+        let files = paths.filter(|path| path.extension().is_some_and(|it| it == "lua"));
+        files
+            .map(|path| fs::read_to_string(path).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn a_composed_script_has_no_placeholder_left() {
+        for script in ALL {
+            let text = &script.text;
+            assert!(!text.contains("--"), "a comment or an include:\n{text}");
+            for (name, _) in CONSTANTS.iter() {
+                assert!(!text.contains(name), "{name}:\n{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn constants_come_from_rust() {
+        let max = FencingToken::MAX.to_string();
+        for source in [files(&folder()), files(&folder().join("parts"))].concat() {
+            assert!(!source.contains(&max), "{source}");
+            assert!(!source.contains("'c'"), "{source}");
+        }
+        for script in [&ACQUIRE_FENCED, &STAMP, &RAISE, &INSPECT] {
+            assert!(script.text.contains(&format!("number > {max} or")));
+            assert!(script.text.contains("redis.pcall('ZSCORE', KEYS[n], 'c')"));
+        }
+    }
+
+    #[test]
+    fn a_script_contains_only_the_parts_it_needs() {
+        let has = |script: &Source, code: &str| script.text.contains(code);
+        assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
+        assert!(!has(&ACQUIRE, "ZADD") && !has(&INSPECT, "ZADD"));
+        assert!(!has(&RAISE, "TYPE") && has(&ACQUIRE, "TYPE"));
+    }
+
+    #[test]
+    fn every_lua_file_is_used_and_starts_with_its_documentation() {
+        let (bodies, parts) = (files(&folder()), files(&folder().join("parts")));
+        assert_eq!((bodies.len(), parts.len()), (ALL.len(), PARTS.len()));
+        for source in [bodies, parts].concat() {
+            let header = source.lines().take_while(|line| line.starts_with("--"));
+            assert!(
+                header.clone().any(|line| line.starts_with("-- KEYS")),
+                "{source}"
+            );
+        }
     }
 }

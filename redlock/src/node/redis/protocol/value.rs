@@ -49,6 +49,24 @@ pub(crate) fn score(value: &Value) -> Result<u64, NodeError> {
         .ok_or_else(no_counter)
 }
 
+/// Reads a response that is text of any kind.
+pub(crate) fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// Reads the response to `TIME`, seconds and microseconds, as microseconds.
+pub(crate) fn micros(value: &Value) -> Option<u64> {
+    let Value::Array(fields) = value else {
+        return None;
+    };
+    let number = |index: usize| text(fields.get(index)?)?.parse::<u64>().ok();
+    number(0)?.checked_mul(1_000_000)?.checked_add(number(1)?)
+}
+
 pub(crate) fn no_counter() -> NodeError {
     NodeError::new(NodeErrorKind::Counter, "")
 }

@@ -8,8 +8,9 @@ use std::time::Duration;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use crate::error::NodeError;
+use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
-use crate::node::redis::connect::handshake::{Client, Link};
+use crate::node::redis::connect::handshake::Link;
 use crate::node::redis::connect::io::Pump;
 use crate::node::redis::session::server::Server;
 use crate::time::jitter::{Jitter, reconnect_delay};

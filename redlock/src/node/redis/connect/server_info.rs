@@ -1,0 +1,92 @@
+//! The response to `INFO`: which server this is, and which of its settings weaken a lock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use crate::node::{Identity, NodeWarning};
+
+/// The fields of `INFO`, by name.
+#[derive(Debug)]
+pub(crate) struct ServerInfo(HashMap<String, String>);
+
+impl ServerInfo {
+    /// Reads lines of the form `name:value`. Headings and empty lines are skipped.
+    pub(crate) fn parse(text: &str) -> Self {
+        let fields = text.lines().filter_map(|line| line.split_once(':'));
+        Self(
+            fields
+                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+                .collect(),
+        )
+    }
+
+    /// What identifies the server process.
+    pub(crate) fn identity(&self) -> Identity {
+        Identity {
+            run_id: self.0.get("run_id").map(|id| id.as_str().into()),
+        }
+    }
+
+    /// Name and version of the server.
+    pub(crate) fn server(&self) -> Option<Arc<str>> {
+        // Valkey calls itself Redis 7.2.4 for the sake of old clients.
+        if let Some(version) = self.0.get("valkey_version") {
+            return Some(format!("valkey {version}").into());
+        }
+        let version = self.0.get("redis_version")?;
+        Some(format!("redis {version}").into())
+    }
+}
+
+/// Returns what may weaken a lock on a server. Without `INFO`, its settings are unverified.
+pub(crate) fn warnings(info: Option<&ServerInfo>) -> Vec<NodeWarning> {
+    let Some(ServerInfo(info)) = info else {
+        return vec![NodeWarning::Unverified];
+    };
+    let mut warnings = Vec::new();
+    let policy = info.get("maxmemory_policy");
+    if let Some(policy) = policy.filter(|policy| *policy != "noeviction") {
+        warnings.push(NodeWarning::Eviction(policy.as_str().into()));
+    }
+    if info.get("role").is_some_and(|role| role != "master") {
+        warnings.push(NodeWarning::Replica);
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_weaken_the_lock_are_reported() {
+        let text = "# Server\r\nrole:slave\r\nmaxmemory_policy:allkeys-lru\r\n";
+        let expected = vec![
+            NodeWarning::Eviction("allkeys-lru".into()),
+            NodeWarning::Replica,
+        ];
+        assert_eq!(warnings(Some(&ServerInfo::parse(text))), expected);
+        assert_eq!(warnings(None), vec![NodeWarning::Unverified]);
+        let good = ServerInfo::parse("role:master\r\nmaxmemory_policy:noeviction\r\n");
+        assert!(warnings(Some(&good)).is_empty());
+    }
+
+    #[test]
+    fn valkey_is_recognized_behind_its_redis_version() {
+        let server = |text: &str| ServerInfo::parse(text).server();
+        let valkey = server("redis_version:7.2.4\r\nvalkey_version:8.1.0\r\n");
+        assert_eq!(valkey.as_deref(), Some("valkey 8.1.0"));
+        assert_eq!(
+            server("redis_version:7.0.15").as_deref(),
+            Some("redis 7.0.15")
+        );
+        assert_eq!(server("role:master"), None);
+    }
+
+    #[test]
+    fn a_server_is_identified_by_its_run_id() {
+        let identity = ServerInfo::parse("run_id:abc\r\n").identity();
+        assert_eq!(identity.run_id.as_deref(), Some("abc"));
+        assert_eq!(ServerInfo::parse("").identity(), Identity::default());
+    }
+}

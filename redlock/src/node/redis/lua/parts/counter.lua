@@ -1,0 +1,11 @@
+-- Reads one counter: a sorted set whose one member has the counter as its score.
+-- KEYS[n] counter
+-- Expects: n.
+-- Sets: held, the response of the server, false if there is no counter; and number, which is -1 if
+-- there is no counter or if it is corrupt: not a whole number from 0 to MAX_TOKEN.
+-- pcall: a key of another type is a corrupt counter, which the caller reports.
+local held = redis.pcall('ZSCORE', KEYS[n], MEMBER)
+local number = type(held) == 'string' and tonumber(held) or -1
+if number < 0 or number > MAX_TOKEN or number ~= math.floor(number) then
+  number = -1
+end
