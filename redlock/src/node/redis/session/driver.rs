@@ -307,7 +307,7 @@ impl Drop for Driver {
             .chain(self.debts.take())
             .filter(|item| matches!(item.command, Command::Release(_)));
         for item in left {
-            if let Err(command) = self.server.hand_over(item.command) {
+            if let Some(command) = self.server.hand_over(item.command) {
                 let error = NodeError::new(NodeErrorKind::Closed, "its runtime has ended");
                 command.fail(error);
             }

@@ -47,15 +47,15 @@ impl RedisSession {
 
 impl Session for RedisSession {
     fn submit(&self, command: Command) {
-        let Err(command) = self.shared.submit_to(&self.queue, command) else {
+        let Some(command) = self.shared.submit_to(&self.queue, command) else {
             return;
         };
         // The runtime of this session has ended. A release is worth another way.
         let unsent = match command {
             Command::Release(_) => self.server.hand_over(command),
-            _ => Err(command),
+            _ => Some(command),
         };
-        if let Err(command) = unsent {
+        if let Some(command) = unsent {
             let error = NodeError::unsent(NodeErrorKind::Closed, "its runtime has ended");
             command.fail(error);
         }

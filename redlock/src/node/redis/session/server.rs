@@ -47,14 +47,11 @@ impl Server {
     }
 
     /// Hands a command to any session whose runtime is alive. Returns it if there is none.
-    pub(crate) fn hand_over(&self, mut command: Command) -> Result<(), Command> {
+    pub(crate) fn hand_over(&self, mut command: Command) -> Option<Command> {
         let sessions = self.sessions.lock().clone();
         for session in sessions.iter().filter_map(Weak::upgrade) {
-            match session.submit(command) {
-                Ok(()) => return Ok(()),
-                Err(unsent) => command = unsent,
-            }
+            command = session.submit(command)?;
         }
-        Err(command)
+        Some(command)
     }
 }

@@ -47,10 +47,10 @@ impl Shared {
     }
 
     /// Queues a command from elsewhere. Returns it if the session or its runtime has ended.
-    pub(crate) fn submit(&self, command: Command) -> Result<(), Command> {
+    pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         match self.queue.upgrade() {
             Some(queue) => self.submit_to(&queue, command),
-            None => Err(command),
+            None => Some(command),
         }
     }
 
@@ -59,14 +59,14 @@ impl Shared {
         &self,
         queue: &mpsc::UnboundedSender<Command>,
         command: Command,
-    ) -> Result<(), Command> {
+    ) -> Option<Command> {
         let is_release = matches!(command, Command::Release(_));
         if !is_release && self.queued.load(Ordering::Relaxed) >= QUEUE_BOUND {
             command.fail(NodeError::unsent(NodeErrorKind::Overloaded, ""));
-            return Ok(());
+            return None;
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
-        queue.send(command).map_err(|unsent| unsent.0)
+        queue.send(command).err().map(|unsent| unsent.0)
     }
 
     /// `count` commands have left the queue.
