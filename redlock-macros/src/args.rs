@@ -1,5 +1,7 @@
 //! The grammar of the attribute's arguments.
 
+use std::time::Duration;
+
 use proc_macro2::{Span, TokenTree};
 use syn::ext::IdentExt;
 use syn::parse::{Parse, ParseStream};
@@ -13,11 +15,7 @@ use crate::problems::Problems;
 pub(crate) struct Args {
     pub(crate) key: Option<KeyArg>,
     pub(crate) keys: Option<KeysArg>,
-    pub(crate) ttl: Option<Expr>,
-    pub(crate) wait: Option<Expr>,
-    pub(crate) auto_extend: Option<Expr>,
-    pub(crate) max_hold: Option<Expr>,
-    pub(crate) hold_at_least: Option<Expr>,
+    pub(crate) settings: Vec<Setting>,
     pub(crate) manager: Option<Expr>,
     pub(crate) guard: Option<Ident>,
     pub(crate) on_busy: Option<OnBusy>,
@@ -25,6 +23,33 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     pub(crate) problems: Problems,
 }
+
+/// An option of the request, with the name of its setter.
+pub(crate) struct Setting {
+    pub(crate) name: Ident,
+    pub(crate) kind: Kind,
+    pub(crate) value: Expr,
+}
+
+/// The type of an option's value.
+#[derive(Clone, Copy)]
+pub(crate) enum Kind {
+    /// A duration that is at least this long.
+    Time(Duration),
+    Flag,
+}
+
+/// The options of the request. A new setter of `LockRequest` takes one line here.
+const SETTINGS: [(&str, Kind); 5] = [
+    ("ttl", Kind::Time(SHORTEST_LEASE)),
+    ("wait", Kind::Time(Duration::ZERO)),
+    ("auto_extend", Kind::Flag),
+    ("max_hold", Kind::Time(SHORTEST_LEASE)),
+    ("hold_at_least", Kind::Time(Duration::ZERO)),
+];
+
+/// The library's own minimum, which it checks again at run time.
+const SHORTEST_LEASE: Duration = Duration::from_millis(10);
 
 /// The name of one resource.
 pub(crate) enum KeyArg {
@@ -88,23 +113,30 @@ impl Args {
                 let list = |input: ParseStream<'_>| KeysArg::parse(name.clone(), input);
                 assign(&mut self.keys, &name, input, list)
             }
-            "ttl" => assign(&mut self.ttl, &name, input, Expr::parse),
-            "wait" => assign(&mut self.wait, &name, input, Expr::parse),
-            "auto_extend" => assign(&mut self.auto_extend, &name, input, Expr::parse),
-            "max_hold" => assign(&mut self.max_hold, &name, input, Expr::parse),
-            "hold_at_least" => assign(&mut self.hold_at_least, &name, input, Expr::parse),
             "manager" => assign(&mut self.manager, &name, input, Expr::parse),
             "guard" => assign(&mut self.guard, &name, input, Ident::parse),
             "on_busy" => assign(&mut self.on_busy, &name, input, OnBusy::parse),
             "on_lost" => assign(&mut self.on_lost, &name, input, OnLost::parse),
             "crate" => assign(&mut self.krate, &name, input, Path::parse_mod_style),
-            _ => {
-                // The value may contain commas that do not end the argument: `f::<A, B>()`.
-                drop(assign(&mut None, &name, input, Expr::parse));
-                let problem = format!("unknown argument `{name}`; expected one of {KNOWN}");
-                Err(syn::Error::new(name.span(), problem))
-            }
+            text => match SETTINGS.iter().find(|(known, _)| *known == text) {
+                Some((_, kind)) => self.setting(&name, *kind, input),
+                None => Err(unknown(&name, input)),
+            },
         }
+    }
+
+    fn setting(&mut self, name: &Ident, kind: Kind, input: ParseStream<'_>) -> syn::Result<()> {
+        let mut value = None;
+        assign(&mut value, name, input, Expr::parse)?;
+        if self.settings.iter().any(|other| other.name == *name) {
+            return Err(duplicate(name));
+        }
+        self.settings.extend(value.map(|value| Setting {
+            name: name.clone(),
+            kind,
+            value,
+        }));
+        Ok(())
     }
 }
 
@@ -174,13 +206,14 @@ impl Parse for OnLost {
 /// Stores the value of an argument that may appear only once.
 fn set_once<T>(slot: &mut Option<T>, name: &Ident, value: T) -> syn::Result<()> {
     if slot.is_some() {
-        return Err(syn::Error::new(
-            name.span(),
-            format!("duplicate argument `{name}`"),
-        ));
+        return Err(duplicate(name));
     }
     *slot = Some(value);
     Ok(())
+}
+
+fn duplicate(name: &Ident) -> syn::Error {
+    syn::Error::new(name.span(), format!("duplicate argument `{name}`"))
 }
 
 /// Parses `= value` after the name of an argument.
@@ -217,5 +250,14 @@ fn skip_argument(input: ParseStream<'_>) {
     while !input.peek(Token![,]) && input.parse::<TokenTree>().is_ok() {}
 }
 
-const KNOWN: &str = "`key`, `keys`, `ttl`, `wait`, `auto_extend`, `max_hold`, \
-                     `hold_at_least`, `manager`, `guard`, `on_busy`, `on_lost`, `crate`";
+/// Explains which arguments there are, and skips the value of one that is not.
+fn unknown(name: &Ident, input: ParseStream<'_>) -> syn::Error {
+    // The value may contain commas that do not end the argument: `f::<A, B>()`.
+    drop(assign(&mut None, name, input, Expr::parse));
+    let mut known = vec!["key", "keys"];
+    known.extend(SETTINGS.map(|(setting, _)| setting));
+    known.extend(["manager", "guard", "on_busy", "on_lost", "crate"]);
+    let known = known.join("`, `");
+    let problem = format!("unknown argument `{name}`; expected one of `{known}`");
+    syn::Error::new(name.span(), problem)
+}

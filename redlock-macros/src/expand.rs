@@ -4,21 +4,21 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::spanned::Spanned;
-use syn::{Expr, Stmt};
+use syn::{Expr, Ident, Stmt};
 
 use crate::args::{OnBusy, OnLost};
 use crate::function::{Binding, FutureBody};
-use crate::plan::{Key, Keys, Output, Plan, Settings, Shape, Time};
+use crate::plan::{Key, Keys, Output, Plan, Setting, Shape, Time, Value};
 
 // Input:
 //     #[redlocked("invoice:{invoice.id}", ttl = "30s", guard = lock)]
 //     async fn charge(invoice: &Invoice, dry: bool) -> Ret { STATEMENTS }
 //
-// Output, with `private` for `::redlock::__private`:
+// Output, with `private` for `::redlock::private`:
 //     async fn charge(invoice: &Invoice, dry: bool) -> Ret {
-//         let request = private::Request::new(private::format!("invoice:{}", invoice.id))
+//         let request = private::request(private::format!("invoice:{}", invoice.id))
 //             .ttl(private::Duration::new(30, 0));
-//         match request.acquire().await {
+//         match request.await {
 //             Ok(guard) => {
 //                 let outcome = {
 //                     let lock: &private::LockGuard = &guard;
@@ -46,7 +46,7 @@ use crate::plan::{Key, Keys, Output, Plan, Settings, Shape, Time};
 /// Expands the function so that its body runs under the lock.
 pub(crate) fn expand(plan: &Plan) -> TokenStream {
     let krate = &plan.krate;
-    let private = quote_spanned!(Span::mixed_site()=> #krate::__private);
+    let private = quote_spanned!(Span::mixed_site()=> #krate::private);
     let expansion = Expansion { plan, private };
 
     let (inner_attrs, statements) = plan.function.statements();
@@ -104,11 +104,11 @@ impl Expansion<'_> {
                     let (key, span) = self.key(key);
                     quote_spanned!(span=> #private::resource(#key))
                 });
-                quote_spanned!(at(*span)=> #private::Request::all([#(#list),*]))
+                quote_spanned!(at(*span)=> #private::request_all([#(#list),*]))
             }
             Keys::One(key) => {
                 let (key, span) = self.key(key);
-                quote_spanned!(span=> #private::Request::new(#key))
+                quote_spanned!(span=> #private::request(#key))
             }
         };
         // A reference accepts anything that derefs to a manager. The `match` keeps the expression
@@ -116,29 +116,17 @@ impl Expansion<'_> {
         let on = self.plan.manager.as_ref().map(|it| {
             quote_spanned! {at(it.span())=>
                 let request = match &(#it) {
-                    manager => request.on(manager),
+                    manager => #private::on(request, manager),
                 };
             }
         });
-        let Settings {
-            ttl,
-            wait,
-            max_hold,
-            hold_at_least,
-            auto_extend,
-        } = &self.plan.settings;
-        let [ttl, wait, max_hold, hold_at_least] =
-            [ttl, wait, max_hold, hold_at_least].map(|time| self.time(time.as_ref()));
-        let ttl = ttl.map(|(it, span)| quote_spanned!(span=> .ttl(#it)));
-        let wait = wait.map(|(it, span)| quote_spanned!(span=> .wait(#it)));
-        let max_hold = max_hold.map(|(it, span)| quote_spanned!(span=> .max_hold(#it)));
-        let hold_at_least =
-            hold_at_least.map(|(it, span)| quote_spanned!(span=> .hold_at_least(#it)));
-        let auto_extend = auto_extend
-            .as_ref()
-            .map(|it| quote_spanned!(at(it.span())=> .auto_extend(#it)));
+        let settings = self.plan.settings.iter().map(|Setting { name, value }| {
+            let (value, span) = self.value(value);
+            let name = Ident::new(&name.to_string(), span);
+            quote_spanned!(span=> .#name(#value))
+        });
         quote_spanned! {Span::mixed_site()=>
-            let request = #new #ttl #wait #max_hold #hold_at_least #auto_extend;
+            let request = #new #(#settings)*;
             #on
         }
     }
@@ -155,16 +143,18 @@ impl Expansion<'_> {
         }
     }
 
-    fn time(&self, time: Option<&Time>) -> Option<(TokenStream, Span)> {
+    fn value(&self, value: &Value) -> (TokenStream, Span) {
         let private = &self.private;
-        Some(match time? {
-            Time::Known(known) => {
+        match value {
+            Value::Time(Time::Known(known)) => {
                 let (secs, nanos) = (known.as_secs(), known.subsec_nanos());
                 let known = quote!(#private::Duration::new(#secs, #nanos));
                 (known, Span::mixed_site())
             }
-            Time::Expr(expr) => (expr.to_token_stream(), at(expr.span())),
-        })
+            Value::Time(Time::Expr(expr)) | Value::Flag(expr) => {
+                (expr.to_token_stream(), at(expr.span()))
+            }
+        }
     }
 
     /// Acquires the lock, awaits the body's future and releases the lock.
@@ -194,7 +184,7 @@ impl Expansion<'_> {
         // The block has its own `outcome`: as a tail expression it would borrow the body for too
         // long in edition 2021.
         quote_spanned! {Span::mixed_site()=>
-            match request.acquire().await {
+            match request.await {
                 #private::Result::Ok(guard) => {
                     let outcome = {
                         #guard

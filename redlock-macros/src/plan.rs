@@ -8,7 +8,8 @@ use syn::ext::IdentExt;
 use syn::spanned::Spanned;
 use syn::{Attribute, Expr, Ident, Lit, Path, ReturnType, Type, parse_quote_spanned};
 
-use crate::args::{Args, KeyArg, KeysArg, OnBusy, OnLost};
+use crate::args;
+use crate::args::{Args, KeyArg, KeysArg, Kind, OnBusy, OnLost};
 use crate::function::{Function, FutureBody};
 use crate::key::Template;
 use crate::problems::Problems;
@@ -20,7 +21,7 @@ pub(crate) struct Plan {
     pub(crate) shape: Shape,
     pub(crate) output: Output,
     pub(crate) keys: Keys,
-    pub(crate) settings: Settings,
+    pub(crate) settings: Vec<Setting>,
     pub(crate) manager: Option<Expr>,
     pub(crate) guard: Option<Ident>,
     pub(crate) on_busy: OnBusy,
@@ -55,13 +56,16 @@ pub(crate) enum Key {
     Expr(Expr),
 }
 
-/// The options of the request.
-pub(crate) struct Settings {
-    pub(crate) ttl: Option<Time>,
-    pub(crate) wait: Option<Time>,
-    pub(crate) max_hold: Option<Time>,
-    pub(crate) hold_at_least: Option<Time>,
-    pub(crate) auto_extend: Option<Expr>,
+/// An option of the request, with the name of its setter.
+pub(crate) struct Setting {
+    pub(crate) name: Ident,
+    pub(crate) value: Value,
+}
+
+/// The value of an option.
+pub(crate) enum Value {
+    Time(Time),
+    Flag(Expr),
 }
 
 /// A duration that is known now, or an expression that every call evaluates.
@@ -80,14 +84,10 @@ impl Plan {
             (key, None) => problems.keep(self::key(key)).map(Keys::One),
             (key, Some(keys)) => several(key.as_ref(), keys, &mut problems),
         };
-        let mut time = |name, value, least| problems.keep(time(name, value?, least));
-        let settings = Settings {
-            ttl: time("ttl", args.ttl, SHORTEST_LEASE),
-            wait: time("wait", args.wait, Duration::ZERO),
-            max_hold: time("max_hold", args.max_hold, SHORTEST_LEASE),
-            hold_at_least: time("hold_at_least", args.hold_at_least, Duration::ZERO),
-            auto_extend: args.auto_extend,
-        };
+        let settings = args.settings.into_iter();
+        let settings: Vec<_> = settings
+            .filter_map(|it| problems.keep(setting(it)))
+            .collect();
         if let Some(guard) = &args.guard {
             problems.keep(no_parameter_named(guard, &function));
         }
@@ -146,7 +146,15 @@ fn several(beside: Option<&KeyArg>, keys: KeysArg, problems: &mut Problems) -> O
     Some(Keys::Several { list, span })
 }
 
-fn time(name: &str, mut value: Expr, least: Duration) -> syn::Result<Time> {
+fn setting(args::Setting { name, kind, value }: args::Setting) -> syn::Result<Setting> {
+    let value = match kind {
+        Kind::Time(least) => Value::Time(time(&name, value, least)?),
+        Kind::Flag => Value::Flag(value),
+    };
+    Ok(Setting { name, value })
+}
+
+fn time(name: &Ident, mut value: Expr, least: Duration) -> syn::Result<Time> {
     // A value that was passed through `macro_rules!` arrives in a group.
     while let Expr::Group(group) = value {
         value = *group.expr;
@@ -252,6 +260,3 @@ fn output(function: &Function, shape: &Shape) -> syn::Result<Output> {
 fn flatten<A, B, C>(((a, b), c): ((A, B), C)) -> (A, B, C) {
     (a, b, c)
 }
-
-/// The library's own minimum, which it checks again at run time.
-const SHORTEST_LEASE: Duration = Duration::from_millis(10);

@@ -144,7 +144,17 @@ impl Config {
     }
 }
 
-/// One request: the manager's options, overridden call by call.
+/// What one request sets. Each is documented at its setter on the request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Overrides {
+    pub(crate) ttl: Option<Duration>,
+    pub(crate) wait: Option<Wait>,
+    pub(crate) auto_extend: Option<bool>,
+    pub(crate) max_hold: Option<Duration>,
+    pub(crate) hold_at_least: Option<Duration>,
+}
+
+/// The options of one request: the manager's, with the request's own in their place.
 #[derive(Clone, Debug)]
 pub(crate) struct LockOptions {
     pub(crate) ttl: Duration,
@@ -156,12 +166,16 @@ pub(crate) struct LockOptions {
 
 impl LockOptions {
     pub(crate) fn of(config: &Config) -> Self {
+        Self::resolve(config, &Overrides::default())
+    }
+
+    pub(crate) fn resolve(config: &Config, overrides: &Overrides) -> Self {
         Self {
-            ttl: config.ttl,
-            wait: Wait::For(config.wait),
-            auto_extend: config.auto_extend,
-            max_hold: config.max_hold,
-            hold_at_least: None,
+            ttl: overrides.ttl.unwrap_or(config.ttl),
+            wait: overrides.wait.unwrap_or(Wait::For(config.wait)),
+            auto_extend: overrides.auto_extend.unwrap_or(config.auto_extend),
+            max_hold: overrides.max_hold.or(config.max_hold),
+            hold_at_least: overrides.hold_at_least,
         }
     }
 

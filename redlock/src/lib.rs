@@ -67,8 +67,7 @@ pub mod node;
 
 #[cfg(feature = "macros")]
 #[doc(hidden)]
-#[path = "private.rs"]
-pub mod __private;
+pub mod private;
 
 pub use self::error::{
     AlreadyInstalled, ConfigError, ConnectError, Error, ExtendError, InvalidRequest, LockError,

@@ -8,9 +8,8 @@ use std::pin::Pin;
 
 use tracing::{debug, warn};
 
-use crate::error::{Error, InvalidRequest, LockError};
+use crate::error::{Error, LockError};
 use crate::manager::Redlock;
-use crate::manager::global;
 use crate::manager::request::LockRequest;
 use crate::resource::{Resource, Resources};
 
@@ -21,115 +20,24 @@ pub use std::{concat, format, module_path};
 
 pub use crate::guard::LockGuard;
 
-/// A request whose manager may still be unknown: the default one is looked up when it is acquired.
-#[derive(Debug)]
-#[must_use = "the body may not run before the request is acquired"]
-pub struct Request {
-    resources: Result<Resources, InvalidRequest>,
-    manager: Option<Redlock>,
-    ttl: Option<Duration>,
-    wait: Option<Duration>,
-    max_hold: Option<Duration>,
-    hold_at_least: Option<Duration>,
-    auto_extend: Option<bool>,
+/// Requests a lock on one resource from the default manager.
+pub fn request(resource: impl Into<Resource>) -> LockRequest {
+    LockRequest::new(None, Ok(resource.into().into()))
 }
 
-impl Request {
-    /// Requests a lock on this resource.
-    pub fn new(resource: impl Into<Resource>) -> Self {
-        Self::about(Ok(resource.into().into()))
-    }
+/// Requests a lock on all of these resources from the default manager.
+pub fn request_all<const N: usize>(resources: [Resource; N]) -> LockRequest {
+    LockRequest::new(None, Resources::all(resources))
+}
 
-    /// Requests a lock on all of these resources.
-    pub fn all<const N: usize>(resources: [Resource; N]) -> Self {
-        Self::about(Resources::all(resources))
-    }
-
-    fn about(resources: Result<Resources, InvalidRequest>) -> Self {
-        Self {
-            resources,
-            manager: None,
-            ttl: None,
-            wait: None,
-            max_hold: None,
-            hold_at_least: None,
-            auto_extend: None,
-        }
-    }
-
-    /// Uses this manager, not the default one.
-    pub fn on(mut self, manager: &Redlock) -> Self {
-        self.manager = Some(manager.clone());
-        self
-    }
-
-    /// Sets how long the nodes keep the key.
-    pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.ttl = Some(ttl);
-        self
-    }
-
-    /// Sets how long a busy lock is waited for.
-    pub fn wait(mut self, wait: Duration) -> Self {
-        self.wait = Some(wait);
-        self
-    }
-
-    /// Sets how long the lock is extended at most.
-    pub fn max_hold(mut self, max_hold: Duration) -> Self {
-        self.max_hold = Some(max_hold);
-        self
-    }
-
-    /// Sets how long others are kept out at least.
-    pub fn hold_at_least(mut self, hold_at_least: Duration) -> Self {
-        self.hold_at_least = Some(hold_at_least);
-        self
-    }
-
-    /// Sets whether the lock is extended at all.
-    pub fn auto_extend(mut self, auto_extend: bool) -> Self {
-        self.auto_extend = Some(auto_extend);
-        self
-    }
-
-    /// Takes the lock.
-    pub async fn acquire(self) -> Result<LockGuard, LockError> {
-        let Self {
-            resources,
-            manager,
-            ttl,
-            wait,
-            max_hold,
-            hold_at_least,
-            auto_extend,
-        } = self;
-        let manager = manager
-            .or_else(global::current)
-            .ok_or(LockError::NoGlobal)?;
-        let request = LockRequest::new(manager, resources);
-        let request = with(request, ttl, LockRequest::ttl);
-        let request = with(request, wait, LockRequest::wait);
-        let request = with(request, max_hold, LockRequest::max_hold);
-        let request = with(request, hold_at_least, LockRequest::hold_at_least);
-        with(request, auto_extend, LockRequest::auto_extend).await
-    }
+/// Uses this manager instead of the default one.
+pub fn on(request: LockRequest, manager: &Redlock) -> LockRequest {
+    request.on(manager)
 }
 
 /// Makes a resource of one key among several, which may be of different types.
 pub fn resource(key: impl Into<Resource>) -> Resource {
     key.into()
-}
-
-fn with<T>(
-    request: LockRequest,
-    value: Option<T>,
-    set: fn(LockRequest, T) -> LockRequest,
-) -> LockRequest {
-    match value {
-        Some(value) => set(request, value),
-        None => request,
-    }
 }
 
 /// Awaits the body for as long as the lock is held.

@@ -75,7 +75,6 @@ impl Redlock {
 }
 
 /// The manager in scope: that of the task, or else that of the process.
-#[cfg(feature = "macros")]
 pub(crate) fn current() -> Option<Redlock> {
     SCOPED
         .try_with(Clone::clone)

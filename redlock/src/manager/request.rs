@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::config::{LockOptions, Wait};
+use crate::config::{LockOptions, Overrides, Wait};
 use crate::error::{Error, InvalidRequest, LockError};
 use crate::guard::LockGuard;
-use crate::manager::Redlock;
+use crate::manager::{Redlock, global};
 use crate::resource::{Resource, Resources};
 
 /// A request for a lock: options to set, then a future to await. Made by
@@ -50,10 +50,11 @@ use crate::resource::{Resource, Resources};
 /// ```
 #[must_use = "a request does nothing unless it is awaited"]
 pub struct LockRequest {
-    manager: Redlock,
+    /// The manager; `None` looks up the default one at the first poll.
+    manager: Option<Redlock>,
     /// What to lock; setters do not fail, nor does what makes a request.
     resources: Result<Resources, InvalidRequest>,
-    options: LockOptions,
+    overrides: Overrides,
     /// Under way since the first poll.
     work: Option<Work>,
 }
@@ -61,14 +62,24 @@ pub struct LockRequest {
 type Work = Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>;
 
 impl LockRequest {
-    pub(crate) fn new(manager: Redlock, resources: Result<Resources, InvalidRequest>) -> Self {
-        let options = LockOptions::of(manager.config());
+    /// A request to `manager`, or to the default one at the first poll.
+    pub(crate) fn new(
+        manager: Option<Redlock>,
+        resources: Result<Resources, InvalidRequest>,
+    ) -> Self {
         Self {
             manager,
             resources,
-            options,
+            overrides: Overrides::default(),
             work: None,
         }
+    }
+
+    /// Uses `manager` instead of the default one.
+    #[cfg(feature = "macros")]
+    pub(crate) fn on(mut self, manager: &Redlock) -> Self {
+        self.manager = Some(manager.clone());
+        self
     }
 
     /// How long nodes keep the lock when nothing extends it: the time others wait after a holder
@@ -76,7 +87,7 @@ impl LockRequest {
     ///
     /// Default: the manager's, 30 s unless set.
     pub fn ttl(mut self, ttl: Duration) -> Self {
-        self.options.ttl = ttl;
+        self.overrides.ttl = Some(ttl);
         self
     }
 
@@ -85,13 +96,13 @@ impl LockRequest {
     ///
     /// Default: the manager's, 10 s unless set.
     pub fn wait(mut self, wait: Duration) -> Self {
-        self.options.wait = Wait::For(wait);
+        self.overrides.wait = Some(Wait::For(wait));
         self
     }
 
     /// Tries once. What [`Redlock::try_lock`](crate::Redlock::try_lock) does.
     pub fn no_wait(mut self) -> Self {
-        self.options.wait = Wait::No;
+        self.overrides.wait = Some(Wait::No);
         self
     }
 
@@ -100,7 +111,7 @@ impl LockRequest {
     ///
     /// Default: the manager's, true unless set, because work takes longer than expected.
     pub fn auto_extend(mut self, auto_extend: bool) -> Self {
-        self.options.auto_extend = auto_extend;
+        self.overrides.auto_extend = Some(auto_extend);
         self
     }
 
@@ -110,7 +121,7 @@ impl LockRequest {
     ///
     /// Default: the manager's, none unless set.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
-        self.options.max_hold = Some(max_hold);
+        self.overrides.max_hold = Some(max_hold);
         self
     }
 
@@ -146,7 +157,7 @@ impl LockRequest {
     /// # }
     /// ```
     pub fn hold_at_least(mut self, hold_at_least: Duration) -> Self {
-        self.options.hold_at_least = Some(hold_at_least);
+        self.overrides.hold_at_least = Some(hold_at_least);
         self
     }
 
@@ -190,7 +201,7 @@ impl Redlock {
     ///
     /// The guard that comes of it extends itself in the background and releases on drop.
     pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
-        LockRequest::new(self.clone(), Ok(resource.into().into()))
+        LockRequest::new(Some(self.clone()), Ok(resource.into().into()))
     }
 
     /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
@@ -231,7 +242,7 @@ impl Redlock {
         &self,
         resources: impl IntoIterator<Item = impl Into<Resource>>,
     ) -> LockRequest {
-        LockRequest::new(self.clone(), Resources::all(resources))
+        LockRequest::new(Some(self.clone()), Resources::all(resources))
     }
 }
 
@@ -241,9 +252,13 @@ impl Future for LockRequest {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let work = this.work.get_or_insert_with(|| {
-            let (manager, resources) = (this.manager.clone(), this.resources.clone());
-            let options = this.options.clone();
-            Box::pin(async move { manager.acquire(&resources?, &options).await })
+            let manager = this.manager.clone().or_else(global::current);
+            let (resources, overrides) = (this.resources.clone(), this.overrides.clone());
+            Box::pin(async move {
+                let manager = manager.ok_or(LockError::NoGlobal)?;
+                let options = LockOptions::resolve(manager.config(), &overrides);
+                manager.acquire(&resources?, &options).await
+            })
         });
         work.as_mut().poll(cx)
     }
@@ -257,7 +272,7 @@ impl fmt::Debug for LockRequest {
         };
         f.debug_struct("LockRequest")
             .field("resources", resources)
-            .field("options", &self.options)
+            .field("overrides", &self.overrides)
             .finish_non_exhaustive()
     }
 }
