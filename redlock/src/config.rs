@@ -139,8 +139,8 @@ impl Config {
     }
 
     /// How long a session may be silent while work is outstanding.
-    pub(crate) fn patience(&self) -> Duration {
-        validity::patience(self.node_timeout(self.ttl, None))
+    pub(crate) fn silence_limit(&self) -> Duration {
+        validity::silence_limit(self.node_timeout(self.ttl, None))
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 /// One value, or several: in order, and each there once. Cloning copies a reference or two.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) struct Distinct<T>(Repr<T>);
+pub(crate) struct OneOrMany<T>(Repr<T>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr<T> {
@@ -14,7 +14,7 @@ enum Repr<T> {
     Several(Arc<[T]>),
 }
 
-impl<T> Distinct<T> {
+impl<T> OneOrMany<T> {
     /// Sorts the values, and keeps one of those that are equal. `None` if there is none.
     pub(crate) fn of(mut values: Vec<T>) -> Option<Self>
     where
@@ -58,21 +58,21 @@ impl<T> Distinct<T> {
     }
 
     /// Makes another value of each. They must come out in the same order, and differ.
-    pub(crate) fn map<U>(&self, f: impl Fn(&T) -> U) -> Distinct<U> {
-        Distinct(match &self.0 {
+    pub(crate) fn map<U>(&self, f: impl Fn(&T) -> U) -> OneOrMany<U> {
+        OneOrMany(match &self.0 {
             Repr::One(value) => Repr::One(f(value)),
             Repr::Several(values) => Repr::Several(values.iter().map(f).collect()),
         })
     }
 }
 
-impl<T> From<T> for Distinct<T> {
+impl<T> From<T> for OneOrMany<T> {
     fn from(value: T) -> Self {
         Self(Repr::One(value))
     }
 }
 
-impl<T: fmt::Debug> fmt::Debug for Distinct<T> {
+impl<T: fmt::Debug> fmt::Debug for OneOrMany<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Repr::One(value) => value.fmt(f),
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn values_are_in_order_and_there_once() {
-        let values = Distinct::of(vec!["b", "a", "b"]).unwrap();
+        let values = OneOrMany::of(vec!["b", "a", "b"]).unwrap();
         assert_eq!(values.as_slice(), ["a", "b"]);
         assert_eq!(values.first(), &"a");
         assert_eq!(values.as_one(), None);
@@ -96,9 +96,9 @@ mod tests {
 
     #[test]
     fn several_times_the_same_is_one() {
-        let values = Distinct::of(vec!["a", "a"]).unwrap();
-        assert_eq!(values, Distinct::from("a"));
+        let values = OneOrMany::of(vec!["a", "a"]).unwrap();
+        assert_eq!(values, OneOrMany::from("a"));
         assert_eq!(values.as_one(), Some(&"a"));
-        assert_eq!(Distinct::<&str>::of(Vec::new()), None);
+        assert_eq!(OneOrMany::<&str>::of(Vec::new()), None);
     }
 }

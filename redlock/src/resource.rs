@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::error::invalid::InvalidRequest;
-use crate::one_or_many::Distinct;
+use crate::one_or_many::OneOrMany;
 
 /// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
 ///
@@ -78,7 +78,7 @@ impl Resource {
 }
 
 /// What one lease is about: one resource, or several that share its fate.
-pub(crate) type Resources = Distinct<Resource>;
+pub(crate) type Resources = OneOrMany<Resource>;
 
 impl Resources {
     /// All that differ of `resources`, of which there has to be one.
@@ -101,7 +101,7 @@ impl Resources {
 
     /// The keys that stand for the resources on a server, in the same order: the prefix is the
     /// same for all.
-    pub(crate) fn keys(&self, prefix: &str) -> Distinct<Arc<[u8]>> {
+    pub(crate) fn keys(&self, prefix: &str) -> OneOrMany<Arc<[u8]>> {
         self.map(|resource| resource.key(prefix))
     }
 

@@ -64,7 +64,7 @@ async fn nodes_that_agree_are_asked_once() {
 /// Brings the counters of the nodes apart, far ahead of the clock.
 fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
     use redlock::node::{
-        Acquire, Command, Fence, Keys, Moment, Node, Release, Reply, SessionOptions,
+        Acquire, Command, Fence, Keys, Moment, Node, Release, Responder, SessionOptions,
     };
     for (node, counter) in nodes.iter().zip(counters) {
         let session = node.open(SessionOptions::new(tokio::runtime::Handle::current()));
@@ -72,7 +72,7 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
             Keys::from(Arc::<[u8]>::from(&b"a"[..])),
             redlock::LeaseId::from("before"),
         );
-        let acquire = Acquire::new(keys.clone(), id.clone(), SECOND, Reply::ignored());
+        let acquire = Acquire::new(keys.clone(), id.clone(), SECOND, Responder::ignored());
         let fence = Fence::new(*counter, 3600 * SECOND);
         session.submit(Command::Acquire(acquire.fence(fence)));
         let until = Moment::now().checked_add(SECOND).unwrap();
@@ -80,7 +80,7 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
             keys,
             id,
             until,
-            Reply::ignored(),
+            Responder::ignored(),
         )));
     }
 }

@@ -103,7 +103,7 @@ async fn a_lease_that_was_seen_to_be_over_does_not_come_back() {
     assert!(!guard.is_held());
     // Sent in time, and confirmed too late.
     for extend in std::mem::take(&mut *extensions.lock().unwrap()) {
-        extend.reply.give(Ok(Extension::Confirmed));
+        extend.responder.send(Ok(Extension::Confirmed));
     }
     assert!(!guard.is_held());
     assert!(extending.await.is_err());

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use redlock::node::{
     Acquire, Command, Extend, Extension, Fault, Fence, Identity, Inspect, Keys, MemoryNode, Moment,
-    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Reply, Session,
+    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Responder, Session,
     SessionOptions, Snapshot, Vote, Watch, Watcher,
 };
 use redlock::{LeaseId, NodeError};
@@ -125,7 +125,9 @@ impl Subject {
         contended: bool,
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|reply| Command::Acquire(Acquire::new(keys, id, ttl, reply).contended(contended)))
+        self.ask(|responder| {
+            Command::Acquire(Acquire::new(keys, id, ttl, responder).contended(contended))
+        })
     }
 
     /// Asks for a key, to be told when it may be free if another has it.
@@ -138,8 +140,8 @@ impl Subject {
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let watch = Watch::new(ear, 0);
-        self.ask(|reply| {
-            let acquire = Acquire::new(keys, id, RETENTION, reply)
+        self.ask(|responder| {
+            let acquire = Acquire::new(keys, id, RETENTION, responder)
                 .contended(way == Way::Contended)
                 .fence(Fence::new(100, RETENTION).is_tried(way == Way::Tried))
                 .watch(watch);
@@ -154,7 +156,7 @@ impl Subject {
         ttl: Duration,
     ) -> Pending<Extension> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|reply| Command::Extend(Extend::new(keys, id, ttl, reply)))
+        self.ask(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
     }
 
     pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
@@ -171,8 +173,8 @@ impl Subject {
         let keep_until = keep_until.into();
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
-        self.ask(|reply| {
-            Command::Release(Release::new(keys, id, until, reply).keep_until(keep_until))
+        self.ask(|responder| {
+            Command::Release(Release::new(keys, id, until, responder).keep_until(keep_until))
         })
     }
 
@@ -187,34 +189,34 @@ impl Subject {
         let (keys, id, ttl) = (keys.into_keys(), LeaseId::from(id), RETENTION);
         let contended = way == Way::Contended;
         let fence = Fence::new(proposal, RETENTION).is_tried(way == Way::Tried);
-        self.ask(|reply| {
-            let acquire = Acquire::new(keys, id, ttl, reply);
+        self.ask(|responder| {
+            let acquire = Acquire::new(keys, id, ttl, responder);
             Command::Acquire(acquire.contended(contended).fence(fence))
         })
     }
 
     pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|reply| Command::Raise(Raise::new(keys, id, token, RETENTION, reply)))
+        self.ask(|responder| Command::Raise(Raise::new(keys, id, token, RETENTION, responder)))
     }
 
     pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {
         let key = key.into();
-        self.ask(|reply| Command::Inspect(Inspect::new(key, reply)))
+        self.ask(|responder| Command::Inspect(Inspect::new(key, responder)))
     }
 
     pub(crate) fn ping(&self) -> Pending<Identity> {
-        self.ask(|reply| Command::Ping(Ping::new(reply)))
+        self.ask(|responder| Command::Ping(Ping::new(responder)))
     }
 
-    fn ask<T: Send + 'static>(&self, command: impl FnOnce(Reply<T>) -> Command) -> Pending<T> {
+    fn ask<T: Send + 'static>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));
-        let reply = Reply::call(move |answer| {
+        let responder = Responder::from_fn(move |answer| {
             let sender = sender.lock().unwrap().take().expect("answered twice");
             let _nobody_waits = sender.send(answer);
         });
-        self.session.submit(command(reply));
+        self.session.submit(command(responder));
         Pending(receiver)
     }
 }
@@ -236,7 +238,7 @@ impl Ear {
 }
 
 impl Watcher for Ear {
-    fn stirred(&self, _node: usize) {
+    fn key_changed(&self, _node: usize) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 }

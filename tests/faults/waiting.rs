@@ -59,7 +59,7 @@ async fn waiter(servers: &Servers, redlock: &Redlock, key: &'static str) -> Join
 /// How many nodes tell those who wait.
 async fn telling(redlock: &Redlock) -> usize {
     let reports = redlock.nodes().await;
-    reports.iter().filter(|report| report.tells).count()
+    reports.iter().filter(|report| report.notifies).count()
 }
 
 /// Has `redlock` wait for a lock that is then given back, and get it.

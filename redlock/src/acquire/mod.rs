@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::acquire::pacing::Changes;
+use crate::acquire::pacing::PollPacing;
 use crate::config::{LockOptions, Wait};
 use crate::engine::Engine;
 use crate::error::{LockError, LockLost, LossReason};
@@ -19,8 +19,8 @@ use crate::node::Keys;
 use crate::resource::Resources;
 use crate::time::clock;
 use crate::time::clock::Moment;
-use crate::waiting::queue::{News, Place};
-use crate::waiting::wakeup::Waiter;
+use crate::waiting::queue::{HeadStatus, Ticket};
+use crate::waiting::wakeup::Wakeup;
 
 /// Acquires `resources`, all or none, for as many rounds as the options allow, once it is this request's turn in
 /// this process.
@@ -39,8 +39,8 @@ pub(crate) async fn acquire(
         keys: resources.keys(&engine.config().key_prefix).into(),
         last_start: options.wait.until(now),
     };
-    let place = contender.stand_in_line(now).await?;
-    contender.contend(place).await
+    let ticket = contender.wait_in_queue(now).await?;
+    contender.contend(ticket).await
 }
 
 /// Takes over a lease that was made elsewhere, in one round.
@@ -73,30 +73,30 @@ struct Contender<'a> {
 
 impl Contender<'_> {
     /// Waits to be first in line, for as long as the request may wait.
-    async fn stand_in_line(&self, now: Moment) -> Result<Place, LockError> {
-        let (lines, config) = (self.engine.lines(), self.engine.config());
+    async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
+        let (local_queue, config) = (self.engine.local_queue(), self.engine.config());
         // Longer than whoever is first is ever silent, between two rounds and during one.
-        let pause = config.retry_delay.saturating_mul(UNTOLD);
-        let patience = (config.patience() * 2).saturating_add(pause);
+        let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
+        let silence_limit = (config.silence_limit() * 2).saturating_add(pause);
         if let Wait::No = self.options.wait {
-            return lines
-                .join_if_empty(&self.keys, now, patience)
-                .map_err(|news| self.is_behind(&news));
+            return local_queue
+                .join_if_empty(&self.keys, now, silence_limit)
+                .map_err(|status| self.is_behind(&status));
         }
-        let (place, is_first) = lines.join(&self.keys, now, patience);
+        let (ticket, is_first) = local_queue.join(&self.keys, now, silence_limit);
         if is_first {
-            return Ok(place);
+            return Ok(ticket);
         }
         tokio::select! {
             biased;
-            () = place.first() => Ok(place),
-            () = self.end_of_line(now) => Err(self.is_behind(&place.news())),
-            () = self.engine.closing().closed() => Err(LockError::Closed),
+            () = ticket.first() => Ok(ticket),
+            () = self.queue_timeout(now) => Err(self.is_behind(&ticket.status())),
+            () = self.engine.shutdown_signal().closed() => Err(LockError::Closed),
         }
     }
 
     /// Ends when the request has been in line for as long as it may try.
-    async fn end_of_line(&self, now: Moment) {
+    async fn queue_timeout(&self, now: Moment) {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
         let end = match config.retry_count {
             // As long as so many rounds take, with the pauses between them.
@@ -113,34 +113,34 @@ impl Contender<'_> {
     }
 
     /// Asks the nodes, round after round.
-    async fn contend(&self, place: Place) -> Result<LockGuard, LockError> {
+    async fn contend(&self, ticket: Ticket) -> Result<LockGuard, LockError> {
         let quorum = self.engine.grants();
-        let waiter = match self.options.wait {
+        let wakeup = match self.options.wait {
             Wait::No => None,
-            Wait::For(_) => Some(Waiter::new(quorum)),
+            Wait::For(_) => Some(Wakeup::new(quorum)),
         };
-        let mut is_contended = match &waiter {
+        let mut is_contended = match &wakeup {
             // Others may be after it, and this process may just have had it.
-            Some(_) => self.hang_back(Duration::ZERO).await,
+            Some(_) => self.yield_to_others(Duration::ZERO).await,
             None => false,
         };
         let rounds = match self.options.wait {
             Wait::No => 1,
             Wait::For(_) => self.engine.config().retry_count.unwrap_or(u32::MAX),
         };
-        let (mut eternal_rounds, mut collisions, mut is_stirred) = (0, 0, true);
-        let mut changes = Changes::default();
+        let (mut eternal_rounds, mut collisions, mut was_notified) = (0, 0, true);
+        let mut pacing = PollPacing::default();
         for number in 1_u32.. {
             // It may have hung back since it looked.
-            if self.engine.closing().is_closed() {
+            if self.engine.shutdown_signal().is_closed() {
                 break;
             }
-            let round = self.ask(is_contended, waiter.as_ref());
+            let round = self.ask(is_contended, wakeup.as_ref());
             let refused = match round.outcome().await {
                 Ok(lease) => {
-                    self.engine.turns().won(&self.keys);
+                    self.engine.fairness().observe_win(&self.keys);
                     let guard = LockGuard::new(Arc::clone(&lease));
-                    lease.keep_place(place);
+                    lease.keep_ticket(ticket);
                     return Ok(guard);
                 }
                 Err(Refused(tally)) => tally,
@@ -157,17 +157,18 @@ impl Contender<'_> {
                 }
             }
             let now = Moment::now();
-            let error = outcome::of_round(self.engine, self.resources, self.options, &refused);
+            let error =
+                outcome::busy_or_no_quorum(self.engine, self.resources, self.options, &refused);
             let is_last = number >= rounds || self.last_start.is_some_and(|last| now >= last);
-            let Some(waiter) = waiter.as_ref().filter(|_| !is_last) else {
+            let Some(wakeup) = wakeup.as_ref().filter(|_| !is_last) else {
                 return Err(error);
             };
-            place.tell(&News::Refused(now, error), Some(now));
+            ticket.publish(&HeadStatus::Refused(now, error), Some(now));
             if refused.is_busy() {
                 self.engine
-                    .turns()
-                    .met(&self.keys, Instant::now(), is_stirred);
-                waiter.learn(&refused);
+                    .fairness()
+                    .observe_busy(&self.keys, Instant::now(), was_notified);
+                wakeup.record_round(&refused);
             }
             collisions = if refused.is_split() {
                 collisions + 1
@@ -175,53 +176,54 @@ impl Contender<'_> {
                 0
             };
             is_contended = true;
-            if changes.look(refused.free_in(), now) && !is_stirred {
-                self.engine.note_told(false);
+            if pacing.observe(refused.free_in(), now) && !was_notified {
+                self.engine.observe_notifications(false);
             }
-            let next_look = self.next_look(refused.free_in(), &changes, now);
-            is_stirred = tokio::select! {
+            let next_poll = self.next_poll(refused.free_in(), &pacing, now);
+            was_notified = tokio::select! {
                 biased;
-                () = waiter.stirred() => true,
-                () = clock::sleep_until(next_look) => false,
-                () = self.engine.closing().closed() => return Err(LockError::Closed),
+                () = wakeup.notified() => true,
+                () = clock::sleep_until(next_poll) => false,
+                () = self.engine.shutdown_signal().closed() => return Err(LockError::Closed),
             };
-            if waiter.is_told() {
-                self.engine.note_told(true);
+            if wakeup.was_notified() {
+                self.engine.observe_notifications(true);
             }
-            if is_stirred {
-                self.hang_back(self.part(collisions)).await;
+            if was_notified {
+                self.yield_to_others(self.collision_backoff(collisions))
+                    .await;
             }
         }
         Err(LockError::Closed)
     }
 
-    fn ask(&self, is_contended: bool, waiter: Option<&Arc<Waiter>>) -> Round {
-        if let Some(waiter) = waiter {
-            waiter.forget();
+    fn ask(&self, is_contended: bool, wakeup: Option<&Arc<Wakeup>>) -> Round {
+        if let Some(wakeup) = wakeup {
+            wakeup.clear();
         }
         Round::start(
             self.engine,
             self.resources,
             self.options,
             is_contended,
-            waiter,
+            wakeup,
         )
     }
 
     /// When to ask again if nothing is heard: after a random delay, or when the holder's lease
     /// ends, but not after the wait is over.
-    fn next_look(&self, free_in: Option<Duration>, changes: &Changes, now: Moment) -> Moment {
+    fn next_poll(&self, free_in: Option<Duration>, pacing: &PollPacing, now: Moment) -> Moment {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
         let delay = if config.retry_count.is_some() {
             jitter.up_to(config.retry_delay)
-        } else if self.engine.tells() {
-            jitter.within(config.retry_delay * UNTOLD)
+        } else if self.engine.supports_wakeups() {
+            jitter.upper_half(config.retry_delay * POLL_FACTOR)
         } else {
-            jitter.up_to(changes.hurry(config.retry_delay))
+            jitter.up_to(pacing.max_pause(config.retry_delay))
         };
         let expires = free_in.map(|left| {
             left.saturating_add(MIN_PAUSE)
-                .saturating_add(jitter.up_to(PARTING))
+                .saturating_add(jitter.up_to(EXPIRY_JITTER))
         });
         let delay = expires.map_or(delay, |expires| expires.min(delay));
         self.until_last_start(now, delay.max(MIN_PAUSE))
@@ -229,9 +231,9 @@ impl Contender<'_> {
 
     /// Lets those go first who have waited longer, as far as one can tell. Says whether there are
     /// others at all.
-    async fn hang_back(&self, more: Duration) -> bool {
-        let (turns, jitter) = (self.engine.turns(), self.engine.jitter());
-        let next = turns.next(&self.keys, Instant::now(), jitter);
+    async fn yield_to_others(&self, more: Duration) -> bool {
+        let (fairness, jitter) = (self.engine.fairness(), self.engine.jitter());
+        let next = fairness.next(&self.keys, Instant::now(), jitter);
         let delay = next.delay.saturating_add(more);
         if !delay.is_zero() {
             clock::sleep_until(self.until_last_start(Moment::now(), delay)).await;
@@ -240,7 +242,7 @@ impl Contender<'_> {
     }
 
     /// How long to wait so as not to meet the same others again.
-    fn part(&self, collisions: u32) -> Duration {
+    fn collision_backoff(&self, collisions: u32) -> Duration {
         match collisions {
             0 => Duration::ZERO,
             _ => {
@@ -256,8 +258,8 @@ impl Contender<'_> {
         self.last_start.map_or(next, |last| next.min(last))
     }
 
-    fn is_behind(&self, news: &News) -> LockError {
-        outcome::of_line(self.engine, self.resources, news)
+    fn is_behind(&self, status: &HeadStatus) -> LockError {
+        outcome::behind_local_holder(self.engine, self.resources, status)
     }
 }
 
@@ -265,7 +267,7 @@ impl Contender<'_> {
 const MIN_PAUSE: Duration = Duration::from_millis(1);
 
 /// By how much those part who wait for the same lease to expire.
-const PARTING: Duration = Duration::from_millis(10);
+const EXPIRY_JITTER: Duration = Duration::from_millis(10);
 
 /// How many times the retry delay whoever will be told waits before it asks untold.
-const UNTOLD: u32 = 5;
+const POLL_FACTOR: u32 = 5;

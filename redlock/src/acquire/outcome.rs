@@ -11,10 +11,10 @@ use crate::quorum::Tally;
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;
-use crate::waiting::queue::News;
+use crate::waiting::queue::HeadStatus;
 
 /// Why a round was lost.
-pub(crate) fn of_round(
+pub(crate) fn busy_or_no_quorum(
     engine: &Engine,
     resources: &Resources,
     options: &LockOptions,
@@ -55,16 +55,20 @@ pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) ->
 }
 
 /// Somebody else in this process is first in line, with this news.
-pub(crate) fn of_line(engine: &Engine, resources: &Resources, news: &News) -> LockError {
-    let (busy, remaining) = match news {
-        News::Held(holder) => match holder.upgrade() {
+pub(crate) fn behind_local_holder(
+    engine: &Engine,
+    resources: &Resources,
+    status: &HeadStatus,
+) -> LockError {
+    let (busy, remaining) = match status {
+        HeadStatus::Held(holder) => match holder.upgrade() {
             Some(holder) => {
                 let (busy, remaining) = holder.hold();
                 (busy, Some(remaining))
             }
             None => (0, None),
         },
-        News::Refused(
+        HeadStatus::Refused(
             at,
             LockError::Busy {
                 busy, remaining, ..
@@ -73,8 +77,8 @@ pub(crate) fn of_line(engine: &Engine, resources: &Resources, news: &News) -> Lo
             let passed = Moment::now().saturating_since(*at);
             (*busy, remaining.map(|left| left.saturating_sub(passed)))
         }
-        News::Refused(_, error) => return error.clone(),
-        News::None => (0, None),
+        HeadStatus::Refused(_, error) => return error.clone(),
+        HeadStatus::None => (0, None),
     };
     LockError::Busy {
         resource: resources.first().clone(),

@@ -6,32 +6,32 @@ use crate::time::clock::Moment;
 
 /// What whoever looks sees of hand-overs: that what is left of the lease has grown.
 #[derive(Debug, Default)]
-pub(crate) struct Changes {
+pub(crate) struct PollPacing {
     /// How many times in a row it had changed at the next look.
-    seen: u32,
+    handoffs: u32,
     /// When the lease ends if nobody extends it.
     ends: Option<Moment>,
 }
 
-impl Changes {
+impl PollPacing {
     /// Looks at what is left of the lease, and says whether there is another than at the last look,
     /// or it was extended.
-    pub(crate) fn look(&mut self, free_in: Option<Duration>, now: Moment) -> bool {
+    pub(crate) fn observe(&mut self, free_in: Option<Duration>, now: Moment) -> bool {
         let ends = free_in.and_then(|left| now.checked_add(left));
         // Servers count milliseconds, and their answers take longer at times.
         let is_later = match (self.ends, ends) {
             (Some(before), Some(ends)) => ends.saturating_since(before) > SLACK,
             _ => false,
         };
-        self.seen = if is_later { self.seen + 1 } else { 0 };
+        self.handoffs = if is_later { self.handoffs + 1 } else { 0 };
         self.ends = ends;
         is_later
     }
 
     /// The longest pause before the next look where nobody tells: while a lock changes hands, the
     /// shorter the longer one has waited. While it does not, there is no hurry.
-    pub(crate) fn hurry(&self, most: Duration) -> Duration {
-        most / (1 << self.seen.min(4))
+    pub(crate) fn max_pause(&self, most: Duration) -> Duration {
+        most / (1 << self.handoffs.min(4))
     }
 }
 
@@ -44,19 +44,19 @@ mod tests {
 
     #[test]
     fn who_is_told_nothing_hurries_only_while_the_lock_changes_hands() {
-        let (mut changes, start) = (Changes::default(), Moment::now());
+        let (mut pacing, start) = (PollPacing::default(), Moment::now());
         let (most, lease) = (Duration::from_millis(200), Duration::from_secs(30));
-        let mut look = |millis, left| {
+        let mut observe = |millis, left| {
             let now = start.checked_add(Duration::from_millis(millis)).unwrap();
-            (changes.look(Some(left), now), changes.hurry(most))
+            (pacing.observe(Some(left), now), pacing.max_pause(most))
         };
         // The first has nothing to be compared with; then there is another lease at every look.
-        assert_eq!(look(0, lease), (false, most));
+        assert_eq!(observe(0, lease), (false, most));
         for (millis, part) in [(100, 2), (200, 4), (300, 8), (400, 16), (500, 16)] {
-            assert_eq!(look(millis, lease), (true, most / part));
+            assert_eq!(observe(millis, lease), (true, most / part));
         }
         // The same at two looks, but for what an answer may be late.
         let left = lease - Duration::from_millis(98);
-        assert_eq!(look(600, left), (false, most));
+        assert_eq!(observe(600, left), (false, most));
     }
 }

@@ -12,43 +12,43 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::engine::proposal::Proposals;
-use crate::engine::shutdown::Closing;
+use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
-use crate::node::{Command, Fence, Node, NodeReport, Reply, Session, SessionOptions, Stamp};
+use crate::node::{Command, Fence, Node, NodeReport, Responder, Session, SessionOptions, Stamp};
 use crate::quorum::Quorum;
-use crate::quorum::responses::Gather;
+use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 use crate::time::jitter::Jitter;
-use crate::waiting::fairness::Turns;
-use crate::waiting::queue::Lines;
+use crate::waiting::fairness::Fairness;
+use crate::waiting::queue::LocalQueue;
 
 /// The nodes of a manager, in order. Shared by its engines.
 #[derive(Debug)]
-pub(crate) struct Members {
+pub(crate) struct NodeSet {
     pub(crate) nodes: Box<[Arc<dyn Node>]>,
     pub(crate) names: Arc<[Arc<str>]>,
 }
 
 /// What the engines of a manager have in common.
 #[derive(Debug)]
-pub(crate) struct Common {
+pub(crate) struct Shared {
     pub(crate) config: Config,
     jitter: Jitter,
     proposals: Proposals,
-    lines: Arc<Lines>,
-    turns: Turns,
-    pub(crate) closing: Closing,
+    local_queue: Arc<LocalQueue>,
+    fairness: Fairness,
+    pub(crate) shutdown_signal: ShutdownSignal,
 }
 
-impl Common {
+impl Shared {
     pub(crate) fn new(config: Config) -> Arc<Self> {
         Arc::new(Self {
             jitter: Jitter::new(config.rng_seed),
             proposals: Proposals::default(),
-            lines: Arc::default(),
-            turns: Turns::default(),
-            closing: Closing::default(),
+            local_queue: Arc::default(),
+            fairness: Fairness::default(),
+            shutdown_signal: ShutdownSignal::default(),
             config,
         })
     }
@@ -60,31 +60,32 @@ impl Common {
 /// `static` that is used by one test runtime after the other must not depend on a dead one.
 #[derive(Debug)]
 pub(crate) struct Engine {
-    common: Arc<Common>,
+    shared: Arc<Shared>,
     /// The largest token to propose, and since when it is that.
-    cap: Mutex<Option<(Moment, Option<u64>)>>,
+    max_proposal: Mutex<Option<(Moment, Option<u64>)>>,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
     /// Whether nodes that tell were last found not to have done so.
-    is_untold: AtomicBool,
+    are_notifications_lost: AtomicBool,
 }
 
 impl Engine {
     /// Opens the sessions. Connecting goes on in the background.
-    pub(crate) fn start(members: &Members, common: &Arc<Common>, runtime: &Handle) -> Arc<Self> {
-        let options = SessionOptions::new(runtime.clone()).silence_limit(common.config.patience());
+    pub(crate) fn start(node_set: &NodeSet, shared: &Arc<Shared>, runtime: &Handle) -> Arc<Self> {
+        let options =
+            SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
         Arc::new(Self {
-            common: Arc::clone(common),
-            cap: Mutex::default(),
-            names: Arc::clone(&members.names),
-            sessions: members
+            shared: Arc::clone(shared),
+            max_proposal: Mutex::default(),
+            names: Arc::clone(&node_set.names),
+            sessions: node_set
                 .nodes
                 .iter()
                 .map(|node| node.open(options.clone()))
                 .collect(),
             timers: Timers::start(runtime),
-            is_untold: AtomicBool::new(false),
+            are_notifications_lost: AtomicBool::new(false),
         })
     }
 
@@ -94,26 +95,26 @@ impl Engine {
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.common.config
+        &self.shared.config
     }
 
     pub(crate) fn jitter(&self) -> &Jitter {
-        &self.common.jitter
+        &self.shared.jitter
     }
 
     /// Who waits for what in this process.
-    pub(crate) fn lines(&self) -> &Arc<Lines> {
-        &self.common.lines
+    pub(crate) fn local_queue(&self) -> &Arc<LocalQueue> {
+        &self.shared.local_queue
     }
 
     /// Whose turn it is among processes.
-    pub(crate) fn turns(&self) -> &Turns {
-        &self.common.turns
+    pub(crate) fn fairness(&self) -> &Fairness {
+        &self.shared.fairness
     }
 
     /// Whether the manager was shut down.
-    pub(crate) fn closing(&self) -> &Closing {
-        &self.common.closing
+    pub(crate) fn shutdown_signal(&self) -> &ShutdownSignal {
+        &self.shared.shutdown_signal
     }
 
     pub(crate) fn names(&self) -> &[Arc<str>] {
@@ -138,19 +139,20 @@ impl Engine {
     }
 
     /// Whether so many nodes tell when a lock may be free that it need not be asked for often.
-    pub(crate) fn tells(&self) -> bool {
-        if self.is_untold.load(Ordering::Relaxed) {
+    pub(crate) fn supports_wakeups(&self) -> bool {
+        if self.are_notifications_lost.load(Ordering::Relaxed) {
             return false;
         }
-        let telling = self.sessions.iter().filter(|session| session.tells());
-        telling.count() >= self.quorum().needed()
+        let notifying = self.sessions.iter().filter(|session| session.notifies());
+        notifying.count() >= self.quorum().needed()
     }
 
     /// A lock changed hands: the nodes have told, or they have not, as behind a proxy that drops such
     /// messages.
-    pub(crate) fn note_told(&self, is_told: bool) {
-        if self.is_untold.load(Ordering::Relaxed) == is_told {
-            self.is_untold.store(!is_told, Ordering::Relaxed);
+    pub(crate) fn observe_notifications(&self, was_notified: bool) {
+        if self.are_notifications_lost.load(Ordering::Relaxed) == was_notified {
+            self.are_notifications_lost
+                .store(!was_notified, Ordering::Relaxed);
         }
     }
 
@@ -162,40 +164,41 @@ impl Engine {
 
     /// How long one node may take over a lease of `ttl`: measured by the slowest.
     pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
-        self.common.config.node_timeout(ttl, self.round_trip())
+        self.shared.config.node_timeout(ttl, self.round_trip())
     }
 
     /// What to do to the counters in a round: `None` if fencing is off.
     pub(crate) fn fence(&self) -> Option<Fence> {
-        let retention = self.common.config.fence_retention();
-        self.common.config.fencing.then(|| {
-            let proposals = &self.common.proposals;
-            Fence::new(proposals.next(self.cap()), retention).is_tried(proposals.are_tried())
+        let retention = self.shared.config.fence_retention();
+        self.shared.config.fencing.then(|| {
+            let proposals = &self.shared.proposals;
+            Fence::new(proposals.next(self.max_proposal()), retention)
+                .is_tried(proposals.are_tried())
         })
     }
 
     /// Learns from a counter that was seen.
-    pub(crate) fn saw(&self, counter: u64) {
-        self.common.proposals.saw(counter);
+    pub(crate) fn observe_counter(&self, counter: u64) {
+        self.shared.proposals.observe(counter);
     }
 
     /// Learns from a counter that was seen after `proposal` was proposed.
-    pub(crate) fn proposed(&self, proposal: u64, stamp: Stamp) {
+    pub(crate) fn observe_stamp(&self, proposal: u64, stamp: Stamp) {
         match stamp {
-            Stamp::Moved(counter) if counter == proposal => self.common.proposals.count(true),
+            Stamp::Moved(counter) if counter == proposal => self.shared.proposals.count(true),
             // Another has the lock, and the counter is where it left it.
             Stamp::Beyond(counter) if counter < proposal => {}
-            _ => self.common.proposals.count(false),
+            _ => self.shared.proposals.count(false),
         }
     }
 
     /// The median time of day of the servers, and half of what counters are kept: no clock of
     /// ours can propose a number that it would take others long to get past. Looked at once a
     /// second, which is as good.
-    fn cap(&self) -> Option<u64> {
-        let mut cap = self.cap.lock();
+    fn max_proposal(&self) -> Option<u64> {
+        let mut max_proposal = self.max_proposal.lock();
         let now = Moment::now();
-        if let Some((at, value)) = *cap
+        if let Some((at, value)) = *max_proposal
             && now.saturating_since(at) < TICK
         {
             return value;
@@ -206,32 +209,32 @@ impl Engine {
             .filter_map(|session| session.time_of_day())
             .collect();
         times.sort_unstable();
-        let half = u64::try_from((self.common.config.fence_retention() / 2).as_micros()).ok();
+        let half = u64::try_from((self.shared.config.fence_retention() / 2).as_micros()).ok();
         let median = times.get(times.len() / 2).copied();
         let value = median
             .zip(half)
             .and_then(|(median, half)| median.checked_add(half));
-        *cap = Some((now, value));
+        *max_proposal = Some((now, value));
         value
     }
 
     /// Puts one question to every node.
     pub(crate) fn ask<T: Clone + Send + 'static>(
         &self,
-        command: impl Fn(Reply<T>) -> Command,
-    ) -> Arc<Gather<T>> {
-        let gather = Gather::new(self.sessions.len());
+        command: impl Fn(Responder<T>) -> Command,
+    ) -> Arc<Responses<T>> {
+        let responses = Responses::new(self.sessions.len());
         for (node, session) in self.sessions.iter().enumerate() {
-            session.submit(command(gather.reply(node)));
+            session.submit(command(responses.responder(node)));
         }
-        gather
+        responses
     }
 
     pub(crate) fn reports(&self) -> Vec<NodeReport> {
         self.sessions
             .iter()
             .map(|session| NodeReport {
-                tells: session.tells(),
+                notifies: session.notifies(),
                 ..session.report()
             })
             .collect()

@@ -16,20 +16,20 @@ const MAX_TOKEN: u64 = FencingToken::MAX.get();
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
     /// The largest lead of a stamp over our clock, in microseconds.
-    ahead: AtomicU64,
+    lead: AtomicU64,
     /// How many stamps in a row were proposals of ours, up to what is enough to rely on.
     accepted: AtomicU32,
 }
 
 impl Proposals {
     /// The next proposal, at most `cap`.
-    pub(crate) fn next(&self, cap: Option<u64>) -> u64 {
-        self.at(now_micros(), cap)
+    pub(crate) fn next(&self, max: Option<u64>) -> u64 {
+        self.at(now_micros(), max)
     }
 
     /// Learns from a stamp, of whomever.
-    pub(crate) fn saw(&self, stamp: u64) {
-        self.saw_at(stamp, now_micros());
+    pub(crate) fn observe(&self, stamp: u64) {
+        self.observe_at(stamp, now_micros());
     }
 
     /// Counts a stamp, which was the proposal or was not.
@@ -47,15 +47,15 @@ impl Proposals {
         self.accepted.load(Ordering::Relaxed) >= ENOUGH
     }
 
-    fn at(&self, now: u64, cap: Option<u64>) -> u64 {
-        let proposal = now.saturating_add(self.ahead.load(Ordering::Relaxed));
-        proposal.min(cap.unwrap_or(MAX_TOKEN)).min(MAX_TOKEN)
+    fn at(&self, now: u64, max: Option<u64>) -> u64 {
+        let proposal = now.saturating_add(self.lead.load(Ordering::Relaxed));
+        proposal.min(max.unwrap_or(MAX_TOKEN)).min(MAX_TOKEN)
     }
 
-    fn saw_at(&self, stamp: u64, now: u64) {
-        let ahead = stamp.saturating_sub(now);
-        if ahead > self.ahead.load(Ordering::Relaxed) {
-            self.ahead.fetch_max(ahead, Ordering::Relaxed);
+    fn observe_at(&self, stamp: u64, now: u64) {
+        let lead = stamp.saturating_sub(now);
+        if lead > self.lead.load(Ordering::Relaxed) {
+            self.lead.fetch_max(lead, Ordering::Relaxed);
         }
     }
 }
@@ -81,9 +81,9 @@ mod tests {
     fn a_proposal_is_the_time_of_day_ahead_of_every_stamp_that_was_seen() {
         let proposals = Proposals::default();
         assert_eq!(proposals.at(NOW, None), NOW);
-        proposals.saw_at(NOW + 5_000, NOW);
-        proposals.saw_at(NOW - 9_000, NOW);
-        proposals.saw_at(NOW + 1_000, NOW);
+        proposals.observe_at(NOW + 5_000, NOW);
+        proposals.observe_at(NOW - 9_000, NOW);
+        proposals.observe_at(NOW + 1_000, NOW);
         assert_eq!(proposals.at(NOW + 10, None), NOW + 10 + 5_000);
     }
 
@@ -93,7 +93,7 @@ mod tests {
         let year_2300 = 10_413_792_000_000_000;
         assert_eq!(proposals.at(year_2300, Some(NOW + 7)), NOW + 7);
         assert_eq!(proposals.at(year_2300, None), MAX_TOKEN);
-        proposals.saw_at(u64::MAX, NOW);
+        proposals.observe_at(u64::MAX, NOW);
         assert_eq!(proposals.at(NOW, Some(NOW + 7)), NOW + 7);
     }
 
@@ -125,7 +125,7 @@ mod tests {
             accepted += u32::from(stamp == proposal);
             total += 1;
             counter = stamp;
-            managers[index].saw_at(stamp, clock);
+            managers[index].observe_at(stamp, clock);
         }
         let share = f64::from(accepted) / f64::from(total);
         println!(

@@ -6,15 +6,15 @@ use tokio::sync::Notify;
 
 /// Whether a manager was shut down, and a way to wait for that.
 #[derive(Debug, Default)]
-pub(crate) struct Closing {
+pub(crate) struct ShutdownSignal {
     is_closed: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
-impl Closing {
+impl ShutdownSignal {
     pub(crate) fn close(&self) {
         self.is_closed.store(true, Ordering::SeqCst);
-        self.told.notify_waiters();
+        self.notify.notify_waiters();
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -24,9 +24,9 @@ impl Closing {
     /// Waits until the manager is shut down. Cancel safe.
     pub(crate) async fn closed(&self) {
         // Made before looking, so that it is told in any case.
-        let told = self.told.notified();
+        let notify = self.notify.notified();
         if !self.is_closed() {
-            told.await;
+            notify.await;
         }
     }
 }

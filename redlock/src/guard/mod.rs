@@ -170,7 +170,7 @@ impl LockGuard {
     /// It is a child: cancelling it changes nothing here.
     #[must_use]
     pub fn cancellation_token(&self) -> CancellationToken {
-        self.lease.token().child_token()
+        self.lease.cancellation_token().child_token()
     }
 
     /// Runs `body` while the lock is held, and drops it when the lock is lost.
@@ -244,8 +244,8 @@ impl LockGuard {
     }
 
     /// Releases a lock that no caller has seen.
-    pub(crate) fn give_up(self) {
-        self.lease.give_up();
+    pub(crate) fn abandon(self) {
+        self.lease.abandon();
     }
 
     /// Stops extending without releasing, and returns what somebody else needs to go on.

@@ -29,7 +29,7 @@ impl Loss {
     pub(crate) fn of(lease: &Arc<ActiveLease>) -> Self {
         Self {
             lease: Arc::clone(lease),
-            ended: Box::pin(lease.token().cancelled_owned()),
+            ended: Box::pin(lease.cancellation_token().cancelled_owned()),
             deadline: None,
         }
     }
@@ -54,12 +54,15 @@ impl Future for Loss {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockLost> {
         let this = self.get_mut();
-        if let Some(lost) = this.lease.check() {
+        if let Some(lost) = this.lease.expire_if_due() {
             return Poll::Ready(lost);
         }
         // Polled for its waker. An end that is no loss completes nothing.
         if this.ended.as_mut().poll(cx).is_ready() {
-            return this.lease.check().map_or(Poll::Pending, Poll::Ready);
+            return this
+                .lease
+                .expire_if_due()
+                .map_or(Poll::Pending, Poll::Ready);
         }
         loop {
             if this.deadline.is_none() {
@@ -69,7 +72,7 @@ impl Future for Loss {
                 return Poll::Pending;
             };
             ready!(sleep.as_mut().poll(cx));
-            if let Some(lost) = this.lease.check() {
+            if let Some(lost) = this.lease.expire_if_due() {
                 return Poll::Ready(lost);
             }
             if this.lease.ends_at().is_none() {

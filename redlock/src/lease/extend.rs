@@ -7,11 +7,11 @@ use crate::engine::timer::Timed;
 use crate::error::{ExtendError, LossReason};
 use crate::lease::ActiveLease;
 use crate::lease::state::{Attempt, Phase, State};
-use crate::node::{Answer, Ballot, Command, Extend, Extension, Reply};
+use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink};
 use crate::quorum;
 use crate::quorum::Verdict;
-use crate::quorum::responses::{self, Answers, Gather};
-use crate::quorum::vote::Standing;
+use crate::quorum::responses::{self, NodeResults, Responses};
+use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -23,7 +23,7 @@ struct Extending {
     ttl: Duration,
     /// The attempt in the background that this is, if it is one.
     attempt: Option<u32>,
-    gather: Arc<Gather<Extension>>,
+    responses: Arc<Responses<Extension>>,
 }
 
 impl ActiveLease {
@@ -34,7 +34,7 @@ impl ActiveLease {
 
     /// Extends what is due, and ends what is over.
     fn extend_if_due(self: &Arc<Self>) {
-        if self.check().is_some() {
+        if self.expire_if_due().is_some() {
             return;
         }
         let attempt = {
@@ -85,31 +85,31 @@ impl ActiveLease {
     /// Cancel safe: what was sent is still counted when it is confirmed.
     pub(crate) async fn extend(self: &Arc<Self>, ttl: Duration) -> Result<Duration, ExtendError> {
         self.engine.config().check_ttl(ttl)?;
-        if let Some(lost) = self.check() {
+        if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }
-        let gather = self.send_extensions(ttl, None);
+        let responses = self.send_extensions(ttl, None);
         let quorum = self.engine.quorum();
-        let verdict = |answers: &Answers<Extension>| {
-            let answered = answers.iter().flatten();
-            let confirmed = answered
+        let verdict = |results: &NodeResults<Extension>| {
+            let responded = results.iter().flatten();
+            let confirmed = responded
                 .clone()
-                .filter(|answer| **answer == Ok(Extension::Confirmed))
+                .filter(|result| **result == Ok(Extension::Confirmed))
                 .count();
-            quorum.verdict(confirmed, answered.count() - confirmed)
+            quorum.verdict(confirmed, responded.count() - confirmed)
         };
-        let answers = gather
-            .until(self.engine.node_timeout(ttl), |answers| {
-                verdict(answers) != Verdict::Open
+        let results = responses
+            .until(self.engine.node_timeout(ttl), |results| {
+                verdict(results) != Verdict::Open
             })
             .await;
-        if let Some(lost) = self.check() {
+        if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }
-        if verdict(&answers) == Verdict::Reached {
+        if verdict(&results) == Verdict::Reached {
             return Ok(self.remaining());
         }
-        Err(self.not_extended(&answers))
+        Err(self.not_extended(&results))
     }
 
     /// Sends an extension to every node that holds the key; the others have answered, as far as
@@ -118,8 +118,8 @@ impl ActiveLease {
         self: &Arc<Self>,
         ttl: Duration,
         attempt: Option<u32>,
-    ) -> Arc<Gather<Extension>> {
-        let gather = Gather::new(self.engine.quorum().nodes());
+    ) -> Arc<Responses<Extension>> {
+        let responses = Responses::new(self.engine.quorum().nodes());
         let sent = Moment::now();
         let ttl = self.within_max_hold(ttl, sent);
         let holders: Vec<bool> = {
@@ -128,27 +128,28 @@ impl ActiveLease {
             state.until = state.until.max(gone);
             let nodes = 0..state.tally.quorum().nodes();
             nodes
-                .map(|node| matches!(state.tally.get(node), Standing::Holds(_)))
+                .map(|node| matches!(state.tally.get(node), VoteState::Granted(_)))
                 .collect()
         };
-        let ballot = Arc::new(Extending {
+        let sink = Arc::new(Extending {
             lease: Arc::clone(self),
             sent,
             ttl,
             attempt,
-            gather: Arc::clone(&gather),
+            responses: Arc::clone(&responses),
         });
         for (node, holds) in holders.into_iter().enumerate() {
             if !holds {
-                gather.cast(node, Ok(Extension::NotHeld));
+                responses.on_response(node, Ok(Extension::NotHeld));
                 continue;
             }
-            let reply = Reply::new(Arc::<Extending>::clone(&ballot), node);
+            let responder = Responder::new(Arc::<Extending>::clone(&sink), node);
             let (keys, id) = (self.keys.clone(), self.id.clone());
-            let extend = Extend::new(keys, id, ttl, reply).fence_retention(self.fence_retention());
+            let extend =
+                Extend::new(keys, id, ttl, responder).fence_retention(self.fence_retention());
             self.engine.submit(node, Command::Extend(extend));
         }
-        gather
+        responses
     }
 
     /// No extension passes the end that `max_hold` sets.
@@ -158,22 +159,27 @@ impl ActiveLease {
     }
 
     /// Takes one node's answer to an extension.
-    fn extended(self: &Arc<Self>, node: usize, answer: &Answer<Extension>, extending: &Extending) {
+    fn extended(
+        self: &Arc<Self>,
+        node: usize,
+        result: &NodeResult<Extension>,
+        extending: &Extending,
+    ) {
         let is_gone = {
             let mut state = self.lock();
             // Only a node that granted the key can keep it for longer.
-            let Standing::Holds(expiry) = *state.tally.get(node) else {
+            let VoteState::Granted(expiry) = *state.tally.get(node) else {
                 return;
             };
-            match answer {
+            match result {
                 Ok(Extension::Confirmed) => {
                     let confirmed = self.expiry_of(extending);
                     state
                         .tally
-                        .set(node, Standing::Holds(expiry.max(confirmed)));
+                        .set(node, VoteState::Granted(expiry.max(confirmed)));
                     self.count_confirmation(&mut state, extending);
                 }
-                Ok(Extension::NotHeld) => state.tally.set(node, Standing::Gone),
+                Ok(Extension::NotHeld) => state.tally.set(node, VoteState::Lost),
                 // Silence and errors change nothing: the node holds the key for as long as it
                 // said it would.
                 Err(_) => return,
@@ -206,14 +212,14 @@ impl ActiveLease {
         }
     }
 
-    fn not_extended(&self, answers: &Answers<Extension>) -> ExtendError {
+    fn not_extended(&self, results: &NodeResults<Extension>) -> ExtendError {
         let quorum = self.engine.quorum();
-        let confirmed = answers
+        let confirmed = results
             .iter()
             .flatten()
-            .filter(|answer| **answer == Ok(Extension::Confirmed))
+            .filter(|result| **result == Ok(Extension::Confirmed))
             .count();
-        let failures = responses::failures(answers, self.engine.names());
+        let failures = responses::failures(results, self.engine.names());
         ExtendError::NoQuorum {
             confirmed: quorum::nodes(confirmed),
             needed: quorum::nodes(quorum.needed()),
@@ -233,9 +239,9 @@ impl Timed for ActiveLease {
     }
 }
 
-impl Ballot<Extension> for Extending {
-    fn cast(&self, node: usize, answer: Answer<Extension>) {
-        self.lease.extended(node, &answer, self);
-        self.gather.cast(node, answer);
+impl ResponseSink<Extension> for Extending {
+    fn on_response(&self, node: usize, result: NodeResult<Extension>) {
+        self.lease.extended(node, &result, self);
+        self.responses.on_response(node, result);
     }
 }

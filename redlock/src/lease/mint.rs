@@ -7,13 +7,13 @@ use tokio::time::Instant;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::state::Phase;
-use crate::node::{Answer, Ballot, Command, Raise, Raised, Reply, Stamp};
+use crate::node::{Command, NodeResult, Raise, Raised, Responder, ResponseSink, Stamp};
 use crate::quorum::Verdict;
 use crate::quorum::responses;
-use crate::quorum::responses::Gather;
+use crate::quorum::responses::Responses;
 use crate::quorum::token;
 use crate::quorum::token::Choice;
-use crate::quorum::vote::Standing;
+use crate::quorum::vote::VoteState;
 use crate::token::FencingToken;
 
 impl ActiveLease {
@@ -49,7 +49,7 @@ impl ActiveLease {
             return None;
         }
         let stamps = (0..state.tally.quorum().nodes())
-            .filter(|node| matches!(state.tally.get(*node), Standing::Holds(_)))
+            .filter(|node| matches!(state.tally.get(*node), VoteState::Granted(_)))
             // A node that told nothing of its counter may be anywhere.
             .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)));
         Some(token::choose(stamps, state.tally.quorum().needed()))
@@ -63,36 +63,36 @@ impl ActiveLease {
         let asked: Vec<usize> = {
             let state = self.lock();
             let is_behind = |node: &usize| {
-                matches!(state.tally.get(*node), Standing::Holds(_))
+                matches!(state.tally.get(*node), VoteState::Granted(_))
                     && state.stamps[*node] != Some(Stamp::Moved(token))
             };
             (0..state.tally.quorum().nodes())
                 .filter(is_behind)
                 .collect()
         };
-        let ballot = Arc::new(Raising {
+        let sink = Arc::new(Raising {
             lease: Arc::clone(self),
             token,
-            gather: Gather::new(asked.len()),
+            responses: Responses::new(asked.len()),
             asked,
         });
-        for (index, node) in ballot.asked.iter().enumerate() {
-            let reply = Reply::new(Arc::<Raising>::clone(&ballot), index);
+        for (index, node) in sink.asked.iter().enumerate() {
+            let responder = Responder::new(Arc::<Raising>::clone(&sink), index);
             let (keys, id) = (self.keys.clone(), self.id.clone());
-            let raise = Raise::new(keys, id, token, retention, reply);
+            let raise = Raise::new(keys, id, token, retention, responder);
             self.engine.submit(*node, Command::Raise(raise));
         }
         let left = end.saturating_duration_since(Instant::now());
         let is_token = || matches!(self.choose(), Some(Choice::Token(_)));
-        let answers = ballot
-            .gather
-            .until(left, |answers| is_token() || responses::all(answers))
+        let results = sink
+            .responses
+            .until(left, |results| is_token() || responses::all(results))
             .await;
         if !is_token() {
-            let silent = answers
+            let silent = results
                 .iter()
-                .zip(&ballot.asked)
-                .filter(|(answer, _)| answer.is_none());
+                .zip(&sink.asked)
+                .filter(|(result, _)| result.is_none());
             for (_, node) in silent {
                 self.fail_node(*node, &NodeError::new(NodeErrorKind::Timeout, ""));
             }
@@ -104,27 +104,27 @@ impl ActiveLease {
     fn fail_node(&self, node: usize, error: &NodeError) {
         let mut state = self.lock();
         let error = NodeError::new(error.kind(), error.message());
-        state.tally.set(node, Standing::Failed(error));
+        state.tally.set(node, VoteState::Failed(error));
         state.tally_changed();
     }
 
     /// Takes one node's answer to a raise.
-    fn raised(&self, node: usize, token: u64, answer: &Answer<Raised>) {
-        if let Ok(Raised::Beyond(counter)) = answer {
-            self.engine.saw(*counter);
+    fn raised(&self, node: usize, token: u64, result: &NodeResult<Raised>) {
+        if let Ok(Raised::Beyond(counter)) = result {
+            self.engine.observe_counter(*counter);
         }
         let mut state = self.lock();
         if state.phase != Phase::Asking || state.fencing_token.is_some() {
             // Decided without this node, which keeps the key for as long as it said.
             return;
         }
-        match answer {
+        match result {
             Ok(Raised::Moved) => state.stamps[node] = Some(Stamp::Moved(token)),
             Ok(Raised::Beyond(counter)) => state.stamps[node] = Some(Stamp::Beyond(*counter)),
-            Ok(Raised::NotHeld) => state.tally.set(node, Standing::Gone),
+            Ok(Raised::NotHeld) => state.tally.set(node, VoteState::Lost),
             Err(error) => {
                 let error = NodeError::new(error.kind(), error.message());
-                state.tally.set(node, Standing::Failed(error));
+                state.tally.set(node, VoteState::Failed(error));
             }
         }
         state.tally_changed();
@@ -132,7 +132,7 @@ impl ActiveLease {
 
     fn fail_exhausted(&self) {
         for node in 0..self.engine.quorum().nodes() {
-            let holds = matches!(self.lock().tally.get(node), Standing::Holds(_));
+            let holds = matches!(self.lock().tally.get(node), VoteState::Granted(_));
             if holds {
                 let text = "there is no number left for another token";
                 self.fail_node(node, &NodeError::new(NodeErrorKind::Counter, text));
@@ -147,13 +147,13 @@ struct Raising {
     token: u64,
     /// The nodes, by the position of their answers.
     asked: Vec<usize>,
-    gather: Arc<Gather<Raised>>,
+    responses: Arc<Responses<Raised>>,
 }
 
-impl Ballot<Raised> for Raising {
-    fn cast(&self, index: usize, answer: Answer<Raised>) {
-        self.lease.raised(self.asked[index], self.token, &answer);
-        self.gather.cast(index, answer);
+impl ResponseSink<Raised> for Raising {
+    fn on_response(&self, index: usize, result: NodeResult<Raised>) {
+        self.lease.raised(self.asked[index], self.token, &result);
+        self.responses.on_response(index, result);
     }
 }
 

@@ -33,7 +33,7 @@ use crate::sync::{Condition, Locked};
 use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
-use crate::waiting::queue::{Holder, News, Place};
+use crate::waiting::queue::{HeadStatus, Holder, Ticket};
 
 /// One lease id's claim on its resources at all nodes.
 pub(crate) struct ActiveLease {
@@ -131,7 +131,7 @@ impl ActiveLease {
     }
 
     /// Loses the lease if the deadline has come, and says whether it is lost.
-    pub(crate) fn check(&self) -> Option<LockLost> {
+    pub(crate) fn expire_if_due(&self) -> Option<LockLost> {
         if self.ends_at().is_some_and(|end| Moment::now() >= end) {
             self.lose(LossReason::Expired);
         }
@@ -142,20 +142,20 @@ impl ActiveLease {
     }
 
     /// Keeps the place in line until the lease ends: whoever is next asks behind its release.
-    pub(crate) fn keep_place(self: &Arc<Self>, place: Place) {
+    pub(crate) fn keep_ticket(self: &Arc<Self>, ticket: Ticket) {
         let holder = Arc::downgrade(self);
-        place.tell(&News::Held(holder), None);
+        ticket.publish(&HeadStatus::Held(holder), None);
         let mut state = self.lock();
         if state.phase == Phase::Held {
-            state.place = Some(place);
+            state.ticket = Some(ticket);
         } else {
             drop(state);
-            drop(place);
+            drop(ticket);
         }
     }
 
     /// A token that is cancelled when the lease ends, in whatever way.
-    pub(crate) fn token(&self) -> CancellationToken {
+    pub(crate) fn cancellation_token(&self) -> CancellationToken {
         let mut state = self.lock();
         if let Phase::Ended(_) = state.phase {
             let ended = CancellationToken::new();
@@ -163,7 +163,7 @@ impl ActiveLease {
             return ended;
         }
         state
-            .token
+            .cancellation
             .get_or_insert_with(CancellationToken::new)
             .clone()
     }
@@ -194,10 +194,10 @@ impl ActiveLease {
     }
 
     /// Ends the lease as if no guard had come of it, which nobody has seen.
-    pub(crate) fn give_up(&self) {
-        if !self.end(End::GivenUp) {
+    pub(crate) fn abandon(&self) {
+        if !self.end(End::Abandoned) {
             // Lost meanwhile, and perhaps kept.
-            let plan = self.release_plan(&self.lock(), End::GivenUp);
+            let plan = self.release_plan(&self.lock(), End::Abandoned);
             self.send_releases(&plan);
         }
     }
@@ -222,7 +222,7 @@ impl ActiveLease {
 
     /// Ends the lease once, with `undo` to be done about what remains of it at the nodes.
     fn end_with(&self, end: End, undo: impl FnOnce(&ReleasePlan)) -> bool {
-        let (plan, token, waker, place) = {
+        let (plan, token, waker, ticket) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -233,15 +233,17 @@ impl ActiveLease {
                 self.engine.timers().remove(timer);
             }
             let plan = self.release_plan(&state, end);
-            let (token, waker) = (state.token.take(), state.take_waker());
-            (plan, token, waker, state.place.take())
+            let (token, waker) = (state.cancellation.take(), state.take_waker());
+            (plan, token, waker, state.ticket.take())
         };
         // Queued before anybody is told, so that whoever is told asks after the release.
         undo(&plan);
-        if place.is_some() {
-            self.engine.turns().released(&self.keys, Instant::now());
+        if ticket.is_some() {
+            self.engine
+                .fairness()
+                .observe_release(&self.keys, Instant::now());
         }
-        drop(place);
+        drop(ticket);
         if let Some(token) = token {
             token.cancel();
         }

@@ -8,9 +8,9 @@ use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, ReleasePlan, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Keys, Release, Removal, Reply};
+use crate::node::{Command, Keys, Release, Removal, Responder};
 use crate::quorum::Verdict;
-use crate::quorum::responses::{Answers, Gather};
+use crate::quorum::responses::{NodeResults, Responses};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -32,7 +32,7 @@ impl ActiveLease {
     /// Queues a release at each node that may have keys of the lease, and waits for nothing.
     pub(super) fn send_releases(&self, plan: &ReleasePlan) {
         for node in &plan.nodes {
-            self.send_release(*node, plan, Reply::ignored());
+            self.send_release(*node, plan, Responder::ignored());
         }
     }
 
@@ -45,7 +45,7 @@ impl ActiveLease {
         let mut send = |plan: &ReleasePlan| {
             let report = Report::of(&self.engine, plan, was_held);
             for node in &plan.nodes {
-                self.send_release(*node, plan, report.gather.reply(*node));
+                self.send_release(*node, plan, report.responses.responder(*node));
             }
             asked = Some(report);
         };
@@ -69,9 +69,9 @@ impl ActiveLease {
             .map_err(ReleaseError::new)
     }
 
-    fn send_release(&self, node: usize, plan: &ReleasePlan, reply: Reply<Removal>) {
+    fn send_release(&self, node: usize, plan: &ReleasePlan, responder: Responder<Removal>) {
         let (keys, id, until) = (self.keys.clone(), self.id.clone(), plan.until);
-        let release = Release::new(keys, id, until, reply).keep_until(plan.keep_until);
+        let release = Release::new(keys, id, until, responder).keep_until(plan.keep_until);
         self.engine.submit(node, Command::Release(release));
     }
 }
@@ -84,11 +84,12 @@ pub(crate) async fn release_by_id(
     until: Moment,
     timeout: Duration,
 ) -> Result<Released, Released> {
-    let gather =
-        engine.ask(|reply| Command::Release(Release::new(keys.clone(), id.clone(), until, reply)));
+    let responses = engine.ask(|responder| {
+        Command::Release(Release::new(keys.clone(), id.clone(), until, responder))
+    });
     let asked = (0..engine.quorum().nodes()).collect();
     let report = Report {
-        gather,
+        responses,
         asked,
         was_held: None,
         is_kept: false,
@@ -98,7 +99,7 @@ pub(crate) async fn release_by_id(
 
 /// A release whose answers are awaited.
 struct Report {
-    gather: Arc<Gather<Removal>>,
+    responses: Arc<Responses<Removal>>,
     asked: Vec<usize>,
     /// As far as known here; otherwise a node that had the key tells.
     was_held: Option<bool>,
@@ -113,7 +114,7 @@ impl Report {
         let not_asked = quorum.nodes() - plan.nodes.len();
         let least = quorum.least().saturating_sub(not_asked);
         Self {
-            gather: Gather::of_at_least(least, quorum.nodes()),
+            responses: Responses::of_at_least(least, quorum.nodes()),
             asked: plan.nodes.clone(),
             was_held: Some(was_held),
             is_kept: plan.keep_until.is_some(),
@@ -124,21 +125,21 @@ impl Report {
     async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
         let quorum = engine.quorum();
         let not_asked = quorum.nodes() - self.asked.len();
-        let verdict = |answers: &Answers<Removal>| {
-            let failed = answers
+        let verdict = |results: &NodeResults<Removal>| {
+            let failed = results
                 .iter()
                 .flatten()
-                .filter(|answer| answer.is_err())
+                .filter(|result| result.is_err())
                 .count();
-            let confirmed = answers.iter().flatten().count() - failed;
+            let confirmed = results.iter().flatten().count() - failed;
             quorum.verdict(confirmed + not_asked, failed)
         };
-        let answers = self
-            .gather
-            .until(timeout, |answers| verdict(answers) != Verdict::Open)
+        let results = self
+            .responses
+            .until(timeout, |results| verdict(results) != Verdict::Open)
             .await;
-        let verdict = verdict(&answers);
-        let report = self.report(engine, answers);
+        let verdict = verdict(&results);
+        let report = self.report(engine, results);
         if verdict == Verdict::Reached {
             Ok(report)
         } else {
@@ -146,13 +147,13 @@ impl Report {
         }
     }
 
-    fn report(&self, engine: &Engine, answers: Answers<Removal>) -> Released {
-        let is_deleted = |answer: &Option<_>| *answer == Some(Ok(Removal::Deleted));
+    fn report(&self, engine: &Engine, results: NodeResults<Removal>) -> Released {
+        let is_deleted = |result: &Option<_>| *result == Some(Ok(Removal::Deleted));
         let was_held = self
             .was_held
-            .unwrap_or_else(|| answers.iter().any(is_deleted));
-        let nodes = answers.into_iter().enumerate().map(|(node, answer)| {
-            let outcome = match answer {
+            .unwrap_or_else(|| results.iter().any(is_deleted));
+        let nodes = results.into_iter().enumerate().map(|(node, result)| {
+            let outcome = match result {
                 Some(Ok(Removal::Deleted)) if self.is_kept => ReleaseOutcome::Kept,
                 Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
                 Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,

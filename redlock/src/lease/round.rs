@@ -10,20 +10,22 @@ use crate::engine::Engine;
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Acquire, Answer, Ballot, Command, Extend, Extension, Reply, Stamp, Vote};
-use crate::quorum::vote::Standing;
+use crate::node::{
+    Acquire, Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote,
+};
+use crate::quorum::vote::VoteState;
 use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;
-use crate::waiting::wakeup::Waiter;
+use crate::waiting::wakeup::Wakeup;
 
 /// A round that is under way. Dropping it gives it up: whatever it took, on whichever node, even
 /// what a node grants later, is released.
 #[derive(Debug)]
 pub(crate) struct Round {
     lease: Arc<ActiveLease>,
-    given_up: End,
+    end_on_drop: End,
     is_won: bool,
 }
 
@@ -39,7 +41,7 @@ impl Round {
         resources: &Resources,
         options: &LockOptions,
         contended: bool,
-        waiter: Option<&Arc<Waiter>>,
+        wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
         let lease = Arc::new(ActiveLease::new(
             engine,
@@ -48,17 +50,17 @@ impl Round {
             options,
         ));
         for node in 0..engine.quorum().nodes() {
-            let reply = Reply::new(Arc::<ActiveLease>::clone(&lease), node);
+            let responder = Responder::new(Arc::<ActiveLease>::clone(&lease), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let acquire = Acquire::new(keys, id, ttl, reply)
+            let acquire = Acquire::new(keys, id, ttl, responder)
                 .contended(contended)
                 .fence(lease.fence)
-                .watch(waiter.map(|waiter| waiter.watch(node)));
+                .watch(wakeup.map(|wakeup| wakeup.watch(node)));
             engine.submit(node, Command::Acquire(acquire));
         }
         Self {
             lease,
-            given_up: End::GivenUp,
+            end_on_drop: End::Abandoned,
             is_won: false,
         }
     }
@@ -71,16 +73,17 @@ impl Round {
         options: &LockOptions,
     ) -> Self {
         let lease = Arc::new(ActiveLease::new(engine, resources, id, options));
-        let ballot = Arc::new(Adoption(Arc::clone(&lease)));
+        let sink = Arc::new(Adoption(Arc::clone(&lease)));
         for node in 0..engine.quorum().nodes() {
-            let reply = Reply::new(Arc::<Adoption>::clone(&ballot), node);
+            let responder = Responder::new(Arc::<Adoption>::clone(&sink), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let extend = Extend::new(keys, id, ttl, reply).fence_retention(lease.fence_retention());
+            let extend =
+                Extend::new(keys, id, ttl, responder).fence_retention(lease.fence_retention());
             engine.submit(node, Command::Extend(extend));
         }
         Self {
             lease,
-            given_up: End::Detached,
+            end_on_drop: End::Detached,
             is_won: false,
         }
     }
@@ -95,15 +98,15 @@ impl Round {
         self.until(end, |tally| tally.verdict() != Verdict::Open)
             .await;
         self.lease.mint(end).await;
-        self.is_won = self.lease.conclude();
+        self.is_won = self.lease.try_finish();
         if !self.is_won {
             // Nodes that failed at once have decided it. The others get a moment to be heard, so
             // that whoever reads the error knows which nodes are to blame and which are well.
             let grace = Instant::now() + validity::grace(timeout);
-            let is_told = |tally: &Tally| tally.is_busy() || tally.is_complete();
-            self.until(grace.min(end), is_told).await;
+            let was_notified = |tally: &Tally| tally.is_busy() || tally.is_complete();
+            self.until(grace.min(end), was_notified).await;
             self.lease.mint(end).await;
-            self.is_won = self.lease.conclude();
+            self.is_won = self.lease.try_finish();
         }
         if self.is_won {
             return Ok(Arc::clone(&self.lease));
@@ -121,15 +124,15 @@ impl Round {
 impl Drop for Round {
     fn drop(&mut self) {
         if !self.is_won {
-            self.lease.end(self.given_up);
+            self.lease.end(self.end_on_drop);
         }
     }
 }
 
 impl ActiveLease {
-    /// Turns a won round into a held lease. Says no if it was not won, or so late that too little
+    /// Fairness a won round into a held lease. Says no if it was not won, or so late that too little
     /// is left of it.
-    fn conclude(self: &Arc<Self>) -> bool {
+    fn try_finish(self: &Arc<Self>) -> bool {
         let mut state = self.lock();
         let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
@@ -155,7 +158,7 @@ impl ActiveLease {
     }
 
     /// Takes one node's vote.
-    fn vote(&self, node: usize, standing: Standing, stamp: Option<Stamp>) {
+    fn vote(&self, node: usize, standing: VoteState, stamp: Option<Stamp>) {
         let mut state = self.lock();
         state.stamps[node] = stamp;
         // A late grant joins a lease that is held. One that comes after the end is undone by
@@ -174,24 +177,24 @@ impl ActiveLease {
     }
 }
 
-impl Ballot<Vote> for ActiveLease {
-    fn cast(&self, node: usize, answer: Answer<Vote>) {
-        let (standing, stamp) = match answer {
+impl ResponseSink<Vote> for ActiveLease {
+    fn on_response(&self, node: usize, result: NodeResult<Vote>) {
+        let (standing, stamp) = match result {
             Ok(Vote::Granted { stamp }) => {
-                (Standing::Holds(self.expiry(self.asked, self.ttl)), stamp)
+                (VoteState::Granted(self.expiry(self.asked, self.ttl)), stamp)
             }
             Ok(Vote::Busy { remaining, counter }) => {
-                (Standing::Busy(remaining), counter.map(Stamp::Beyond))
+                (VoteState::Busy(remaining), counter.map(Stamp::Beyond))
             }
-            Ok(Vote::NotALock) => (Standing::NotALock, None),
-            Err(error) => (Standing::Failed(error), None),
+            Ok(Vote::NotALock) => (VoteState::NotALock, None),
+            Err(error) => (VoteState::Failed(error), None),
         };
         self.vote(node, standing, stamp);
         if let Some(stamp) = stamp {
             let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
-            self.engine.saw(counter);
+            self.engine.observe_counter(counter);
             if let Some(fence) = self.fence {
-                self.engine.proposed(fence.proposal, stamp);
+                self.engine.observe_stamp(fence.proposal, stamp);
             }
         }
     }
@@ -204,13 +207,13 @@ impl Ballot<Vote> for ActiveLease {
 /// The votes for taking over a lease that was made elsewhere.
 struct Adoption(Arc<ActiveLease>);
 
-impl Ballot<Extension> for Adoption {
-    fn cast(&self, node: usize, answer: Answer<Extension>) {
+impl ResponseSink<Extension> for Adoption {
+    fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let lease = &self.0;
-        let standing = match answer {
-            Ok(Extension::Confirmed) => Standing::Holds(lease.expiry(lease.asked, lease.ttl)),
-            Ok(Extension::NotHeld) => Standing::Gone,
-            Err(error) => Standing::Failed(error),
+        let standing = match result {
+            Ok(Extension::Confirmed) => VoteState::Granted(lease.expiry(lease.asked, lease.ttl)),
+            Ok(Extension::NotHeld) => VoteState::Lost,
+            Err(error) => VoteState::Failed(error),
         };
         // Where the counters are is not known yet: first they are asked to go to the proposal.
         let below = lease

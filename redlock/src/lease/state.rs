@@ -8,7 +8,7 @@ use crate::node::Stamp;
 use crate::quorum::Tally;
 use crate::time::clock::Moment;
 use crate::token::FencingToken;
-use crate::waiting::queue::Place;
+use crate::waiting::queue::Ticket;
 
 /// Everything about a lease that changes.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub(super) struct State {
     /// When the key is gone from every node at the latest.
     pub(super) until: Moment,
     /// Cancelled when the lease ends; made when somebody asks for it.
-    pub(super) token: Option<CancellationToken>,
+    pub(super) cancellation: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
     /// When to extend next.
     pub(super) extend_at: Moment,
@@ -30,7 +30,7 @@ pub(super) struct State {
     pub(super) stamps: Box<[Option<Stamp>]>,
     pub(super) fencing_token: Option<FencingToken>,
     /// First in line, for as long as the lease is held.
-    pub(super) place: Option<Place>,
+    pub(super) ticket: Option<Ticket>,
 }
 
 /// Where a lease is in its life. It only moves forward.
@@ -48,7 +48,7 @@ pub(super) enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The round was lost, or nobody waits for it any more.
-    GivenUp,
+    Abandoned,
     /// The lease belongs to somebody else, who goes on with it.
     Detached,
     /// The guard was dropped or released.
@@ -69,7 +69,7 @@ impl End {
         match self {
             Self::Released => true,
             Self::Lost(reason) => reason != LossReason::Gone,
-            Self::GivenUp | Self::Detached => false,
+            Self::Abandoned | Self::Detached => false,
         }
     }
 }
@@ -99,14 +99,14 @@ impl State {
             phase: Phase::Asking,
             tally,
             until,
-            token: None,
+            cancellation: None,
             timer: None,
             extend_at: until,
             attempt: Attempt::default(),
             deadline: None,
             stamps,
             fencing_token: None,
-            place: None,
+            ticket: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::Config;
-use crate::engine::Members;
+use crate::engine::NodeSet;
 use crate::error::ConfigError;
 use crate::manager::Redlock;
 use crate::manager::connect::Connect;
@@ -226,7 +226,7 @@ impl RedlockBuilder {
         }
         self.config.validate(nodes.len())?;
         Ok(Redlock::new(
-            Members {
+            NodeSet {
                 nodes: nodes.into(),
                 names,
             },

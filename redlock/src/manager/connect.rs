@@ -14,7 +14,7 @@ use crate::manager::Redlock;
 use crate::node::{Command, Identity, Ping};
 use crate::quorum;
 use crate::quorum::responses;
-use crate::quorum::responses::Answers;
+use crate::quorum::responses::NodeResults;
 
 /// A manager that is connecting. Made by [`Redlock::connect`](crate::Redlock::connect).
 #[must_use = "nothing is connected unless this is awaited"]
@@ -51,24 +51,24 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
     }
     let engine = redlock.engine().map_err(|_| ConnectError::NoRuntime)?;
     let quorum = engine.quorum();
-    let gather = engine.ask(|reply| Command::Ping(Ping::new(reply)));
+    let responses = engine.ask(|responder| Command::Ping(Ping::new(responder)));
     let usable =
-        |answers: &Answers<Identity>| answers.iter().flatten().filter(|it| it.is_ok()).count();
+        |results: &NodeResults<Identity>| results.iter().flatten().filter(|it| it.is_ok()).count();
 
-    let is_quorum = |answers: &Answers<Identity>| usable(answers) >= quorum.needed();
-    let decided = |answers: &Answers<Identity>| is_quorum(answers) || responses::all(answers);
-    let answers = gather.until(CONNECT_TIMEOUT, decided).await;
-    if !is_quorum(&answers) {
+    let is_quorum = |results: &NodeResults<Identity>| usable(results) >= quorum.needed();
+    let decided = |results: &NodeResults<Identity>| is_quorum(results) || responses::all(results);
+    let results = responses.until(CONNECT_TIMEOUT, decided).await;
+    if !is_quorum(&results) {
         return Err(ConnectError::NoQuorum {
-            usable: quorum::nodes(usable(&answers)),
+            usable: quorum::nodes(usable(&results)),
             needed: quorum::nodes(quorum.needed()),
             nodes: quorum::nodes(quorum.nodes()),
-            failures: responses::failures(&answers, engine.names()),
+            failures: responses::failures(&results, engine.names()),
         });
     }
     // A moment for the rest: two addresses of one server are better found now than never.
-    let answers = gather.until(GRACE, responses::all).await;
-    match same_server(&answers) {
+    let results = responses.until(GRACE, responses::all).await;
+    match same_server(&results) {
         Some((first, second)) => Err(ConnectError::SameServer {
             first: Arc::clone(&engine.names()[first]),
             second: Arc::clone(&engine.names()[second]),
@@ -78,12 +78,12 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
 }
 
 /// Two nodes that are one server, where servers tell.
-fn same_server(answers: &Answers<Identity>) -> Option<(usize, usize)> {
-    let run_ids: Vec<(usize, &Arc<str>)> = answers
+fn same_server(results: &NodeResults<Identity>) -> Option<(usize, usize)> {
+    let run_ids: Vec<(usize, &Arc<str>)> = results
         .iter()
         .enumerate()
-        .filter_map(|(node, answer)| {
-            answer
+        .filter_map(|(node, result)| {
+            result
                 .as_ref()?
                 .as_ref()
                 .ok()?

@@ -15,7 +15,7 @@ use tokio::runtime::{self, Handle};
 
 use crate::acquire;
 use crate::config::{Config, LockOptions};
-use crate::engine::{Common, Engine, Members};
+use crate::engine::{Engine, NodeSet, Shared};
 use crate::error::{InvalidRequest, LockError};
 use crate::guard::LockGuard;
 use crate::node::{Command, Ping};
@@ -49,17 +49,17 @@ pub struct Redlock(Arc<Inner>);
 
 /// What all handles share.
 struct Inner {
-    common: Arc<Common>,
-    members: Members,
+    shared: Arc<Shared>,
+    node_set: NodeSet,
     /// One engine for every runtime that has used the manager and is alive.
     engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
 }
 
 impl Redlock {
-    pub(crate) fn new(members: Members, config: Config) -> Self {
+    pub(crate) fn new(node_set: NodeSet, config: Config) -> Self {
         Self(Arc::new(Inner {
-            common: Common::new(config),
-            members,
+            shared: Shared::new(config),
+            node_set,
             engines: Mutex::default(),
         }))
     }
@@ -75,7 +75,7 @@ impl Redlock {
     ///
     /// Once polled, everything is released in the background.
     pub async fn shutdown(&self) {
-        self.0.common.closing.close();
+        self.0.shared.shutdown_signal.close();
         let engines: Vec<_> = {
             let engines = self.0.engines.lock();
             engines
@@ -89,20 +89,22 @@ impl Redlock {
         // Sessions keep the order: what answers now has carried out every release before.
         let gathers: Vec<_> = engines
             .iter()
-            .map(|engine| engine.ask(|reply| Command::Ping(Ping::new(reply))))
+            .map(|engine| engine.ask(|responder| Command::Ping(Ping::new(responder))))
             .collect();
-        for gather in gathers {
-            let _answers = gather.until(self.config().patience(), responses::all).await;
+        for responses in gathers {
+            let _answers = responses
+                .until(self.config().silence_limit(), responses::all)
+                .await;
         }
     }
 
     /// The nodes, in the order in which they were configured.
-    pub(crate) fn members(&self) -> &Members {
-        &self.0.members
+    pub(crate) fn node_set(&self) -> &NodeSet {
+        &self.0.node_set
     }
 
     pub(crate) fn config(&self) -> &Config {
-        &self.0.common.config
+        &self.0.shared.config
     }
 
     /// Carries out a request.
@@ -119,7 +121,7 @@ impl Redlock {
         let guard = acquire::acquire(&engine, resources, options).await?;
         // Won while the manager was being shut down: too late to be among those it released.
         if self.is_closed() {
-            guard.give_up();
+            guard.abandon();
             Err(LockError::Closed)
         } else {
             Ok(guard)
@@ -135,7 +137,7 @@ impl Redlock {
             return Ok(Arc::clone(engine));
         }
         engines.retain(|(_, engine)| engine.is_alive());
-        let engine = Engine::start(&self.0.members, &self.0.common, &runtime);
+        let engine = Engine::start(&self.0.node_set, &self.0.shared, &runtime);
         engines.push((id, Arc::clone(&engine)));
         Ok(engine)
     }
@@ -148,15 +150,15 @@ impl Redlock {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.0.common.closing.is_closed()
+        self.0.shared.shutdown_signal.is_closed()
     }
 }
 
 impl fmt::Debug for Redlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Redlock")
-            .field("nodes", &self.0.members.names)
-            .field("config", &self.0.common.config)
+            .field("nodes", &self.0.node_set.names)
+            .field("config", &self.0.shared.config)
             .finish_non_exhaustive()
     }
 }

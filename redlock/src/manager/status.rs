@@ -9,7 +9,7 @@ use crate::manager::Redlock;
 use crate::node::{Command, Inspect, NodeReport, Ping, Record, Snapshot};
 use crate::quorum::Quorum;
 use crate::quorum::responses;
-use crate::quorum::responses::Answers;
+use crate::quorum::responses::NodeResults;
 use crate::resource::Resource;
 use crate::time::validity;
 use crate::token::FencingToken;
@@ -25,19 +25,23 @@ impl Redlock {
     /// Cancel safe: nothing is changed.
     pub async fn status(&self, resource: impl Into<Resource>) -> Status {
         let resource = resource.into();
-        let quorum = Quorum::of(self.members().nodes.len());
-        let names = &self.members().names;
+        let quorum = Quorum::of(self.node_set().nodes.len());
+        let names = &self.node_set().names;
         let Ok(engine) = self.engine() else {
             return Status::new(quorum, names, &vec![None; quorum.nodes()]);
         };
         let key = resource.key(&self.config().key_prefix);
-        let gather = engine.ask(|reply| Command::Inspect(Inspect::new(Arc::clone(&key), reply)));
+        let responses =
+            engine.ask(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
         let timeout = engine.node_timeout(self.config().ttl);
-        let is_certain = |answers: &Answers<_>| Status::new(quorum, names, answers).is_certain();
-        gather.until(timeout, is_certain).await;
+        let is_certain =
+            |results: &NodeResults<_>| Status::new(quorum, names, results).is_certain();
+        responses.until(timeout, is_certain).await;
         // The other nodes get a moment, so that those that are well are not shown as silent.
-        let answers = gather.until(validity::grace(timeout), responses::all).await;
-        Status::new(quorum, names, &answers)
+        let results = responses
+            .until(validity::grace(timeout), responses::all)
+            .await;
+        Status::new(quorum, names, &results)
     }
 
     /// How each node is doing, in the order in which they were configured. Nodes that have not
@@ -50,8 +54,10 @@ impl Redlock {
         let Ok(engine) = self.engine() else {
             return Vec::new();
         };
-        let gather = engine.ask(|reply| Command::Ping(Ping::new(reply)));
-        let _answers = gather.until(self.config().patience(), responses::all).await;
+        let responses = engine.ask(|responder| Command::Ping(Ping::new(responder)));
+        let _answers = responses
+            .until(self.config().silence_limit(), responses::all)
+            .await;
         engine.reports()
     }
 }
@@ -90,8 +96,8 @@ pub struct NodeStatus {
 }
 
 impl Status {
-    pub(crate) fn new(quorum: Quorum, names: &[Arc<str>], answers: &Answers<Snapshot>) -> Self {
-        let records: Vec<&Record> = answers
+    pub(crate) fn new(quorum: Quorum, names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Self {
+        let records: Vec<&Record> = results
             .iter()
             .flatten()
             .flatten()
@@ -104,11 +110,11 @@ impl Status {
             .map(|it| (votes(&it.id), &it.id))
             .max_by_key(|(count, _)| *count);
         let (most, lease_id) = holder.map_or((0, None), |(count, id)| (count, id.clone()));
-        let silent = answers.iter().filter(|answer| answer.is_none()).count();
-        let failed = answers
+        let silent = results.iter().filter(|result| result.is_none()).count();
+        let failed = results
             .iter()
             .flatten()
-            .filter(|answer| answer.is_err())
+            .filter(|result| result.is_err())
             .count();
 
         let state = if most >= quorum.needed() {
@@ -129,13 +135,13 @@ impl Status {
         let remaining = left.get(quorum.needed() - 1).copied();
 
         let unanswered = || NodeError::new(NodeErrorKind::Timeout, "");
-        let nodes = names.iter().zip(answers).map(|(name, answer)| NodeStatus {
+        let nodes = names.iter().zip(results).map(|(name, result)| NodeStatus {
             node: Arc::clone(name),
-            record: answer
+            record: result
                 .clone()
-                .map_or_else(|| Err(unanswered()), |answer| answer.map(|it| it.record)),
+                .map_or_else(|| Err(unanswered()), |result| result.map(|it| it.record)),
         });
-        let counters = answers
+        let counters = results
             .iter()
             .flatten()
             .flatten()

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::keys::Keys;
-use crate::node::responder::Reply;
+use crate::node::responder::Responder;
 use crate::node::response::{Extension, Identity, Raised, Removal, Snapshot, Vote};
 use crate::node::watch::Watch;
 use crate::time::clock::Moment;
@@ -25,20 +25,20 @@ pub enum Command {
     Release(Release),
     /// Look at a key without touching it.
     Inspect(Inspect),
-    /// Answer, and say who you are.
+    /// NodeResult, and say who you are.
     Ping(Ping),
 }
 
 impl Command {
-    /// Answers with an error, whatever the command is.
+    /// NodeResults with an error, whatever the command is.
     pub fn fail(self, error: NodeError) {
         match self {
-            Self::Acquire(command) => command.reply.give(Err(error)),
-            Self::Extend(command) => command.reply.give(Err(error)),
-            Self::Raise(command) => command.reply.give(Err(error)),
-            Self::Release(command) => command.reply.give(Err(error)),
-            Self::Inspect(command) => command.reply.give(Err(error)),
-            Self::Ping(command) => command.reply.give(Err(error)),
+            Self::Acquire(command) => command.responder.send(Err(error)),
+            Self::Extend(command) => command.responder.send(Err(error)),
+            Self::Raise(command) => command.responder.send(Err(error)),
+            Self::Release(command) => command.responder.send(Err(error)),
+            Self::Inspect(command) => command.responder.send(Err(error)),
+            Self::Ping(command) => command.responder.send(Err(error)),
         }
     }
 }
@@ -62,13 +62,13 @@ pub struct Acquire {
     /// waits keeps a timer, and a node that cannot tell need not.
     pub watch: Option<Watch>,
     /// Where the vote goes.
-    pub reply: Reply<Vote>,
+    pub responder: Responder<Vote>,
 }
 
 impl Acquire {
     /// Acquires `keys` for `ttl`, uncontended as far as is known, without touching a counter.
     #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, reply: Reply<Vote>) -> Self {
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Vote>) -> Self {
         Self {
             keys,
             id,
@@ -76,7 +76,7 @@ impl Acquire {
             contended: false,
             fence: None,
             watch: None,
-            reply,
+            responder,
         }
     }
 
@@ -151,19 +151,19 @@ pub struct Extend {
     /// How long to keep the resource's counter from now on, at least, if there is one.
     pub fence_retention: Option<Duration>,
     /// Where the answer goes.
-    pub reply: Reply<Extension>,
+    pub responder: Responder<Extension>,
 }
 
 impl Extend {
     /// Keeps `keys` for `ttl` from now on, and leaves counters alone.
     #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, reply: Reply<Extension>) -> Self {
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Extension>) -> Self {
         Self {
             keys,
             id,
             ttl,
             fence_retention: None,
-            reply,
+            responder,
         }
     }
 
@@ -189,7 +189,7 @@ pub struct Raise {
     /// How long to keep the counter from now on, at least.
     pub retention: Duration,
     /// Where the answer goes.
-    pub reply: Reply<Raised>,
+    pub responder: Responder<Raised>,
 }
 
 impl Raise {
@@ -200,14 +200,14 @@ impl Raise {
         id: LeaseId,
         token: u64,
         retention: Duration,
-        reply: Reply<Raised>,
+        responder: Responder<Raised>,
     ) -> Self {
         Self {
             keys,
             id,
             token,
             retention,
-            reply,
+            responder,
         }
     }
 }
@@ -227,19 +227,19 @@ pub struct Release {
     /// left or less. A release that comes later deletes it.
     pub keep_until: Option<Moment>,
     /// Where the answer goes.
-    pub reply: Reply<Removal>,
+    pub responder: Responder<Removal>,
 }
 
 impl Release {
     /// Deletes `keys`, which are gone by `until` even if this never arrives.
     #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, until: Moment, reply: Reply<Removal>) -> Self {
+    pub fn new(keys: Keys, id: LeaseId, until: Moment, responder: Responder<Removal>) -> Self {
         Self {
             keys,
             id,
             until,
             keep_until: None,
-            reply,
+            responder,
         }
     }
 
@@ -258,14 +258,14 @@ pub struct Inspect {
     /// The key.
     pub key: Arc<[u8]>,
     /// Where the answer goes.
-    pub reply: Reply<Snapshot>,
+    pub responder: Responder<Snapshot>,
 }
 
 impl Inspect {
     /// Looks at `key`.
     #[must_use]
-    pub fn new(key: Arc<[u8]>, reply: Reply<Snapshot>) -> Self {
-        Self { key, reply }
+    pub fn new(key: Arc<[u8]>, responder: Responder<Snapshot>) -> Self {
+        Self { key, responder }
     }
 }
 
@@ -274,13 +274,13 @@ impl Inspect {
 #[non_exhaustive]
 pub struct Ping {
     /// Where the answer goes.
-    pub reply: Reply<Identity>,
+    pub responder: Responder<Identity>,
 }
 
 impl Ping {
     /// Asks for the node's identity.
     #[must_use]
-    pub fn new(reply: Reply<Identity>) -> Self {
-        Self { reply }
+    pub fn new(responder: Responder<Identity>) -> Self {
+        Self { responder }
     }
 }

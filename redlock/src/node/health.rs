@@ -20,7 +20,7 @@ pub struct NodeReport {
     pub server: Option<Arc<str>>,
     /// Whether it tells those who wait when a lock may be free. Where too few nodes do, because of
     /// the user's rights, the protocol or a pool of the application, requests ask more often.
-    pub tells: bool,
+    pub notifies: bool,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
@@ -34,7 +34,7 @@ impl NodeReport {
             health,
             round_trip: None,
             server: None,
-            tells: false,
+            notifies: false,
             warnings: Vec::new(),
         }
     }

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::one_or_many::Distinct;
+use crate::one_or_many::OneOrMany;
 
 /// The keys of one lease: one, or several that are taken together and given back together.
 ///
 /// Several are in byte order, and each is there once. Cloning copies a reference or two.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Keys(Distinct<Arc<[u8]>>);
+pub struct Keys(OneOrMany<Arc<[u8]>>);
 
 impl Keys {
     /// The keys, of which there is at least one.
@@ -36,8 +36,8 @@ impl From<Arc<[u8]>> for Keys {
     }
 }
 
-impl From<Distinct<Arc<[u8]>>> for Keys {
-    fn from(keys: Distinct<Arc<[u8]>>) -> Self {
+impl From<OneOrMany<Arc<[u8]>>> for Keys {
+    fn from(keys: OneOrMany<Arc<[u8]>>) -> Self {
         Self(keys)
     }
 }
@@ -47,7 +47,7 @@ impl TryFrom<Vec<Arc<[u8]>>> for Keys {
     type Error = NoKeys;
 
     fn try_from(keys: Vec<Arc<[u8]>>) -> Result<Self, NoKeys> {
-        Distinct::of(keys).map(Self).ok_or(NoKeys)
+        OneOrMany::of(keys).map(Self).ok_or(NoKeys)
     }
 }
 

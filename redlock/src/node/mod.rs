@@ -24,7 +24,7 @@ pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
-pub use self::responder::{Answer, Ballot, Reply};
+pub use self::responder::{NodeResult, Responder, ResponseSink};
 pub use self::response::{Extension, Identity, Raised, Record, Removal, Snapshot, Stamp, Vote};
 pub use self::session::SessionOptions;
 pub use self::watch::{Watch, Watcher};
@@ -65,7 +65,7 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///   across lost connections too, and it takes effect after every acquire that was submitted
 ///   before it. While there is no connection every command is answered with an error at once, a
 ///   release that is kept among them.
-/// - No lock is held while a [`Reply`] is given: it may submit the next command.
+/// - No lock is held while a [`Responder`] is given: it may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
     /// Queues a command. Never blocks, and works on any thread, in or out of a runtime.
     fn submit(&self, command: Command);
@@ -81,7 +81,7 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
 
     /// Whether the node tells those who [watch](Acquire::watch). Where it does not, whoever waits
     /// asks more often.
-    fn tells(&self) -> bool {
+    fn notifies(&self) -> bool {
         false
     }
 

@@ -10,7 +10,7 @@ use crate::node::keys::Keys;
 pub trait Watcher: Send + Sync {
     /// The node at position `node` may have let go of a key, or was told to keep it longer. Called on any thread, and any number
     /// of times; must not block.
-    fn stirred(&self, node: usize);
+    fn key_changed(&self, node: usize);
 }
 
 /// Whom to tell when a key may be free: a registration that ends by itself when nobody waits any
@@ -30,11 +30,11 @@ impl Watch {
     }
 
     /// Tells that the key may be free. Says whether anybody heard it.
-    pub fn tell(&self) -> bool {
+    pub fn notify(&self) -> bool {
         let Some(watcher) = self.watcher.upgrade() else {
             return false;
         };
-        watcher.stirred(self.node);
+        watcher.key_changed(self.node);
         true
     }
 
@@ -60,9 +60,9 @@ impl fmt::Debug for Watch {
 }
 
 /// Tells all of them.
-pub(super) fn tell(watches: &[Watch]) {
+pub(super) fn notify_all(watches: &[Watch]) {
     for watch in watches {
-        let _is_heard = watch.tell();
+        let _is_heard = watch.notify();
     }
 }
 
@@ -124,7 +124,7 @@ mod tests {
     struct Count(AtomicUsize);
 
     impl Watcher for Count {
-        fn stirred(&self, _node: usize) {
+        fn key_changed(&self, _node: usize) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         watches
             .take(b"a")
             .iter()
-            .for_each(|watch| assert!(watch.tell()));
+            .for_each(|watch| assert!(watch.notify()));
         assert!(watches.take(b"a").is_empty());
         assert_eq!(watches.take_all().len(), 1, "it still waits for the other");
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
@@ -159,6 +159,6 @@ mod tests {
         }
         assert!(watches.by_key.len() <= 64);
         let gone = watches.take_all();
-        assert!(gone.iter().all(|watch| !watch.tell()));
+        assert!(gone.iter().all(|watch| !watch.notify()));
     }
 }

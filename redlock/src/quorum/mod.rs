@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
-use crate::quorum::vote::Standing;
+use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -84,23 +84,23 @@ pub(crate) enum Verdict {
 /// All nodes' parts in a lease, in the order of the nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    standings: Box<[Standing]>,
+    standings: Box<[VoteState]>,
     quorum: Quorum,
 }
 
 impl Tally {
     pub(crate) fn asked(quorum: Quorum) -> Self {
         Self {
-            standings: vec![Standing::Asked; quorum.nodes()].into(),
+            standings: vec![VoteState::Pending; quorum.nodes()].into(),
             quorum,
         }
     }
 
-    pub(crate) fn get(&self, node: usize) -> &Standing {
+    pub(crate) fn get(&self, node: usize) -> &VoteState {
         &self.standings[node]
     }
 
-    pub(crate) fn set(&mut self, node: usize, standing: Standing) {
+    pub(crate) fn set(&mut self, node: usize, standing: VoteState) {
         self.standings[node] = standing;
     }
 
@@ -115,7 +115,7 @@ impl Tally {
 
     /// What is certain about the acquisition.
     pub(crate) fn verdict(&self) -> Verdict {
-        let undecided = self.count(|standing| matches!(standing, Standing::Asked));
+        let undecided = self.count(|standing| matches!(standing, VoteState::Pending));
         let votes = self.granted();
         self.quorum()
             .verdict(votes, self.standings.len() - undecided - votes)
@@ -123,27 +123,27 @@ impl Tally {
 
     /// Whether every node has answered.
     pub(crate) fn is_complete(&self) -> bool {
-        self.count(|standing| matches!(standing, Standing::Asked)) == 0
+        self.count(|standing| matches!(standing, VoteState::Pending)) == 0
     }
 
     /// The number of nodes that hold the key.
     pub(crate) fn granted(&self) -> usize {
-        self.count(|standing| matches!(standing, Standing::Holds(_)))
+        self.count(|standing| matches!(standing, VoteState::Granted(_)))
     }
 
     /// The number of nodes that hold the key until `moment` at least.
     pub(crate) fn granted_until(&self, moment: Moment) -> usize {
-        self.count(|standing| matches!(standing, Standing::Holds(expiry) if *expiry >= moment))
+        self.count(|standing| matches!(standing, VoteState::Granted(expiry) if *expiry >= moment))
     }
 
     /// The number of nodes where another owner has it.
     pub(crate) fn busy(&self) -> usize {
-        self.count(|standing| matches!(standing, Standing::Busy(_)))
+        self.count(|standing| matches!(standing, VoteState::Busy(_)))
     }
 
     /// A node where a lock without an expiry stands in the way, if a quorum of nodes has one.
     pub(crate) fn busy_for_ever(&self) -> Option<usize> {
-        let is_eternal = |standing: &Standing| matches!(standing, Standing::Busy(None));
+        let is_eternal = |standing: &VoteState| matches!(standing, VoteState::Busy(None));
         let blocked = self.count(is_eternal) >= self.quorum().needed();
         blocked
             .then(|| self.standings.iter().position(is_eternal))
@@ -152,13 +152,13 @@ impl Tally {
 
     /// Whether so many nodes have said they do not have the key that a quorum cannot have it.
     pub(crate) fn is_gone(&self) -> bool {
-        self.count(|standing| matches!(standing, Standing::Gone))
+        self.count(|standing| matches!(standing, VoteState::Lost))
             > self.standings.len() - self.majority()
     }
 
     /// A node where the key is no lock, if so many of them stand in the way.
     pub(crate) fn not_a_lock(&self) -> Option<usize> {
-        let is_foreign = |standing: &Standing| matches!(standing, Standing::NotALock);
+        let is_foreign = |standing: &VoteState| matches!(standing, VoteState::NotALock);
         let blocked = self.count(is_foreign) >= self.quorum().blocking();
         blocked
             .then(|| self.standings.iter().position(is_foreign))
@@ -170,21 +170,21 @@ impl Tally {
         self.standings.iter().any(|standing| {
             matches!(
                 standing,
-                Standing::Holds(_) | Standing::Busy(Some(Duration::ZERO))
+                VoteState::Granted(_) | VoteState::Busy(Some(Duration::ZERO))
             )
         })
     }
 
     /// Whether the nodes said no for good, rather than nothing: enough of them have another owner.
     pub(crate) fn is_busy(&self) -> bool {
-        let foreign = self.count(|standing| matches!(standing, Standing::NotALock));
+        let foreign = self.count(|standing| matches!(standing, VoteState::NotALock));
         self.busy() + foreign >= self.quorum().blocking()
     }
 
     /// When the lease must be treated as gone; `None` without a quorum.
     pub(crate) fn deadline(&self) -> Option<Moment> {
         let expiries = self.standings.iter().filter_map(|standing| match standing {
-            Standing::Holds(expiry) => Some(*expiry),
+            VoteState::Granted(expiry) => Some(*expiry),
             _ => None,
         });
         validity::deadline(expiries, self.majority())
@@ -196,8 +196,8 @@ impl Tally {
             .standings
             .iter()
             .filter_map(|standing| match standing {
-                Standing::Holds(_) => Some(Duration::ZERO),
-                Standing::Busy(remaining) => *remaining,
+                VoteState::Granted(_) => Some(Duration::ZERO),
+                VoteState::Busy(remaining) => *remaining,
                 _ => None,
             })
             .collect();
@@ -212,14 +212,14 @@ impl Tally {
             .iter()
             .zip(names)
             .filter_map(|(standing, name)| match standing {
-                Standing::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
-                Standing::Asked => Some(NodeFailure::new(Arc::clone(name), silent.clone())),
+                VoteState::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
+                VoteState::Pending => Some(NodeFailure::new(Arc::clone(name), silent.clone())),
                 _ => None,
             })
             .collect()
     }
 
-    fn count(&self, is: impl Fn(&Standing) -> bool) -> usize {
+    fn count(&self, is: impl Fn(&VoteState) -> bool) -> usize {
         self.standings
             .iter()
             .filter(|standing| is(standing))
@@ -262,7 +262,7 @@ mod tests {
         assert_eq!(Quorum::of(2).verdict(1, 1), Verdict::Impossible);
     }
 
-    fn tally(standings: impl Into<Box<[Standing]>>) -> Tally {
+    fn tally(standings: impl Into<Box<[VoteState]>>) -> Tally {
         let standings = standings.into();
         let quorum = Quorum::of(standings.len());
         Tally { standings, quorum }
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(Quorum::of(5).at_least(1).needed(), 3);
         let mut tally = Tally::asked(quorum);
         for node in 0..3 {
-            tally.set(node, Standing::Holds(Moment::now()));
+            tally.set(node, VoteState::Granted(Moment::now()));
         }
         assert_eq!(tally.verdict(), Verdict::Open);
         assert!(tally.deadline().is_some());
@@ -283,23 +283,23 @@ mod tests {
 
     #[test]
     fn a_failure_is_not_contention() {
-        let down = || Standing::Failed(NodeError::unsent(NodeErrorKind::Unreachable, "x"));
-        let busy = || Standing::Busy(Some(Duration::from_secs(1)));
+        let down = || VoteState::Failed(NodeError::unsent(NodeErrorKind::Unreachable, "x"));
+        let busy = || VoteState::Busy(Some(Duration::from_secs(1)));
         assert!(!tally([down(), down(), busy()]).is_busy());
         assert!(tally([down(), busy(), busy()]).is_busy());
-        assert!(tally([Standing::NotALock, busy(), Standing::Asked]).is_busy());
+        assert!(tally([VoteState::NotALock, busy(), VoteState::Pending]).is_busy());
         assert_eq!(
-            tally([Standing::NotALock, busy(), Standing::Asked]).not_a_lock(),
+            tally([VoteState::NotALock, busy(), VoteState::Pending]).not_a_lock(),
             None
         );
-        let foreign = tally([busy(), Standing::NotALock, Standing::NotALock]);
+        let foreign = tally([busy(), VoteState::NotALock, VoteState::NotALock]);
         assert_eq!(foreign.not_a_lock(), Some(1));
     }
 
     #[test]
     fn the_time_until_a_quorum_is_free_counts_what_is_free_already() {
-        let secs = |secs| Standing::Busy(Some(Duration::from_secs(secs)));
-        let holds = || Standing::Holds(Moment::now());
+        let secs = |secs| VoteState::Busy(Some(Duration::from_secs(secs)));
+        let holds = || VoteState::Granted(Moment::now());
         assert_eq!(
             tally([secs(9), secs(5), secs(7)]).free_in(),
             Some(Duration::from_secs(7))
@@ -309,7 +309,7 @@ mod tests {
             Some(Duration::from_secs(5))
         );
         assert_eq!(
-            tally([Standing::Asked, Standing::Busy(None), secs(7)]).free_in(),
+            tally([VoteState::Pending, VoteState::Busy(None), secs(7)]).free_in(),
             None
         );
     }

@@ -7,29 +7,29 @@ use crate::time::clock::Moment;
 
 /// One node's part in a lease: its vote, and later whether it still holds the key.
 #[derive(Clone, Debug)]
-pub(crate) enum Standing {
+pub(crate) enum VoteState {
     /// Asked, and no answer yet.
-    Asked,
+    Pending,
     /// Holds the key until then at least.
-    Holds(Moment),
+    Granted(Moment),
     /// Another owner has it, for so long.
     Busy(Option<Duration>),
     /// The key there is no lock.
     NotALock,
     /// Had the keys, and said that at least one of them is there no more.
-    Gone,
+    Lost,
     /// Failed.
     Failed(NodeError),
 }
 
-impl Standing {
+impl VoteState {
     /// Whether a key of ours may be on the node, so that a release must go there. One key cannot
     /// be, once it is gone; of `several` the others can.
     pub(crate) fn may_hold(&self, several: bool) -> bool {
         match self {
-            Self::Asked | Self::Holds(_) => true,
+            Self::Pending | Self::Granted(_) => true,
             Self::Failed(error) => error.is_sent(),
-            Self::Gone => several,
+            Self::Lost => several,
             Self::Busy(_) | Self::NotALock => false,
         }
     }
@@ -38,7 +38,7 @@ impl Standing {
     /// that has not answered may grant it yet, and is then told to let go of it.
     pub(crate) fn may_be_free(&self) -> bool {
         match self {
-            Self::Asked | Self::Holds(_) | Self::Gone => true,
+            Self::Pending | Self::Granted(_) | Self::Lost => true,
             Self::Busy(left) => *left == Some(Duration::ZERO),
             Self::NotALock | Self::Failed(_) => false,
         }
@@ -53,26 +53,26 @@ mod tests {
     #[test]
     fn a_release_goes_wherever_the_key_may_be() {
         for several in [false, true] {
-            let may_hold = |standing: Standing| standing.may_hold(several);
+            let may_hold = |standing: VoteState| standing.may_hold(several);
             let sent = NodeError::new(NodeErrorKind::Timeout, "");
             let unsent = NodeError::unsent(NodeErrorKind::Closed, "");
-            assert!(may_hold(Standing::Asked));
-            assert!(may_hold(Standing::Holds(Moment::now())));
-            assert!(may_hold(Standing::Failed(sent)));
-            assert!(!may_hold(Standing::Failed(unsent)));
-            assert!(!may_hold(Standing::Busy(None)));
-            assert_eq!(may_hold(Standing::Gone), several);
+            assert!(may_hold(VoteState::Pending));
+            assert!(may_hold(VoteState::Granted(Moment::now())));
+            assert!(may_hold(VoteState::Failed(sent)));
+            assert!(!may_hold(VoteState::Failed(unsent)));
+            assert!(!may_hold(VoteState::Busy(None)));
+            assert_eq!(may_hold(VoteState::Lost), several);
         }
     }
 
     #[test]
     fn a_node_may_be_free_unless_it_said_otherwise() {
         let failed = NodeError::new(NodeErrorKind::Timeout, "");
-        assert!(Standing::Asked.may_be_free());
-        assert!(Standing::Holds(Moment::now()).may_be_free());
-        assert!(Standing::Busy(Some(Duration::ZERO)).may_be_free());
-        assert!(!Standing::Busy(Some(Duration::from_millis(1))).may_be_free());
-        assert!(!Standing::Busy(None).may_be_free());
-        assert!(!Standing::Failed(failed).may_be_free());
+        assert!(VoteState::Pending.may_be_free());
+        assert!(VoteState::Granted(Moment::now()).may_be_free());
+        assert!(VoteState::Busy(Some(Duration::ZERO)).may_be_free());
+        assert!(!VoteState::Busy(Some(Duration::from_millis(1))).may_be_free());
+        assert!(!VoteState::Busy(None).may_be_free());
+        assert!(!VoteState::Failed(failed).may_be_free());
     }
 }

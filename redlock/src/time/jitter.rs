@@ -31,7 +31,7 @@ impl Jitter {
     }
 
     /// A delay between half of `most` and `most`, for work that is rarely needed.
-    pub(crate) fn within(&self, most: Duration) -> Duration {
+    pub(crate) fn upper_half(&self, most: Duration) -> Duration {
         most.mul_f64(0.5 + 0.5 * self.fraction())
     }
 

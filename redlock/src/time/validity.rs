@@ -77,7 +77,7 @@ pub(crate) fn grace(node_timeout: Duration) -> Duration {
 }
 
 /// How long a session may stay silent on outstanding work before it counts as failed.
-pub(crate) fn patience(node_timeout: Duration) -> Duration {
+pub(crate) fn silence_limit(node_timeout: Duration) -> Duration {
     node_timeout.saturating_mul(3).max(Duration::from_secs(1))
 }
 

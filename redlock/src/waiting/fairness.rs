@@ -27,7 +27,7 @@ use crate::time::jitter::Jitter;
 /// What a manager has seen of others who want its locks. By the clock that a suspend stops: after
 /// one it does not matter.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct Fairness {
     seen: Mutex<Seen>,
     /// Whether anybody else was ever met: without others, most of this is left out.
     is_any: AtomicBool,
@@ -38,20 +38,20 @@ pub(crate) struct Turns {
 /// costs them a moment.
 #[derive(Debug)]
 struct Seen {
-    turns: HashMap<u64, Turn>,
+    fairness: HashMap<u64, Contention>,
     /// The locks that were had last, each in the place that its hash names.
     streaks: Box<[Streak]>,
 }
 
 /// A lock that other processes are after.
 #[derive(Clone, Copy, Debug)]
-struct Turn {
+struct Contention {
     /// When another process was last met.
-    met: Instant,
+    observe_busy: Instant,
     /// Hand-overs among others since this process last had the lock.
-    watched: u32,
+    handoffs: u32,
     /// How many it takes as a rule, in 256ths.
-    usual: u32,
+    usual_handoffs: u32,
 }
 
 /// A lock that this process takes again and again.
@@ -60,25 +60,25 @@ struct Streak {
     lock: u64,
     /// When it last hung back, or first took it.
     since: Option<Instant>,
-    released: Option<Instant>,
+    observe_release: Option<Instant>,
     /// How often it has hung back without meeting anybody.
     alone: u32,
 }
 
 /// What to do before a lock is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Next {
+pub(crate) struct Advice {
     /// How long to let others go first.
     pub(crate) delay: Duration,
     /// Whether other processes are known to be after it.
     pub(crate) is_contended: bool,
 }
 
-impl Default for Turns {
+impl Default for Fairness {
     fn default() -> Self {
         Self {
             seen: Mutex::new(Seen {
-                turns: HashMap::new(),
+                fairness: HashMap::new(),
                 streaks: vec![Streak::default(); STREAKS].into(),
             }),
             is_any: AtomicBool::new(false),
@@ -87,37 +87,37 @@ impl Default for Turns {
     }
 }
 
-impl Turns {
+impl Fairness {
     /// Another process has the lock. If it changed hands since this one looked last, that counts.
-    pub(crate) fn met(&self, keys: &Keys, now: Instant, is_handed_over: bool) {
+    pub(crate) fn observe_busy(&self, keys: &Keys, now: Instant, is_handoff: bool) {
         self.is_any.store(true, Ordering::Relaxed);
         let lock = self.hash(keys);
         let mut seen = self.lock();
-        if seen.turns.len() >= MOST {
+        if seen.fairness.len() >= MOST {
             // Those in use are soon back.
-            seen.turns.clear();
+            seen.fairness.clear();
         }
-        let turn = seen.turns.entry(lock).or_insert(Turn {
-            met: now,
-            watched: 0,
-            usual: 0,
+        let contention = seen.fairness.entry(lock).or_insert(Contention {
+            observe_busy: now,
+            handoffs: 0,
+            usual_handoffs: 0,
         });
-        turn.met = now;
-        turn.watched = turn.watched.saturating_add(u32::from(is_handed_over));
+        contention.observe_busy = now;
+        contention.handoffs = contention.handoffs.saturating_add(u32::from(is_handoff));
         *seen.streak(lock) = Streak::default();
     }
 
     /// The lock is ours.
-    pub(crate) fn won(&self, keys: &Keys) {
+    pub(crate) fn observe_win(&self, keys: &Keys) {
         if self.is_any.load(Ordering::Relaxed)
-            && let Some(turn) = self.lock().turns.get_mut(&self.hash(keys))
+            && let Some(contention) = self.lock().fairness.get_mut(&self.hash(keys))
         {
-            turn.won();
+            contention.observe_win();
         }
     }
 
     /// The lock was ours.
-    pub(crate) fn released(&self, keys: &Keys, now: Instant) {
+    pub(crate) fn observe_release(&self, keys: &Keys, now: Instant) {
         let lock = self.hash(keys);
         let mut seen = self.lock();
         let streak = seen.streak(lock);
@@ -128,22 +128,22 @@ impl Turns {
             };
         }
         streak.since.get_or_insert(now);
-        streak.released = Some(now);
+        streak.observe_release = Some(now);
     }
 
     /// What to do before the lock is asked for.
-    pub(crate) fn next(&self, keys: &Keys, now: Instant, jitter: &Jitter) -> Next {
+    pub(crate) fn next(&self, keys: &Keys, now: Instant, jitter: &Jitter) -> Advice {
         let lock = self.hash(keys);
         let mut seen = self.lock();
-        let turn = seen.turn(lock, now);
-        let delay = match turn {
-            Some(turn) => turn.delay(jitter),
+        let contention = seen.contention(lock, now);
+        let delay = match contention {
+            Some(contention) => contention.delay(jitter),
             None if seen.streak(lock).is_long(lock, now) => STEP + jitter.up_to(STEP),
             None => Duration::ZERO,
         };
-        Next {
+        Advice {
             delay,
-            is_contended: turn.is_some(),
+            is_contended: contention.is_some(),
         }
     }
 
@@ -157,9 +157,9 @@ impl Turns {
 }
 
 impl Seen {
-    fn turn(&self, lock: u64, now: Instant) -> Option<Turn> {
-        let turn = self.turns.get(&lock).copied()?;
-        (now.saturating_duration_since(turn.met) < LATELY).then_some(turn)
+    fn contention(&self, lock: u64, now: Instant) -> Option<Contention> {
+        let contention = self.fairness.get(&lock).copied()?;
+        (now.saturating_duration_since(contention.observe_busy) < LATELY).then_some(contention)
     }
 
     fn streak(&mut self, lock: u64) -> &mut Streak {
@@ -168,26 +168,30 @@ impl Seen {
     }
 }
 
-impl Turn {
-    fn won(&mut self) {
-        let watched = self.watched.min(u32::from(u16::MAX)) * 256;
+impl Contention {
+    fn observe_win(&mut self) {
+        let handoffs = self.handoffs.min(u32::from(u16::MAX)) * 256;
         // Up and down by an eighth of the difference: one lucky win does not make it pushy.
-        self.usual = match self.usual {
-            0 => watched,
-            usual => usual - usual / 8 + watched / 8,
+        self.usual_handoffs = match self.usual_handoffs {
+            0 => handoffs,
+            usual_handoffs => usual_handoffs - usual_handoffs / 8 + handoffs / 8,
         };
-        self.watched = 0;
+        self.handoffs = 0;
     }
 
     fn delay(self, jitter: &Jitter) -> Duration {
         // Counts are whole, and the average is not. Others are about, so there is one at least.
-        let usual = ((self.usual + 128) / 256).max(1);
-        let most = if self.watched == 0 {
+        let usual_handoffs = ((self.usual_handoffs + 128) / 256).max(1);
+        let most = if self.handoffs == 0 {
             MOST_STEPS + 1
         } else {
             MOST_STEPS
         };
-        match usual.saturating_sub(self.watched).min(most).checked_sub(1) {
+        match usual_handoffs
+            .saturating_sub(self.handoffs)
+            .min(most)
+            .checked_sub(1)
+        {
             None => Duration::ZERO,
             Some(steps) => STEP * steps + jitter.up_to(STEP),
         }
@@ -197,13 +201,13 @@ impl Turn {
 impl Streak {
     /// Whether it is time to see if there is somebody else; if so, counts from now on anew.
     fn is_long(&mut self, lock: u64, now: Instant) -> bool {
-        let (Some(since), Some(released)) = (self.since, self.released) else {
+        let (Some(since), Some(observe_release)) = (self.since, self.observe_release) else {
             return false;
         };
         if self.lock != lock {
             return false;
         }
-        if now.saturating_duration_since(released) > STEP {
+        if now.saturating_duration_since(observe_release) > STEP {
             // Others had time to get in.
             *self = Self::default();
             return false;
@@ -256,51 +260,51 @@ mod tests {
 
     #[test]
     fn whoever_has_watched_as_many_as_usual_asks_at_once_and_others_hang_back() {
-        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(Some(7)));
+        let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(Some(7)));
         let now = Instant::now();
-        assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
+        assert_eq!(fairness.next(&keys, now, &jitter).delay, Duration::ZERO);
         for _ in 0..20 {
-            for watched in 0..4 {
-                let delay = turns.next(&keys, now, &jitter).delay;
-                assert!(delay <= STEP * (MOST_STEPS + 1), "{watched}: {delay:?}");
-                turns.met(&keys, now, true);
+            for handoffs in 0..4 {
+                let delay = fairness.next(&keys, now, &jitter).delay;
+                assert!(delay <= STEP * (MOST_STEPS + 1), "{handoffs}: {delay:?}");
+                fairness.observe_busy(&keys, now, true);
             }
-            assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
-            turns.won(&keys);
+            assert_eq!(fairness.next(&keys, now, &jitter).delay, Duration::ZERO);
+            fairness.observe_win(&keys);
         }
         // Of four hand-overs none was watched yet, then three, then four.
-        assert!(turns.next(&keys, now, &jitter).delay >= MS * 2);
+        assert!(fairness.next(&keys, now, &jitter).delay >= MS * 2);
         for _ in 0..3 {
-            turns.met(&keys, now, true);
-            turns.met(&keys, now, false);
+            fairness.observe_busy(&keys, now, true);
+            fairness.observe_busy(&keys, now, false);
         }
-        let delay = turns.next(&keys, now, &jitter).delay;
+        let delay = fairness.next(&keys, now, &jitter).delay;
         assert!(delay > Duration::ZERO && delay < MS, "{delay:?}");
-        turns.met(&keys, now, true);
-        assert_eq!(turns.next(&keys, now, &jitter).delay, Duration::ZERO);
+        fairness.observe_busy(&keys, now, true);
+        assert_eq!(fairness.next(&keys, now, &jitter).delay, Duration::ZERO);
     }
 
     #[test]
     fn others_are_forgotten_when_they_have_gone() {
-        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
-        turns.met(&keys, now, true);
-        turns.met(&keys, now, true);
-        turns.won(&keys);
-        assert!(turns.next(&keys, now, &jitter).is_contended);
+        fairness.observe_busy(&keys, now, true);
+        fairness.observe_busy(&keys, now, true);
+        fairness.observe_win(&keys);
+        assert!(fairness.next(&keys, now, &jitter).is_contended);
         let later = after(now, 1001);
-        assert!(!turns.next(&keys, later, &jitter).is_contended);
-        assert_eq!(turns.next(&keys, later, &jitter).delay, Duration::ZERO);
+        assert!(!fairness.next(&keys, later, &jitter).is_contended);
+        assert_eq!(fairness.next(&keys, later, &jitter).delay, Duration::ZERO);
     }
 
     #[test]
     fn who_meets_nobody_looks_for_others_ever_more_rarely() {
-        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
         let mut hung_back = Vec::new();
         for millis in 0..2000 {
-            turns.released(&keys, after(now, millis));
-            if !turns
+            fairness.observe_release(&keys, after(now, millis));
+            if !fairness
                 .next(&keys, after(now, millis), &jitter)
                 .delay
                 .is_zero()
@@ -314,24 +318,26 @@ mod tests {
 
     #[test]
     fn who_leaves_others_time_to_get_in_never_hangs_back() {
-        let (turns, keys, jitter) = (Turns::default(), keys(), Jitter::new(None));
+        let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
         for round in 0..200 {
-            turns.released(&keys, after(now, round * 10));
-            let delay = turns.next(&keys, after(now, round * 10 + 5), &jitter).delay;
+            fairness.observe_release(&keys, after(now, round * 10));
+            let delay = fairness
+                .next(&keys, after(now, round * 10 + 5), &jitter)
+                .delay;
             assert_eq!(delay, Duration::ZERO);
         }
     }
 
     #[test]
     fn memory_is_bounded() {
-        let (turns, now) = (Turns::default(), Instant::now());
+        let (fairness, now) = (Fairness::default(), Instant::now());
         for number in 0..5 * MOST {
             let key: Arc<[u8]> = number.to_ne_bytes()[..].into();
-            turns.met(&key.clone().into(), now, true);
-            turns.released(&key.into(), now);
+            fairness.observe_busy(&key.clone().into(), now, true);
+            fairness.observe_release(&key.into(), now);
         }
-        let seen = turns.lock();
-        assert!(seen.turns.len() <= MOST && seen.streaks.len() == STREAKS);
+        let seen = fairness.lock();
+        assert!(seen.fairness.len() <= MOST && seen.streaks.len() == STREAKS);
     }
 }

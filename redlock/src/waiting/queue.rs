@@ -4,7 +4,7 @@
 //! them asks the nodes: five hundred waiters cost the servers what one costs. Whoever gets the lock
 //! stays first until it ends, so the next asks right behind its release and not before.
 //!
-//! Lines save work and keep an order. No exclusion rests on them.
+//! LocalQueue save work and keep an order. No exclusion rests on them.
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};
@@ -20,27 +20,27 @@ use crate::time::clock::{Moment, TICK};
 
 /// The lines of a manager, one for each key that anybody wants or has.
 #[derive(Debug, Default)]
-pub(crate) struct Lines(Mutex<State>);
+pub(crate) struct LocalQueue(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    lines: HashMap<Arc<[u8]>, Line>,
+    queues: HashMap<Arc<[u8]>, KeyQueue>,
     tickets: u64,
 }
 
 /// A place in line for each of several keys, given up when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place {
-    lines: Arc<Lines>,
+pub(crate) struct Ticket {
+    queues: Arc<LocalQueue>,
     keys: Keys,
-    ticket: u64,
+    number: u64,
     /// After how long without a sign of life others may pass.
-    patience: Duration,
+    stall_limit: Duration,
 }
 
 /// What whoever is first in a line has found out.
 #[derive(Clone, Debug)]
-pub(crate) enum News {
+pub(crate) enum HeadStatus {
     /// Nothing yet.
     None,
     /// The lock is its own.
@@ -55,17 +55,17 @@ pub(crate) trait Holder: std::fmt::Debug + Send + Sync {
     fn hold(&self) -> (u16, Duration);
 }
 
-impl Lines {
+impl LocalQueue {
     /// Takes a place in the lines of all `keys` at once: so whoever is before another in one line
     /// is so in all, and no two can wait for each other. Says whether this is first in all.
     pub(crate) fn join(
         self: &Arc<Self>,
         keys: &Keys,
         now: Moment,
-        patience: Duration,
-    ) -> (Place, bool) {
-        let (ticket, is_first) = self.lock().join(keys, later(now, patience));
-        (self.place(keys, ticket, patience), is_first)
+        stall_limit: Duration,
+    ) -> (Ticket, bool) {
+        let (number, is_first) = self.lock().join(keys, later(now, stall_limit));
+        (self.number(keys, number, stall_limit), is_first)
     }
 
     /// The same, if there is nobody in any of the lines; otherwise what is known of whoever is.
@@ -73,24 +73,24 @@ impl Lines {
         self: &Arc<Self>,
         keys: &Keys,
         now: Moment,
-        patience: Duration,
-    ) -> Result<Place, News> {
-        let ticket = {
+        stall_limit: Duration,
+    ) -> Result<Ticket, HeadStatus> {
+        let number = {
             let mut state = self.lock();
-            if let Some(line) = keys.iter().find_map(|key| state.lines.get(key)) {
-                return Err(line.news.clone());
+            if let Some(queue) = keys.iter().find_map(|key| state.queues.get(key)) {
+                return Err(queue.status.clone());
             }
-            state.join(keys, later(now, patience)).0
+            state.join(keys, later(now, stall_limit)).0
         };
-        Ok(self.place(keys, ticket, patience))
+        Ok(self.number(keys, number, stall_limit))
     }
 
-    fn place(self: &Arc<Self>, keys: &Keys, ticket: u64, patience: Duration) -> Place {
-        Place {
-            lines: Arc::clone(self),
+    fn number(self: &Arc<Self>, keys: &Keys, number: u64, stall_limit: Duration) -> Ticket {
+        Ticket {
+            queues: Arc::clone(self),
             keys: keys.clone(),
-            ticket,
-            patience,
+            number,
+            stall_limit,
         }
     }
 
@@ -100,7 +100,7 @@ impl Lines {
     }
 }
 
-impl Place {
+impl Ticket {
     /// Waits to be first in all lines.
     ///
     /// Cancel safe: the place is kept.
@@ -110,51 +110,51 @@ impl Place {
             if tokio::time::timeout(TICK, turn).await.is_ok() {
                 return;
             }
-            self.pass_the_absent();
+            self.skip_stalled();
         }
     }
 
     /// Tells those behind what was met here, and that whoever met it was alive `now`, if that
     /// matters.
-    pub(crate) fn tell(&self, news: &News, now: Option<Moment>) {
-        let mut state = self.lines.lock();
+    pub(crate) fn publish(&self, status: &HeadStatus, now: Option<Moment>) {
+        let mut state = self.queues.lock();
         for key in &self.keys {
-            if let Some(line) = state.lines.get_mut(key)
-                && line.first.ticket == self.ticket
+            if let Some(queue) = state.queues.get_mut(key)
+                && queue.first.number == self.number
             {
-                line.news = news.clone();
+                queue.status = status.clone();
                 if let Some(now) = now {
-                    line.first.absent_from = later(now, self.patience);
+                    queue.first.stalled_from = later(now, self.stall_limit);
                 }
             }
         }
     }
 
     /// What whoever is before this has found out.
-    pub(crate) fn news(&self) -> News {
-        let state = self.lines.lock();
-        let blocked = |key: &&Arc<[u8]>| !state.is_first(key, self.ticket);
-        let line = self
+    pub(crate) fn status(&self) -> HeadStatus {
+        let state = self.queues.lock();
+        let blocked = |key: &&Arc<[u8]>| !state.is_first(key, self.number);
+        let queue = self
             .keys
             .iter()
             .find(blocked)
-            .and_then(|key| state.lines.get(key));
-        line.map_or(News::None, |line| line.news.clone())
+            .and_then(|key| state.queues.get(key));
+        queue.map_or(HeadStatus::None, |queue| queue.status.clone())
     }
 
     fn poll_first(&self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut state = self.lines.lock();
-        let alive = later(Moment::now(), self.patience);
+        let mut state = self.queues.lock();
+        let alive = later(Moment::now(), self.stall_limit);
         let mut is_first = true;
         for key in &self.keys {
-            let Some(line) = state.lines.get_mut(key) else {
+            let Some(queue) = state.queues.get_mut(key) else {
                 continue;
             };
-            if let Some(entry) = line.find(self.ticket) {
-                entry.absent_from = alive;
+            if let Some(entry) = queue.find(self.number) {
+                entry.stalled_from = alive;
                 entry.waker = Some(cx.waker().clone());
             }
-            is_first &= state.is_first(key, self.ticket);
+            is_first &= state.is_first(key, self.number);
         }
         if is_first {
             Poll::Ready(())
@@ -165,21 +165,21 @@ impl Place {
 
     /// Takes those out of line who are first, do not hold the lock, and have not been heard of: a
     /// request that nobody polls must not keep others from the lock for ever.
-    fn pass_the_absent(&self) {
+    fn skip_stalled(&self) {
         let now = Moment::now();
         let mut wakers = Vec::new();
         {
-            let mut state = self.lines.lock();
+            let mut state = self.queues.lock();
             for key in &self.keys {
-                let Some(line) = state.lines.get(key) else {
+                let Some(queue) = state.queues.get(key) else {
                     continue;
                 };
-                let is_absent = line.first.ticket != self.ticket
-                    && !matches!(line.news, News::Held(_))
-                    && now >= line.first.absent_from;
-                if is_absent {
-                    let ticket = line.first.ticket;
-                    wakers.extend(state.leave(key, ticket));
+                let is_stalled = queue.first.number != self.number
+                    && !matches!(queue.status, HeadStatus::Held(_))
+                    && now >= queue.first.stalled_from;
+                if is_stalled {
+                    let number = queue.first.number;
+                    wakers.extend(state.leave(key, number));
                 }
             }
         }
@@ -187,12 +187,12 @@ impl Place {
     }
 }
 
-impl Drop for Place {
+impl Drop for Ticket {
     fn drop(&mut self) {
         let wakers: Vec<_> = {
-            let mut state = self.lines.lock();
+            let mut state = self.queues.lock();
             let keys = self.keys.iter();
-            keys.filter_map(|key| state.leave(key, self.ticket))
+            keys.filter_map(|key| state.leave(key, self.number))
                 .collect()
         };
         // Where there are several, the next is woken for each, and looks at all.
@@ -202,83 +202,83 @@ impl Drop for Place {
 
 /// Those who want one key. There is somebody, or there is no line.
 #[derive(Debug)]
-struct Line {
+struct KeyQueue {
     first: Entry,
     others: VecDeque<Entry>,
-    news: News,
+    status: HeadStatus,
 }
 
 #[derive(Debug)]
 struct Entry {
-    ticket: u64,
+    number: u64,
     waker: Option<Waker>,
     /// From when on others may pass, unless there is a sign of life before.
-    absent_from: Moment,
+    stalled_from: Moment,
 }
 
 impl State {
-    fn join(&mut self, keys: &Keys, absent_from: Moment) -> (u64, bool) {
+    fn join(&mut self, keys: &Keys, stalled_from: Moment) -> (u64, bool) {
         self.tickets += 1;
-        let (ticket, mut is_first) = (self.tickets, true);
+        let (number, mut is_first) = (self.tickets, true);
         for key in keys {
             let entry = Entry {
-                ticket,
+                number,
                 waker: None,
-                absent_from,
+                stalled_from,
             };
-            match self.lines.entry(Arc::clone(key)) {
-                Slot::Occupied(line) => {
+            match self.queues.entry(Arc::clone(key)) {
+                Slot::Occupied(queue) => {
                     is_first = false;
-                    line.into_mut().others.push_back(entry);
+                    queue.into_mut().others.push_back(entry);
                 }
-                Slot::Vacant(slot) => drop(slot.insert(Line {
+                Slot::Vacant(slot) => drop(slot.insert(KeyQueue {
                     first: entry,
                     others: VecDeque::new(),
-                    news: News::None,
+                    status: HeadStatus::None,
                 })),
             }
         }
-        (ticket, is_first)
+        (number, is_first)
     }
 
     /// Whether nobody is before `ticket`; who was taken out of line need not wait for others.
-    fn is_first(&self, key: &Arc<[u8]>, ticket: u64) -> bool {
-        self.lines.get(key).is_none_or(|line| {
-            line.first.ticket == ticket || !line.others.iter().any(|it| it.ticket == ticket)
+    fn is_first(&self, key: &Arc<[u8]>, number: u64) -> bool {
+        self.queues.get(key).is_none_or(|queue| {
+            queue.first.number == number || !queue.others.iter().any(|it| it.number == number)
         })
     }
 
     /// Takes `ticket` out of a line. Returns whom to wake.
-    fn leave(&mut self, key: &Arc<[u8]>, ticket: u64) -> Option<Waker> {
-        let line = self.lines.get_mut(key)?;
-        if line.first.ticket != ticket {
-            line.others.retain(|entry| entry.ticket != ticket);
+    fn leave(&mut self, key: &Arc<[u8]>, number: u64) -> Option<Waker> {
+        let queue = self.queues.get_mut(key)?;
+        if queue.first.number != number {
+            queue.others.retain(|entry| entry.number != number);
             return None;
         }
-        let Some(next) = line.others.pop_front() else {
-            self.lines.remove(key);
+        let Some(next) = queue.others.pop_front() else {
+            self.queues.remove(key);
             return None;
         };
-        line.first = next;
-        if matches!(line.news, News::Held(_)) {
-            line.news = News::None;
+        queue.first = next;
+        if matches!(queue.status, HeadStatus::Held(_)) {
+            queue.status = HeadStatus::None;
         }
         // Not absent before it has had a chance to be polled.
         let heard_of = later(Moment::now(), 2 * TICK);
-        line.first.absent_from = line.first.absent_from.max(heard_of);
-        line.first.waker.take()
+        queue.first.stalled_from = queue.first.stalled_from.max(heard_of);
+        queue.first.waker.take()
     }
 }
 
-impl Line {
-    fn find(&mut self, ticket: u64) -> Option<&mut Entry> {
-        if self.first.ticket == ticket {
+impl KeyQueue {
+    fn find(&mut self, number: u64) -> Option<&mut Entry> {
+        if self.first.number == number {
             return Some(&mut self.first);
         }
-        self.others.iter_mut().find(|entry| entry.ticket == ticket)
+        self.others.iter_mut().find(|entry| entry.number == number)
     }
 }
 
-fn later(now: Moment, patience: Duration) -> Moment {
-    now.checked_add(patience).unwrap_or(now)
+fn later(now: Moment, stall_limit: Duration) -> Moment {
+    now.checked_add(stall_limit).unwrap_or(now)
 }

@@ -11,27 +11,27 @@ use crate::sync::Condition;
 /// Once they are a quorum it is worth asking again: after the first of them, the others would
 /// still refuse, and contenders that each get a part of the nodes keep each other from the lock.
 #[derive(Debug)]
-pub(crate) struct Waiter {
+pub(crate) struct Wakeup {
     quorum: Quorum,
-    heard: Condition<Heard>,
+    state: Condition<State>,
 }
 
 #[derive(Debug)]
-struct Heard {
+struct State {
     /// By node: whether it may be free. Empty until something is heard: most hear nothing.
     free: Vec<bool>,
     /// Whether any node has told since they were last asked.
-    is_told: bool,
+    was_notified: bool,
 }
 
-impl Waiter {
+impl Wakeup {
     /// Waits for a quorum of nodes.
     pub(crate) fn new(quorum: Quorum) -> Arc<Self> {
         Arc::new(Self {
             quorum,
-            heard: Condition::new(Heard {
+            state: Condition::new(State {
                 free: Vec::new(),
-                is_told: false,
+                was_notified: false,
             }),
         })
     }
@@ -42,22 +42,22 @@ impl Waiter {
     }
 
     /// Forgets what was heard: the nodes are about to be asked.
-    pub(crate) fn forget(&self) {
-        let mut heard = self.heard.lock();
-        heard.free.fill(false);
-        heard.is_told = false;
+    pub(crate) fn clear(&self) {
+        let mut state = self.state.lock();
+        state.free.fill(false);
+        state.was_notified = false;
     }
 
     /// Whether any node has told since they were last asked.
-    pub(crate) fn is_told(&self) -> bool {
-        self.heard.lock().is_told
+    pub(crate) fn was_notified(&self) -> bool {
+        self.state.lock().was_notified
     }
 
     /// Learns from a round that was lost to others: what a node had granted is free again.
-    pub(crate) fn learn(&self, tally: &Tally) {
-        let mut heard = self.heard.lock();
-        heard.free.resize(self.quorum.nodes(), false);
-        for (node, is_free) in heard.free.iter_mut().enumerate() {
+    pub(crate) fn record_round(&self, tally: &Tally) {
+        let mut state = self.state.lock();
+        state.free.resize(self.quorum.nodes(), false);
+        for (node, is_free) in state.free.iter_mut().enumerate() {
             *is_free |= tally.get(node).may_be_free();
         }
     }
@@ -65,26 +65,26 @@ impl Waiter {
     /// Waits until a quorum of nodes may be free.
     ///
     /// Cancel safe: nothing that was heard is lost.
-    pub(crate) async fn stirred(&self) {
-        let is_enough = |heard: &Heard| heard.is_enough(self.quorum);
-        self.heard.until(is_enough).await;
+    pub(crate) async fn notified(&self) {
+        let is_enough = |state: &State| state.is_enough(self.quorum);
+        self.state.until(is_enough).await;
     }
 }
 
-impl Heard {
+impl State {
     fn is_enough(&self, quorum: Quorum) -> bool {
         self.free.iter().filter(|free| **free).count() >= quorum.needed()
     }
 }
 
-impl Watcher for Waiter {
-    fn stirred(&self, node: usize) {
-        let mut heard = self.heard.lock();
-        heard.free.resize(self.quorum.nodes(), false);
-        heard.free[node] = true;
-        heard.is_told = true;
-        if heard.is_enough(self.quorum) {
-            heard.notify();
+impl Watcher for Wakeup {
+    fn key_changed(&self, node: usize) {
+        let mut state = self.state.lock();
+        state.free.resize(self.quorum.nodes(), false);
+        state.free[node] = true;
+        state.was_notified = true;
+        if state.is_enough(self.quorum) {
+            state.notify();
         }
     }
 }

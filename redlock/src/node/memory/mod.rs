@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use self::fault::Fault;
 use self::session::MemorySession;
-use self::shared::{Inner, State};
+use self::shared::{Shared, State};
 use self::store::Store;
 use crate::node::{Node, Session, SessionOptions};
 
@@ -45,7 +45,7 @@ use crate::node::{Node, Session, SessionOptions};
 /// # }
 /// ```
 #[derive(Clone)]
-pub struct MemoryNode(Arc<Inner>);
+pub struct MemoryNode(Arc<Shared>);
 
 impl MemoryNode {
     /// An empty node.
@@ -58,7 +58,7 @@ impl MemoryNode {
     /// An empty node with a name of your choice, which stands for it in reports and errors.
     #[must_use]
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Inner::new(name.into())))
+        Self(Arc::new(Shared::new(name.into())))
     }
 
     /// `N` empty nodes.
@@ -78,20 +78,20 @@ impl MemoryNode {
     /// Deletes all keys, as a server without persistence does when it restarts.
     pub fn wipe(&self) {
         self.lock().store = Store::default();
-        self.0.tell_all();
+        self.0.notify_all();
     }
 
     /// Deletes all keys and keeps the counters behind the fencing tokens, as if every lock had
     /// expired early.
     pub fn forget_keys(&self) {
         self.lock().store.forget_keys();
-        self.0.tell_all();
+        self.0.notify_all();
     }
 
     /// Lets the node's clock jump ahead, so that every key expires that much earlier.
     pub fn skip(&self, ahead: Duration) {
         self.lock().store.skip(ahead);
-        self.0.tell_all();
+        self.0.notify_all();
     }
 
     /// The number of keys that have not expired.

@@ -5,21 +5,21 @@ use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::memory::fault::Fault;
-use crate::node::memory::shared::{Inner, State};
-use crate::node::{Command, Extension, Identity, Removal, Reply, Vote, Watch, watch};
+use crate::node::memory::shared::{Shared, State};
+use crate::node::{Command, Extension, Identity, Removal, Responder, Vote, Watch, watch};
 use crate::time::clock::Moment;
 
 /// The queue of one session.
 #[derive(Default)]
-pub(super) struct Line {
-    waiting: VecDeque<Waiting>,
+pub(super) struct CommandQueue {
+    waiting: VecDeque<Queued>,
     /// Since when commands have gone unanswered.
     silent_since: Option<Moment>,
     /// Whether a task looks after the queue.
-    pub(super) pumped: bool,
+    pub(super) is_draining: bool,
 }
 
-struct Waiting {
+struct Queued {
     due: Moment,
     command: Command,
 }
@@ -46,7 +46,7 @@ enum Fate {
     HeldBack(Option<Moment>),
 }
 
-impl Line {
+impl CommandQueue {
     pub(super) fn push(&mut self, command: Command, fault: Option<Fault>) {
         let now = Moment::now();
         let delay = match fault {
@@ -57,7 +57,7 @@ impl Line {
             self.silent_since.get_or_insert(now);
         }
         let due = now.checked_add(delay).unwrap_or(now);
-        self.waiting.push_back(Waiting { due, command });
+        self.waiting.push_back(Queued { due, command });
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -68,16 +68,16 @@ impl Line {
     pub(super) fn unresponsive(
         &self,
         fault: Option<Fault>,
-        patience: Duration,
+        silence_limit: Duration,
     ) -> Option<NodeError> {
         let since = self.silent_since?;
         let silent = Moment::now().saturating_since(since);
-        (is_silent(fault) && silent >= patience)
+        (is_silent(fault) && silent >= silence_limit)
             .then(|| NodeError::unsent(NodeErrorKind::Unresponsive, "no answer for too long"))
     }
 
     /// Deals with the next command that need not wait.
-    pub(super) fn step(&mut self, node: &Inner) -> Step {
+    pub(super) fn step(&mut self, node: &Shared) -> Step {
         if self.is_empty() {
             return Step::Empty;
         }
@@ -123,7 +123,7 @@ impl Line {
     }
 }
 
-impl Waiting {
+impl Queued {
     fn fate(&self, fault: Option<Fault>, now: Moment) -> Fate {
         let kept_until = match &self.command {
             Command::Release(release) => Some(release.until).filter(|until| *until > now),
@@ -158,17 +158,17 @@ fn is_silent(fault: Option<Fault>) -> bool {
 
 /// Carries one command out and returns the giving of its answer.
 fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
-    fn give<T: Send + 'static>(reply: Reply<T>, answer: T) -> Box<dyn FnOnce() + Send> {
-        Box::new(move || reply.give(Ok(answer)))
+    fn send<T: Send + 'static>(responder: Responder<T>, response: T) -> Box<dyn FnOnce() + Send> {
+        Box::new(move || responder.send(Ok(response)))
     }
-    fn tell_and_give<T: Send + 'static>(
-        told: Vec<Watch>,
-        reply: Reply<T>,
-        answer: T,
+    fn notify_and_send<T: Send + 'static>(
+        watches_due: Vec<Watch>,
+        responder: Responder<T>,
+        response: T,
     ) -> Box<dyn FnOnce() + Send> {
         Box::new(move || {
-            watch::tell(&told);
-            reply.give(Ok(answer));
+            watch::notify_all(&watches_due);
+            responder.send(Ok(response));
         })
     }
     let (store, watches) = (&mut state.store, &mut state.watches);
@@ -178,23 +178,27 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
             if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
                 watches.add(it.keys.as_slice(), watch);
             }
-            give(it.reply, vote)
+            send(it.responder, vote)
         }
         Command::Extend(it) => {
             let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
             let is_changed = extension == Extension::Confirmed;
-            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, extension)
+            notify_and_send(
+                watches.take_if(is_changed, &it.keys),
+                it.responder,
+                extension,
+            )
         }
-        Command::Raise(it) => give(
-            it.reply,
+        Command::Raise(it) => send(
+            it.responder,
             store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
         Command::Release(it) => {
             let removal = store.release(&it.keys, &it.id, it.keep_until);
             let is_changed = removal == Removal::Deleted;
-            tell_and_give(watches.take_if(is_changed, &it.keys), it.reply, removal)
+            notify_and_send(watches.take_if(is_changed, &it.keys), it.responder, removal)
         }
-        Command::Inspect(it) => give(it.reply, store.inspect(&it.key)),
-        Command::Ping(it) => give(it.reply, Identity::default()),
+        Command::Inspect(it) => send(it.responder, store.inspect(&it.key)),
+        Command::Ping(it) => send(it.responder, Identity::default()),
     }
 }

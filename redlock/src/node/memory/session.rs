@@ -3,9 +3,9 @@
 use crate::error::NodeError;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::queue;
-use crate::node::memory::queue::{Line, Step};
-use crate::node::memory::shared::Inner;
-use crate::node::{Command, NodeHealth, NodeReport, Reply, Session, SessionOptions};
+use crate::node::memory::queue::{CommandQueue, Step};
+use crate::node::memory::shared::Shared;
+use crate::node::{Command, NodeHealth, NodeReport, Responder, Session, SessionOptions};
 use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
@@ -15,36 +15,36 @@ use std::sync::Arc;
 /// Carries commands out on the spot while the node is healthy, and queues them, with a task that
 /// carries them out later, while it is not.
 pub(super) struct MemorySession {
-    node: Arc<Inner>,
+    node: Arc<Shared>,
     options: SessionOptions,
-    line: Arc<Mutex<Line>>,
+    queue: Arc<Mutex<CommandQueue>>,
 }
 
 impl MemorySession {
-    pub(super) fn new(node: Arc<Inner>, options: SessionOptions) -> Self {
+    pub(super) fn new(node: Arc<Shared>, options: SessionOptions) -> Self {
         Self {
             node,
             options,
-            line: Arc::default(),
+            queue: Arc::default(),
         }
     }
 
     /// Starts a task that looks after the queue until it is empty.
     fn pump(&self) {
-        let (node, pumping) = (Arc::clone(&self.node), Pumping(Arc::clone(&self.line)));
+        let (node, draining) = (Arc::clone(&self.node), Draining(Arc::clone(&self.queue)));
         let _detached = self.options.runtime.spawn(async move {
             loop {
                 let changed = node.changed.notified();
                 tokio::pin!(changed);
                 // Registered before the queue is looked at, so that no change is missed.
                 changed.as_mut().enable();
-                match drain(&node, &pumping.0) {
+                match drain(&node, &draining.0) {
                     Left::Until(Some(moment)) => tokio::select! {
                         () = changed => {}
                         () = clock::sleep_until(moment) => {}
                     },
                     Left::Until(None) => changed.await,
-                    Left::Nothing if pumping.finish() => return,
+                    Left::Nothing if draining.finish() => return,
                     Left::Nothing => {}
                 }
             }
@@ -57,39 +57,40 @@ impl Session for MemorySession {
         let fault = self.node.lock().fault;
         if let (Some(Fault::Crash), Command::Release(release)) = (fault, &mut command) {
             // Kept for the day the node is back; whoever asked need not wait for it.
-            let reply = std::mem::replace(&mut release.reply, Reply::ignored());
-            reply.give(Err(NodeError::new(
+            let responder = std::mem::replace(&mut release.responder, Responder::ignored());
+            responder.send(Err(NodeError::new(
                 queue::crashed().kind(),
                 queue::crashed().message(),
             )));
         }
-        let pumped = {
-            let mut line = self.line.lock();
+        let is_draining = {
+            let mut queue = self.queue.lock();
             let is_release = matches!(command, Command::Release(_));
-            let error = line
+            let error = queue
                 .unresponsive(fault, self.options.silence_limit)
                 .filter(|_| !is_release);
             if let Some(error) = error {
-                drop(line);
+                drop(queue);
                 return command.fail(error);
             }
-            line.push(command, fault);
-            line.pumped
+            queue.push(command, fault);
+            queue.is_draining
         };
-        if pumped {
+        if is_draining {
             // What came in may not have to wait for what is there.
             self.node.changed.notify_waiters();
             return;
         }
         // Commands are taken off the queue under its lock, so whoever drains keeps the order.
-        let left = drain(&self.node, &self.line);
-        if matches!(left, Left::Until(_)) && !std::mem::replace(&mut self.line.lock().pumped, true)
+        let left = drain(&self.node, &self.queue);
+        if matches!(left, Left::Until(_))
+            && !std::mem::replace(&mut self.queue.lock().is_draining, true)
         {
             self.pump();
         }
     }
 
-    fn tells(&self) -> bool {
+    fn notifies(&self) -> bool {
         true
     }
 
@@ -97,7 +98,7 @@ impl Session for MemorySession {
         let fault = self.node.lock().fault;
         let health = match (
             fault,
-            self.line
+            self.queue
                 .lock()
                 .unresponsive(fault, self.options.silence_limit),
         ) {
@@ -125,11 +126,11 @@ enum Left {
 }
 
 /// Deals, in order, with what need not wait.
-fn drain(node: &Inner, line: &Mutex<Line>) -> Left {
+fn drain(node: &Shared, queue: &Mutex<CommandQueue>) -> Left {
     loop {
-        let step = line.lock().step(node);
+        let step = queue.lock().step(node);
         match step {
-            Step::Done(answer) => answer(),
+            Step::Done(response) => response(),
             Step::Wait(until) => return Left::Until(until),
             Step::Empty => return Left::Nothing,
         }
@@ -137,19 +138,19 @@ fn drain(node: &Inner, line: &Mutex<Line>) -> Left {
 }
 
 /// Marks the queue as looked after, also when the task ends with its runtime.
-struct Pumping(Arc<Mutex<Line>>);
+struct Draining(Arc<Mutex<CommandQueue>>);
 
-impl Pumping {
+impl Draining {
     /// Ends the task's duty unless something arrived meanwhile.
     fn finish(&self) -> bool {
-        let mut line = self.0.lock();
-        line.pumped = !line.is_empty();
-        !line.pumped
+        let mut queue = self.0.lock();
+        queue.is_draining = !queue.is_empty();
+        !queue.is_draining
     }
 }
 
-impl Drop for Pumping {
+impl Drop for Draining {
     fn drop(&mut self) {
-        self.0.lock().pumped = false;
+        self.0.lock().is_draining = false;
     }
 }

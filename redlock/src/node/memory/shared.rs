@@ -11,7 +11,7 @@ use crate::node::watch::Watches;
 use crate::sync::Mutex;
 
 /// What all handles to one node share.
-pub(super) struct Inner {
+pub(super) struct Shared {
     name: Arc<str>,
     state: Mutex<State>,
     /// Notified when the fault changes, or when a queue needs to be looked at again.
@@ -25,7 +25,7 @@ pub(super) struct State {
     pub(super) fault: Option<Fault>,
 }
 
-impl Inner {
+impl Shared {
     pub(super) fn new(name: Arc<str>) -> Self {
         Self {
             name,
@@ -43,8 +43,8 @@ impl Inner {
     }
 
     /// Notifies everything that waits for any key.
-    pub(super) fn tell_all(&self) {
+    pub(super) fn notify_all(&self) {
         let watches = self.lock().watches.take_all();
-        watch::tell(&watches);
+        watch::notify_all(&watches);
     }
 }

@@ -12,8 +12,8 @@ use deadpool_redis::Pool;
 use deadpool_redis::redis::ConnectionInfo;
 
 use self::connect::address;
-use self::connect::connector::Dialer;
-use self::protocol::invalidation::Pushes;
+use self::connect::connector::Connector;
+use self::protocol::invalidation::Invalidations;
 use self::session::RedisSession;
 use self::session::server::Server;
 use crate::error::ConfigError;
@@ -54,9 +54,13 @@ impl RedisNode {
     /// [`ConfigError::Address`] if the URL cannot be understood.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
         let info = address::parse(url)?;
-        if address::is_for_old_protocol(url) {
-            let dialer = Dialer::plain(&info)?;
-            return Ok(Self::new(address::name(&info), dialer, Pushes::default()));
+        if address::wants_resp2(url) {
+            let connector = Connector::resp2(&info)?;
+            return Ok(Self::new(
+                address::name(&info),
+                connector,
+                Invalidations::default(),
+            ));
         }
         Self::from_info(info)
     }
@@ -67,9 +71,9 @@ impl RedisNode {
     ///
     /// [`ConfigError::Address`] if they make no sense or need a feature that is off.
     pub fn from_info(info: ConnectionInfo) -> Result<Self, ConfigError> {
-        let pushes = Pushes::default();
-        let dialer = Dialer::new(&info, &pushes)?;
-        Ok(Self::new(address::name(&info), dialer, pushes))
+        let invalidations = Invalidations::default();
+        let connector = Connector::new(&info, &invalidations)?;
+        Ok(Self::new(address::name(&info), connector, invalidations))
     }
 
     /// A node whose connections are made by `pool`. What such connections are told goes to the
@@ -77,18 +81,18 @@ impl RedisNode {
     /// pool does not tell its address.
     #[must_use]
     pub fn from_pool(pool: Pool, name: impl Into<Arc<str>>) -> Self {
-        Self::new(name, Dialer::foreign(pool), Pushes::default())
+        Self::new(name, Connector::foreign(pool), Invalidations::default())
     }
 
     /// A node whose connections are made by a pool of which only the order is known.
     pub(crate) fn from_unnamed_pool(pool: Pool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("pool-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::new(name, Dialer::foreign(pool), Pushes::default())
+        Self::new(name, Connector::foreign(pool), Invalidations::default())
     }
 
-    fn new(name: impl Into<Arc<str>>, dialer: Dialer, pushes: Pushes) -> Self {
-        Self(Arc::new(Server::new(name.into(), dialer, pushes)))
+    fn new(name: impl Into<Arc<str>>, connector: Connector, invalidations: Invalidations) -> Self {
+        Self(Arc::new(Server::new(name.into(), connector, invalidations)))
     }
 }
 

@@ -21,14 +21,14 @@ pub(crate) fn parse(url: &str) -> Result<ConnectionInfo, ConfigError> {
 }
 
 /// The same address in the newer protocol, in which servers speak without being asked.
-pub(crate) fn telling(info: &ConnectionInfo) -> ConnectionInfo {
+pub(crate) fn resp3(info: &ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone();
     info.clone()
         .set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3))
 }
 
 /// Whether a URL asks for the older protocol: who wrote that has a reason.
-pub(crate) fn is_for_old_protocol(url: &str) -> bool {
+pub(crate) fn wants_resp2(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut pairs = query
         .split(['&', '#'])
@@ -89,14 +89,14 @@ mod tests {
     #[test]
     fn the_older_protocol_is_used_where_the_address_asks_for_it() {
         for url in ["redis://a?protocol=resp2", "redis://a/1?x=y&protocol=2"] {
-            assert!(is_for_old_protocol(url), "{url}");
+            assert!(wants_resp2(url), "{url}");
         }
         for url in [
             "redis://a",
             "redis://a?protocol=resp3",
             "redis://protocol=2@a",
         ] {
-            assert!(!is_for_old_protocol(url), "{url}");
+            assert!(!wants_resp2(url), "{url}");
         }
     }
 

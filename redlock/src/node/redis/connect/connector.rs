@@ -9,29 +9,29 @@ use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, Re
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 
 use crate::error::{ConfigError, NodeError, NodeErrorKind};
-use crate::node::redis::connect::io::Pump;
+use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::{address, socket, tls};
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::invalidation::Pushes;
+use crate::node::redis::protocol::invalidation::Invalidations;
 
 /// Makes connections to one server.
-pub(crate) struct Dialer {
+pub(crate) struct Connector {
     /// In the newer protocol, in which the server can tell those who wait.
-    telling: Option<Way>,
+    resp3: Option<Transport>,
     /// In the older one, for servers and proxies that refuse the newer; or the application's own.
-    plain: Way,
+    resp2: Transport,
 }
 
 /// A connection that was made.
-pub(crate) struct Dialed {
+pub(crate) struct NewConnection {
     pub(crate) connection: MultiplexedConnection,
-    pub(crate) pump: Pump,
+    pub(crate) io: ConnectionIo,
     /// Whether the server can speak without being asked.
-    pub(crate) can_tell: bool,
+    pub(crate) supports_push: bool,
 }
 
 /// How a connection is made.
-enum Way {
+enum Transport {
     /// Over a socket of ours.
     Socket(Box<ConnectionInfo>, AsyncConnectionConfig),
     /// By a pool of ours: it takes more than a socket to get there.
@@ -40,68 +40,71 @@ enum Way {
     Foreign(Pool),
 }
 
-impl Dialer {
+impl Connector {
     /// Connections to this address; what the server says without being asked goes to `pushes`.
-    pub(crate) fn new(info: &ConnectionInfo, pushes: &Pushes) -> Result<Self, ConfigError> {
-        let listening = pushes.clone();
+    pub(crate) fn new(
+        info: &ConnectionInfo,
+        invalidations: &Invalidations,
+    ) -> Result<Self, ConfigError> {
+        let listening = invalidations.clone();
         let config = config().set_push_sender(move |push| {
-            listening.hear(&push);
+            listening.on_push(&push);
             Ok::<_, Infallible>(())
         });
         Ok(Self {
-            telling: Some(Way::to(address::telling(info), config)?),
-            ..Self::plain(info)?
+            resp3: Some(Transport::new(address::resp3(info), config)?),
+            ..Self::resp2(info)?
         })
     }
 
     /// Connections to this address, in the older protocol.
-    pub(crate) fn plain(info: &ConnectionInfo) -> Result<Self, ConfigError> {
+    pub(crate) fn resp2(info: &ConnectionInfo) -> Result<Self, ConfigError> {
         Ok(Self {
-            telling: None,
-            plain: Way::to(info.clone(), config())?,
+            resp3: None,
+            resp2: Transport::new(info.clone(), config())?,
         })
     }
 
     /// Connections of the application's own making. It hears what they say, if anybody does.
     pub(crate) fn foreign(pool: Pool) -> Self {
         Self {
-            telling: None,
-            plain: Way::Foreign(pool),
+            resp3: None,
+            resp2: Transport::Foreign(pool),
         }
     }
 
     /// Makes a connection, in the newer protocol if the server has it.
-    pub(crate) async fn dial(&self) -> Result<Dialed, NodeError> {
-        if let Some(way) = &self.telling {
-            match way.go().await {
-                Ok((connection, pump)) => {
-                    return Ok(Dialed {
+    pub(crate) async fn connect(&self) -> Result<NewConnection, NodeError> {
+        if let Some(way) = &self.resp3 {
+            match way.connect().await {
+                Ok((connection, io)) => {
+                    return Ok(NewConnection {
                         connection,
-                        pump,
-                        can_tell: true,
+                        io,
+                        supports_push: true,
                     });
                 }
                 Err(PoolError::Backend(error)) if is_about_protocol(&error) => {}
                 Err(error) => return Err(error::of_connecting(&error)),
             }
         }
-        let made = self.plain.go().await;
-        let (mut connection, pump) = made.map_err(|error| error::of_connecting(&error))?;
-        if let Way::Foreign(_) = self.plain {
+        let made = self.resp2.connect().await;
+        let (mut connection, io) = made.map_err(|error| error::of_connecting(&error))?;
+        if let Transport::Foreign(_) = self.resp2 {
             // Time is kept by rounds and sessions. A limit here would end the whole connection for
             // one late answer; it can only be set, not taken away.
             connection.set_response_timeout(Duration::from_secs(3600));
         }
-        Ok(Dialed {
+        Ok(NewConnection {
             connection,
-            pump,
-            can_tell: false,
+            io,
+            supports_push: false,
         })
     }
 }
 
-impl Way {
-    fn to(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Self, ConfigError> {
+impl Transport {
+    fn new(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Self, ConfigError> {
         let info = address::tune(info);
         if socket::reaches(&info) {
             return Ok(Self::Socket(Box::new(info), config));
@@ -116,7 +119,7 @@ impl Way {
         })
     }
 
-    async fn go(&self) -> Result<(MultiplexedConnection, Pump), PoolError> {
+    async fn connect(&self) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
         match self {
             Self::Socket(info, config) => {
                 let connecting = socket::connect(info, config.clone());
@@ -135,9 +138,9 @@ impl Way {
 }
 
 /// Takes a connection out of a pool, for good. It has a task of its own.
-async fn take(pool: &Pool) -> Result<(MultiplexedConnection, Pump), PoolError> {
+async fn take(pool: &Pool) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
     let pooled = pool.get().await?;
-    Ok((Connection::take(pooled), Pump::elsewhere()))
+    Ok((Connection::take(pooled), ConnectionIo::elsewhere()))
 }
 
 /// Whether the server is there and may have refused only the way in which it was greeted: it does

@@ -26,28 +26,28 @@ use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
-use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Dialed, Dialer};
-use crate::node::redis::connect::io::Pump;
+use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Connector, NewConnection};
+use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::server_info;
 use crate::node::redis::connect::server_info::ServerInfo;
-use crate::node::redis::protocol::compare_delete::Delete;
+use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::value::{micros, text};
 use crate::node::redis::protocol::{error, script};
 use crate::node::{Identity, NodeWarning};
 
 /// A connection that is ready, and what the handshake found out about its server.
-pub(crate) struct Link {
+pub(crate) struct ReadyConnection {
     pub(crate) connection: MultiplexedConnection,
-    pub(crate) pump: Pump,
+    pub(crate) io: ConnectionIo,
     /// Whether the server pushes invalidations.
-    pub(crate) tells: bool,
+    pub(crate) notifies: bool,
     /// The server's name for this connection.
     pub(crate) client: Option<Client>,
     /// Whether every command sent over the previous connection was carried out or never will be.
     pub(crate) previous_is_settled: bool,
     pub(crate) identity: Identity,
     /// The server's own command that deletes a key of ours, if it has one.
-    pub(crate) delete: Option<Delete>,
+    pub(crate) delete: Option<CompareDelete>,
     /// The server's time of day in microseconds, at the handshake.
     pub(crate) time: Option<u64>,
     /// Name and version of the server.
@@ -60,14 +60,14 @@ pub(crate) struct Link {
 /// Stops what the `previous` connection still has in flight: a hung server carries out the commands
 /// it has received when it resumes, even if their connection is closed.
 pub(crate) async fn connect(
-    dialer: &Dialer,
+    connector: &Connector,
     previous: Option<Client>,
     delay: Duration,
-) -> Result<Link, NodeError> {
+) -> Result<ReadyConnection, NodeError> {
     tokio::time::sleep(delay).await;
     // Longer than one attempt to connect, which must not be cut short: a pool would start over each
     // time and never connect.
-    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(dialer, previous)).await {
+    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(connector, previous)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NodeError::unsent(
             NodeErrorKind::Unreachable,
@@ -76,20 +76,23 @@ pub(crate) async fn connect(
     }
 }
 
-async fn establish(dialer: &Dialer, previous: Option<Client>) -> Result<Link, NodeError> {
-    let Dialed {
+async fn establish(
+    connector: &Connector,
+    previous: Option<Client>,
+) -> Result<ReadyConnection, NodeError> {
+    let NewConnection {
         mut connection,
-        mut pump,
-        can_tell,
-    } = dialer.dial().await?;
+        mut io,
+        supports_push,
+    } = connector.connect().await?;
 
     let (mut pipeline, mut reads) = (Pipeline::new(), Vec::new());
-    for (command, read) in steps(previous.as_ref(), can_tell) {
+    for (command, read) in steps(previous.as_ref(), supports_push) {
         pipeline.add_command(command);
         reads.push(read);
     }
-    let responses = pump
-        .alongside(connection.send_packed_commands(&pipeline, 0, reads.len()))
+    let responses = io
+        .drive_with(connection.send_packed_commands(&pipeline, 0, reads.len()))
         .await
         .map_err(|error| {
             let reason = error::of_command(&error);
@@ -99,14 +102,14 @@ async fn establish(dialer: &Dialer, previous: Option<Client>) -> Result<Link, No
     for (read, response) in reads.iter().zip(&responses) {
         read(&mut draft, response);
     }
-    draft.into_link(connection, pump)
+    draft.into_ready(connection, io)
 }
 
 /// A command of the handshake, and how its response is read.
 type Step = (Cmd, fn(&mut Draft, &Value));
 
 /// Returns the steps of a handshake, in order.
-fn steps(previous: Option<&Client>, can_push: bool) -> Vec<Step> {
+fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
     let mut steps: Vec<Step> = vec![
         (command("INFO"), |draft, it| {
             draft.info = text(it).as_deref().map(ServerInfo::parse);
@@ -115,8 +118,8 @@ fn steps(previous: Option<&Client>, can_push: bool) -> Vec<Step> {
             draft.client = text(it).as_deref().and_then(Client::parse);
         }),
         (command("TIME"), |draft, it| draft.time = micros(it)),
-        (Delete::query(), |draft, it| {
-            draft.delete = Delete::find(Some(it));
+        (CompareDelete::query(), |draft, it| {
+            draft.delete = CompareDelete::find(Some(it));
         }),
     ];
     if let Some(previous) = previous {
@@ -126,10 +129,10 @@ fn steps(previous: Option<&Client>, can_push: bool) -> Vec<Step> {
             draft.previous_is_settled = matches!(it, Value::Int(_));
         }));
     }
-    if can_push {
+    if supports_push {
         // OPTIN: the server tracks only keys that are read after `CLIENT CACHING YES`.
         steps.push((command("CLIENT TRACKING ON OPTIN"), |draft, it| {
-            draft.can_push = matches!(it, Value::Okay);
+            draft.supports_push = matches!(it, Value::Okay);
         }));
     }
     for load in script::loads() {
@@ -152,23 +155,27 @@ struct Draft {
     info: Option<ServerInfo>,
     client: Option<Client>,
     time: Option<u64>,
-    delete: Option<Delete>,
+    delete: Option<CompareDelete>,
     previous_is_settled: bool,
-    can_push: bool,
+    supports_push: bool,
     /// Why the server cannot be used yet.
     refusal: Option<NodeError>,
 }
 
 impl Draft {
-    fn into_link(self, connection: MultiplexedConnection, pump: Pump) -> Result<Link, NodeError> {
+    fn into_ready(
+        self,
+        connection: MultiplexedConnection,
+        io: ConnectionIo,
+    ) -> Result<ReadyConnection, NodeError> {
         if let Some(refusal) = self.refusal {
             return Err(refusal);
         }
         let info = self.info.as_ref();
-        Ok(Link {
+        Ok(ReadyConnection {
             connection,
-            pump,
-            tells: self.can_push,
+            io,
+            notifies: self.supports_push,
             client: self.client,
             previous_is_settled: self.previous_is_settled,
             identity: info.map(ServerInfo::identity).unwrap_or_default(),
@@ -232,7 +239,7 @@ mod tests {
         assert!(commands[6..].iter().all(|it| it.starts_with("SCRIPT LOAD")));
         assert_eq!(draft.client, Client::parse("id=8 addr=h:2"));
         assert_eq!(draft.time, Some(5_000_006));
-        assert!(draft.info.is_some() && draft.previous_is_settled && draft.can_push);
+        assert!(draft.info.is_some() && draft.previous_is_settled && draft.supports_push);
     }
 
     #[test]
@@ -240,7 +247,7 @@ mod tests {
         let loading = "-LOADING Redis is loading the dataset in memory\r\n";
         let (_, draft) = handshake(None, &[loading; 14]);
         assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::Loading);
-        assert!(!draft.can_push && draft.info.is_none());
+        assert!(!draft.supports_push && draft.info.is_none());
         let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 14]);
         assert_eq!(draft.refusal, None, "the command that needs it will say so");
     }

@@ -13,7 +13,7 @@ use tokio::task::coop;
 ///
 /// It is done by the session's own task: a task for it alone would be one more to wake, on each
 /// round trip and in both directions. To drop it closes the socket.
-pub(crate) struct Pump {
+pub(crate) struct ConnectionIo {
     /// `None` if the connection has a task of its own, or has ended.
     work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     is_ours: bool,
@@ -29,7 +29,7 @@ pub(crate) struct Pump {
 #[derive(Debug, Default)]
 struct Bell(Notify);
 
-impl Pump {
+impl ConnectionIo {
     /// The work of a connection whose socket is ours.
     pub(crate) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl Pump {
     }
 
     /// Does what is to be done, once there is something. Cancel safe.
-    pub(crate) async fn turn(&mut self) {
+    pub(crate) async fn drive(&mut self) {
         if !self.is_due {
             self.bell.0.notified().await;
             self.is_due = true;
@@ -71,13 +71,13 @@ impl Pump {
     }
 
     /// Waits for `future`, which needs the connection. Cancel safe if `future` is.
-    pub(crate) async fn alongside<F: Future>(&mut self, future: F) -> F::Output {
+    pub(crate) async fn drive_with<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         loop {
             tokio::select! {
                 biased;
                 output = &mut future => return output,
-                () = self.turn() => {}
+                () = self.drive() => {}
             }
         }
     }
@@ -102,9 +102,9 @@ impl Wake for Bell {
     }
 }
 
-impl fmt::Debug for Pump {
+impl fmt::Debug for ConnectionIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Pump")
+        f.debug_struct("ConnectionIo")
             .field("is_ours", &self.is_ours)
             .field("is_due", &self.is_due)
             .finish_non_exhaustive()
@@ -132,7 +132,7 @@ mod tests {
     }
 
     /// A connection that counts what it is given, and ends when nobody can give it anything.
-    fn pump() -> (Pump, mpsc::UnboundedSender<()>, Arc<AtomicUsize>) {
+    fn io() -> (ConnectionIo, mpsc::UnboundedSender<()>, Arc<AtomicUsize>) {
         let (sender, mut given) = mpsc::unbounded_channel();
         let done = Arc::new(AtomicUsize::new(0));
         let count = Arc::clone(&done);
@@ -141,46 +141,46 @@ mod tests {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         };
-        (Pump::new(work), sender, done)
+        (ConnectionIo::new(work), sender, done)
     }
 
     #[tokio::test]
     async fn what_the_task_causes_itself_does_not_wake_it() {
-        let (mut pump, sender, done) = pump();
+        let (mut io, sender, done) = io();
         let wakes = Arc::<Wakes>::default();
         let waker = Waker::from(Arc::clone(&wakes));
         let mut context = Context::from_waker(&waker);
-        pump.turn().await;
+        io.drive().await;
 
         sender.send(()).unwrap();
         assert_eq!(done.load(Ordering::Relaxed), 0, "only a turn does the work");
-        assert!(pin!(pump.turn()).poll(&mut context).is_ready());
+        assert!(pin!(io.drive()).poll(&mut context).is_ready());
         assert_eq!(done.load(Ordering::Relaxed), 1);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
 
-        let mut turn = Box::pin(pump.turn());
-        assert!(turn.as_mut().poll(&mut context).is_pending());
+        let mut drive = Box::pin(io.drive());
+        assert!(drive.as_mut().poll(&mut context).is_pending());
         sender.send(()).unwrap();
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "asleep it is woken");
         // Whoever gives up a turn that was due leaves it to the next.
-        drop(turn);
-        assert!(pin!(pump.turn()).poll(&mut context).is_ready());
+        drop(drive);
+        assert!(pin!(io.drive()).poll(&mut context).is_ready());
         assert_eq!(done.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
     async fn a_connection_that_has_ended_has_nothing_to_do() {
-        let (mut pump, sender, _) = pump();
-        pump.turn().await;
+        let (mut io, sender, _) = io();
+        io.drive().await;
         drop(sender);
-        pump.turn().await;
-        let turn = tokio::time::timeout(std::time::Duration::from_millis(1), pump.turn());
-        assert!(turn.await.is_err());
+        io.drive().await;
+        let drive = tokio::time::timeout(std::time::Duration::from_millis(1), io.drive());
+        assert!(drive.await.is_err());
     }
 
     #[tokio::test]
     async fn what_needs_the_connection_gets_it() {
-        let (mut pump, sender, done) = pump();
+        let (mut io, sender, done) = io();
         let asked = poll_fn(|_| {
             sender.send(()).unwrap();
             match done.load(Ordering::Relaxed) {
@@ -188,6 +188,6 @@ mod tests {
                 _ => Poll::Pending,
             }
         });
-        assert_eq!(pump.alongside(asked).await, "done");
+        assert_eq!(io.drive_with(asked).await, "done");
     }
 }

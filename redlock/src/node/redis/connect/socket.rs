@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use crate::node::redis::connect::io::Pump;
+use crate::node::redis::connect::io::ConnectionIo;
 
 /// Whether a socket is all it takes to get there.
 pub(crate) fn reaches(info: &ConnectionInfo) -> bool {
@@ -26,7 +26,7 @@ pub(crate) fn reaches(info: &ConnectionInfo) -> bool {
 pub(crate) async fn connect(
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
-) -> RedisResult<(MultiplexedConnection, Pump)> {
+) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
     match info.addr() {
         ConnectionAddr::Tcp(host, port) => {
             let stream = tcp(host, *port).await?;
@@ -46,11 +46,11 @@ async fn over(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
-) -> RedisResult<(MultiplexedConnection, Pump)> {
+) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
     let settings = info.redis_settings();
     let (connection, work) =
         MultiplexedConnection::new_with_config(settings, stream, config).await?;
-    Ok((connection, Pump::new(work)))
+    Ok((connection, ConnectionIo::new(work)))
 }
 
 /// To whichever address of the host answers first: one of them may lead nowhere.

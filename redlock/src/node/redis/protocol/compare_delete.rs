@@ -4,15 +4,15 @@ use deadpool_redis::redis::{Cmd, Value};
 
 /// The command that a server has for it: half of the cost of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Delete {
+pub(crate) enum CompareDelete {
     /// `DELIFEQ key value`: Valkey from 9.0 on.
     IfEq,
     /// `DELEX key IFEQ value`: Redis from 8.4 on.
     Ex,
 }
 
-impl Delete {
-    /// Returns the query for the commands that the server has. [`Delete::find`] reads its response.
+impl CompareDelete {
+    /// Returns the query for the commands that the server has. [`CompareDelete::find`] reads its response.
     ///
     /// The response does not show whether the user may run them; only running them does.
     pub(crate) fn query() -> Cmd {
@@ -22,8 +22,8 @@ impl Delete {
     }
 
     /// Reads the answer. A server that does not tell has none, as far as we know.
-    pub(crate) fn find(answer: Option<&Value>) -> Option<Self> {
-        let Some(Value::Array(commands)) = answer else {
+    pub(crate) fn find(response: Option<&Value>) -> Option<Self> {
+        let Some(Value::Array(commands)) = response else {
             return None;
         };
         let mut known = commands
@@ -54,29 +54,29 @@ mod tests {
     #[test]
     fn a_server_tells_which_command_it_has() {
         let known = || Value::Array(vec![Value::BulkString(b"name".to_vec()), Value::Int(3)]);
-        let answers = [
+        let responses = [
             (vec![Value::Nil, Value::Nil], None),
-            (vec![known(), Value::Nil], Some(Delete::IfEq)),
-            (vec![Value::Nil, known()], Some(Delete::Ex)),
-            (vec![known(), known()], Some(Delete::IfEq)),
+            (vec![known(), Value::Nil], Some(CompareDelete::IfEq)),
+            (vec![Value::Nil, known()], Some(CompareDelete::Ex)),
+            (vec![known(), known()], Some(CompareDelete::IfEq)),
             (vec![], None),
         ];
-        for (answer, expected) in answers {
-            assert_eq!(Delete::find(Some(&Value::Array(answer))), expected);
+        for (response, expected) in responses {
+            assert_eq!(CompareDelete::find(Some(&Value::Array(response))), expected);
         }
-        assert_eq!(Delete::find(Some(&Value::Nil)), None);
-        assert_eq!(Delete::find(None), None);
+        assert_eq!(CompareDelete::find(Some(&Value::Nil)), None);
+        assert_eq!(CompareDelete::find(None), None);
     }
 
     #[test]
     fn a_value_always_goes_with_the_key() {
-        let packed = |delete: Delete| delete.call(b"a", b"1").get_packed_command();
+        let packed = |delete: CompareDelete| delete.call(b"a", b"1").get_packed_command();
         assert_eq!(
-            packed(Delete::IfEq),
+            packed(CompareDelete::IfEq),
             b"*3\r\n$7\r\nDELIFEQ\r\n$1\r\na\r\n$1\r\n1\r\n"
         );
         assert_eq!(
-            packed(Delete::Ex),
+            packed(CompareDelete::Ex),
             b"*4\r\n$5\r\nDELEX\r\n$1\r\na\r\n$4\r\nIFEQ\r\n$1\r\n1\r\n"
         );
     }

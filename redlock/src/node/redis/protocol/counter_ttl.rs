@@ -14,13 +14,13 @@ use crate::time::clock::Moment;
 /// undercut. Only hashes are kept. Should two keys ever share one, a counter would be kept from
 /// the time of its last extension, or its next acquisition, on: no token depends on it.
 #[derive(Debug, Default)]
-pub(crate) struct Counters {
+pub(crate) struct CounterTtls {
     /// When the expiry was set, by the hash of the key.
     set: HashMap<u64, Moment>,
     hasher: RandomState,
 }
 
-impl Counters {
+impl CounterTtls {
     /// How long the counter of `key` is to be told to stay so that it stays for `retention`;
     /// `None` if it was told to lately.
     pub(crate) fn retention(&mut self, key: &[u8], retention: Duration) -> Option<Duration> {
@@ -51,7 +51,7 @@ impl Counters {
 /// By which part of it a retention is set longer.
 const SLACK: u32 = 8;
 
-/// Counters that are remembered: some two megabytes.
+/// CounterTtls that are remembered: some two megabytes.
 const MOST: usize = 64 * 1024;
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_counter_never_has_less_than_its_retention_left() {
-        let mut counters = Counters::default();
+        let mut counters = CounterTtls::default();
         let told = counters.retention(b"a", HOUR).unwrap();
         assert_eq!(counters.retention(b"a", HOUR), None);
         assert_eq!(counters.retention(b"b", HOUR), Some(told));
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded_and_a_new_server_is_told_again() {
-        let mut counters = Counters::default();
+        let mut counters = CounterTtls::default();
         for number in 0..3 * MOST {
             assert!(counters.retention(&number.to_ne_bytes(), HOUR).is_some());
         }

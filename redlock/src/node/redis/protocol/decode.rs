@@ -5,39 +5,39 @@ use deadpool_redis::redis::{ServerError, Value};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::decode_acquire::settle_acquire;
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::request::{Form, Item, Settled};
+use crate::node::redis::protocol::request::{Encoding, Request, Settled};
 use crate::node::redis::protocol::value::{no_counter, score, snapshot, unexpected};
-use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Reply, Vote};
+use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Responder, Vote};
 
-impl Item {
+impl Request {
     /// Understands the server's answers.
     ///
     /// `identity` is what the server told about itself when the connection was made.
     pub(crate) fn settle(
         self,
-        answers: &mut impl Iterator<Item = Value>,
+        responses: &mut impl Iterator<Item = Value>,
         identity: &Identity,
     ) -> Settled {
-        let value = answers.next().unwrap_or(Value::Nil);
+        let value = responses.next().unwrap_or(Value::Nil);
         if let Value::ServerError(error) = &value {
-            if error.code() == "NOSCRIPT" && self.form != Form::Text {
+            if error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
                 return self.script_forgotten();
             }
-            if matches!(self.form, Form::Delete(_)) {
+            if matches!(self.encoding, Encoding::CompareDelete(_)) {
                 return self.not_deleted(error);
             }
             self.command
                 .fail(error::of_answer(error.code(), error.details()));
-            return Settled::Answered;
+            return Settled::Done;
         }
         match self.command {
-            Command::Acquire(it) => return settle_acquire(self.form, it, value, answers),
-            Command::Extend(it) => it.reply.give(match value {
+            Command::Acquire(it) => return settle_acquire(self.encoding, it, value, responses),
+            Command::Extend(it) => it.responder.send(match value {
                 Value::Int(1) => Ok(Extension::Confirmed),
                 Value::Int(0) => Ok(Extension::NotHeld),
                 _ => Err(unexpected(&value)),
             }),
-            Command::Raise(it) => it.reply.give(match &value {
+            Command::Raise(it) => it.responder.send(match &value {
                 Value::Int(1) => Ok(Raised::Moved),
                 Value::Int(0) => Ok(Raised::NotHeld),
                 Value::Array(fields) => fields.first().map_or_else(
@@ -48,13 +48,13 @@ impl Item {
                 _ => Err(unexpected(&value)),
             }),
             Command::Release(it) => return settle_release(it, &value),
-            Command::Inspect(it) => it.reply.give(snapshot(&value)),
-            Command::Ping(it) => it.reply.give(match value {
+            Command::Inspect(it) => it.responder.send(snapshot(&value)),
+            Command::Ping(it) => it.responder.send(match value {
                 Value::SimpleString(_) => Ok(identity.clone()),
                 _ => Err(unexpected(&value)),
             }),
         }
-        Settled::Answered
+        Settled::Done
     }
 
     /// Understands the answer to a script that was shared by `releases`.
@@ -67,22 +67,22 @@ impl Item {
             Value::Array(values) => {
                 // The server answers for each: any that is missing is answered as unexpected.
                 let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
-                for (item, value) in releases.zip(values) {
-                    then(item.settle(&mut std::iter::once(value), &Identity::default()));
+                for (request, value) in releases.zip(values) {
+                    then(request.settle(&mut std::iter::once(value), &Identity::default()));
                 }
             }
             // One of them made it fail, perhaps for a key that is not to be touched.
             Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
-                for item in releases {
-                    then(Settled::Again(Self {
-                        form: Form::Alone,
-                        ..item
+                for request in releases {
+                    then(Settled::Resend(Self {
+                        encoding: Encoding::EvalshaAlone,
+                        ..request
                     }));
                 }
             }
             value => {
-                for item in releases {
-                    then(item.settle(&mut std::iter::once(value.clone()), &Identity::default()));
+                for request in releases {
+                    then(request.settle(&mut std::iter::once(value.clone()), &Identity::default()));
                 }
             }
         }
@@ -93,22 +93,22 @@ impl Item {
         match self.command {
             // Once the round is given up its release may already be on its way, and an acquire
             // sent now would come after it.
-            Command::Acquire(it) if !it.reply.is_wanted() => {
+            Command::Acquire(it) if !it.responder.is_wanted() => {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                it.reply.give(Err(error));
-                Settled::Answered
+                it.responder.send(Err(error));
+                Settled::Done
             }
             // Who has it is worth knowing, not worth another round trip.
-            Command::Acquire(it) if self.form == Form::Detail => {
-                it.reply.give(Ok(Vote::Busy {
+            Command::Acquire(it) if self.encoding == Encoding::Inspect => {
+                it.responder.send(Ok(Vote::Busy {
                     remaining: None,
                     counter: None,
                 }));
-                Settled::Answered
+                Settled::Done
             }
-            command => Settled::Again(Self {
+            command => Settled::Resend(Self {
                 command,
-                form: Form::Text,
+                encoding: Encoding::Eval,
             }),
         }
     }
@@ -119,22 +119,22 @@ impl Item {
         match (error.code(), self.command) {
             // A key of another type is not ours.
             ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0)),
-            ("NOPERM", command) => Settled::NotAllowed(Self::alone(command)),
+            ("NOPERM", command) => Settled::Unsupported(Self::alone(command)),
             ("ERR", command) if details.starts_with("unknown command") => {
-                Settled::NotAllowed(Self::alone(command))
+                Settled::Unsupported(Self::alone(command))
             }
             // Of a key of another type, in words that are nobody's promise. A script knows.
-            ("ERR", command) => Settled::Again(Self::alone(command)),
+            ("ERR", command) => Settled::Resend(Self::alone(command)),
             (code, command) => {
                 command.fail(error::of_answer(code, error.details()));
-                Settled::Answered
+                Settled::Done
             }
         }
     }
 
     fn alone(command: Command) -> Self {
-        let form = Form::Alone;
-        Self { command, form }
+        let encoding = Encoding::EvalshaAlone;
+        Self { command, encoding }
     }
 }
 
@@ -156,11 +156,11 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
         _ => Err(unexpected(value)),
     };
     let is_absent = removal == Ok(Removal::Absent);
-    std::mem::replace(&mut it.reply, Reply::ignored()).give(removal);
+    std::mem::replace(&mut it.responder, Responder::ignored()).send(removal);
     if is_absent {
-        Settled::NothingToRelease(it)
+        Settled::NothingReleased(it)
     } else {
-        Settled::Answered
+        Settled::Done
     }
 }
 
@@ -179,44 +179,44 @@ mod tests {
     use deadpool_redis::redis::parse_redis_value;
 
     use super::*;
-    use crate::node::redis::protocol::compare_delete::Delete;
+    use crate::node::redis::protocol::compare_delete::CompareDelete;
     use crate::time::clock::Moment;
 
     type Heard = Arc<Mutex<Vec<Result<Removal, NodeErrorKind>>>>;
 
     /// A release by the server's own command, and what is made of the server's answer.
-    fn settled(answer: &str) -> (Settled, Vec<Result<Removal, NodeErrorKind>>) {
-        let heard = Heard::default();
-        let hear = Arc::clone(&heard);
-        let reply = Reply::call(move |answer: Result<_, NodeError>| {
-            let answer = answer.map_err(|error| error.kind());
-            hear.lock().unwrap().push(answer);
+    fn settled(response: &str) -> (Settled, Vec<Result<Removal, NodeErrorKind>>) {
+        let responded_at = Heard::default();
+        let on_push = Arc::clone(&responded_at);
+        let responder = Responder::from_fn(move |response: Result<_, NodeError>| {
+            let response = response.map_err(|error| error.kind());
+            on_push.lock().unwrap().push(response);
         });
-        let item = Item {
+        let request = Request {
             command: Command::Release(Release::new(
                 Arc::<[u8]>::from(&b"a"[..]).into(),
                 "1".into(),
                 Moment::now(),
-                reply,
+                responder,
             )),
-            form: Form::Delete(Delete::IfEq),
+            encoding: Encoding::CompareDelete(CompareDelete::IfEq),
         };
-        let value = parse_redis_value(answer.as_bytes()).unwrap();
-        let settled = item.settle(&mut std::iter::once(value), &Identity::default());
-        let heard = std::mem::take(&mut *heard.lock().unwrap());
-        (settled, heard)
+        let value = parse_redis_value(response.as_bytes()).unwrap();
+        let settled = request.settle(&mut std::iter::once(value), &Identity::default());
+        let responded_at = std::mem::take(&mut *responded_at.lock().unwrap());
+        (settled, responded_at)
     }
 
     #[test]
     fn a_deletion_is_answered_and_so_is_a_key_that_is_not_ours() {
-        let (settled_as, heard) = settled(":1\r\n");
-        assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
-        assert_eq!(heard, [Ok(Removal::Deleted)]);
+        let (settled_as, responded_at) = settled(":1\r\n");
+        assert!(matches!(settled_as, Settled::Done), "{settled_as:?}");
+        assert_eq!(responded_at, [Ok(Removal::Deleted)]);
         for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
-            let (settled_as, heard) = settled(absent);
-            let is_expected = matches!(settled_as, Settled::NothingToRelease(_));
+            let (settled_as, responded_at) = settled(absent);
+            let is_expected = matches!(settled_as, Settled::NothingReleased(_));
             assert!(is_expected, "{absent}: {settled_as:?}");
-            assert_eq!(heard, [Ok(Removal::Absent)]);
+            assert_eq!(responded_at, [Ok(Removal::Absent)]);
         }
     }
 
@@ -227,31 +227,31 @@ mod tests {
             "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' '1' \r\n",
         ];
         for refusal in refusals {
-            let (settled, heard) = settled(refusal);
+            let (settled, responded_at) = settled(refusal);
             let is_expected = matches!(
                 settled,
-                Settled::NotAllowed(Item {
-                    form: Form::Alone,
+                Settled::Unsupported(Request {
+                    encoding: Encoding::EvalshaAlone,
                     ..
                 })
             );
             assert!(is_expected, "{refusal}: {settled:?}");
-            assert_eq!(heard, []);
+            assert_eq!(responded_at, []);
         }
     }
 
     #[test]
     fn a_command_that_a_key_made_fail_is_followed_by_a_script() {
-        let (settled, heard) = settled("-ERR Key should be of string type\r\n");
+        let (settled, responded_at) = settled("-ERR Key should be of string type\r\n");
         let is_expected = matches!(
             settled,
-            Settled::Again(Item {
-                form: Form::Alone,
+            Settled::Resend(Request {
+                encoding: Encoding::EvalshaAlone,
                 ..
             })
         );
         assert!(is_expected, "{settled:?}");
-        assert_eq!(heard, []);
+        assert_eq!(responded_at, []);
     }
 
     #[test]
@@ -261,9 +261,9 @@ mod tests {
             ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Server),
         ];
         for (refusal, kind) in refusals {
-            let (settled_as, heard) = settled(refusal);
-            assert!(matches!(settled_as, Settled::Answered), "{settled_as:?}");
-            assert_eq!(heard, [Err(kind)]);
+            let (settled_as, responded_at) = settled(refusal);
+            assert!(matches!(settled_as, Settled::Done), "{settled_as:?}");
+            assert_eq!(responded_at, [Err(kind)]);
         }
     }
 }

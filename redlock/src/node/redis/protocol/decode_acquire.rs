@@ -6,54 +6,55 @@ use deadpool_redis::redis::Value;
 
 use crate::error::NodeError;
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::request::{Form, Item, Settled};
+use crate::node::redis::protocol::request::{Encoding, Request, Settled};
 use crate::node::redis::protocol::value::{no_counter, remaining, score, snapshot, unexpected};
-use crate::node::{Acquire, Answer, Command, Stamp, Vote};
+use crate::node::{Acquire, Command, NodeResult, Stamp, Vote};
 
 /// Understands the server's answers to an acquire in this form.
 pub(crate) fn settle_acquire(
-    form: Form,
+    encoding: Encoding,
     it: Acquire,
     value: Value,
     more: &mut impl Iterator<Item = Value>,
 ) -> Settled {
-    let vote = match (form, &value, it.fence) {
-        (Form::Native, Value::Nil, _) => {
-            return Settled::Again(Item {
+    let vote = match (encoding, &value, it.fence) {
+        (Encoding::Native, Value::Nil, _) => {
+            return Settled::Resend(Request {
                 command: Command::Acquire(it),
-                form: Form::Detail,
+                encoding: Encoding::Inspect,
             });
         }
-        (Form::Native, Value::Okay, Some(fence)) => {
+        (Encoding::Native, Value::Okay, Some(fence)) => {
             let moved = more.next().unwrap_or(Value::Nil);
             if fence.is_tried && moved == Value::Int(0) {
-                return Settled::Again(Item {
+                return Settled::Resend(Request {
                     command: Command::Acquire(it),
-                    form: Form::Stamp,
+                    encoding: Encoding::Stamp,
                 });
             }
             native_stamp(fence.proposal, &moved, more).map(Some)
         }
-        (Form::Native, Value::Okay, None) => Ok(None),
+        (Encoding::Native, Value::Okay, None) => Ok(None),
         _ => {
-            it.reply.give(vote(form, &value, it.fence.is_some()));
-            return Settled::Answered;
+            it.responder
+                .send(vote(encoding, &value, it.fence.is_some()));
+            return Settled::Done;
         }
     };
-    it.reply.give(vote.map(|stamp| Vote::Granted { stamp }));
-    Settled::Answered
+    it.responder.send(vote.map(|stamp| Vote::Granted { stamp }));
+    Settled::Done
 }
 
 /// What a script, or a second look, has to say.
-fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
+fn vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult<Vote> {
     let busy = |remaining| {
         Ok(Vote::Busy {
             remaining,
             counter: None,
         })
     };
-    match (form, value, is_fenced) {
-        (Form::Detail, Value::Array(fields), _) => {
+    match (encoding, value, is_fenced) {
+        (Encoding::Inspect, Value::Array(fields), _) => {
             let found = snapshot(value)?;
             if fields.first() == Some(&Value::Nil) && found.record.is_some() {
                 return Ok(Vote::NotALock);
@@ -66,7 +67,7 @@ fn vote(form: Form, value: &Value, is_fenced: bool) -> Answer<Vote> {
             })
         }
         // Granted, and gone before its counter was moved.
-        (Form::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
+        (Encoding::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
         (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
         (_, Value::Int(-1), true) => busy(None),
         (_, Value::Int(left @ ..-1), true) => busy(remaining(-2 - left)),

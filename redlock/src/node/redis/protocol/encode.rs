@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Pipeline};
 
-use crate::node::redis::protocol::counter_ttl::Counters;
-use crate::node::redis::protocol::request::{Form, Item, keep};
+use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::request::{Encoding, Request, keep};
 use crate::node::redis::protocol::script;
-use crate::node::redis::protocol::script::{MEMBER, Source};
+use crate::node::redis::protocol::script::{LuaScript, MEMBER};
 use crate::node::{Acquire, Command, Fence, Keys, Release};
 use crate::time::validity;
 
-impl Item {
+impl Request {
     /// Adds the command to a pipeline. Returns the number of answers the server will give to it.
-    pub(crate) fn encode(&self, pipeline: &mut Pipeline, counters: &mut Counters) -> usize {
-        let by_text = self.form == Form::Text;
+    pub(crate) fn encode(&self, pipeline: &mut Pipeline, counters: &mut CounterTtls) -> usize {
+        let by_text = self.encoding == Encoding::Eval;
         let call = match &self.command {
-            Command::Acquire(it) => match (self.form, it.keys.as_one(), &it.fence) {
-                (Form::Detail, Some(key), _) => inspect(key, false),
-                (Form::Native, Some(key), fence) => {
+            Command::Acquire(it) => match (self.encoding, it.keys.as_one(), &it.fence) {
+                (Encoding::Inspect, Some(key), _) => inspect(key, false),
+                (Encoding::Native, Some(key), fence) => {
                     return native(key, it, fence.as_ref(), pipeline, counters);
                 }
-                (Form::Stamp, _, Some(fence)) => {
+                (Encoding::Stamp, _, Some(fence)) => {
                     let mut call = on_counters(&script::STAMP, by_text, &it.keys, 3);
                     call.arg(it.id.as_bytes())
                         .arg(fence.proposal)
@@ -61,8 +61,10 @@ impl Item {
                     .arg(millis(it.retention));
                 call
             }
-            Command::Release(it) => match (self.form, it.keys.as_one(), keep(it)) {
-                (Form::Delete(delete), Some(key), _) => delete.call(key, it.id.as_bytes()),
+            Command::Release(it) => match (self.encoding, it.keys.as_one(), keep(it)) {
+                (Encoding::CompareDelete(delete), Some(key), _) => {
+                    delete.call(key, it.id.as_bytes())
+                }
                 (_, _, Some(keep)) => {
                     let mut call = on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
                     call.arg(it.id.as_bytes()).arg(millis(keep));
@@ -111,7 +113,7 @@ fn native(
     it: &Acquire,
     fence: Option<&Fence>,
     pipeline: &mut Pipeline,
-    counters: &mut Counters,
+    counters: &mut CounterTtls,
 ) -> usize {
     let id = it.id.as_bytes();
     let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
@@ -136,20 +138,20 @@ fn native(
         .arg(fence.proposal)
         .arg(MEMBER);
     pipeline.add_command(count);
-    let mut answers = 2;
+    let mut responses = 2;
     if !fence.is_tried {
         let mut read = Cmd::with_capacity(3, counter.len() + 7);
         read.arg("ZSCORE").arg(&counter).arg(MEMBER);
         pipeline.add_command(read);
-        answers += 1;
+        responses += 1;
     }
     if let Some(retention) = counters.retention(key, fence.retention) {
         let mut keep = Cmd::with_capacity(3, counter.len() + 27);
         keep.arg("PEXPIRE").arg(&counter).arg(millis(retention));
         pipeline.add_command(keep);
-        answers += 1;
+        responses += 1;
     }
-    answers
+    responses
 }
 
 fn inspect(key: &[u8], by_text: bool) -> Cmd {
@@ -184,7 +186,7 @@ fn exist(keys: &[Arc<[u8]>]) -> Cmd {
 }
 
 /// Calls a script on keys, with so many arguments to follow.
-fn on_keys(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+fn on_keys(source: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
     let bytes: usize = keys.iter().map(|key| key.len()).sum();
     let count = keys.as_slice().len();
     let mut call = source.call(by_text, count, args, bytes + args * ARG);
@@ -195,7 +197,7 @@ fn on_keys(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
 }
 
 /// Calls a script on keys and, behind them, their counters, with so many arguments to follow.
-fn on_counters(source: &Source, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+fn on_counters(source: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
     let bytes: usize = keys.iter().map(|key| 2 * key.len() + SUFFIX).sum();
     let count = 2 * keys.as_slice().len();
     let mut call = source.call(by_text, count, args, bytes + args * ARG);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 /// Which keys there are, roughly: `false` is certain (Bloom, 1970, with one hash).
 #[derive(Debug, Default)]
-pub(crate) struct Sketch([u64; 16]);
+pub(crate) struct KeyFilter([u64; 16]);
 
-impl Sketch {
+impl KeyFilter {
     pub(crate) fn add(&mut self, keys: &[Arc<[u8]>]) {
         for key in keys {
             let (word, bit) = Self::place(key);
@@ -44,15 +44,15 @@ mod tests {
             )]
         };
         let short = |number: usize| [Arc::<[u8]>::from(&number.to_le_bytes()[..2])];
-        let mut sketch = Sketch::default();
+        let mut filter = KeyFilter::default();
         for number in 0..16 {
-            sketch.add(&key(number));
-            sketch.add(&short(number));
+            filter.add(&key(number));
+            filter.add(&short(number));
         }
         for number in 0..16 {
-            assert!(sketch.may_have(&key(number)) && sketch.may_have(&short(number)));
+            assert!(filter.may_have(&key(number)) && filter.may_have(&short(number)));
         }
-        let found = (100..1_100).filter(|number| sketch.may_have(&key(*number)));
+        let found = (100..1_100).filter(|number| filter.may_have(&key(*number)));
         assert!(found.count() < 100, "a thirty-second of it has been filled");
     }
 }

@@ -3,34 +3,34 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::node::redis::protocol::compare_delete::Delete;
-use crate::node::{Command, Release, Reply, Watch};
+use crate::node::redis::protocol::compare_delete::CompareDelete;
+use crate::node::{Command, Release, Responder, Watch};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
 /// A command in the form in which it goes to the server.
 #[derive(Debug)]
-pub(crate) struct Item {
+pub(crate) struct Request {
     pub(crate) command: Command,
-    pub(crate) form: Form,
+    pub(crate) encoding: Encoding,
 }
 
 /// How a command is put to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum Encoding {
     /// As commands of the server's own.
     Native,
     /// A release, as the server's own command for it.
-    Delete(Delete),
+    CompareDelete(CompareDelete),
     /// As a script that the server has; releases share one.
-    Hash,
+    Evalsha,
     /// The same, but not shared with others, one of which has made it fail; also what comes after
     /// a command of the server's own that it did not carry out.
-    Alone,
+    EvalshaAlone,
     /// As a script that the server had forgotten, by its text.
-    Text,
+    Eval,
     /// A native acquire was refused; now ask who has the key and for how long.
-    Detail,
+    Inspect,
     /// A native acquire was granted, and its proposal was not beyond the counter.
     Stamp,
 }
@@ -39,35 +39,35 @@ pub(crate) enum Form {
 #[derive(Debug)]
 pub(crate) enum Settled {
     /// The answer was given to whoever asked.
-    Answered,
+    Done,
     /// The command goes to the server once more, in another form.
-    Again(Item),
+    Resend(Request),
     /// The server will not have its own command for a release: this one goes once more, as a
     /// script, and so do those that follow.
-    NotAllowed(Item),
+    Unsupported(Request),
     /// The server will not remember who has asked, and so tells nobody.
-    NotTold,
+    Untracked,
     /// A release found no key of ours; the answer was given.
-    NothingToRelease(Release),
+    NothingReleased(Release),
 }
 
-impl Item {
+impl Request {
     pub(crate) fn new(command: Command) -> Self {
-        let form = match &command {
+        let encoding = match &command {
             // A third of the script's cost on the server, and as good where a grant is likely.
             // Where it is not, it would move the counter for nothing. Several keys are only ever
             // taken by a script: commands one after the other could take some of them.
-            Command::Acquire(it) if !it.contended && it.keys.as_one().is_some() => Form::Native,
-            Command::Ping(_) => Form::Native,
-            _ => Form::Hash,
+            Command::Acquire(it) if !it.contended && it.keys.as_one().is_some() => Encoding::Native,
+            Command::Ping(_) => Encoding::Native,
+            _ => Encoding::Evalsha,
         };
-        Self { command, form }
+        Self { command, encoding }
     }
 
     /// Whether somebody still wants this to be sent.
     pub(crate) fn is_wanted(&self) -> bool {
         match &self.command {
-            Command::Acquire(acquire) => acquire.reply.is_wanted(),
+            Command::Acquire(acquire) => acquire.responder.is_wanted(),
             _ => true,
         }
     }
@@ -82,15 +82,17 @@ impl Item {
 
     /// Puts a release that deletes its one key into the form that costs the server least. Says
     /// whether this is such a release.
-    pub(crate) fn tune_release(&mut self, delete: Option<Delete>) -> bool {
+    pub(crate) fn tune_release(&mut self, delete: Option<CompareDelete>) -> bool {
         let Command::Release(it) = &self.command else {
             return false;
         };
-        let is_simple = matches!(self.form, Form::Hash | Form::Delete(_))
-            && it.keys.as_one().is_some()
+        let is_simple = matches!(
+            self.encoding,
+            Encoding::Evalsha | Encoding::CompareDelete(_)
+        ) && it.keys.as_one().is_some()
             && keep(it).is_none();
         if is_simple {
-            self.form = delete.map_or(Form::Hash, Form::Delete);
+            self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
         }
         is_simple
     }
@@ -98,9 +100,9 @@ impl Item {
     /// About how much of a server's time the command takes, in units of two microseconds.
     pub(crate) fn cost(&self) -> usize {
         let keys = self.keys().len();
-        match (&self.command, self.form) {
-            (Command::Ping(_), _) | (_, Form::Delete(_)) => 1,
-            (Command::Acquire(it), Form::Native) => 1 + usize::from(it.fence.is_some()),
+        match (&self.command, self.encoding) {
+            (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
+            (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
             (Command::Acquire(_), _) => 1 + 3 * keys,
             _ => 1 + 2 * keys,
@@ -121,9 +123,9 @@ impl Item {
 
     /// Whom to tell when the keys change, if the server is to remember that they were asked for.
     pub(crate) fn watch(&self) -> Option<&Watch> {
-        match (&self.command, self.form) {
+        match (&self.command, self.encoding) {
             // Not worth it where a grant is likely, and too late where there was one.
-            (_, Form::Native | Form::Stamp) => None,
+            (_, Encoding::Native | Encoding::Stamp) => None,
             (Command::Acquire(it), _) => it.watch.as_ref(),
             _ => None,
         }
@@ -135,13 +137,13 @@ impl Item {
             return None;
         };
         let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
-        let (keys, id, reply) = (it.keys.clone(), it.id.clone(), Reply::ignored());
-        let command = Command::Release(Release::new(keys, id, until, reply));
+        let (keys, id, responder) = (it.keys.clone(), it.id.clone(), Responder::ignored());
+        let command = Command::Release(Release::new(keys, id, until, responder));
         // By its text: a server without the script would have it sent once more, behind the
         // command that follows, whose key it would then delete.
         Some(Self {
             command,
-            form: Form::Text,
+            encoding: Encoding::Eval,
         })
     }
 }

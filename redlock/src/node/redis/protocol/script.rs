@@ -17,21 +17,21 @@ use crate::token::FencingToken;
 /// Loads a body by name, to be composed when the script is first used.
 macro_rules! script {
     ($name:literal) => {
-        LazyLock::new(|| Source::new(include_str!(concat!("../lua/", $name, ".lua"))))
+        LazyLock::new(|| LuaScript::new(include_str!(concat!("../lua/", $name, ".lua"))))
     };
 }
 
-pub(crate) static ACQUIRE: LazyLock<Source> = script!("acquire");
-pub(crate) static ACQUIRE_FENCED: LazyLock<Source> = script!("acquire_fenced");
-pub(crate) static STAMP: LazyLock<Source> = script!("stamp");
-pub(crate) static RAISE: LazyLock<Source> = script!("raise");
-pub(crate) static EXTEND: LazyLock<Source> = script!("extend");
-pub(crate) static RELEASE: LazyLock<Source> = script!("release");
-pub(crate) static EXPIRE_AT: LazyLock<Source> = script!("expire_at");
-pub(crate) static INSPECT: LazyLock<Source> = script!("inspect");
+pub(crate) static ACQUIRE: LazyLock<LuaScript> = script!("acquire");
+pub(crate) static ACQUIRE_FENCED: LazyLock<LuaScript> = script!("acquire_fenced");
+pub(crate) static STAMP: LazyLock<LuaScript> = script!("stamp");
+pub(crate) static RAISE: LazyLock<LuaScript> = script!("raise");
+pub(crate) static EXTEND: LazyLock<LuaScript> = script!("extend");
+pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
+pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
+pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<Source>; 8] = [
+static ALL: [&LazyLock<LuaScript>; 8] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
@@ -76,12 +76,12 @@ pub(crate) fn loads() -> impl Iterator<Item = Cmd> {
 
 /// A script and its hash, computed once.
 #[derive(Debug)]
-pub(crate) struct Source {
+pub(crate) struct LuaScript {
     text: String,
     hash: String,
 }
 
-impl Source {
+impl LuaScript {
     fn new(body: &str) -> Self {
         let mut text = String::with_capacity(2048);
         compose(body, &mut text);
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_script_contains_only_the_parts_it_needs() {
-        let has = |script: &Source, code: &str| script.text.contains(code);
+        let has = |script: &LuaScript, code: &str| script.text.contains(code);
         assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
         assert!(!has(&ACQUIRE, "ZADD") && !has(&INSPECT, "ZADD"));
         assert!(!has(&RAISE, "TYPE") && has(&ACQUIRE, "TYPE"));

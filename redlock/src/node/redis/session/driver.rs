@@ -10,15 +10,15 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::connect::handshake::Link;
+use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::{Batch, MAX_BATCH};
-use crate::node::redis::protocol::compare_delete::Delete;
-use crate::node::redis::protocol::counter_ttl::Counters;
+use crate::node::redis::protocol::compare_delete::CompareDelete;
+use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::request::{Item, Settled};
+use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::session::event::{Event, Sources};
-use crate::node::redis::session::in_flight::{Answers, Flight, Flights};
-use crate::node::redis::session::pending_releases::Debts;
+use crate::node::redis::session::in_flight::{InFlight, Response, SentBatch};
+use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
@@ -32,18 +32,18 @@ pub(crate) struct Driver {
     /// Where the queue is emptied to; kept for its memory.
     inbox: Vec<Command>,
     /// What has to be sent before anything from the queue.
-    pending: VecDeque<Item>,
+    pending: VecDeque<Request>,
     connection: Connection,
-    flights: Flights,
+    in_flight: InFlight,
     /// How many batches of one command have left in a row.
     lone_batches: u32,
-    debts: Debts,
-    counters: Counters,
+    pending_releases: PendingReleases,
+    counters: CounterTtls,
     /// The server's own way to delete a key that is ours, for as long as it lets us.
-    delete: Option<Delete>,
+    delete: Option<CompareDelete>,
     identity: Identity,
     silence_limit: Duration,
-    heard: Instant,
+    responded_at: Instant,
 }
 
 impl Driver {
@@ -60,14 +60,14 @@ impl Driver {
             queue,
             inbox: Vec::new(),
             pending: VecDeque::new(),
-            flights: Flights::default(),
+            in_flight: InFlight::default(),
             lone_batches: 0,
-            debts: Debts::default(),
-            counters: Counters::default(),
+            pending_releases: PendingReleases::default(),
+            counters: CounterTtls::default(),
             delete: None,
             identity: Identity::default(),
             silence_limit,
-            heard: Instant::now(),
+            responded_at: Instant::now(),
         }
     }
 
@@ -82,11 +82,11 @@ impl Driver {
                 Event::Commands(0) if self.is_done() => return,
                 Event::Commands(count) => {
                     self.take_commands(count);
-                    self.gather().await;
+                    self.coalesce().await;
                 }
-                Event::Answers(answers) => self.take_answers(answers),
+                Event::Responses(responses) => self.take_responses(responses),
                 Event::Connected(outcome) => match *outcome {
-                    Ok(link) => self.connected(link),
+                    Ok(ready) => self.connected(ready),
                     Err(cause) => self.not_connected(cause),
                 },
                 Event::Silence if self.silence_ends() > Instant::now() => {
@@ -96,7 +96,7 @@ impl Driver {
                     let text = format!("no answer for {:?}", self.silence_limit);
                     self.disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
                 }
-                Event::RepeatDue => self.pending.extend(self.debts.pop_repeat()),
+                Event::RepeatDue => self.pending.extend(self.pending_releases.pop_repeat()),
             }
             self.send();
         }
@@ -105,19 +105,19 @@ impl Driver {
     fn sources(&mut self) -> Sources<'_> {
         Sources {
             is_done: self.is_done(),
-            repeat_at: self.debts.next_repeat(),
+            repeat_at: self.pending_releases.next_repeat(),
             queue: &mut self.queue,
             inbox: &mut self.inbox,
             connection: &mut self.connection,
-            flights: &mut self.flights,
+            in_flight: &mut self.in_flight,
         }
     }
 
     /// While answers are awaited others are about to ask as well: lets them, so that what they
     /// ask leaves in the same batch. Half the system calls, on both sides. Who asks alone is sent
     /// on at once.
-    async fn gather(&mut self) {
-        if self.flights.is_empty() || self.lone_batches >= LONELY {
+    async fn coalesce(&mut self) {
+        if self.in_flight.is_empty() || self.lone_batches >= MAX_LONE_BATCHES {
             return;
         }
         tokio::task::yield_now().await;
@@ -137,7 +137,7 @@ impl Driver {
         for command in inbox.drain(..) {
             match &cause {
                 Some(cause) => self.refuse(command, cause),
-                None => self.pending.push_back(Item::new(command)),
+                None => self.pending.push_back(Request::new(command)),
             }
         }
         self.inbox = inbox;
@@ -145,13 +145,17 @@ impl Driver {
 
     /// Sends what waits, as batches. Never blocks.
     fn send(&mut self) {
-        while let State::Up(connection, pump) = &self.connection.state {
-            if self.pending.is_empty() || !self.flights.has_room() {
+        while let State::Up(connection, io) = &self.connection.state {
+            if self.pending.is_empty() || !self.in_flight.has_room() {
                 return;
             }
-            let listeners = self.shared.tells().then_some(self.server.pushes());
+            let invalidations = self
+                .shared
+                .notifies()
+                .then_some(self.server.invalidations());
             let (pending, counters) = (&mut self.pending, &mut self.counters);
-            let (batch, pipeline, count) = Batch::load(pending, counters, self.delete, listeners);
+            let (batch, pipeline, count) =
+                Batch::load(pending, counters, self.delete, invalidations);
             if batch.is_empty() {
                 continue;
             }
@@ -162,15 +166,15 @@ impl Driver {
             };
             let sent = Instant::now();
             let connection = connection.clone();
-            let answers = self.flights.hand_over(connection, pump, pipeline, count);
-            if let Answers::Here(Err(_)) = answers {
-                return self.send_again(batch);
+            let responses = self.in_flight.reroute(connection, io, pipeline, count);
+            if let Response::Ready(Err(_)) = responses {
+                return self.resend(batch);
             }
-            if self.flights.is_empty() {
-                self.heard = sent;
+            if self.in_flight.is_empty() {
+                self.responded_at = sent;
             }
-            self.flights.push(Flight {
-                answers,
+            self.in_flight.push(SentBatch {
+                responses,
                 batch,
                 sent,
             });
@@ -178,45 +182,47 @@ impl Driver {
     }
 
     /// The connection had ended while it was idle: not worth a failure unless there is no other.
-    fn send_again(&mut self, batch: Batch) {
-        for item in batch.into_items().rev() {
+    fn resend(&mut self, batch: Batch) {
+        for request in batch.into_requests().rev() {
             // In all likelihood nothing was sent. If it was, the acquire must not meet itself.
-            let undo = item.undo();
-            self.pending.push_front(item);
+            let undo = request.undo();
+            self.pending.push_front(request);
             if let Some(undo) = undo {
                 self.pending.push_front(undo);
             }
         }
-        self.shared.set_tells(false);
+        self.shared.set_notifies(false);
         self.connection.renew();
     }
 
-    fn connected(&mut self, link: Link) {
-        for warning in &link.warnings {
+    fn connected(&mut self, ready: ReadyConnection) {
+        for warning in &ready.warnings {
             tracing::warn!(node = %self.shared.name(), %warning, "redlock node");
         }
         {
             let mut report = self.shared.report();
             report.health = NodeHealth::Connected;
-            report.server = link.server;
-            report.warnings = link.warnings;
+            report.server = ready.server;
+            report.warnings = ready.warnings;
         }
-        self.shared.set_time(link.time);
-        self.shared.set_tells(link.tells);
+        self.shared.set_time(ready.time);
+        self.shared.set_notifies(ready.notifies);
         // Whatever was to be told over the connection before has not been.
-        self.server.pushes().tell_all();
-        self.identity = link.identity;
+        self.server.invalidations().notify_all();
+        self.identity = ready.identity;
         self.counters.clear();
-        self.delete = link.delete;
+        self.delete = ready.delete;
         // Releases of acquires that an earlier connection may have left behind go first.
-        let mut first = self.debts.due_on_connect(link.previous_is_settled);
+        let mut first = self
+            .pending_releases
+            .due_on_connect(ready.previous_is_settled);
         first.append(&mut self.pending);
         self.pending = first;
-        self.connection.up(link.connection, link.pump, link.client);
+        self.connection.up(ready.connection, ready.io, ready.client);
     }
 
     fn not_connected(&mut self, cause: NodeError) {
-        self.go_down(&cause);
+        self.fail_pending(&cause);
         if self.connection.failed(cause.clone()) {
             tracing::warn!(node = %self.shared.name(), %cause, "redlock node is down");
         }
@@ -225,23 +231,23 @@ impl Driver {
     /// The connection is of no use any more; what was under way has an unknown fate.
     fn disconnected(&mut self, cause: NodeError) {
         tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
-        for item in self.flights.take().flat_map(Batch::into_items) {
-            if let Command::Acquire(acquire) = &item.command {
-                self.debts.unknown(acquire);
+        for request in self.in_flight.take().flat_map(Batch::into_requests) {
+            if let Command::Acquire(acquire) = &request.command {
+                self.pending_releases.unknown(acquire);
             }
-            self.refuse(item.command, &cause);
+            self.refuse(request.command, &cause);
         }
         let unsent = NodeError::unsent(cause.kind(), cause.message());
-        self.go_down(&unsent);
+        self.fail_pending(&unsent);
         self.connection.lost(unsent);
     }
 
     /// Until there is a connection, what cannot wait for it fails.
-    fn go_down(&mut self, cause: &NodeError) {
-        self.shared.set_tells(false);
+    fn fail_pending(&mut self, cause: &NodeError) {
+        self.shared.set_notifies(false);
         self.shared.set_health(NodeHealth::Down(cause.clone()));
-        for item in std::mem::take(&mut self.pending) {
-            self.refuse(item.command, cause);
+        for request in std::mem::take(&mut self.pending) {
+            self.refuse(request.command, cause);
         }
     }
 
@@ -250,46 +256,52 @@ impl Driver {
         if let Command::Acquire(it) = &command
             && let Some(watch) = &it.watch
         {
-            self.server.pushes().expect(it.keys.as_slice(), watch);
+            self.server
+                .invalidations()
+                .register(it.keys.as_slice(), watch);
         }
-        self.debts.refuse(command, cause);
+        self.pending_releases.refuse(command, cause);
     }
 
-    fn take_answers(&mut self, answers: RedisResult<Vec<Value>>) {
-        let values = match answers {
+    fn take_responses(&mut self, responses: RedisResult<Vec<Value>>) {
+        let values = match responses {
             Ok(values) => values,
             Err(error) => return self.disconnected(error::of_command(&error)),
         };
-        let Some((batch, sent)) = self.flights.pop() else {
+        let Some((batch, sent)) = self.in_flight.pop() else {
             return;
         };
-        self.heard = Instant::now();
+        self.responded_at = Instant::now();
         self.shared
-            .measured(self.heard.saturating_duration_since(sent));
-        let (pending, debts, delete) = (&mut self.pending, &mut self.debts, &mut self.delete);
+            .observe_round_trip(self.responded_at.saturating_duration_since(sent));
+        let (pending, pending_releases, delete) = (
+            &mut self.pending,
+            &mut self.pending_releases,
+            &mut self.delete,
+        );
         let shared = &self.shared;
         batch.settle(values, &self.identity, |settled| match settled {
-            Settled::Answered => {}
-            Settled::Again(item) => pending.push_back(item),
-            Settled::NotAllowed(item) => {
+            Settled::Done => {}
+            Settled::Resend(request) => pending.push_back(request),
+            Settled::Unsupported(request) => {
                 *delete = None;
-                pending.push_back(item);
+                pending.push_back(request);
             }
-            Settled::NotTold => shared.set_tells(false),
-            Settled::NothingToRelease(release) => debts.found_nothing(release),
+            Settled::Untracked => shared.set_notifies(false),
+            Settled::NothingReleased(release) => pending_releases.found_nothing(release),
         });
     }
 
     fn silence_ends(&self) -> Instant {
-        self.heard + self.silence_limit
+        self.responded_at + self.silence_limit
     }
 
     fn is_done(&mut self) -> bool {
         self.queue.is_closed()
             && self.queue.is_empty()
             && self.pending.is_empty()
-            && self.flights.is_empty()
-            && !self.debts.remain()
+            && self.in_flight.is_empty()
+            && !self.pending_releases.remain()
     }
 }
 
@@ -298,16 +310,16 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.queue.close();
         while let Ok(command) = self.queue.try_recv() {
-            self.pending.push_back(Item::new(command));
+            self.pending.push_back(Request::new(command));
         }
-        let left = self.flights.take();
+        let left = self.in_flight.take();
         let left = left
-            .flat_map(Batch::into_items)
+            .flat_map(Batch::into_requests)
             .chain(std::mem::take(&mut self.pending))
-            .chain(self.debts.take())
-            .filter(|item| matches!(item.command, Command::Release(_)));
-        for item in left {
-            if let Some(command) = self.server.hand_over(item.command) {
+            .chain(self.pending_releases.take())
+            .filter(|request| matches!(request.command, Command::Release(_)));
+        for request in left {
+            if let Some(command) = self.server.reroute(request.command) {
                 let error = NodeError::new(NodeErrorKind::Closed, "its runtime has ended");
                 command.fail(error);
             }
@@ -316,4 +328,4 @@ impl Drop for Driver {
 }
 
 /// After so many commands that nobody joined nobody is waited for.
-const LONELY: u32 = 16;
+const MAX_LONE_BATCHES: u32 = 16;

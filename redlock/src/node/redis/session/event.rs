@@ -9,9 +9,9 @@ use tokio::time::Sleep;
 
 use crate::error::NodeError;
 use crate::node::Command;
-use crate::node::redis::connect::handshake::Link;
+use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::MAX_BATCH;
-use crate::node::redis::session::in_flight::Flights;
+use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::time::clock;
 use crate::time::clock::Moment;
@@ -19,8 +19,8 @@ use crate::time::clock::Moment;
 /// One thing that happened.
 pub(crate) enum Event {
     Commands(usize),
-    Answers(RedisResult<Vec<Value>>),
-    Connected(Box<Result<Link, NodeError>>),
+    Responses(RedisResult<Vec<Value>>),
+    Connected(Box<Result<ReadyConnection, NodeError>>),
     Silence,
     RepeatDue,
 }
@@ -31,7 +31,7 @@ pub(crate) struct Sources<'a> {
     /// Where the queue is emptied to.
     pub(crate) inbox: &'a mut Vec<Command>,
     pub(crate) connection: &'a mut Connection,
-    pub(crate) flights: &'a mut Flights,
+    pub(crate) in_flight: &'a mut InFlight,
     /// When a release is due to be repeated.
     pub(crate) repeat_at: Option<Moment>,
     /// Whether the task has nothing left to do but to see the queue end.
@@ -43,19 +43,19 @@ impl Sources<'_> {
     pub(crate) async fn next(self, watch: Pin<&mut Sleep>) -> Event {
         let has_ended = self.queue.is_closed() && self.queue.is_empty();
         let is_receiving = match &self.connection.state {
-            State::Up(..) => self.flights.has_room(),
+            State::Up(..) => self.in_flight.has_room(),
             State::Down { cause, .. } => cause.is_some(),
         } && (self.is_done || !has_ended);
-        let is_waiting = !self.flights.is_empty();
-        let (pump, connecting, repeat_at) = match &mut self.connection.state {
-            State::Up(_, pump) => (Some(pump), None, self.repeat_at),
+        let is_waiting = !self.in_flight.is_empty();
+        let (io, connecting, repeat_at) = match &mut self.connection.state {
+            State::Up(_, io) => (Some(io), None, self.repeat_at),
             State::Down { connecting, .. } => (None, Some(connecting), None),
         };
-        let flights = self.flights;
-        let answers = pump.map(|pump| flights.first_answers(pump));
+        let in_flight = self.in_flight;
+        let responses = io.map(|io| in_flight.first_responses(io));
         tokio::select! {
             biased;
-            Some(answers) = maybe(answers) => Event::Answers(answers),
+            Some(responses) = maybe(responses) => Event::Responses(responses),
             count = self.queue.recv_many(self.inbox, MAX_BATCH), if is_receiving => {
                 Event::Commands(count)
             }

@@ -52,7 +52,7 @@ impl Session for RedisSession {
         };
         // The runtime of this session has ended. A release is worth another way.
         let unsent = match command {
-            Command::Release(_) => self.server.hand_over(command),
+            Command::Release(_) => self.server.reroute(command),
             _ => Some(command),
         };
         if let Some(command) = unsent {
@@ -71,8 +71,8 @@ impl Session for RedisSession {
         self.shared.time_of_day()
     }
 
-    fn tells(&self) -> bool {
-        self.shared.tells()
+    fn notifies(&self) -> bool {
+        self.shared.notifies()
     }
 
     fn round_trip(&self) -> Option<Duration> {

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
-use crate::node::redis::protocol::request::Item;
-use crate::node::{Acquire, Command, Release, Reply};
+use crate::node::redis::protocol::request::Request;
+use crate::node::{Acquire, Command, Release, Responder};
 use crate::time::clock::Moment;
 use crate::time::jitter::reconnect_delay;
 use crate::time::validity;
@@ -17,21 +17,21 @@ use crate::time::validity;
 /// may be hung with the command in its buffers. Its release must come after it, or the key stays
 /// for a whole ttl and the node is of no use for the resource meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Debts {
+pub(crate) struct PendingReleases {
     /// Releases to be sent first when there is a connection.
-    owed: VecDeque<Item>,
+    owed: VecDeque<Request>,
     /// Acquires of unknown fate, with their ttl.
     unknown: HashMap<LeaseId, Duration>,
     /// The same, after a reconnect that could not stop the old connection: until when a release
     /// that finds nothing must be repeated.
     unsettled: HashMap<LeaseId, Moment>,
     /// Such releases, in the order in which they are due.
-    repeats: VecDeque<(Moment, Item)>,
+    repeats: VecDeque<(Moment, Request)>,
     /// How many repeats there have been, to slow them down.
     attempts: u32,
 }
 
-impl Debts {
+impl PendingReleases {
     /// An acquire was under way when its connection broke.
     pub(crate) fn unknown(&mut self, acquire: &Acquire) {
         self.unknown.insert(acquire.id.clone(), acquire.ttl);
@@ -42,15 +42,15 @@ impl Debts {
         let Command::Release(mut release) = command else {
             return command.fail(cause.clone());
         };
-        let reply = std::mem::replace(&mut release.reply, Reply::ignored());
-        reply.give(Err(NodeError::new(cause.kind(), cause.message())));
+        let responder = std::mem::replace(&mut release.responder, Responder::ignored());
+        responder.send(Err(NodeError::new(cause.kind(), cause.message())));
         if release.until > Moment::now() || self.unknown.contains_key(&release.id) {
-            self.owed.push_back(Item::new(Command::Release(release)));
+            self.owed.push_back(Request::new(Command::Release(release)));
         }
     }
 
     /// There is a connection: what has to be sent over it before anything else.
-    pub(crate) fn due_on_connect(&mut self, previous_is_settled: bool) -> VecDeque<Item> {
+    pub(crate) fn due_on_connect(&mut self, previous_is_settled: bool) -> VecDeque<Request> {
         let now = Moment::now();
         for (id, ttl) in self.unknown.drain().filter(|_| !previous_is_settled) {
             self.unsettled.insert(id, validity::gone_by(now, ttl, 0.0));
@@ -72,7 +72,7 @@ impl Debts {
             .min(until);
         let release = Release { until, ..release };
         self.repeats
-            .push_back((due, Item::new(Command::Release(release))));
+            .push_back((due, Request::new(Command::Release(release))));
     }
 
     /// When the next repeat is due.
@@ -81,17 +81,17 @@ impl Debts {
     }
 
     /// The repeat that is due now.
-    pub(crate) fn pop_repeat(&mut self) -> Option<Item> {
+    pub(crate) fn pop_repeat(&mut self) -> Option<Request> {
         let due = self.next_repeat()? <= Moment::now();
         due.then(|| self.repeats.pop_front())
             .flatten()
-            .map(|(_, item)| item)
+            .map(|(_, request)| request)
     }
 
     /// Forgets what time has settled. Whether anything is still owed.
     pub(crate) fn remain(&mut self) -> bool {
         let now = Moment::now();
-        self.owed.retain(|item| match &item.command {
+        self.owed.retain(|request| match &request.command {
             Command::Release(release) => release.until > now,
             _ => false,
         });
@@ -99,10 +99,10 @@ impl Debts {
     }
 
     /// Everything that is owed, for somebody else to pay.
-    pub(crate) fn take(&mut self) -> impl Iterator<Item = Item> + use<> {
+    pub(crate) fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
         let repeats = std::mem::take(&mut self.repeats)
             .into_iter()
-            .map(|(_, item)| item);
+            .map(|(_, request)| request);
         std::mem::take(&mut self.owed).into_iter().chain(repeats)
     }
 }

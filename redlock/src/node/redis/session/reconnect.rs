@@ -10,8 +10,8 @@ use deadpool_redis::redis::aio::MultiplexedConnection;
 use crate::error::NodeError;
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
-use crate::node::redis::connect::handshake::Link;
-use crate::node::redis::connect::io::Pump;
+use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::session::server::Server;
 use crate::time::jitter::{Jitter, reconnect_delay};
 
@@ -27,7 +27,7 @@ pub(crate) struct Connection {
 }
 
 pub(crate) enum State {
-    Up(MultiplexedConnection, Pump),
+    Up(MultiplexedConnection, ConnectionIo),
     Down {
         /// Why commands fail meanwhile; without a cause yet they wait for the outcome.
         cause: Option<NodeError>,
@@ -35,7 +35,8 @@ pub(crate) enum State {
     },
 }
 
-pub(crate) type Connecting = Pin<Box<dyn Future<Output = Result<Link, NodeError>> + Send>>;
+pub(crate) type Connecting =
+    Pin<Box<dyn Future<Output = Result<ReadyConnection, NodeError>> + Send>>;
 
 impl Connection {
     /// Starts to connect.
@@ -61,12 +62,12 @@ impl Connection {
     pub(crate) fn up(
         &mut self,
         connection: MultiplexedConnection,
-        pump: Pump,
+        io: ConnectionIo,
         client: Option<Client>,
     ) {
         self.attempts = 0;
         self.client = client;
-        self.state = State::Up(connection, pump);
+        self.state = State::Up(connection, io);
     }
 
     /// The connection could not be made; the next attempt comes later each time. Says whether this
@@ -107,7 +108,7 @@ impl State {
         Self::Down {
             cause,
             connecting: Box::pin(async move {
-                handshake::connect(server.dialer(), previous, delay).await
+                handshake::connect(server.connector(), previous, delay).await
             }),
         }
     }

@@ -3,26 +3,26 @@
 use std::sync::{Arc, Weak};
 
 use crate::node::Command;
-use crate::node::redis::connect::connector::Dialer;
-use crate::node::redis::protocol::invalidation::Pushes;
+use crate::node::redis::connect::connector::Connector;
+use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::session::shared::Shared;
 use crate::sync::Mutex;
 
 /// What all sessions with one server share.
 pub(crate) struct Server {
     name: Arc<str>,
-    dialer: Dialer,
-    pushes: Pushes,
+    connector: Connector,
+    invalidations: Invalidations,
     /// The open sessions, so that what one leaves undone another can do.
     sessions: Mutex<Vec<Weak<Shared>>>,
 }
 
 impl Server {
-    pub(crate) fn new(name: Arc<str>, dialer: Dialer, pushes: Pushes) -> Self {
+    pub(crate) fn new(name: Arc<str>, connector: Connector, invalidations: Invalidations) -> Self {
         Self {
             name,
-            dialer,
-            pushes,
+            connector,
+            invalidations,
             sessions: Mutex::default(),
         }
     }
@@ -31,12 +31,12 @@ impl Server {
         &self.name
     }
 
-    pub(crate) fn dialer(&self) -> &Dialer {
-        &self.dialer
+    pub(crate) fn connector(&self) -> &Connector {
+        &self.connector
     }
 
-    pub(crate) fn pushes(&self) -> &Pushes {
-        &self.pushes
+    pub(crate) fn invalidations(&self) -> &Invalidations {
+        &self.invalidations
     }
 
     /// Adds a session.
@@ -47,7 +47,7 @@ impl Server {
     }
 
     /// Hands a command to any session whose runtime is alive. Returns it if there is none.
-    pub(crate) fn hand_over(&self, mut command: Command) -> Option<Command> {
+    pub(crate) fn reroute(&self, mut command: Command) -> Option<Command> {
         let sessions = self.sessions.lock().clone();
         for session in sessions.iter().filter_map(Weak::upgrade) {
             command = session.submit(command)?;

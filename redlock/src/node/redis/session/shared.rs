@@ -20,7 +20,7 @@ pub(crate) struct Shared {
     /// The number of commands in the queue.
     queued: AtomicUsize,
     /// Whether the server tells those who wait.
-    tells: AtomicBool,
+    notifies: AtomicBool,
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
     report: Mutex<NodeReport>,
@@ -35,7 +35,7 @@ impl Shared {
             name: Arc::clone(name),
             queue: queue.downgrade(),
             queued: AtomicUsize::new(0),
-            tells: AtomicBool::new(false),
+            notifies: AtomicBool::new(false),
             round_trip: AtomicU64::new(0),
             report: Mutex::new(report),
             time: Mutex::default(),
@@ -83,7 +83,7 @@ impl Shared {
     }
 
     /// Takes one more measurement into the smoothed round trip (Jacobson's filter, gain 1/8).
-    pub(crate) fn measured(&self, round_trip: Duration) {
+    pub(crate) fn observe_round_trip(&self, round_trip: Duration) {
         let sample = u64::try_from(round_trip.as_nanos())
             .unwrap_or(u64::MAX)
             .max(1);
@@ -107,12 +107,12 @@ impl Shared {
         *self.time.lock() = time.map(|time| (time, Moment::now()));
     }
 
-    pub(crate) fn tells(&self) -> bool {
-        self.tells.load(Ordering::Relaxed)
+    pub(crate) fn notifies(&self) -> bool {
+        self.notifies.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn set_tells(&self, tells: bool) {
-        self.tells.store(tells, Ordering::Relaxed);
+    pub(crate) fn set_notifies(&self, notifies: bool) {
+        self.notifies.store(notifies, Ordering::Relaxed);
     }
 
     pub(crate) fn set_health(&self, health: NodeHealth) {
