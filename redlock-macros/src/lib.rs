@@ -1,4 +1,8 @@
-//! The attribute of the `redlock` crate, which is where to use it from: `redlock::redlocked`.
+//! The `#[redlocked]` attribute of the [`redlock`] crate.
+//!
+//! Depend on `redlock` and use `redlock::redlocked`; the attribute is part of its default features.
+//!
+//! [`redlock`]: https://docs.rs/redlock
 
 mod args;
 mod expand;
@@ -98,8 +102,10 @@ use crate::plan::Plan;
 /// ## `keys`
 ///
 /// Instead of one key, a list of strings with placeholders and expressions: `keys = [a, b]`. One
-/// lock covers [several resources](../redlock/struct.Redlock.html#method.lock_all), all or none.
+/// lock covers [several resources], all or none.
 /// Their order does not matter. Each key is built once, in the order of the list.
+///
+/// [several resources]: https://docs.rs/redlock/latest/redlock/struct.Redlock.html#method.lock_all
 ///
 /// ```
 /// # use redlock::{Error, Redlock, redlocked};

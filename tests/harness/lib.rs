@@ -19,6 +19,8 @@
 //! block the calling thread for some milliseconds. Tests whose leases must be extended meanwhile
 //! need the multi-threaded runtime.
 
+#![cfg(unix)]
+
 mod binary;
 mod builder;
 mod cluster;

@@ -1,12 +1,17 @@
 //! The front door.
 
-mod adopt;
+// In the order in which the documentation of `Redlock` shows their methods.
 pub(crate) mod builder;
+
+pub(crate) mod request;
+
+mod adopt;
+
+pub(crate) mod status;
+
 pub(crate) mod connect;
 mod env;
 pub(crate) mod global;
-pub(crate) mod request;
-pub(crate) mod status;
 
 use std::fmt;
 use std::sync::Arc;
