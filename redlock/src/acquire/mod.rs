@@ -1,5 +1,14 @@
-//! Rounds, one after the other, until a lock is won or the wait is over.
+//! Acquisition of a lock: rounds, one after the other, until one is won or the wait is over.
+//!
+//! ```text
+//! request A   wait in the local queue ─┬─ round 1: busy ── wait ── round 2: won ── guard
+//! request B                            └─ behind A: sends nothing until A's guard is released
+//! ```
+//!
+//! A request waits in the local queue first. At its head it asks the nodes, decides what the
+//! refusal means, and waits for a notification or the next poll.
 
+mod acquisition;
 mod outcome;
 mod pacing;
 
@@ -8,98 +17,150 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::acquire::pacing::PollPacing;
+use crate::acquire::acquisition::Acquisition;
+use crate::acquire::pacing::{POLL_FACTOR, PollPacing};
 use crate::config::{LockOptions, Wait};
 use crate::engine::Engine;
 use crate::error::{LockError, LockLost, LossReason};
 use crate::guard::LockGuard;
-use crate::lease::{Refused, Round};
+use crate::lease::{ActiveLease, Refused, Round};
 use crate::lease_id::LeaseId;
 use crate::node::Keys;
+use crate::quorum::Tally;
 use crate::resource::Resources;
 use crate::time::clock;
 use crate::time::clock::Moment;
 use crate::waiting::queue::{HeadStatus, Ticket};
 use crate::waiting::wakeup::Wakeup;
 
-/// Acquires `resources`, all or none, for as many rounds as the options allow, once it is this request's turn in
-/// this process.
+/// Acquires `resources`, all or none, in as many rounds as the options allow.
 ///
-/// Cancel safe: a round that is dropped releases what it took, and a place in line is given up.
+/// Cancel safe: dropping the future releases what its round was granted and leaves the queue.
 pub(crate) async fn acquire(
     engine: &Arc<Engine>,
     resources: &Resources,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
-    let now = Moment::now();
-    let contender = Contender {
-        engine,
-        resources,
-        options,
-        keys: resources.keys(&engine.config().key_prefix).into(),
-        last_start: options.wait.until(now),
+    let acquisition = Acquisition::begin(resources, Moment::now());
+    let contender = Contender::new(engine, resources, options, acquisition.began());
+    let won = match contender.wait_in_queue(acquisition.began()).await {
+        Ok(ticket) => contender.contend(ticket).await,
+        Err(error) => Err(error),
     };
-    let ticket = contender.wait_in_queue(now).await?;
-    contender.contend(ticket).await
+    acquisition.end(won.and_then(|guard| unless_closed(engine, guard)))
 }
 
-/// Takes over a lease that was made elsewhere, in one round.
+/// Adopts a lease that was acquired elsewhere, in one round.
 ///
-/// Cancel safe: the lease is left alone, though it may have been extended once.
+/// Cancel safe: the lease stays as it was, although it may have been extended once.
 pub(crate) async fn adopt(
     engine: &Arc<Engine>,
     resources: &Resources,
     id: LeaseId,
     options: &LockOptions,
 ) -> Result<LockGuard, LockError> {
-    match Round::adopt(engine, resources, id, options).outcome().await {
+    let acquisition = Acquisition::begin(resources, Moment::now());
+    let round = Round::adopt(engine, resources, id, options);
+    acquisition.end(match round.outcome().await {
         Ok(lease) => Ok(LockGuard::new(lease)),
         Err(Refused(tally)) if tally.is_gone() => {
             Err(LockLost::new(resources.clone(), LossReason::Gone).into())
         }
         Err(Refused(tally)) => Err(outcome::no_quorum(engine, options, &tally)),
-    }
+    })
 }
 
-/// One request that is being carried out.
+/// Gives up a guard that was won while the manager was shut down: shutdown has already released
+/// the leases that it knew.
+fn unless_closed(engine: &Engine, guard: LockGuard) -> Result<LockGuard, LockError> {
+    if engine.shutdown_signal().is_closed() {
+        guard.abandon();
+        return Err(LockError::Closed);
+    }
+    Ok(guard)
+}
+
+/// A request that contends for its resources.
 struct Contender<'a> {
     engine: &'a Arc<Engine>,
     resources: &'a Resources,
     options: &'a LockOptions,
     keys: Keys,
-    /// When the last round starts.
+    /// The latest start of the last round; `None` for a wait without end.
     last_start: Option<Moment>,
+    /// The largest number of rounds.
+    max_rounds: u32,
 }
 
-impl Contender<'_> {
-    /// Waits to be first in line, for as long as the request may wait.
-    async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
-        let (local_queue, config) = (self.engine.local_queue(), self.engine.config());
-        // Longer than whoever is first is ever silent, between two rounds and during one.
-        let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
-        let silence_limit = (config.silence_limit() * 2).saturating_add(pause);
-        if let Wait::No = self.options.wait {
-            return local_queue
-                .join_if_empty(&self.keys, now, silence_limit)
-                .map_err(|status| self.is_behind(&status));
+/// What a contender has learnt from its rounds so far.
+struct Contest {
+    /// Notified when a quorum of nodes may be free; `None` for a request that does not wait.
+    wakeup: Option<Arc<Wakeup>>,
+    pacing: PollPacing,
+    rounds: u32,
+    /// Rounds that met a lock without expiry.
+    eternal_rounds: u32,
+    /// Whether other processes are known to contend.
+    is_contended: bool,
+    /// Whether a notification, not a poll, led to this round. True for the first.
+    was_notified: bool,
+}
+
+/// The consequence of a refused round.
+enum Decision {
+    GiveUp(LockError),
+    /// Wait for a notification, and poll at this moment without one.
+    WaitUntil(Moment),
+}
+
+impl<'a> Contender<'a> {
+    fn new(
+        engine: &'a Arc<Engine>,
+        resources: &'a Resources,
+        options: &'a LockOptions,
+        now: Moment,
+    ) -> Self {
+        Self {
+            engine,
+            resources,
+            options,
+            keys: resources.keys(&engine.config().key_prefix).into(),
+            last_start: options.wait.until(now),
+            max_rounds: match options.wait {
+                Wait::No => 1,
+                Wait::For(_) => engine.config().retry_count.unwrap_or(u32::MAX),
+            },
         }
-        let (ticket, is_first) = local_queue.join(&self.keys, now, silence_limit);
+    }
+
+    /// Waits for the head of the local queue, for as long as the request may wait.
+    async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
+        let (queue, config) = (self.engine.local_queue(), self.engine.config());
+        // Longer than any live head is silent: between two rounds, and during one.
+        let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
+        let stall_limit = (config.silence_limit() * 2).saturating_add(pause);
+        if let Wait::No = self.options.wait {
+            return queue
+                .join_if_empty(&self.keys, now, stall_limit)
+                .map_err(|status| self.behind(&status));
+        }
+        let (ticket, is_first) = queue.join(&self.keys, now, stall_limit);
         if is_first {
             return Ok(ticket);
         }
         tokio::select! {
             biased;
             () = ticket.first() => Ok(ticket),
-            () = self.queue_timeout(now) => Err(self.is_behind(&ticket.status())),
+            () = self.queue_timeout(now) => Err(self.behind(&ticket.status())),
             () = self.engine.shutdown_signal().closed() => Err(LockError::Closed),
         }
     }
 
-    /// Ends when the request has been in line for as long as it may try.
+    /// Completes when the request has been queued for as long as it may try.
     async fn queue_timeout(&self, now: Moment) {
         let (config, jitter) = (self.engine.config(), self.engine.jitter());
         let end = match config.retry_count {
-            // As long as so many rounds take, with the pauses between them.
+            // The time that as many rounds take, with the pauses between them.
             Some(rounds) => {
                 let pauses = config.retry_delay.saturating_mul(rounds - 1);
                 Some(self.until_last_start(now, jitter.up_to(pauses)))
@@ -112,145 +173,120 @@ impl Contender<'_> {
         }
     }
 
-    /// Asks the nodes, round after round.
+    /// Asks the nodes, decides and waits, round after round.
     async fn contend(&self, ticket: Ticket) -> Result<LockGuard, LockError> {
-        let quorum = self.engine.grants();
-        let wakeup = match self.options.wait {
-            Wait::No => None,
-            Wait::For(_) => Some(Wakeup::new(quorum)),
-        };
-        let mut is_contended = match &wakeup {
-            // Others may be after it, and this process may just have had it.
-            Some(_) => self.yield_to_others(Duration::ZERO).await,
-            None => false,
-        };
-        let rounds = match self.options.wait {
-            Wait::No => 1,
-            Wait::For(_) => self.engine.config().retry_count.unwrap_or(u32::MAX),
-        };
-        let (mut eternal_rounds, mut collisions, mut was_notified) = (0, 0, true);
-        let mut pacing = PollPacing::default();
-        for number in 1_u32.. {
-            // It may have hung back since it looked.
+        let mut contest = Contest::new(self);
+        if contest.wakeup.is_some() {
+            // Other processes may be waiting, and this one may just have had the lock.
+            contest.is_contended = self.yield_to_others(Duration::ZERO).await;
+        }
+        loop {
+            // Shutdown may have come while the request yielded.
             if self.engine.shutdown_signal().is_closed() {
-                break;
+                return Err(LockError::Closed);
             }
-            let round = self.ask(is_contended, wakeup.as_ref());
-            let refused = match round.outcome().await {
-                Ok(lease) => {
-                    self.engine.fairness().observe_win(&self.keys);
-                    let guard = LockGuard::new(Arc::clone(&lease));
-                    lease.keep_ticket(ticket);
-                    return Ok(guard);
-                }
+            let refused = match self.ask(&mut contest).await {
+                Ok(lease) => return Ok(self.win(lease, ticket)),
                 Err(Refused(tally)) => tally,
             };
-            if let Some(node) = refused.not_a_lock() {
-                return Err(outcome::not_a_lock(self.engine, self.resources, node));
-            }
-            // A lock without expiry is no lock. Seen twice, because another library may have been
-            // between setting the key and setting its expiry.
-            if let Some(node) = refused.busy_for_ever() {
-                eternal_rounds += 1;
-                if eternal_rounds == 2 {
-                    return Err(outcome::not_a_lock(self.engine, self.resources, node));
-                }
-            }
-            let now = Moment::now();
-            let error =
-                outcome::busy_or_no_quorum(self.engine, self.resources, self.options, &refused);
-            let is_last = number >= rounds || self.last_start.is_some_and(|last| now >= last);
-            let Some(wakeup) = wakeup.as_ref().filter(|_| !is_last) else {
-                return Err(error);
-            };
-            ticket.publish(&HeadStatus::Refused(now, error), Some(now));
-            if refused.is_busy() {
-                self.engine
-                    .fairness()
-                    .observe_busy(&self.keys, Instant::now(), was_notified);
-                wakeup.record_round(&refused);
-            }
-            collisions = if refused.is_split() {
-                collisions + 1
-            } else {
-                0
-            };
-            is_contended = true;
-            if pacing.observe(refused.free_in(), now) && !was_notified {
-                self.engine.observe_notifications(false);
-            }
-            let next_poll = self.next_poll(refused.free_in(), &pacing, now);
-            was_notified = tokio::select! {
-                biased;
-                () = wakeup.notified() => true,
-                () = clock::sleep_until(next_poll) => false,
-                () = self.engine.shutdown_signal().closed() => return Err(LockError::Closed),
-            };
-            if wakeup.was_notified() {
-                self.engine.observe_notifications(true);
-            }
-            if was_notified {
-                self.yield_to_others(self.collision_backoff(collisions))
-                    .await;
+            match self.decide(&mut contest, &refused, &ticket) {
+                Decision::GiveUp(error) => return Err(error),
+                Decision::WaitUntil(next_poll) => self.wait(&mut contest, next_poll).await?,
             }
         }
-        Err(LockError::Closed)
     }
 
-    fn ask(&self, is_contended: bool, wakeup: Option<&Arc<Wakeup>>) -> Round {
-        if let Some(wakeup) = wakeup {
+    /// Sends one round to all nodes.
+    async fn ask(&self, contest: &mut Contest) -> Result<Arc<ActiveLease>, Refused> {
+        contest.rounds = contest.rounds.saturating_add(1);
+        if let Some(wakeup) = &contest.wakeup {
             wakeup.clear();
         }
-        Round::start(
-            self.engine,
-            self.resources,
-            self.options,
-            is_contended,
-            wakeup,
-        )
+        let (is_contended, wakeup) = (contest.is_contended, contest.wakeup.as_ref());
+        let (engine, resources, options) = (self.engine, self.resources, self.options);
+        let round = Round::start(engine, resources, options, is_contended, wakeup);
+        round.outcome().await
     }
 
-    /// When to ask again if nothing is heard: after a random delay, or when the holder's lease
-    /// ends, but not after the wait is over.
-    fn next_poll(&self, free_in: Option<Duration>, pacing: &PollPacing, now: Moment) -> Moment {
-        let (config, jitter) = (self.engine.config(), self.engine.jitter());
-        let delay = if config.retry_count.is_some() {
-            jitter.up_to(config.retry_delay)
-        } else if self.engine.supports_wakeups() {
-            jitter.upper_half(config.retry_delay * POLL_FACTOR)
-        } else {
-            jitter.up_to(pacing.max_pause(config.retry_delay))
+    fn win(&self, lease: Arc<ActiveLease>, ticket: Ticket) -> LockGuard {
+        self.engine.fairness().observe_win(&self.keys);
+        let guard = LockGuard::new(Arc::clone(&lease));
+        lease.keep_ticket(ticket);
+        guard
+    }
+
+    /// Decides what follows from a refused round.
+    fn decide(&self, contest: &mut Contest, refused: &Tally, ticket: &Ticket) -> Decision {
+        if let Some(node) = self.not_a_lock(contest, refused) {
+            let error = outcome::not_a_lock(self.engine, self.resources, node);
+            return Decision::GiveUp(error);
+        }
+        let now = Moment::now();
+        let error = outcome::busy_or_no_quorum(self.engine, self.resources, self.options, refused);
+        let is_last =
+            contest.rounds >= self.max_rounds || self.last_start.is_some_and(|last| now >= last);
+        let Some(wakeup) = contest.wakeup.as_ref().filter(|_| !is_last) else {
+            return Decision::GiveUp(error);
         };
-        let expires = free_in.map(|left| {
-            left.saturating_add(MIN_PAUSE)
-                .saturating_add(jitter.up_to(EXPIRY_JITTER))
-        });
-        let delay = expires.map_or(delay, |expires| expires.min(delay));
-        self.until_last_start(now, delay.max(MIN_PAUSE))
+        ticket.publish(&HeadStatus::Refused(now, error), Some(now));
+        if refused.is_busy() {
+            let fairness = self.engine.fairness();
+            fairness.observe_busy(&self.keys, Instant::now(), contest.was_notified);
+            wakeup.record_round(refused);
+        }
+        contest.is_contended = true;
+        let changed_hands = contest.pacing.observe(refused, now);
+        if changed_hands && !contest.was_notified {
+            self.engine.observe_notifications(false);
+        }
+        let delay = contest.pacing.next_poll(self.engine, refused.free_in());
+        Decision::WaitUntil(self.until_last_start(now, delay))
     }
 
-    /// Lets those go first who have waited longer, as far as one can tell. Says whether there are
-    /// others at all.
+    /// Returns a node where something other than a lock stands in the way.
+    ///
+    /// A lock without expiry counts once it was seen twice: another library may have been between
+    /// setting the key and setting its expiry.
+    fn not_a_lock(&self, contest: &mut Contest, refused: &Tally) -> Option<usize> {
+        if let Some(node) = refused.not_a_lock() {
+            return Some(node);
+        }
+        let node = refused.busy_for_ever()?;
+        contest.eternal_rounds += 1;
+        (contest.eternal_rounds >= 2).then_some(node)
+    }
+
+    /// Waits for a notification from a quorum, and until `next_poll` without one.
+    async fn wait(&self, contest: &mut Contest, next_poll: Moment) -> Result<(), LockError> {
+        let Some(wakeup) = &contest.wakeup else {
+            return Ok(());
+        };
+        contest.was_notified = tokio::select! {
+            biased;
+            () = wakeup.notified() => true,
+            () = clock::sleep_until(next_poll) => false,
+            () = self.engine.shutdown_signal().closed() => return Err(LockError::Closed),
+        };
+        if wakeup.was_notified() {
+            self.engine.observe_notifications(true);
+        }
+        if contest.was_notified {
+            let back_off = contest.pacing.back_off(self.engine);
+            self.yield_to_others(back_off).await;
+        }
+        Ok(())
+    }
+
+    /// Lets contenders go first that have probably waited longer. Returns whether there are other
+    /// contenders.
     async fn yield_to_others(&self, more: Duration) -> bool {
         let (fairness, jitter) = (self.engine.fairness(), self.engine.jitter());
-        let next = fairness.next(&self.keys, Instant::now(), jitter);
-        let delay = next.delay.saturating_add(more);
+        let advice = fairness.next(&self.keys, Instant::now(), jitter);
+        let delay = advice.delay.saturating_add(more);
         if !delay.is_zero() {
             clock::sleep_until(self.until_last_start(Moment::now(), delay)).await;
         }
-        next.is_contended
-    }
-
-    /// How long to wait so as not to meet the same others again.
-    fn collision_backoff(&self, collisions: u32) -> Duration {
-        match collisions {
-            0 => Duration::ZERO,
-            _ => {
-                // Not longer and longer: who never backs off would have it all.
-                let step = MIN_PAUSE.max(self.engine.round_trip().unwrap_or_default());
-                self.engine.jitter().up_to(step * (1 << collisions.min(3)))
-            }
-        }
+        advice.is_contended
     }
 
     fn until_last_start(&self, now: Moment, delay: Duration) -> Moment {
@@ -258,16 +294,24 @@ impl Contender<'_> {
         self.last_start.map_or(next, |last| next.min(last))
     }
 
-    fn is_behind(&self, status: &HeadStatus) -> LockError {
+    fn behind(&self, status: &HeadStatus) -> LockError {
         outcome::behind_local_holder(self.engine, self.resources, status)
     }
 }
 
-/// Even without a retry delay, nodes that fail at once are not asked in a tight loop.
-const MIN_PAUSE: Duration = Duration::from_millis(1);
-
-/// By how much those part who wait for the same lease to expire.
-const EXPIRY_JITTER: Duration = Duration::from_millis(10);
-
-/// How many times the retry delay whoever will be told waits before it asks untold.
-const POLL_FACTOR: u32 = 5;
+impl Contest {
+    fn new(contender: &Contender<'_>) -> Self {
+        let wakeup = match contender.options.wait {
+            Wait::No => None,
+            Wait::For(_) => Some(Wakeup::new(contender.engine.grants())),
+        };
+        Self {
+            wakeup,
+            pacing: PollPacing::default(),
+            rounds: 0,
+            eternal_rounds: 0,
+            is_contended: false,
+            was_notified: true,
+        }
+    }
+}

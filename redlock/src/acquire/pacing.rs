@@ -1,24 +1,36 @@
-//! Hand-overs, as they are seen by looking.
+//! The time of the next round: polling interval, jitter, collision back-off.
 
 use std::time::Duration;
 
+use crate::engine::Engine;
+use crate::quorum::Tally;
 use crate::time::clock::Moment;
 
-/// What whoever looks sees of hand-overs: that what is left of the lease has grown.
+/// The polling of one request, adapted to the handoffs and collisions that its rounds have met.
 #[derive(Debug, Default)]
 pub(crate) struct PollPacing {
-    /// How many times in a row it had changed at the next look.
+    /// Rounds in a row that found the lock in other hands than the round before.
     handoffs: u32,
-    /// When the lease ends if nobody extends it.
+    /// Rounds in a row in which contenders split the votes.
+    collisions: u32,
+    /// The end of the holder's lease, unless it is extended.
     ends: Option<Moment>,
 }
 
 impl PollPacing {
-    /// Looks at what is left of the lease, and says whether there is another than at the last look,
-    /// or it was extended.
-    pub(crate) fn observe(&mut self, free_in: Option<Duration>, now: Moment) -> bool {
+    /// Records a refused round. Returns whether the lock has changed hands, or was extended, since
+    /// the round before.
+    pub(crate) fn observe(&mut self, refused: &Tally, now: Moment) -> bool {
+        self.collisions = if refused.is_split() {
+            self.collisions.saturating_add(1)
+        } else {
+            0
+        };
+        self.observe_end(refused.free_in(), now)
+    }
+
+    fn observe_end(&mut self, free_in: Option<Duration>, now: Moment) -> bool {
         let ends = free_in.and_then(|left| now.checked_add(left));
-        // Servers count milliseconds, and their answers take longer at times.
         let is_later = match (self.ends, ends) {
             (Some(before), Some(ends)) => ends.saturating_since(before) > SLACK,
             _ => false,
@@ -28,14 +40,56 @@ impl PollPacing {
         is_later
     }
 
-    /// The longest pause before the next look where nobody tells: while a lock changes hands, the
-    /// shorter the longer one has waited. While it does not, there is no hurry.
-    pub(crate) fn max_pause(&self, most: Duration) -> Duration {
+    /// The delay of the next poll without a notification: random, and at most until the holder's
+    /// lease ends.
+    pub(crate) fn next_poll(&self, engine: &Engine, free_in: Option<Duration>) -> Duration {
+        let (config, jitter) = (engine.config(), engine.jitter());
+        let delay = if config.retry_count.is_some() {
+            jitter.up_to(config.retry_delay)
+        } else if engine.supports_wakeups() {
+            jitter.upper_half(config.retry_delay.saturating_mul(POLL_FACTOR))
+        } else {
+            jitter.up_to(self.max_pause(config.retry_delay))
+        };
+        let expires = free_in.map(|left| {
+            left.saturating_add(MIN_PAUSE)
+                .saturating_add(jitter.up_to(EXPIRY_JITTER))
+        });
+        let delay = expires.map_or(delay, |expires| expires.min(delay));
+        delay.max(MIN_PAUSE)
+    }
+
+    /// A random delay that keeps the same contenders from colliding again.
+    pub(crate) fn back_off(&self, engine: &Engine) -> Duration {
+        match self.collisions {
+            0 => Duration::ZERO,
+            collisions => {
+                // Bounded: contenders that never back off would win every time.
+                let step = MIN_PAUSE.max(engine.round_trip().unwrap_or_default());
+                engine.jitter().up_to(step * (1 << collisions.min(3)))
+            }
+        }
+    }
+
+    /// The longest pause without notifications. While the lock changes hands it shrinks with every
+    /// handoff that was met, so that requests that have waited longer poll more often.
+    fn max_pause(&self, most: Duration) -> Duration {
         most / (1 << self.handoffs.min(4))
     }
 }
 
-/// How much later an answer may come than another without meaning anything.
+/// The factor by which polling is rarer while nodes push notifications.
+pub(crate) const POLL_FACTOR: u32 = 5;
+
+/// The shortest pause between two rounds. Without it, nodes that fail at once would be polled in a
+/// tight loop where `retry_delay` is zero.
+const MIN_PAUSE: Duration = Duration::from_millis(1);
+
+/// The spread of the contenders that wait for the same lease to expire.
+const EXPIRY_JITTER: Duration = Duration::from_millis(10);
+
+/// The difference between two ends that means nothing: servers count in milliseconds, and their
+/// responses can take longer.
 const SLACK: Duration = Duration::from_millis(5);
 
 #[cfg(test)]
@@ -43,19 +97,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_told_nothing_hurries_only_while_the_lock_changes_hands() {
+    fn polling_speeds_up_while_the_lock_changes_hands() {
         let (mut pacing, start) = (PollPacing::default(), Moment::now());
         let (most, lease) = (Duration::from_millis(200), Duration::from_secs(30));
         let mut observe = |millis, left| {
             let now = start.checked_add(Duration::from_millis(millis)).unwrap();
-            (pacing.observe(Some(left), now), pacing.max_pause(most))
+            (pacing.observe_end(Some(left), now), pacing.max_pause(most))
         };
-        // The first has nothing to be compared with; then there is another lease at every look.
+        // Nothing precedes the first round; each later one meets another lease.
         assert_eq!(observe(0, lease), (false, most));
         for (millis, part) in [(100, 2), (200, 4), (300, 8), (400, 16), (500, 16)] {
             assert_eq!(observe(millis, lease), (true, most / part));
         }
-        // The same at two looks, but for what an answer may be late.
+        // The same lease twice, within the slack of a response.
         let left = lease - Duration::from_millis(98);
         assert_eq!(observe(600, left), (false, most));
     }

@@ -277,7 +277,29 @@ impl fmt::Debug for LockGuard {
             .field("resources", self.lease.resources())
             .field("lease_id", self.lease_id())
             .field("token", &self.try_token())
-            .field("remaining", &self.remaining())
+            .field("remaining", &self.lease.time_left())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::manager::Redlock;
+
+    /// Blocks the only thread of its runtime, so that no timer can notice the deadline.
+    #[tokio::test]
+    async fn formatting_a_guard_changes_nothing() {
+        let redlock = Redlock::in_memory(1);
+        let ttl = Duration::from_millis(100);
+        let request = redlock.lock("a").ttl(ttl).auto_extend(false);
+        let guard = request.await.unwrap();
+        let ended = guard.cancellation_token();
+        std::thread::sleep(ttl);
+        assert!(format!("{guard:?}").contains("remaining: 0ns"));
+        assert!(!ended.is_cancelled(), "formatting has ended the lease");
+        assert!(!guard.is_held());
+        assert!(ended.is_cancelled());
     }
 }

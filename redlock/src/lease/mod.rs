@@ -105,32 +105,38 @@ impl ActiveLease {
         self.lock().fencing_token
     }
 
-    /// Whether the lease is held at this moment, by the clock.
+    /// The time until the deadline, zero once the lease has ended. Changes nothing.
+    pub(crate) fn time_left(&self) -> Duration {
+        let deadline = self.lock().deadline();
+        deadline.map_or(Duration::ZERO, |end| {
+            validity::remaining(end, Moment::now())
+        })
+    }
+
+    /// The time until the deadline. A lease that is seen to have none left ends as expired, so that
+    /// it cannot come back.
+    pub(crate) fn remaining(&self) -> Duration {
+        let deadline = self.lock().deadline();
+        if deadline.is_some_and(|end| Moment::now() >= end) {
+            self.lose(LossReason::Expired);
+        }
+        self.time_left()
+    }
+
+    /// Whether the lease has time left. As [`remaining`](Self::remaining), ends a lease that has
+    /// not.
     pub(crate) fn is_held(&self) -> bool {
         !self.remaining().is_zero()
     }
 
-    /// The time until the lease must be treated as gone; zero once it is.
-    pub(crate) fn remaining(&self) -> Duration {
-        let deadline = self.lock().deadline();
-        let remaining = deadline.map_or(Duration::ZERO, |end| {
-            validity::remaining(end, Moment::now())
-        });
-        if deadline.is_some() && remaining.is_zero() {
-            // Once seen to be over, it stays over.
-            self.lose(LossReason::Expired);
-        }
-        remaining
-    }
-
-    /// When to act on the deadline; `None` once the lease has ended.
+    /// The moment to act on the deadline, somewhat before it; `None` once the lease has ended.
     pub(crate) fn ends_at(&self) -> Option<Moment> {
         self.lock()
             .deadline()
             .map(|end| validity::act_before(end, self.ttl))
     }
 
-    /// Loses the lease if the deadline has come, and says whether it is lost.
+    /// Ends the lease as expired if it is time to. Returns the loss, if it is lost.
     pub(crate) fn expire_if_due(&self) -> Option<LockLost> {
         if self.ends_at().is_some_and(|end| Moment::now() >= end) {
             self.lose(LossReason::Expired);
@@ -260,8 +266,8 @@ impl ActiveLease {
 
 impl Holder for ActiveLease {
     fn hold(&self) -> (u16, Duration) {
-        let remaining = self.remaining();
-        (quorum::nodes(self.lock().tally.granted()), remaining)
+        let granted = self.lock().tally.granted();
+        (quorum::nodes(granted), self.time_left())
     }
 }
 

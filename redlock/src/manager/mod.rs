@@ -123,14 +123,7 @@ impl Redlock {
         self.config().check_ttl(options.first_ttl())?;
         self.config().check_hold(options)?;
         let engine = self.open_engine()?;
-        let guard = acquire::acquire(&engine, resources, options).await?;
-        // Won while the manager was being shut down: too late to be among those it released.
-        if self.is_closed() {
-            guard.abandon();
-            Err(LockError::Closed)
-        } else {
-            Ok(guard)
-        }
+        acquire::acquire(&engine, resources, options).await
     }
 
     /// The engine of the current runtime.
