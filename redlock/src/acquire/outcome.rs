@@ -1,5 +1,7 @@
-//! What a request is told that did not get its lock. Busy only where somebody said so: unreachable
-//! is something else.
+//! The error of a request that did not get its lock.
+//!
+//! `Busy` needs the word of enough nodes that another owner holds the lock. Nodes that could not be
+//! reached make it `NoQuorum`.
 
 use std::sync::Arc;
 
@@ -13,7 +15,7 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::waiting::queue::HeadStatus;
 
-/// Why a round was lost.
+/// The error of a round that was lost.
 pub(crate) fn busy_or_no_quorum(
     engine: &Engine,
     resources: &Resources,
@@ -32,9 +34,9 @@ pub(crate) fn busy_or_no_quorum(
     no_quorum(engine, options, tally)
 }
 
-/// Too few nodes granted the lock, and too few have another owner.
+/// The error of a round without a quorum for any owner.
 pub(crate) fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -> LockError {
-    // Grants that came too late to be of use are none.
+    // Grants that came too late do not count.
     let enough = Moment::now().checked_add(validity::min_validity(options.first_ttl()));
     let granted = enough.map_or(0, |enough| tally.granted_until(enough));
     LockError::NoQuorum {
@@ -45,7 +47,7 @@ pub(crate) fn no_quorum(engine: &Engine, options: &LockOptions, tally: &Tally) -
     }
 }
 
-/// The key holds something else.
+/// The error of a key that holds something other than a lock.
 pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) -> LockError {
     LockError::NotALock {
         resource: resources.first().clone(),
@@ -54,7 +56,8 @@ pub(crate) fn not_a_lock(engine: &Engine, resources: &Resources, node: usize) ->
     }
 }
 
-/// Somebody else in this process is first in line, with this news.
+/// The error of a request that is behind another one in this process, from what is known of that
+/// one.
 pub(crate) fn behind_local_holder(
     engine: &Engine,
     resources: &Resources,

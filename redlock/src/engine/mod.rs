@@ -1,4 +1,4 @@
-//! What a manager needs in one runtime: a session with every node, and a timer for the leases.
+//! One runtime's share of a manager: a session with every node, and a timer.
 
 pub(crate) mod proposal;
 pub(crate) mod shutdown;
@@ -23,14 +23,14 @@ use crate::time::jitter::Jitter;
 use crate::waiting::fairness::Fairness;
 use crate::waiting::queue::LocalQueue;
 
-/// The nodes of a manager, in order. Shared by its engines.
+/// The nodes of a manager, in the order of configuration. Shared by its engines.
 #[derive(Debug)]
 pub(crate) struct NodeSet {
     pub(crate) nodes: Box<[Arc<dyn Node>]>,
     pub(crate) names: Arc<[Arc<str>]>,
 }
 
-/// What the engines of a manager have in common.
+/// The state that all engines of a manager share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
@@ -56,22 +56,22 @@ impl Shared {
 
 /// The sessions and timers of one manager in one runtime.
 ///
-/// There is one for every runtime, because connections and timers die with theirs: a manager in a
-/// `static` that is used by one test runtime after the other must not depend on a dead one.
+/// Every runtime gets an engine of its own, because connections and timers end with their runtime.
+/// A manager in a `static` that serves one test runtime after another must not depend on a dead one.
 #[derive(Debug)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    /// The largest token to propose, and since when it is that.
+    /// The largest token to propose, and the moment at which it was computed.
     max_proposal: Mutex<Option<(Moment, Option<u64>)>>,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
-    /// Whether nodes that tell were last found not to have done so.
+    /// Whether the lock last changed hands without a notification that should have been pushed.
     are_notifications_lost: AtomicBool,
 }
 
 impl Engine {
-    /// Opens the sessions. Connecting goes on in the background.
+    /// Opens the sessions. Connecting continues in the background.
     pub(crate) fn start(node_set: &NodeSet, shared: &Arc<Shared>, runtime: &Handle) -> Arc<Self> {
         let options =
             SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
@@ -102,17 +102,17 @@ impl Engine {
         &self.shared.jitter
     }
 
-    /// Who waits for what in this process.
+    /// The requests of this process that wait for a lock.
     pub(crate) fn local_queue(&self) -> &Arc<LocalQueue> {
         &self.shared.local_queue
     }
 
-    /// Whose turn it is among processes.
+    /// The fairness between processes.
     pub(crate) fn fairness(&self) -> &Fairness {
         &self.shared.fairness
     }
 
-    /// Whether the manager was shut down.
+    /// The signal that the manager is shut down.
     pub(crate) fn shutdown_signal(&self) -> &ShutdownSignal {
         &self.shared.shutdown_signal
     }
@@ -129,7 +129,7 @@ impl Engine {
         Quorum::of(self.sessions.len())
     }
 
-    /// The nodes that must grant a lock: a quorum, or as many as its token is to be recorded on.
+    /// The quorum that must grant a lock: a majority, or `token_durability` if that is more.
     pub(crate) fn grants(&self) -> Quorum {
         self.quorum().at_least(self.config().token_durability())
     }
@@ -138,7 +138,7 @@ impl Engine {
         self.sessions[node].submit(command);
     }
 
-    /// Whether so many nodes tell when a lock may be free that it need not be asked for often.
+    /// Whether a quorum of nodes pushes notifications, so that polling can be rare.
     pub(crate) fn supports_wakeups(&self) -> bool {
         if self.are_notifications_lost.load(Ordering::Relaxed) {
             return false;
@@ -147,8 +147,7 @@ impl Engine {
         notifying.count() >= self.quorum().needed()
     }
 
-    /// A lock changed hands: the nodes have told, or they have not, as behind a proxy that drops such
-    /// messages.
+    /// Records whether a handoff was notified. Behind a proxy that drops push messages, none is.
     pub(crate) fn observe_notifications(&self, was_notified: bool) {
         if self.are_notifications_lost.load(Ordering::Relaxed) == was_notified {
             self.are_notifications_lost
@@ -156,18 +155,18 @@ impl Engine {
         }
     }
 
-    /// The smoothed round trip of the slowest node that answers at all.
+    /// The smoothed round trip of the slowest node that responds.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         let measured = self.sessions.iter().filter_map(|it| it.round_trip());
         measured.max()
     }
 
-    /// How long one node may take over a lease of `ttl`: measured by the slowest.
+    /// The node timeout for a lease of `ttl`, adapted to the slowest node.
     pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
         self.shared.config.node_timeout(ttl, self.round_trip())
     }
 
-    /// What to do to the counters in a round: `None` if fencing is off.
+    /// The proposal for the counters in a new round; `None` without fencing.
     pub(crate) fn fence(&self) -> Option<Fence> {
         let retention = self.shared.config.fence_retention();
         self.shared.config.fencing.then(|| {
@@ -177,24 +176,24 @@ impl Engine {
         })
     }
 
-    /// Learns from a counter that was seen.
+    /// Adapts later proposals to a counter that a node reported.
     pub(crate) fn observe_counter(&self, counter: u64) {
         self.shared.proposals.observe(counter);
     }
 
-    /// Learns from a counter that was seen after `proposal` was proposed.
+    /// Records whether `proposal` was accepted by the node that reported `stamp`.
     pub(crate) fn observe_stamp(&self, proposal: u64, stamp: Stamp) {
         match stamp {
             Stamp::Moved(counter) if counter == proposal => self.shared.proposals.count(true),
-            // Another has the lock, and the counter is where it left it.
+            // Another owner holds the lock, and the counter is still at its token.
             Stamp::Beyond(counter) if counter < proposal => {}
             _ => self.shared.proposals.count(false),
         }
     }
 
-    /// The median time of day of the servers, and half of what counters are kept: no clock of
-    /// ours can propose a number that it would take others long to get past. Looked at once a
-    /// second, which is as good.
+    /// The largest token to propose: the median time of day of the servers plus half of the fence
+    /// retention. A local clock that is far ahead thus cannot move counters to a value that other
+    /// managers need long to reach. Recomputed at most once a second.
     fn max_proposal(&self) -> Option<u64> {
         let mut max_proposal = self.max_proposal.lock();
         let now = Moment::now();
@@ -218,7 +217,7 @@ impl Engine {
         value
     }
 
-    /// Puts one question to every node.
+    /// Sends a command to every node and collects the responses.
     pub(crate) fn ask<T: Clone + Send + 'static>(
         &self,
         command: impl Fn(Responder<T>) -> Command,

@@ -1,9 +1,9 @@
-//! The number that is proposed as fencing token.
+//! The number proposed as fencing token.
 //!
-//! Nodes stamp the proposal itself if it is beyond their counters, and then all agree at once. So
-//! it should be beyond every counter, and only just: it is the time of day in microseconds, set
-//! forward by as much as any stamp was ever seen ahead of it. Tokens do not rest on this: a
-//! proposal that is too small costs one more round trip, and nothing else.
+//! A node whose counter is below the proposal stamps the proposal itself, so all such nodes agree
+//! at once. A proposal should therefore be beyond every counter, but only just. It is the time of
+//! day in microseconds, plus the largest lead of any observed stamp over the local clock. Tokens do
+//! not depend on it: a proposal that is too small costs one more round trip.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -15,24 +15,24 @@ const MAX_TOKEN: u64 = FencingToken::MAX.get();
 /// The proposals of a manager.
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
-    /// The largest lead of a stamp over our clock, in microseconds.
+    /// The largest lead of a stamp over the local clock, in microseconds.
     lead: AtomicU64,
-    /// How many stamps in a row were proposals of ours, up to what is enough to rely on.
+    /// Consecutive stamps that accepted a proposal, up to [`ENOUGH`].
     accepted: AtomicU32,
 }
 
 impl Proposals {
-    /// The next proposal, at most `cap`.
+    /// Returns the next proposal, at most `max`.
     pub(crate) fn next(&self, max: Option<u64>) -> u64 {
         self.at(now_micros(), max)
     }
 
-    /// Learns from a stamp, of whomever.
+    /// Records a stamp of any manager.
     pub(crate) fn observe(&self, stamp: u64) {
         self.observe_at(stamp, now_micros());
     }
 
-    /// Counts a stamp, which was the proposal or was not.
+    /// Records whether a node accepted a proposal as its stamp.
     pub(crate) fn count(&self, is_accepted: bool) {
         let accepted = self.accepted.load(Ordering::Relaxed);
         if !is_accepted {
@@ -42,7 +42,7 @@ impl Proposals {
         }
     }
 
-    /// Whether proposals have been beyond the counters for some time.
+    /// Whether recent proposals were all beyond the counters.
     pub(crate) fn are_tried(&self) -> bool {
         self.accepted.load(Ordering::Relaxed) >= ENOUGH
     }
@@ -60,7 +60,7 @@ impl Proposals {
     }
 }
 
-/// The time of day in microseconds; 0 before 1970.
+/// Returns the time of day in microseconds; 0 before 1970.
 pub(crate) fn now_micros() -> u64 {
     let since = SystemTime::now()
         .duration_since(UNIX_EPOCH)
@@ -68,7 +68,7 @@ pub(crate) fn now_micros() -> u64 {
     u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Stamps after which the next proposal is expected to be accepted as well: a few acquisitions.
+/// Accepted stamps after which the next proposal is expected to be accepted: a few acquisitions.
 const ENOUGH: u32 = 32;
 
 #[cfg(test)]
@@ -78,7 +78,7 @@ mod tests {
     const NOW: u64 = 1_800_000_000_000_000;
 
     #[test]
-    fn a_proposal_is_the_time_of_day_ahead_of_every_stamp_that_was_seen() {
+    fn a_proposal_is_the_time_of_day_plus_the_largest_lead() {
         let proposals = Proposals::default();
         assert_eq!(proposals.at(NOW, None), NOW);
         proposals.observe_at(NOW + 5_000, NOW);
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_out_of_its_mind_does_not_use_up_the_numbers() {
+    fn a_wrong_clock_does_not_exhaust_the_tokens() {
         let proposals = Proposals::default();
         let year_2300 = 10_413_792_000_000_000;
         assert_eq!(proposals.at(year_2300, Some(NOW + 7)), NOW + 7);
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn one_counter_that_is_ahead_makes_proposals_doubtful_again() {
+    fn one_counter_ahead_resets_the_confidence_in_proposals() {
         let proposals = Proposals::default();
         for _ in 0..ENOUGH {
             assert!(!proposals.are_tried());
@@ -109,8 +109,7 @@ mod tests {
         assert!(!proposals.are_tried());
     }
 
-    /// Managers whose clocks differ, one acquisition after the other: how often do nodes that
-    /// agree with each other accept the proposal as it is?
+    /// The share of proposals that nodes accept unchanged, with skewed clocks and nodes that agree.
     #[test]
     fn skewed_clocks_cost_a_second_round_trip_only_at_first() {
         let skews = [0_i64, 5_000, -5_000, 2_500, -2_500];
@@ -118,7 +117,7 @@ mod tests {
         let (mut counter, mut accepted, mut total) = (0, 0_u32, 0_u32);
         for step in 0..10_000_u64 {
             let index = usize::try_from(step * 7 % 5).unwrap();
-            // A hand-over every 200 microseconds, far less than the skew.
+            // A handoff every 200 microseconds, far less than the skew.
             let clock = (NOW + step * 200).saturating_add_signed(skews[index]);
             let proposal = managers[index].at(clock, None);
             let stamp = proposal.max(counter + 1);
@@ -129,7 +128,7 @@ mod tests {
         }
         let share = f64::from(accepted) / f64::from(total);
         println!(
-            "{:.2} % of proposals were accepted as they were",
+            "{:.2} % of proposals were accepted unchanged",
             share * 100.0
         );
         assert!(share > 0.99, "{share}");

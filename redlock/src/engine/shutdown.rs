@@ -1,10 +1,10 @@
-//! The end of a manager.
+//! The shutdown of a manager.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::Notify;
 
-/// Whether a manager was shut down, and a way to wait for that.
+/// A flag that a manager is shut down, which tasks can wait for.
 #[derive(Debug, Default)]
 pub(crate) struct ShutdownSignal {
     is_closed: AtomicBool,
@@ -23,7 +23,7 @@ impl ShutdownSignal {
 
     /// Waits until the manager is shut down. Cancel safe.
     pub(crate) async fn closed(&self) {
-        // Made before looking, so that it is told in any case.
+        // Registered before the flag is read, so that no notification is missed.
         let notify = self.notify.notified();
         if !self.is_closed() {
             notify.await;

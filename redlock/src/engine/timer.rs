@@ -1,4 +1,7 @@
-//! One timer for everything that is due in an engine.
+//! The timer of an engine, for everything that is due.
+//!
+//! One task sleeps until the earliest entry of a queue. An entry costs no task and no timer of its
+//! own, so that 100,000 idle guards are one sleep.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,29 +14,29 @@ use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
-/// Something that is due at a moment.
+/// An object that is called at a moment.
 pub(crate) trait Timed: fmt::Debug + Send + Sync {
-    /// Called when the moment has come. May set the next.
+    /// Called when the moment has come. May insert the next one.
     fn on_timer(self: Arc<Self>);
 
-    /// Called when the engine ends: nothing will be due any more.
+    /// Called when the engine ends. There are no calls after this.
     fn on_shutdown(self: Arc<Self>);
 }
 
-/// What is due when. A task on the engine's runtime calls it.
+/// The queue of entries, served by a task on the engine's runtime.
 #[derive(Debug)]
 pub(crate) struct Timers {
     queue: Mutex<TimerQueue>,
-    /// Notified when something comes before what the task waits for.
+    /// Notified when an entry is earlier than the one that the task waits for.
     earlier: Notify,
 }
 
 #[derive(Debug, Default)]
 struct TimerQueue {
-    /// Ordered by time; the number keeps entries apart that are due at once.
+    /// Ordered by time. The number separates entries that are due at the same moment.
     due: BTreeMap<TimerKey, Weak<dyn Timed>>,
     count: u64,
-    /// What the task waits for.
+    /// The moment that the task waits for.
     awaited: Option<Moment>,
     is_closed: bool,
 }
@@ -56,13 +59,13 @@ impl Timers {
         !self.lock().is_closed
     }
 
-    /// Ends the task, which shuts down everything that was due.
+    /// Ends the task, which shuts down all entries.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.earlier.notify_one();
     }
 
-    /// Calls everything that is due at any time for the last time.
+    /// Shuts down all entries, whenever they are due.
     pub(crate) fn shut_down_all(&self) {
         let all: Vec<_> = self.lock().due.values().filter_map(Weak::upgrade).collect();
         for timed in all {
@@ -70,7 +73,7 @@ impl Timers {
         }
     }
 
-    /// Has `timed` called at a moment. `None` if the task has ended.
+    /// Inserts an entry. Returns `None` if the task has ended.
     pub(crate) fn insert(&self, at: Moment, timed: Weak<dyn Timed>) -> Option<TimerKey> {
         let (key, is_earlier) = {
             let mut queue = self.lock();
@@ -92,7 +95,7 @@ impl Timers {
         self.lock().due.remove(&key);
     }
 
-    /// Takes out what is due, and notes what is awaited next.
+    /// Removes the entries that are due and records the next moment.
     fn take_due(&self) -> Vec<Arc<dyn Timed>> {
         let mut queue = self.lock();
         let now = Moment::now();
@@ -135,8 +138,7 @@ impl TimerTask {
 }
 
 impl Drop for TimerTask {
-    /// The runtime has ended, or the engine has: nothing is called any more, and everything that
-    /// was due must know.
+    /// Shuts down all entries: the runtime or the engine has ended, and there are no more calls.
     fn drop(&mut self) {
         self.0.lock().is_closed = true;
         self.0.shut_down_all();

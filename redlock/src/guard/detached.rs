@@ -1,4 +1,4 @@
-//! A lease that is on its way from one holder to the next.
+//! A lease without a guard, on its way from one holder to the next.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,12 +10,12 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
 
-/// A lease that nobody extends: what [`LockGuard::detach`](crate::LockGuard::detach) leaves, for
-/// another process to [adopt](crate::Redlock::adopt_lease) or
+/// A lease that is no longer extended, returned by [`LockGuard::detach`](crate::LockGuard::detach)
+/// for another process to [adopt](crate::Redlock::adopt_lease) or
 /// [release](crate::Redlock::unlock_lease).
 ///
-/// As text (`Display`, `FromStr`) it is one line without spaces that keeps the resources and the
-/// lease id, whatever bytes they have.
+/// As text (`Display`, `FromStr`) it is one line without spaces. It keeps the resources and the
+/// lease id, whatever bytes they contain.
 ///
 /// # Examples
 ///
@@ -33,7 +33,7 @@ use crate::token::FencingToken;
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-#[must_use = "the lease stays until its ttl; without its id nobody can release it"]
+#[must_use = "the lease stays until its ttl; without its id it cannot be released"]
 pub struct Lease {
     resources: Resources,
     lease_id: LeaseId,
@@ -56,18 +56,18 @@ impl Lease {
         }
     }
 
-    /// Everything that is locked, as the operations take it.
+    /// All locked resources, in the form that the operations take.
     pub(crate) fn all(&self) -> &Resources {
         &self.resources
     }
 
-    /// What is locked; of several, the first in byte order.
+    /// The locked resource; of several, the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         self.resources.first()
     }
 
-    /// Everything that is locked, in byte order.
+    /// All locked resources, in byte order.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
         self.resources.as_slice()
@@ -79,14 +79,14 @@ impl Lease {
         &self.lease_id
     }
 
-    /// The fencing token of the guard that was detached. Whoever adopts the lease gets a larger one.
+    /// The fencing token of the guard that was detached. Adopting the lease mints a larger one.
     #[must_use]
     pub fn token(&self) -> Option<FencingToken> {
         self.token
     }
 
-    /// How much is left of the lease, as far as it is known here: zero if it had been lost, or was
-    /// read from text.
+    /// The time left of the lease, as far as it is known here. Zero if it was lost before, or was
+    /// parsed from text.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.deadline.map_or(Duration::ZERO, |deadline| {
@@ -96,7 +96,7 @@ impl Lease {
 }
 
 impl PartialEq for Lease {
-    /// The same resource, lease id and token, however much is left.
+    /// Compares resources, lease id and token, but not the time left.
     fn eq(&self, other: &Self) -> bool {
         self.resources == other.resources
             && self.lease_id == other.lease_id
@@ -148,15 +148,15 @@ impl FromStr for Lease {
     }
 }
 
-/// A text that is not a [`Lease`].
+/// The error of parsing a text that is not a [`Lease`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not a lease: expected {PREFIX}<lease id>/<token>/<resource>,…")]
 pub struct ParseLeaseError(());
 
-/// Marks the format, for the day it needs another field.
+/// The version of the text format.
 const PREFIX: &str = "redlock1:";
 
-/// Writes bytes as in a URL: what is not plainly readable becomes `%xx`.
+/// Writes bytes as in a URL: bytes other than letters, digits and a few marks become `%xx`.
 fn escape(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     for byte in bytes {
         match byte {
@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_byte_survives_the_way_through_text() {
+    fn every_byte_survives_a_round_trip_through_text() {
         let resource = Resource::from((0..=255).collect::<Vec<u8>>());
         for token in [None, Some(FencingToken::new(7))] {
             let id = "id with / and % and ü".into();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn several_resources_survive_whatever_stands_between_them() {
+    fn several_resources_survive_separators_in_their_names() {
         let names = [&b"a,b"[..], b"a", b",", b"/", b"%2c", b" ", b"\xff"];
         let resources = Resources::all(names).unwrap();
         let lease = Lease::new(resources, "id".into(), None, None);
@@ -215,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_lease_is_refused() {
+    fn text_that_is_not_a_lease_is_rejected() {
         let structure = [
             "",
             "redlock1:",

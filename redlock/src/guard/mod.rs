@@ -1,4 +1,4 @@
-//! What the caller holds.
+//! The guard of a held lock.
 
 pub(crate) mod detached;
 pub(crate) mod run;
@@ -18,21 +18,20 @@ use crate::lease_id::LeaseId;
 use crate::resource::Resource;
 use crate::token::FencingToken;
 
-/// A lock that is held. Dropping it releases it.
+/// A lock that is held. Dropping it releases the lock.
 ///
-/// Holding a guard means: at the moment it was handed out, a quorum of nodes kept the resource
-/// for this lease and for nobody else, and will for [`remaining`](Self::remaining). In the
-/// background the lease is extended every third of its ttl, until the guard is dropped or the
-/// lease is [lost](Self::lost).
+/// When a guard is returned, a quorum of nodes holds the resource for its lease and for no other,
+/// and will for [`remaining`](Self::remaining). The lease is extended in the background every third
+/// of its ttl, until the guard is dropped or the lease is [lost](Self::lost).
 ///
-/// It is a permit, not a mutex guard: it contains no data, and it cannot stop a process that was
+/// It is a permit, not a mutex guard. It contains no data, and it cannot stop a process that was
 /// paused for longer than the ttl from finishing its write. Work that must not outlive the lease
 /// belongs in [`run`](Self::run).
 ///
-/// Drop never blocks and never panics, on any thread, in or out of a runtime and while
-/// unwinding: it queues the release at every node and returns. A later request for the resource
-/// through the same manager, in the same runtime, comes after it. Where the outcome of the release
-/// matters, [`release`](Self::release) it.
+/// Drop never blocks and never panics: on any thread, in or out of a runtime, and while unwinding.
+/// It queues the release at every node and returns. A later request for the resource through the
+/// same manager, in the same runtime, is ordered behind it. Use [`release`](Self::release) where the
+/// outcome matters.
 ///
 /// # Examples
 ///
@@ -59,30 +58,30 @@ impl LockGuard {
         Self { lease }
     }
 
-    /// What is locked; of [several](crate::Redlock::lock_all), the first in byte order.
+    /// The locked resource; of [several](crate::Redlock::lock_all), the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         self.lease.resources().first()
     }
 
-    /// Everything that is locked, in byte order, each once.
+    /// All locked resources, in byte order, each once.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
         self.lease.resources().as_slice()
     }
 
-    /// The value under the key, which proves ownership. Whoever has it can
+    /// The value under the key, which proves ownership. A process that knows it can
     /// [release](crate::Redlock::unlock) or [adopt](crate::Redlock::adopt) the lease.
     #[must_use]
     pub fn lease_id(&self) -> &LeaseId {
         self.lease.id()
     }
 
-    /// The fencing token: a number that grows with every acquisition of the resource, for the
-    /// protected system to check. It refuses whatever comes with a smaller number than it has
-    /// seen: the late write of a holder that was paused. [`fence`](crate::fence) has the means.
+    /// The fencing token: a number that grows with every acquisition of the resource.
     ///
-    /// The token stays the same for as long as the lock is held.
+    /// The protected system remembers the largest token it has seen and refuses smaller ones: the
+    /// late write of a holder that was paused. [`fence`](crate::fence) has recipes. The token stays
+    /// the same for as long as the lock is held.
     ///
     /// # Panics
     ///
@@ -118,17 +117,16 @@ impl LockGuard {
         self.lease.fencing_token()
     }
 
-    /// How much is left until the lease must be treated as gone: the validity. Zero once it is
-    /// lost.
+    /// The time until the lease must be treated as expired: its validity. Zero once it is lost.
     ///
-    /// Counted by a clock that goes on while the machine is suspended, from before the nodes were
-    /// asked, less the allowance for drift.
+    /// The time counts from before the first request was sent, less the allowance for drift. Its
+    /// clock continues while the machine is suspended.
     #[must_use]
     pub fn remaining(&self) -> Duration {
         self.lease.remaining()
     }
 
-    /// Whether the lock is held, by the clock, at this moment. Once false, false for ever.
+    /// Whether the lock is held now, by the clock. Once false, it stays false.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.lease.is_held()
@@ -136,10 +134,10 @@ impl LockGuard {
 
     /// Waits until the lock is lost.
     ///
-    /// Completes at or shortly before the deadline, while nobody else can have the lock yet; or as
-    /// soon as fewer nodes than a quorum have the key. Completes at once if it is lost already, and
-    /// never if the guard was released first. The future is independent of the guard, so it can
-    /// stand beside one that borrows it mutably.
+    /// Completes at or shortly before the deadline, when no other client can hold the lock yet. It
+    /// also completes as soon as fewer nodes than a quorum hold the key. It completes at once if the
+    /// lock is already lost, and never if the guard was released first. The future does not borrow
+    /// the guard, so it can be used beside one that borrows it mutably.
     ///
     /// # Cancel safety
     ///
@@ -165,9 +163,9 @@ impl LockGuard {
         Loss::of(&self.lease)
     }
 
-    /// A token that is cancelled when the lock is lost or released, for code that takes one.
+    /// Returns a token that is cancelled when the lock is lost or released, for code that takes one.
     ///
-    /// It is a child: cancelling it changes nothing here.
+    /// It is a child token: cancelling it has no effect on the lock.
     #[must_use]
     pub fn cancellation_token(&self) -> CancellationToken {
         self.lease.cancellation_token().child_token()
@@ -175,9 +173,9 @@ impl LockGuard {
 
     /// Runs `body` while the lock is held, and drops it when the lock is lost.
     ///
-    /// Every poll looks at the loss and at the clock first: a body whose lock is lost is never
-    /// polled again. It is never paused for an extension either. A body that completes is returned
-    /// as it is, and the lock stays held.
+    /// Every poll checks the loss and the clock first, so a body whose lock is lost is never polled
+    /// again. Extensions never pause it. The output of a body that completes is returned unchanged,
+    /// and the lock stays held.
     ///
     /// # Errors
     ///
@@ -203,57 +201,56 @@ impl LockGuard {
         Run::new(Loss::of(&self.lease), body)
     }
 
-    /// Makes the lock valid for `ttl` from now, if it is for less, and returns what then remains.
+    /// Extends the lock to `ttl` from now, unless it already lasts longer. Returns the new validity.
     ///
-    /// Extension in the background goes on as before. This is for work that is about to take long
-    /// with [`auto_extend(false)`](crate::LockRequest::auto_extend).
+    /// Background extensions continue as before. This is for long work under
+    /// [`auto_extend(false)`](crate::LockRequest::auto_extend).
     ///
     /// # Errors
     ///
-    /// - [`ExtendError::Lost`]: there is nothing left to extend.
+    /// - [`ExtendError::Lost`]: the lock was lost before.
     /// - [`ExtendError::NoQuorum`]: too few nodes confirmed within the node timeout. The lock is
-    ///   still held for what remained.
+    ///   held for the time that remained.
     /// - [`ExtendError::Invalid`]: `ttl` is out of bounds.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: an extension that was sent still counts when it is confirmed.
+    /// Cancel safe: confirmations of an extension that was sent still count.
     pub async fn extend(&self, ttl: Duration) -> Result<Duration, ExtendError> {
         self.lease.extend(ttl).await
     }
 
-    /// Releases the lock and waits until a quorum of nodes has confirmed, at most for the node
-    /// timeout.
+    /// Releases the lock and waits for the confirmation of a quorum, at most for the node timeout.
     ///
-    /// Within the time of [`hold_at_least`](crate::LockRequest::hold_at_least) the nodes are told to
-    /// keep the keys until it is over, and report [`Kept`](crate::ReleaseOutcome::Kept).
+    /// Within the time of [`hold_at_least`](crate::LockRequest::hold_at_least) the nodes keep the
+    /// keys until it is over, and report [`Kept`](crate::ReleaseOutcome::Kept).
     ///
-    /// A lock that had been lost before is no error: [`Released::was_held`] tells. After work that
-    /// succeeded, `guard.release().await?` would turn a node's failure into that of the work; the
-    /// lock ends with its ttl in any case.
+    /// A lock that was lost before is not an error: see [`Released::was_held`]. Do not write
+    /// `guard.release().await?` after work that succeeded. It would turn the failure of a node into
+    /// a failure of the work, although the ttl ends the lock on that node.
     ///
     /// # Errors
     ///
-    /// [`ReleaseError`] if fewer nodes than a quorum confirmed, with what each said.
+    /// [`ReleaseError`] if fewer nodes than a quorum confirmed, with the outcome at each.
     ///
     /// # Cancel safety
     ///
-    /// The release goes on in the background.
+    /// Once polled, the release continues in the background.
     pub async fn release(self) -> Result<Released, ReleaseError> {
         self.lease.release_and_wait().await
     }
 
-    /// Releases a lock that no caller has seen.
+    /// Releases a lock whose guard no caller has seen.
     pub(crate) fn abandon(self) {
         self.lease.abandon();
     }
 
-    /// Stops extending without releasing, and returns what somebody else needs to go on.
+    /// Stops extending without releasing, and returns the lease for another process to take over.
     ///
-    /// Unless the lease is [adopted](crate::Redlock::adopt_lease), it ends with its ttl. Waiting for the
-    /// loss of this guard never completes afterwards; its cancellation tokens are cancelled,
-    /// because nobody watches any more.
-    #[must_use = "the lease stays until its ttl; without its id nobody can release it"]
+    /// Unless it is [adopted](crate::Redlock::adopt_lease), the lease ends with its ttl. Afterwards
+    /// [`lost`](Self::lost) of this guard never completes. Its cancellation tokens are cancelled,
+    /// because the lease is no longer watched here.
+    #[must_use = "the lease stays until its ttl; without its id it cannot be released"]
     pub fn detach(self) -> Lease {
         let deadline = self.lease.detach();
         Lease::new(

@@ -1,4 +1,4 @@
-//! Waiting for the end of a lease, and working until then.
+//! The loss of a lease, and work that it ends.
 
 use std::fmt;
 use std::future::Future;
@@ -17,8 +17,8 @@ use crate::time::validity;
 
 /// Completes when a lease is lost.
 ///
-/// Carries a timer of its own in the runtime that polls it, so that the loss is noticed on time
-/// even if the runtime that extends the lease is stuck.
+/// Has its own timer in the runtime that polls it, so that it notices the loss on time even if the
+/// runtime that extends the lease is blocked.
 pub(crate) struct Loss {
     lease: Arc<ActiveLease>,
     ended: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -34,8 +34,8 @@ impl Loss {
         }
     }
 
-    /// Sets the timer to the deadline, as far as it is known now, or a tick ahead: a timer does
-    /// not notice that the machine was suspended.
+    /// Sets the timer to the current deadline, at most a tick ahead: timers do not notice that the
+    /// machine was suspended.
     fn arm(&mut self) {
         let Some(end) = self.lease.ends_at() else {
             return;
@@ -57,7 +57,7 @@ impl Future for Loss {
         if let Some(lost) = this.lease.expire_if_due() {
             return Poll::Ready(lost);
         }
-        // Polled for its waker. An end that is no loss completes nothing.
+        // Polled for its waker. An end other than a loss does not complete this future.
         if this.ended.as_mut().poll(cx).is_ready() {
             return this
                 .lease
@@ -84,12 +84,12 @@ impl Future for Loss {
 }
 
 pin_project! {
-    /// A future that is polled while a lock is held, and dropped when it is lost. Made by
-    /// [`LockGuard::run`](crate::LockGuard::run).
+    /// A future that runs its body while a lock is held and drops it when the lock is lost. Created
+    /// by [`LockGuard::run`](crate::LockGuard::run).
     #[must_use = "futures do nothing unless polled"]
     pub struct Run<F> {
         loss: Loss,
-        // None once it was dropped or has completed.
+        // None once it has been dropped or has completed.
         #[pin]
         body: Option<F>,
     }

@@ -1,4 +1,9 @@
-//! Extending a lease: in the background, and when asked to.
+//! Extensions of a lease, in the background and on request.
+//!
+//! An extension is due every third of the ttl. It goes to every node that holds the key. A
+//! confirmation moves that node's expiry; a definite "not held" removes the node; silence and
+//! errors change nothing. Without a quorum of confirmations the next attempt follows after a node
+//! timeout, until the deadline.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -15,24 +20,24 @@ use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// Extensions that were sent to the nodes of a lease.
+/// One extension, sent to all nodes of a lease.
 struct Extending {
     lease: Arc<ActiveLease>,
-    /// Just before the first was submitted: what is confirmed counts from here.
+    /// The moment just before the first command was submitted. Confirmed ttls count from here.
     sent: Moment,
     ttl: Duration,
-    /// The attempt in the background that this is, if it is one.
+    /// The number of the background attempt; `None` for an extension on request.
     attempt: Option<u32>,
     responses: Arc<Responses<Extension>>,
 }
 
 impl ActiveLease {
-    /// How long after one extension the next is due.
+    /// The time from one background extension to the next.
     pub(super) fn extend_interval(&self) -> Duration {
         self.ttl / 3
     }
 
-    /// Extends what is due, and ends what is over.
+    /// Extends the lease if that is due, and ends it if it is over.
     fn extend_if_due(self: &Arc<Self>) {
         if self.expire_if_due().is_some() {
             return;
@@ -49,7 +54,7 @@ impl ActiveLease {
                     number: state.attempt.number.wrapping_add(1),
                     confirmed: 0,
                 };
-                // Without a quorum by then, try again.
+                // The next attempt, unless a quorum confirms this one before.
                 let retry = now.checked_add(self.node_timeout());
                 state.extend_at = retry.unwrap_or(state.extend_at);
                 state.attempt.number
@@ -62,7 +67,7 @@ impl ActiveLease {
         }
     }
 
-    /// Sets the timer for whatever comes next.
+    /// Sets the timer to the next extension or the deadline, whichever comes first.
     pub(super) fn arm(self: &Arc<Self>, state: &mut State) {
         let Some(deadline) = state.deadline() else {
             return;
@@ -80,9 +85,9 @@ impl ActiveLease {
         state.timer = self.engine.timers().insert(next, timed);
     }
 
-    /// Extends the lease to `ttl` from now, if it is held for less.
+    /// Extends the lease to `ttl` from now, unless it already lasts longer.
     ///
-    /// Cancel safe: what was sent is still counted when it is confirmed.
+    /// Cancel safe: confirmations of an extension that was sent still count.
     pub(crate) async fn extend(self: &Arc<Self>, ttl: Duration) -> Result<Duration, ExtendError> {
         self.engine.config().check_ttl(ttl)?;
         if let Some(lost) = self.expire_if_due() {
@@ -112,8 +117,8 @@ impl ActiveLease {
         Err(self.not_extended(&results))
     }
 
-    /// Sends an extension to every node that holds the key; the others have answered, as far as
-    /// this lease is concerned, that they do not.
+    /// Sends an extension to every node that holds the key. All other nodes count as a response of
+    /// "not held".
     fn send_extensions(
         self: &Arc<Self>,
         ttl: Duration,
@@ -152,13 +157,13 @@ impl ActiveLease {
         responses
     }
 
-    /// No extension passes the end that `max_hold` sets.
+    /// Shortens a ttl to the end that `max_hold` sets.
     fn within_max_hold(&self, ttl: Duration, now: Moment) -> Duration {
         self.hold_until
             .map_or(ttl, |end| ttl.min(validity::remaining(end, now)))
     }
 
-    /// Takes one node's answer to an extension.
+    /// Records one node's response to an extension.
     fn extended(
         self: &Arc<Self>,
         node: usize,
@@ -167,7 +172,7 @@ impl ActiveLease {
     ) {
         let is_gone = {
             let mut state = self.lock();
-            // Only a node that granted the key can keep it for longer.
+            // Only a node that granted the key can extend it.
             let VoteState::Granted(expiry) = *state.tally.get(node) else {
                 return;
             };
@@ -180,8 +185,8 @@ impl ActiveLease {
                     self.count_confirmation(&mut state, extending);
                 }
                 Ok(Extension::NotHeld) => state.tally.set(node, VoteState::Lost),
-                // Silence and errors change nothing: the node holds the key for as long as it
-                // said it would.
+                // Errors change nothing: the node keeps the key until the expiry that it
+                // confirmed before.
                 Err(_) => return,
             }
             state.tally_changed();
@@ -200,7 +205,7 @@ impl ActiveLease {
         )
     }
 
-    /// With a quorum of confirmations the next extension is due at the usual time.
+    /// Counts a confirmation. A quorum of them sets the next extension to its usual time.
     fn count_confirmation(&self, state: &mut State, extending: &Extending) {
         if extending.attempt != Some(state.attempt.number) {
             return;

@@ -1,4 +1,4 @@
-//! Getting a fencing token for a round that was won.
+//! The fencing token of a round that was won.
 
 use std::sync::Arc;
 
@@ -17,14 +17,14 @@ use crate::quorum::vote::VoteState;
 use crate::token::FencingToken;
 
 impl ActiveLease {
-    /// Gets the round its token, if it was won and is to have one: from the stamps that came with
-    /// the grants if the nodes agree, otherwise after raising those that are behind.
+    /// Mints the token of a round that was won with fencing on. If a quorum of grants carries the
+    /// same stamp, that is the token. Otherwise the counters behind it are raised first.
     ///
-    /// Leaves the lease without a token if that fails by `end`. Cancel safe: the round ends the
-    /// lease.
+    /// Leaves the lease without a token if that fails by `end`. Cancel safe: dropping the round
+    /// ends the lease.
     pub(super) async fn mint(self: &Arc<Self>, end: Instant) {
-        // Only the owner of a key moves its counter, or one who asks for the first time: twice is
-        // all it takes, unless such another comes in between.
+        // Only the owner of a key moves its counter, and first attempts of other contenders. Two
+        // raises are enough unless such an attempt comes in between.
         for _ in 0..MAX_RAISES {
             match self.choose() {
                 None => return,
@@ -38,7 +38,7 @@ impl ActiveLease {
         }
     }
 
-    /// What follows from the stamps; `None` unless the round is won and wants a token.
+    /// Chooses from the stamps. `None` unless the round is won and lacks a token.
     fn choose(&self) -> Option<Choice> {
         let state = self.lock();
         let is_open = state.phase == Phase::Asking
@@ -50,12 +50,13 @@ impl ActiveLease {
         }
         let stamps = (0..state.tally.quorum().nodes())
             .filter(|node| matches!(state.tally.get(*node), VoteState::Granted(_)))
-            // A node that told nothing of its counter may be anywhere.
+            // A counter that was not reported may have any value.
             .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)));
         Some(token::choose(stamps, state.tally.quorum().needed()))
     }
 
-    /// Raises the counters of all nodes that hold the key, and were not moved to `token` by us.
+    /// Raises the counters of all nodes that hold the key and that this round has not moved to
+    /// `token`.
     async fn raise(self: &Arc<Self>, token: u64, end: Instant) {
         let Some(retention) = self.fence_retention() else {
             return;
@@ -99,8 +100,8 @@ impl ActiveLease {
         }
     }
 
-    /// A node that cannot be brought to the token does not count as having granted the lock. Its
-    /// key may be there all the same.
+    /// Counts a node as failed whose counter could not be raised. Its key may still be there, so it
+    /// gets a release.
     fn fail_node(&self, node: usize, error: &NodeError) {
         let mut state = self.lock();
         let error = NodeError::new(error.kind(), error.message());
@@ -108,14 +109,14 @@ impl ActiveLease {
         state.tally_changed();
     }
 
-    /// Takes one node's answer to a raise.
+    /// Records one node's response to a raise.
     fn raised(&self, node: usize, token: u64, result: &NodeResult<Raised>) {
         if let Ok(Raised::Beyond(counter)) = result {
             self.engine.observe_counter(*counter);
         }
         let mut state = self.lock();
         if state.phase != Phase::Asking || state.fencing_token.is_some() {
-            // Decided without this node, which keeps the key for as long as it said.
+            // The round was decided without this node, which keeps the key until its expiry.
             return;
         }
         match result {
@@ -134,18 +135,18 @@ impl ActiveLease {
         for node in 0..self.engine.quorum().nodes() {
             let holds = matches!(self.lock().tally.get(node), VoteState::Granted(_));
             if holds {
-                let text = "there is no number left for another token";
+                let text = "the fencing counter is exhausted: no larger token is left below 2^53";
                 self.fail_node(node, &NodeError::new(NodeErrorKind::Counter, text));
             }
         }
     }
 }
 
-/// Counters that are being raised.
+/// One raise, sent to the nodes whose counters are behind.
 struct Raising {
     lease: Arc<ActiveLease>,
     token: u64,
-    /// The nodes, by the position of their answers.
+    /// The nodes, by the position of their responses.
     asked: Vec<usize>,
     responses: Arc<Responses<Raised>>,
 }
@@ -157,5 +158,5 @@ impl ResponseSink<Raised> for Raising {
     }
 }
 
-/// Raises in one round, before it is given up.
+/// The largest number of raises in one round.
 const MAX_RAISES: usize = 4;

@@ -1,9 +1,22 @@
-//! What is true about one lease: who holds it where, until when, and how it ended.
+//! One lease, from its first `SET` to its last `DEL`.
 //!
-//! An [`ActiveLease`] owns everything from the first command of its round to the last release. No
-//! task stands behind it: answers are cast at it by the sessions, and the timer of the engine
-//! calls it. So a request that is dropped leaves the lease to end itself,
-//! and an idle guard costs nothing but its memory.
+//! An [`ActiveLease`] is an object, not a task. Sessions report responses to it, and the engine's
+//! timer calls it when an extension or the deadline is due. A request that is dropped leaves the
+//! lease to release itself, and an idle guard costs only its memory.
+//!
+//! A lease acquired on five nodes, of which one is slow and one loses the key:
+//!
+//! ```text
+//! time      node  response            votes      deadline
+//!  0 ms      1-3  granted             G G G - -  asked + ttl - drift   won: the guard is returned
+//!  9 ms        4  granted, late       G G G G -  unchanged             the late grant joins
+//! 10 s       1-4  extension confirmed G G G G -  sent + ttl - drift
+//! 20 s         2  "not held"          G L G G -  of 1, 3 and 4         still a quorum
+//! 20 s         5  (silent)            G L G G -  unchanged
+//! ```
+//!
+//! Had the round been lost or dropped before 9 ms, the release queued behind the `SET` at node 4
+//! would undo its late grant.
 
 mod extend;
 mod mint;
@@ -35,7 +48,7 @@ use crate::time::validity;
 use crate::token::FencingToken;
 use crate::waiting::queue::{HeadStatus, Holder, Ticket};
 
-/// One lease id's claim on its resources at all nodes.
+/// The claim of one lease id on its resources, at all nodes.
 pub(crate) struct ActiveLease {
     engine: Arc<Engine>,
     resources: Resources,
@@ -43,15 +56,15 @@ pub(crate) struct ActiveLease {
     id: LeaseId,
     ttl: Duration,
     auto_extend: bool,
-    /// When the nodes were first asked.
+    /// The moment just before the first command was submitted.
     asked: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
-    /// How long the keys stay, counted from `asked`, even if the lease is released sooner.
+    /// The time from `asked` for which the keys stay even if the lease is released sooner.
     hold_at_least: Option<Duration>,
-    /// What the round does to the counters; `None` without fencing.
+    /// The proposal for the counters; `None` without fencing.
     fence: Option<Fence>,
-    /// Never held while a command is submitted or somebody is woken: both may come back here.
+    /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
 }
 
@@ -95,12 +108,12 @@ impl ActiveLease {
         self.engine.node_timeout(self.ttl)
     }
 
-    /// How long counters are kept; `None` without fencing.
+    /// The retention of the counters; `None` without fencing.
     fn fence_retention(&self) -> Option<Duration> {
         self.fence.map(|fence| fence.retention)
     }
 
-    /// The fencing token, where one was minted.
+    /// The fencing token, once it is minted.
     pub(crate) fn fencing_token(&self) -> Option<FencingToken> {
         self.lock().fencing_token
     }
@@ -147,7 +160,8 @@ impl ActiveLease {
         }
     }
 
-    /// Keeps the place in line until the lease ends: whoever is next asks behind its release.
+    /// Keeps the head of the local queue until the lease ends. The next request in the queue then
+    /// asks the nodes behind the release of this lease.
     pub(crate) fn keep_ticket(self: &Arc<Self>, ticket: Ticket) {
         let holder = Arc::downgrade(self);
         ticket.publish(&HeadStatus::Held(holder), None);
@@ -160,7 +174,7 @@ impl ActiveLease {
         }
     }
 
-    /// A token that is cancelled when the lease ends, in whatever way.
+    /// Returns a token that is cancelled when the lease ends, in any way.
     pub(crate) fn cancellation_token(&self) -> CancellationToken {
         let mut state = self.lock();
         if let Phase::Ended(_) = state.phase {
@@ -174,20 +188,20 @@ impl ActiveLease {
             .clone()
     }
 
-    /// Ends the lease as lost, unless it has ended before, and releases what is left of it.
+    /// Ends the lease as lost, unless it has ended before, and releases its remaining keys.
     pub(crate) fn lose(&self, reason: LossReason) {
         let reason = match (reason, self.hold_until) {
-            // Not extended any further on purpose.
+            // It was not extended further on purpose.
             (LossReason::Expired, Some(end)) if self.is_near(end) => LossReason::MaxHold,
             (reason, _) => reason,
         };
         if self.end(End::Lost(reason)) {
-            tracing::warn!(resource = %self.resources, %reason, "redlock lost");
+            tracing::warn!(resource = %self.resources, %reason, "lock lost before release");
         }
     }
 
-    /// Ends the lease without touching the nodes, for somebody else to go on with. Returns when it
-    /// ends if nobody does.
+    /// Ends the lease here and leaves its keys on the nodes, for another process to adopt. Returns
+    /// its deadline.
     pub(crate) fn detach(&self) -> Option<Moment> {
         let deadline = self.lock().deadline();
         self.end(End::Detached);
@@ -199,16 +213,16 @@ impl ActiveLease {
         self.end(End::Released);
     }
 
-    /// Ends the lease as if no guard had come of it, which nobody has seen.
+    /// Ends a lease whose guard no caller has seen: nothing of it is kept.
     pub(crate) fn abandon(&self) {
         if !self.end(End::Abandoned) {
-            // Lost meanwhile, and perhaps kept.
+            // It was lost before, and its keys may have been kept.
             let plan = self.release_plan(&self.lock(), End::Abandoned);
             self.send_releases(&plan);
         }
     }
 
-    /// Whether `max_hold`, rather than missing extensions, is what ends the lease now.
+    /// Whether the lease ends now because of `max_hold`, not for lack of extensions.
     fn is_near(&self, end: Moment) -> bool {
         let drift = validity::drift(self.ttl, self.engine.config().drift_factor);
         let margin = drift
@@ -217,7 +231,7 @@ impl ActiveLease {
         validity::remaining(end, Moment::now()) <= margin
     }
 
-    /// Ends the lease once; says whether it was this call that did.
+    /// Ends the lease once. Returns whether this call ended it.
     fn end(&self, end: End) -> bool {
         self.end_with(end, |plan| {
             if end.releases() {
@@ -226,14 +240,15 @@ impl ActiveLease {
         })
     }
 
-    /// Ends the lease once, with `undo` to be done about what remains of it at the nodes.
-    fn end_with(&self, end: End, undo: impl FnOnce(&ReleasePlan)) -> bool {
+    /// Ends the lease once and passes the plan of its releases to `carry_out`. Returns whether this
+    /// call ended it.
+    fn end_with(&self, end: End, carry_out: impl FnOnce(&ReleasePlan)) -> bool {
         let (plan, token, waker, ticket) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
             }
-            // From here on no command of this lease but a release is sent.
+            // From here on this lease sends only releases.
             state.phase = Phase::Ended(end);
             if let Some(timer) = state.timer.take() {
                 self.engine.timers().remove(timer);
@@ -242,8 +257,8 @@ impl ActiveLease {
             let (token, waker) = (state.cancellation.take(), state.take_waker());
             (plan, token, waker, state.ticket.take())
         };
-        // Queued before anybody is told, so that whoever is told asks after the release.
-        undo(&plan);
+        // The releases are queued before any waiter is woken, so its next command follows them.
+        carry_out(&plan);
         if ticket.is_some() {
             self.engine
                 .fairness()

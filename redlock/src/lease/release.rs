@@ -1,4 +1,4 @@
-//! Giving a lease back.
+//! The release of a lease.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 
 impl ActiveLease {
-    /// What is left of the lease if it ends like this now.
+    /// Plans the releases that are due if the lease ends this way now.
     pub(super) fn release_plan(&self, state: &State, end: End) -> ReleasePlan {
         let hold = self.hold_at_least.filter(|_| end.keeps());
         let keep_until = hold
@@ -29,14 +29,14 @@ impl ActiveLease {
         }
     }
 
-    /// Queues a release at each node that may have keys of the lease, and waits for nothing.
+    /// Queues a release at each node that may hold a key of the lease. Never blocks.
     pub(super) fn send_releases(&self, plan: &ReleasePlan) {
         for node in &plan.nodes {
             self.send_release(*node, plan, Responder::ignored());
         }
     }
 
-    /// Releases the lease and waits for a quorum to confirm it, at most for the node timeout.
+    /// Releases the lease and waits for the confirmation of a quorum, at most for the node timeout.
     ///
     /// Cancel safe: the releases are queued by the first poll.
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
@@ -50,7 +50,7 @@ impl ActiveLease {
             asked = Some(report);
         };
         if !self.end_with(End::Released, &mut send) {
-            // It was lost and has sent its releases before; these are for the report.
+            // The lease was lost and has sent its releases before. These are for the report.
             let plan = {
                 let state = self.lock();
                 match state.phase {
@@ -76,7 +76,7 @@ impl ActiveLease {
     }
 }
 
-/// Releases a lease of which only the id is known, on all nodes.
+/// Releases a lease by its id, on all nodes.
 pub(crate) async fn release_by_id(
     engine: &Engine,
     keys: &Keys,
@@ -97,18 +97,19 @@ pub(crate) async fn release_by_id(
     report.confirmed(engine, timeout).await
 }
 
-/// A release whose answers are awaited.
+/// A release that waits for its responses.
 struct Report {
     responses: Arc<Responses<Removal>>,
     asked: Vec<usize>,
-    /// As far as known here; otherwise a node that had the key tells.
+    /// Whether the lease was held, if that is known here. Otherwise a node that deleted the key
+    /// shows that it was.
     was_held: Option<bool>,
-    /// Whether the keys stay.
+    /// Whether the keys stay until `hold_at_least` is over.
     is_kept: bool,
 }
 
 impl Report {
-    /// Expects the answers of the nodes that are asked. The others count as confirmed.
+    /// Expects responses from the nodes of the plan. All others count as confirmed.
     fn of(engine: &Engine, plan: &ReleasePlan, was_held: bool) -> Self {
         let quorum = engine.quorum();
         let not_asked = quorum.nodes() - plan.nodes.len();
@@ -121,7 +122,7 @@ impl Report {
         }
     }
 
-    /// Waits until a quorum has confirmed, or cannot any more.
+    /// Waits until a quorum has confirmed, or no longer can.
     async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
         let quorum = engine.quorum();
         let not_asked = quorum.nodes() - self.asked.len();

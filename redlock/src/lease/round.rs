@@ -1,4 +1,4 @@
-//! One attempt at all nodes.
+//! One attempt at all nodes, under a lease id of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +20,8 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::waiting::wakeup::Wakeup;
 
-/// A round that is under way. Dropping it gives it up: whatever it took, on whichever node, even
-/// what a node grants later, is released.
+/// A round in progress. Dropping it abandons it: every grant, even one that arrives later, is
+/// released.
 #[derive(Debug)]
 pub(crate) struct Round {
     lease: Arc<ActiveLease>,
@@ -29,18 +29,18 @@ pub(crate) struct Round {
     is_won: bool,
 }
 
-/// What a lost round left behind: nothing but what the nodes said.
+/// The votes of a round that was lost.
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) Tally);
 
 impl Round {
-    /// Asks all nodes at once for `resources`, under a fresh lease id. Those that refuse tell
-    /// `waiter` when they may have let go of one.
+    /// Sends an acquire to all nodes at once, under a fresh lease id. Nodes that refuse notify
+    /// `wakeup` when a key may be free.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resources: &Resources,
         options: &LockOptions,
-        contended: bool,
+        is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
         let lease = Arc::new(ActiveLease::new(
@@ -53,7 +53,7 @@ impl Round {
             let responder = Responder::new(Arc::<ActiveLease>::clone(&lease), node);
             let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
             let acquire = Acquire::new(keys, id, ttl, responder)
-                .contended(contended)
+                .contended(is_contended)
                 .fence(lease.fence)
                 .watch(wakeup.map(|wakeup| wakeup.watch(node)));
             engine.submit(node, Command::Acquire(acquire));
@@ -65,7 +65,8 @@ impl Round {
         }
     }
 
-    /// Asks all nodes to extend a lease that was made elsewhere. Giving this up leaves it alone.
+    /// Sends an extension of a lease acquired elsewhere to all nodes. Dropping this round leaves the
+    /// lease alone.
     pub(crate) fn adopt(
         engine: &Arc<Engine>,
         resources: &Resources,
@@ -88,8 +89,8 @@ impl Round {
         }
     }
 
-    /// Waits until the outcome is certain, at most for the node timeout. Returns the lease, held,
-    /// or what stood in the way.
+    /// Waits until the outcome is certain, at most for the node timeout. Returns the held lease, or
+    /// the votes against it.
     ///
     /// Cancel safe: dropping this drops the round.
     pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
@@ -100,11 +101,11 @@ impl Round {
         self.lease.mint(end).await;
         self.is_won = self.lease.try_finish();
         if !self.is_won {
-            // Nodes that failed at once have decided it. The others get a moment to be heard, so
-            // that whoever reads the error knows which nodes are to blame and which are well.
+            // Nodes that failed at once may have decided the round. The others get a moment more, so
+            // that the error names the nodes that failed and not those that were merely slower.
             let grace = Instant::now() + validity::grace(timeout);
-            let was_notified = |tally: &Tally| tally.is_busy() || tally.is_complete();
-            self.until(grace.min(end), was_notified).await;
+            let is_explained = |tally: &Tally| tally.is_busy() || tally.is_complete();
+            self.until(grace.min(end), is_explained).await;
             self.lease.mint(end).await;
             self.is_won = self.lease.try_finish();
         }
@@ -114,7 +115,7 @@ impl Round {
         Err(Refused(self.lease.lock().tally.clone()))
     }
 
-    /// Waits until the tally is `enough`, at most until `end`.
+    /// Waits until the tally meets the condition, at most until `end`.
     async fn until(&self, end: Instant, enough: impl Fn(&Tally) -> bool) {
         let waiting = self.lease.state.until(|state| enough(&state.tally));
         let _elapsed = tokio::time::timeout_at(end, waiting).await;
@@ -130,8 +131,8 @@ impl Drop for Round {
 }
 
 impl ActiveLease {
-    /// Fairness a won round into a held lease. Says no if it was not won, or so late that too little
-    /// is left of it.
+    /// Turns a won round into a held lease. Returns `false` unless a quorum granted the lock and
+    /// enough validity is left.
     fn try_finish(self: &Arc<Self>) -> bool {
         let mut state = self.lock();
         let now = Moment::now();
@@ -140,7 +141,7 @@ impl ActiveLease {
             && state.tally.verdict() == Verdict::Reached
             && state.tally.deadline() >= enough
             && enough.is_some()
-            // No guard without a token, where there is to be one.
+            // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
@@ -157,13 +158,13 @@ impl ActiveLease {
         self.arm(state);
     }
 
-    /// Takes one node's vote.
-    fn vote(&self, node: usize, standing: VoteState, stamp: Option<Stamp>) {
+    /// Records one node's vote.
+    fn vote(&self, node: usize, vote: VoteState, stamp: Option<Stamp>) {
         let mut state = self.lock();
         state.stamps[node] = stamp;
-        // A late grant joins a lease that is held. One that comes after the end is undone by
-        // the release that was queued behind it.
-        state.tally.set(node, standing);
+        // A late grant joins a lease that is held. After the end, the release queued behind the
+        // acquire undoes it.
+        state.tally.set(node, vote);
         if state.phase == Phase::Held {
             state.tally_changed();
         }
@@ -179,7 +180,7 @@ impl ActiveLease {
 
 impl ResponseSink<Vote> for ActiveLease {
     fn on_response(&self, node: usize, result: NodeResult<Vote>) {
-        let (standing, stamp) = match result {
+        let (vote, stamp) = match result {
             Ok(Vote::Granted { stamp }) => {
                 (VoteState::Granted(self.expiry(self.asked, self.ttl)), stamp)
             }
@@ -189,7 +190,7 @@ impl ResponseSink<Vote> for ActiveLease {
             Ok(Vote::NotALock) => (VoteState::NotALock, None),
             Err(error) => (VoteState::Failed(error), None),
         };
-        self.vote(node, standing, stamp);
+        self.vote(node, vote, stamp);
         if let Some(stamp) = stamp {
             let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
             self.engine.observe_counter(counter);
@@ -204,21 +205,21 @@ impl ResponseSink<Vote> for ActiveLease {
     }
 }
 
-/// The votes for taking over a lease that was made elsewhere.
+/// The votes on the adoption of a lease.
 struct Adoption(Arc<ActiveLease>);
 
 impl ResponseSink<Extension> for Adoption {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let lease = &self.0;
-        let standing = match result {
+        let vote = match result {
             Ok(Extension::Confirmed) => VoteState::Granted(lease.expiry(lease.asked, lease.ttl)),
             Ok(Extension::NotHeld) => VoteState::Lost,
             Err(error) => VoteState::Failed(error),
         };
-        // Where the counters are is not known yet: first they are asked to go to the proposal.
+        // The counters are unknown yet. This value makes the first raise go to the proposal.
         let below = lease
             .fence
             .map(|fence| Stamp::Beyond(fence.proposal.saturating_sub(1)));
-        lease.vote(node, standing, below);
+        lease.vote(node, vote, below);
     }
 }

@@ -1,4 +1,4 @@
-//! The part of a lease that changes.
+//! The mutable state of a lease.
 
 use tokio_util::sync::CancellationToken;
 
@@ -10,61 +10,61 @@ use crate::time::clock::Moment;
 use crate::token::FencingToken;
 use crate::waiting::queue::Ticket;
 
-/// Everything about a lease that changes.
+/// The mutable state of a lease.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) tally: Tally,
-    /// When the key is gone from every node at the latest.
+    /// The moment by which the key is gone from every node, at the latest.
     pub(super) until: Moment,
-    /// Cancelled when the lease ends; made when somebody asks for it.
+    /// Cancelled when the lease ends. Created on the first request for it.
     pub(super) cancellation: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
-    /// When to extend next.
+    /// The moment of the next extension.
     pub(super) extend_at: Moment,
-    /// The extension in the background that counts.
+    /// The latest background extension.
     pub(super) attempt: Attempt,
-    /// The tally's deadline, computed when the tally changes.
+    /// The tally's deadline, recomputed whenever the tally changes.
     deadline: Option<Moment>,
-    /// Where the counter of each node is, as far as it is known.
+    /// The counter of each node, as far as it is known.
     pub(super) stamps: Box<[Option<Stamp>]>,
     pub(super) fencing_token: Option<FencingToken>,
-    /// First in line, for as long as the lease is held.
+    /// The head of the local queue, kept while the lease is held.
     pub(super) ticket: Option<Ticket>,
 }
 
-/// Where a lease is in its life. It only moves forward.
+/// The phase of a lease. It only moves forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The round is not decided.
+    /// The round is undecided.
     Asking,
     /// A guard holds it.
     Held,
-    /// It has ended, for good.
+    /// It has ended for good.
     Ended(End),
 }
 
 /// How a lease ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// The round was lost, or nobody waits for it any more.
+    /// The round was lost, or the request was dropped.
     Abandoned,
-    /// The lease belongs to somebody else, who goes on with it.
+    /// The lease was handed over to another process.
     Detached,
     /// The guard was dropped or released.
     Released,
-    /// It ended while a guard held it.
+    /// It ended while its guard was alive.
     Lost(LossReason),
 }
 
 impl End {
-    /// Whether the nodes must be told.
+    /// Whether this end releases the keys.
     pub(super) fn releases(self) -> bool {
         !matches!(self, Self::Detached)
     }
 
-    /// Whether the keys stay for as long as `hold_at_least` says. Not where there never was a
-    /// guard; and once others can have the lock, what is left of it only stands in their way.
+    /// Whether the keys stay until `hold_at_least` is over. They do not if there never was a guard.
+    /// Nor do they once another client can acquire the lock: the rest would only be in its way.
     pub(super) fn keeps(self) -> bool {
         match self {
             Self::Released => true,
@@ -74,20 +74,20 @@ impl End {
     }
 }
 
-/// What the end of a lease leaves to be released.
+/// The releases that the end of a lease leaves to be sent.
 pub(super) struct ReleasePlan {
-    /// The nodes that may have keys of it.
+    /// The nodes that may hold a key.
     pub(super) nodes: Vec<usize>,
-    /// When the keys are gone from every node at the latest.
+    /// The moment by which the keys are gone from every node, at the latest.
     pub(super) until: Moment,
-    /// Until when the keys stay, if they are not to be deleted.
+    /// The moment until which the keys stay; `None` deletes them.
     pub(super) keep_until: Option<Moment>,
 }
 
-/// One extension in the background.
+/// One background extension.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Attempt {
-    /// Tells answers to this attempt from those to earlier ones.
+    /// Distinguishes confirmations of this attempt from those of earlier ones.
     pub(super) number: u32,
     pub(super) confirmed: usize,
 }
@@ -110,17 +110,17 @@ impl State {
         }
     }
 
-    /// When the lease must be treated as gone; `None` unless it is held.
+    /// The deadline: the moment after which the lease counts as expired. `None` unless it is held.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.deadline.filter(|_| self.phase == Phase::Held)
     }
 
-    /// Recomputes what follows from the tally.
+    /// Recomputes the deadline.
     pub(super) fn tally_changed(&mut self) {
         self.deadline = self.tally.deadline();
     }
 
-    /// The nodes that may have a key of the lease, which has `several` or one.
+    /// The nodes that may hold a key of a lease with `several` keys, or with one.
     pub(super) fn held_at(&self, several: bool) -> Vec<usize> {
         (0..self.tally.quorum().nodes())
             .filter(|node| self.tally.get(*node).may_hold(several))

@@ -1,15 +1,15 @@
-//! Whose turn it is among processes, as far as each of them can tell by watching.
+//! Fairness between processes, by observation.
 //!
-//! Whoever waits sees a lock change hands once for every process that is served before it. Where
-//! everybody is served in turn, one has watched as many hand-overs as there are others by the time
-//! it is one's own turn. So a process that has watched as many as usual asks at once, and one that
-//! has watched fewer hangs back a little for each that is missing: it finds the lock taken by
-//! whoever has waited longer, or, if there is nobody, free.
+//! A waiting process sees the lock change hands once for every process that is served before it. If
+//! all are served in turn, it has seen as many handoffs as there are other processes when its own
+//! turn comes. A process that has seen the usual number therefore asks at once. One that has seen
+//! fewer yields a little for each that is missing: it then finds the lock taken by a process that
+//! has waited longer, or free.
 //!
-//! Who takes a lock over and over again, each time right behind its own release, sees nobody, because
-//! nobody else gets in. So it hangs back once in a while, to see whether there is somebody.
+//! A process that re-acquires immediately after releasing never observes contention, because no
+//! other process gets a chance. It therefore pauses occasionally to let other processes in.
 //!
-//! Nothing is promised by this, and nothing rests on it.
+//! This is a heuristic. Nothing is promised by it, and exclusion does not depend on it.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -24,103 +24,104 @@ use crate::node::Keys;
 use crate::sync::Mutex;
 use crate::time::jitter::Jitter;
 
-/// What a manager has seen of others who want its locks. By the clock that a suspend stops: after
-/// one it does not matter.
+/// What a manager has observed of other processes that contend for its locks. Its clock stops while
+/// the machine is suspended; afterwards the observations are worthless anyway.
 #[derive(Debug)]
 pub(crate) struct Fairness {
-    seen: Mutex<Seen>,
-    /// Whether anybody else was ever met: without others, most of this is left out.
-    is_any: AtomicBool,
+    observations: Mutex<Observations>,
+    /// Whether another process was ever observed. Without one, most of the work is skipped.
+    has_contenders: AtomicBool,
     hasher: RandomState,
 }
 
-/// By the hash of a lock's first key. Two locks that share one are hung back for together, which
-/// costs them a moment.
+/// The observations, by the hash of a lock's first key. Two locks with the same hash share theirs,
+/// which costs them a short pause.
 #[derive(Debug)]
-struct Seen {
-    fairness: HashMap<u64, Contention>,
-    /// The locks that were had last, each in the place that its hash names.
+struct Observations {
+    contended: HashMap<u64, Contention>,
+    /// The locks held most recently, each in the slot of its hash.
     streaks: Box<[Streak]>,
 }
 
-/// A lock that other processes are after.
+/// A lock that other processes contend for.
 #[derive(Clone, Copy, Debug)]
 struct Contention {
-    /// When another process was last met.
-    observe_busy: Instant,
-    /// Hand-overs among others since this process last had the lock.
+    /// The last time that another process held the lock.
+    last_busy: Instant,
+    /// Handoffs between others since this process last held the lock.
     handoffs: u32,
-    /// How many it takes as a rule, in 256ths.
+    /// The usual number of handoffs before a win, in 256ths.
     usual_handoffs: u32,
 }
 
-/// A lock that this process takes again and again.
+/// A lock that this process acquires again and again.
 #[derive(Clone, Copy, Debug, Default)]
 struct Streak {
     lock: u64,
-    /// When it last hung back, or first took it.
+    /// The last pause, or the first acquisition.
     since: Option<Instant>,
-    observe_release: Option<Instant>,
-    /// How often it has hung back without meeting anybody.
-    alone: u32,
+    released_at: Option<Instant>,
+    /// Pauses in which no other process was observed.
+    fruitless: u32,
 }
 
-/// What to do before a lock is asked for.
+/// What to do before the next round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Advice {
-    /// How long to let others go first.
+    /// The time to yield to other contenders.
     pub(crate) delay: Duration,
-    /// Whether other processes are known to be after it.
+    /// Whether other processes are known to contend.
     pub(crate) is_contended: bool,
 }
 
 impl Default for Fairness {
     fn default() -> Self {
         Self {
-            seen: Mutex::new(Seen {
-                fairness: HashMap::new(),
+            observations: Mutex::new(Observations {
+                contended: HashMap::new(),
                 streaks: vec![Streak::default(); STREAKS].into(),
             }),
-            is_any: AtomicBool::new(false),
+            has_contenders: AtomicBool::new(false),
             hasher: RandomState::new(),
         }
     }
 }
 
 impl Fairness {
-    /// Another process has the lock. If it changed hands since this one looked last, that counts.
+    /// Records that another process holds the lock, and whether it changed hands since the last
+    /// round.
     pub(crate) fn observe_busy(&self, keys: &Keys, now: Instant, is_handoff: bool) {
-        self.is_any.store(true, Ordering::Relaxed);
+        self.has_contenders.store(true, Ordering::Relaxed);
         let lock = self.hash(keys);
-        let mut seen = self.lock();
-        if seen.fairness.len() >= MOST {
-            // Those in use are soon back.
-            seen.fairness.clear();
+        let mut observations = self.lock();
+        if observations.contended.len() >= MAX_CONTENDED {
+            // Locks in use soon come back.
+            observations.contended.clear();
         }
-        let contention = seen.fairness.entry(lock).or_insert(Contention {
-            observe_busy: now,
+        let contention = observations.contended.entry(lock).or_insert(Contention {
+            last_busy: now,
             handoffs: 0,
             usual_handoffs: 0,
         });
-        contention.observe_busy = now;
+        contention.last_busy = now;
         contention.handoffs = contention.handoffs.saturating_add(u32::from(is_handoff));
-        *seen.streak(lock) = Streak::default();
+        *observations.streak(lock) = Streak::default();
     }
 
-    /// The lock is ours.
+    /// Records that this process has acquired the lock.
     pub(crate) fn observe_win(&self, keys: &Keys) {
-        if self.is_any.load(Ordering::Relaxed)
-            && let Some(contention) = self.lock().fairness.get_mut(&self.hash(keys))
+        if self.has_contenders.load(Ordering::Relaxed)
+            && let Some(contention) = self.lock().contended.get_mut(&self.hash(keys))
         {
             contention.observe_win();
         }
     }
 
-    /// The lock was ours.
+    /// Records that this process has released the lock.
     pub(crate) fn observe_release(&self, keys: &Keys, now: Instant) {
         let lock = self.hash(keys);
-        let mut seen = self.lock();
-        let streak = seen.streak(lock);
+        let mut observations = self.lock();
+        let streak = observations.streak(lock);
         if streak.lock != lock {
             *streak = Streak {
                 lock,
@@ -128,17 +129,17 @@ impl Fairness {
             };
         }
         streak.since.get_or_insert(now);
-        streak.observe_release = Some(now);
+        streak.released_at = Some(now);
     }
 
-    /// What to do before the lock is asked for.
+    /// Returns what to do before the next round.
     pub(crate) fn next(&self, keys: &Keys, now: Instant, jitter: &Jitter) -> Advice {
         let lock = self.hash(keys);
-        let mut seen = self.lock();
-        let contention = seen.contention(lock, now);
+        let mut observations = self.lock();
+        let contention = observations.contention(lock, now);
         let delay = match contention {
             Some(contention) => contention.delay(jitter),
-            None if seen.streak(lock).is_long(lock, now) => STEP + jitter.up_to(STEP),
+            None if observations.streak(lock).is_long(lock, now) => STEP + jitter.up_to(STEP),
             None => Duration::ZERO,
         };
         Advice {
@@ -151,15 +152,15 @@ impl Fairness {
         self.hasher.hash_one(&keys.as_slice()[0])
     }
 
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.seen.lock()
+    fn lock(&self) -> MutexGuard<'_, Observations> {
+        self.observations.lock()
     }
 }
 
-impl Seen {
+impl Observations {
     fn contention(&self, lock: u64, now: Instant) -> Option<Contention> {
-        let contention = self.fairness.get(&lock).copied()?;
-        (now.saturating_duration_since(contention.observe_busy) < LATELY).then_some(contention)
+        let contention = self.contended.get(&lock).copied()?;
+        (now.saturating_duration_since(contention.last_busy) < LATELY).then_some(contention)
     }
 
     fn streak(&mut self, lock: u64) -> &mut Streak {
@@ -171,7 +172,7 @@ impl Seen {
 impl Contention {
     fn observe_win(&mut self) {
         let handoffs = self.handoffs.min(u32::from(u16::MAX)) * 256;
-        // Up and down by an eighth of the difference: one lucky win does not make it pushy.
+        // Smoothed with gain 1/8: one lucky win changes little.
         self.usual_handoffs = match self.usual_handoffs {
             0 => handoffs,
             usual_handoffs => usual_handoffs - usual_handoffs / 8 + handoffs / 8,
@@ -180,12 +181,12 @@ impl Contention {
     }
 
     fn delay(self, jitter: &Jitter) -> Duration {
-        // Counts are whole, and the average is not. Others are about, so there is one at least.
+        // Rounded to a whole count. There are other processes, so it is at least one.
         let usual_handoffs = ((self.usual_handoffs + 128) / 256).max(1);
         let most = if self.handoffs == 0 {
-            MOST_STEPS + 1
+            MAX_STEPS + 1
         } else {
-            MOST_STEPS
+            MAX_STEPS
         };
         match usual_handoffs
             .saturating_sub(self.handoffs)
@@ -199,47 +200,48 @@ impl Contention {
 }
 
 impl Streak {
-    /// Whether it is time to see if there is somebody else; if so, counts from now on anew.
+    /// Whether it is time to pause for other processes. If it is, restarts the streak.
     fn is_long(&mut self, lock: u64, now: Instant) -> bool {
-        let (Some(since), Some(observe_release)) = (self.since, self.observe_release) else {
+        let (Some(since), Some(released_at)) = (self.since, self.released_at) else {
             return false;
         };
         if self.lock != lock {
             return false;
         }
-        if now.saturating_duration_since(observe_release) > STEP {
-            // Others had time to get in.
+        if now.saturating_duration_since(released_at) > STEP {
+            // Other processes had time to acquire it.
             *self = Self::default();
             return false;
         }
-        let is_long = now.saturating_duration_since(since) >= STREAK * (1 << self.alone.min(4));
+        let is_long = now.saturating_duration_since(since) >= STREAK * (1 << self.fruitless.min(4));
         if is_long {
             self.since = Some(now);
-            self.alone += 1;
+            self.fruitless += 1;
         }
         is_long
     }
 }
 
-/// For how long others are remembered: long enough for the next of their turns, short enough not
-/// to keep hanging back when they are gone.
+/// The time for which other processes are remembered: long enough for their next turn, short enough
+/// not to yield to processes that are gone.
 const LATELY: Duration = Duration::from_secs(1);
 
-/// How long to hang back for each hand-over: what a timer can tell apart.
+/// The pause for each missing handoff: the resolution of the timer.
 const STEP: Duration = Duration::from_millis(1);
 
-/// Longer, and one would not be told of the next hand-over: who hangs back has not asked. Only who
-/// has just had the lock lets everybody else go first.
-const MOST_STEPS: u32 = 3;
+/// The largest number of pauses. A process that yields is not registered for notifications, so a
+/// longer pause would miss the next handoff. Only the process that has just held the lock yields one
+/// more.
+const MAX_STEPS: u32 = 3;
 
-/// For how long a lock is taken again and again before others get a chance; doubled each time
-/// that there are none, four times.
+/// The length of a streak before other processes get a chance. It doubles up to four times while
+/// there are none.
 const STREAK: Duration = Duration::from_millis(20);
 
-/// Locks that are remembered because others are after them.
-const MOST: usize = 1024;
+/// The largest number of contended locks that are remembered.
+const MAX_CONTENDED: usize = 1024;
 
-/// Locks that are remembered because they were had.
+/// The number of slots for locks held recently.
 const STREAKS: usize = 256;
 
 #[cfg(test)]
@@ -259,20 +261,20 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_watched_as_many_as_usual_asks_at_once_and_others_hang_back() {
+    fn a_process_yields_until_it_has_seen_the_usual_handoffs() {
         let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(Some(7)));
         let now = Instant::now();
         assert_eq!(fairness.next(&keys, now, &jitter).delay, Duration::ZERO);
         for _ in 0..20 {
             for handoffs in 0..4 {
                 let delay = fairness.next(&keys, now, &jitter).delay;
-                assert!(delay <= STEP * (MOST_STEPS + 1), "{handoffs}: {delay:?}");
+                assert!(delay <= STEP * (MAX_STEPS + 1), "{handoffs}: {delay:?}");
                 fairness.observe_busy(&keys, now, true);
             }
             assert_eq!(fairness.next(&keys, now, &jitter).delay, Duration::ZERO);
             fairness.observe_win(&keys);
         }
-        // Of four hand-overs none was watched yet, then three, then four.
+        // None of four handoffs was seen yet, then three, then four.
         assert!(fairness.next(&keys, now, &jitter).delay >= MS * 2);
         for _ in 0..3 {
             fairness.observe_busy(&keys, now, true);
@@ -285,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn others_are_forgotten_when_they_have_gone() {
+    fn processes_that_are_gone_are_forgotten() {
         let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
         fairness.observe_busy(&keys, now, true);
@@ -298,10 +300,10 @@ mod tests {
     }
 
     #[test]
-    fn who_meets_nobody_looks_for_others_ever_more_rarely() {
+    fn a_process_without_contenders_pauses_ever_more_rarely() {
         let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
-        let mut hung_back = Vec::new();
+        let mut pauses = Vec::new();
         for millis in 0..2000 {
             fairness.observe_release(&keys, after(now, millis));
             if !fairness
@@ -309,15 +311,15 @@ mod tests {
                 .delay
                 .is_zero()
             {
-                hung_back.push(millis);
+                pauses.push(millis);
             }
         }
-        assert_eq!(hung_back[..5], [20, 60, 140, 300, 620]);
-        assert_eq!(hung_back.len(), 9, "{hung_back:?}");
+        assert_eq!(pauses[..5], [20, 60, 140, 300, 620]);
+        assert_eq!(pauses.len(), 9, "{pauses:?}");
     }
 
     #[test]
-    fn who_leaves_others_time_to_get_in_never_hangs_back() {
+    fn a_process_that_leaves_gaps_never_pauses() {
         let (fairness, keys, jitter) = (Fairness::default(), keys(), Jitter::new(None));
         let now = Instant::now();
         for round in 0..200 {
@@ -332,12 +334,14 @@ mod tests {
     #[test]
     fn memory_is_bounded() {
         let (fairness, now) = (Fairness::default(), Instant::now());
-        for number in 0..5 * MOST {
+        for number in 0..5 * MAX_CONTENDED {
             let key: Arc<[u8]> = number.to_ne_bytes()[..].into();
             fairness.observe_busy(&key.clone().into(), now, true);
             fairness.observe_release(&key.into(), now);
         }
-        let seen = fairness.lock();
-        assert!(seen.fairness.len() <= MOST && seen.streaks.len() == STREAKS);
+        let observations = fairness.lock();
+        assert!(
+            observations.contended.len() <= MAX_CONTENDED && observations.streaks.len() == STREAKS
+        );
     }
 }

@@ -1,10 +1,10 @@
-//! Who wants what in this process, first come first served.
+//! The FIFO queue of a process, one for each key.
 //!
-//! Whoever wants a lock from a manager stands in line for its keys, and only who is first in all of
-//! them asks the nodes: five hundred waiters cost the servers what one costs. Whoever gets the lock
-//! stays first until it ends, so the next asks right behind its release and not before.
+//! A request joins the queues of its keys, and only the request at the head of all of them contends
+//! at the nodes: five hundred local waiters cost the servers as much as one. A holder stays at the
+//! head until its lease ends, so the next request is sent right behind its release.
 //!
-//! LocalQueue save work and keep an order. No exclusion rests on them.
+//! The queue saves work and keeps an order. Exclusion does not depend on it.
 
 use std::collections::hash_map::Entry as Slot;
 use std::collections::{HashMap, VecDeque};
@@ -18,46 +18,46 @@ use crate::node::Keys;
 use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 
-/// The lines of a manager, one for each key that anybody wants or has.
+/// The queues of a manager, one for each key that is requested or held.
 #[derive(Debug, Default)]
 pub(crate) struct LocalQueue(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
     queues: HashMap<Arc<[u8]>, KeyQueue>,
-    tickets: u64,
+    last_number: u64,
 }
 
-/// A place in line for each of several keys, given up when it is dropped.
+/// A place in the queues of one request's keys. Dropping it leaves them.
 #[derive(Debug)]
 pub(crate) struct Ticket {
     queues: Arc<LocalQueue>,
     keys: Keys,
     number: u64,
-    /// After how long without a sign of life others may pass.
+    /// The time without a sign of life after which others may overtake.
     stall_limit: Duration,
 }
 
-/// What whoever is first in a line has found out.
+/// What the head of a queue knows about its lock.
 #[derive(Clone, Debug)]
 pub(crate) enum HeadStatus {
     /// Nothing yet.
     None,
-    /// The lock is its own.
+    /// It holds the lock.
     Held(Weak<dyn Holder>),
-    /// What its last round met, and when.
+    /// The moment and the error of its last round.
     Refused(Moment, LockError),
 }
 
-/// Whoever has a lock, as those behind it see it.
+/// A holder, as the requests behind it see it.
 pub(crate) trait Holder: std::fmt::Debug + Send + Sync {
-    /// On how many nodes it has the lock, and for how long.
+    /// The number of nodes that hold the lock for it, and the time left.
     fn hold(&self) -> (u16, Duration);
 }
 
 impl LocalQueue {
-    /// Takes a place in the lines of all `keys` at once: so whoever is before another in one line
-    /// is so in all, and no two can wait for each other. Says whether this is first in all.
+    /// Joins the queues of all `keys` at once. The order is the same in all queues, so no two
+    /// requests can wait for each other. Returns whether the request is at the head of all.
     pub(crate) fn join(
         self: &Arc<Self>,
         keys: &Keys,
@@ -65,10 +65,10 @@ impl LocalQueue {
         stall_limit: Duration,
     ) -> (Ticket, bool) {
         let (number, is_first) = self.lock().join(keys, later(now, stall_limit));
-        (self.number(keys, number, stall_limit), is_first)
+        (self.ticket(keys, number, stall_limit), is_first)
     }
 
-    /// The same, if there is nobody in any of the lines; otherwise what is known of whoever is.
+    /// Joins the queues only if all are empty. Returns the status of a head otherwise.
     pub(crate) fn join_if_empty(
         self: &Arc<Self>,
         keys: &Keys,
@@ -82,10 +82,10 @@ impl LocalQueue {
             }
             state.join(keys, later(now, stall_limit)).0
         };
-        Ok(self.number(keys, number, stall_limit))
+        Ok(self.ticket(keys, number, stall_limit))
     }
 
-    fn number(self: &Arc<Self>, keys: &Keys, number: u64, stall_limit: Duration) -> Ticket {
+    fn ticket(self: &Arc<Self>, keys: &Keys, number: u64, stall_limit: Duration) -> Ticket {
         Ticket {
             queues: Arc::clone(self),
             keys: keys.clone(),
@@ -95,15 +95,14 @@ impl LocalQueue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // Nothing here can panic between two changes that belong together.
         self.0.lock()
     }
 }
 
 impl Ticket {
-    /// Waits to be first in all lines.
+    /// Waits for the head of all queues.
     ///
-    /// Cancel safe: the place is kept.
+    /// Cancel safe: the ticket keeps its place.
     pub(crate) async fn first(&self) {
         loop {
             let turn = poll_fn(|cx| self.poll_first(cx));
@@ -114,8 +113,7 @@ impl Ticket {
         }
     }
 
-    /// Tells those behind what was met here, and that whoever met it was alive `now`, if that
-    /// matters.
+    /// Publishes a status to the requests behind. With `now`, also records a sign of life.
     pub(crate) fn publish(&self, status: &HeadStatus, now: Option<Moment>) {
         let mut state = self.queues.lock();
         for key in &self.keys {
@@ -130,7 +128,7 @@ impl Ticket {
         }
     }
 
-    /// What whoever is before this has found out.
+    /// The status of a head that this ticket waits for.
     pub(crate) fn status(&self) -> HeadStatus {
         let state = self.queues.lock();
         let blocked = |key: &&Arc<[u8]>| !state.is_first(key, self.number);
@@ -163,8 +161,8 @@ impl Ticket {
         }
     }
 
-    /// Takes those out of line who are first, do not hold the lock, and have not been heard of: a
-    /// request that nobody polls must not keep others from the lock for ever.
+    /// Removes stalled heads: those that do not hold the lock and gave no sign of life. A request
+    /// that is no longer polled must not block the others.
     fn skip_stalled(&self) {
         let now = Moment::now();
         let mut wakers = Vec::new();
@@ -195,12 +193,12 @@ impl Drop for Ticket {
             keys.filter_map(|key| state.leave(key, self.number))
                 .collect()
         };
-        // Where there are several, the next is woken for each, and looks at all.
+        // A request with several keys is woken for each of them, and checks all.
         wakers.into_iter().for_each(Waker::wake);
     }
 }
 
-/// Those who want one key. There is somebody, or there is no line.
+/// The queue of one key. It is never empty: an empty queue is removed.
 #[derive(Debug)]
 struct KeyQueue {
     first: Entry,
@@ -212,14 +210,14 @@ struct KeyQueue {
 struct Entry {
     number: u64,
     waker: Option<Waker>,
-    /// From when on others may pass, unless there is a sign of life before.
+    /// The moment from which others may overtake, unless a sign of life comes before.
     stalled_from: Moment,
 }
 
 impl State {
     fn join(&mut self, keys: &Keys, stalled_from: Moment) -> (u64, bool) {
-        self.tickets += 1;
-        let (number, mut is_first) = (self.tickets, true);
+        self.last_number += 1;
+        let (number, mut is_first) = (self.last_number, true);
         for key in keys {
             let entry = Entry {
                 number,
@@ -241,14 +239,14 @@ impl State {
         (number, is_first)
     }
 
-    /// Whether nobody is before `ticket`; who was taken out of line need not wait for others.
+    /// Whether a ticket is at the head. A ticket that was removed need not wait either.
     fn is_first(&self, key: &Arc<[u8]>, number: u64) -> bool {
         self.queues.get(key).is_none_or(|queue| {
             queue.first.number == number || !queue.others.iter().any(|it| it.number == number)
         })
     }
 
-    /// Takes `ticket` out of a line. Returns whom to wake.
+    /// Removes a ticket from a queue. Returns the waker of the next head.
     fn leave(&mut self, key: &Arc<[u8]>, number: u64) -> Option<Waker> {
         let queue = self.queues.get_mut(key)?;
         if queue.first.number != number {
@@ -263,9 +261,9 @@ impl State {
         if matches!(queue.status, HeadStatus::Held(_)) {
             queue.status = HeadStatus::None;
         }
-        // Not absent before it has had a chance to be polled.
-        let heard_of = later(Moment::now(), 2 * TICK);
-        queue.first.stalled_from = queue.first.stalled_from.max(heard_of);
+        // The new head is not stalled before it has had a chance to be polled.
+        let alive = later(Moment::now(), 2 * TICK);
+        queue.first.stalled_from = queue.first.stalled_from.max(alive);
         queue.first.waker.take()
     }
 }

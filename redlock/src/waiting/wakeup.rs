@@ -1,4 +1,4 @@
-//! What whoever waits for a lock hears of the nodes.
+//! Notifications from the nodes, counted to a quorum.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use crate::node::{Watch, Watcher};
 use crate::quorum::{Quorum, Tally};
 use crate::sync::Condition;
 
-/// The nodes that may have let go of the lock since they were last asked.
+/// The nodes that may be free since the last round.
 ///
-/// Once they are a quorum it is worth asking again: after the first of them, the others would
-/// still refuse, and contenders that each get a part of the nodes keep each other from the lock.
+/// The next round is worth sending once they are a quorum. After the first notification, the other
+/// nodes would still refuse, and contenders that each win some nodes would block each other.
 #[derive(Debug)]
 pub(crate) struct Wakeup {
     quorum: Quorum,
@@ -18,9 +18,10 @@ pub(crate) struct Wakeup {
 
 #[derive(Debug)]
 struct State {
-    /// By node: whether it may be free. Empty until something is heard: most hear nothing.
+    /// Whether each node may be free. Empty until the first notification, which most requests never
+    /// get.
     free: Vec<bool>,
-    /// Whether any node has told since they were last asked.
+    /// Whether any node has pushed a notification since the last round.
     was_notified: bool,
 }
 
@@ -36,24 +37,24 @@ impl Wakeup {
         })
     }
 
-    /// The way for the node at position `node` to be heard, for as long as this lives.
+    /// Returns the registration for the node at position `node`. It ends with this wake-up.
     pub(crate) fn watch(self: &Arc<Self>, node: usize) -> Watch {
         Watch::new(self, node)
     }
 
-    /// Forgets what was heard: the nodes are about to be asked.
+    /// Discards all notifications, before a new round.
     pub(crate) fn clear(&self) {
         let mut state = self.state.lock();
         state.free.fill(false);
         state.was_notified = false;
     }
 
-    /// Whether any node has told since they were last asked.
+    /// Whether any node has pushed a notification since the last round.
     pub(crate) fn was_notified(&self) -> bool {
         self.state.lock().was_notified
     }
 
-    /// Learns from a round that was lost to others: what a node had granted is free again.
+    /// Records a round that was lost: nodes that granted it are free again.
     pub(crate) fn record_round(&self, tally: &Tally) {
         let mut state = self.state.lock();
         state.free.resize(self.quorum.nodes(), false);
@@ -64,7 +65,7 @@ impl Wakeup {
 
     /// Waits until a quorum of nodes may be free.
     ///
-    /// Cancel safe: nothing that was heard is lost.
+    /// Cancel safe: no notification is lost.
     pub(crate) async fn notified(&self) {
         let is_enough = |state: &State| state.is_enough(self.quorum);
         self.state.until(is_enough).await;
