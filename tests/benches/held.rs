@@ -74,28 +74,10 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
         println!("  memory per guard   {per_guard:>9.0} bytes");
     }
 
-    let (traffic, start) = (meter.read(), Instant::now());
-    let (mut busiest, mut last) = (0.0_f64, Usage::now());
-    let first = last;
-    while start.elapsed() < plan.hold {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        let now = Usage::now();
-        busiest = busiest.max((now.cpu - last.cpu).as_secs_f64());
-        last = now;
-    }
-    let held_for = start.elapsed().as_secs_f64();
-    let cpu = (last.cpu - first.cpu).as_secs_f64() / held_for * 100.0;
-    let traffic = meter.read() - &traffic;
+    let held = observe(&meter, plan.hold, stores.len()).await;
     // A lost guard is never held again, so this counts every loss.
     let lost = guards.iter().filter(|guard| !guard.is_held()).count();
-    let busiest = busiest * 100.0;
-    println!("  held for           {held_for:>9.1} s, of which {lost} guards were lost");
-    println!("  CPU                {cpu:>9.1} % of one core, {busiest:.0} % in the busiest second");
-    println!(
-        "  servers            {:>9.1} % of one core each, {:.0} commands per second in total",
-        traffic.cpu / held_for / stores.len() as f64 * 100.0,
-        traffic.commands() as f64 / held_for
-    );
+    println!("  lost               {lost:>9}");
 
     let start = Instant::now();
     drop(guards);
@@ -113,10 +95,35 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     );
     vec![
         Goal::at_most("guards lost", lost as f64, 0.0, ""),
-        Goal::at_most("CPU while holding", cpu, 30.0, " % of one core"),
+        Goal::at_most("CPU while holding", held, 30.0, " % of one core"),
         Goal::at_most("memory per guard", per_guard, 2048.0, " bytes"),
         Goal::at_most("time until all are released", released, 10.0, " s"),
     ]
+}
+
+/// Holds the guards for `duration` and prints the load. Returns the CPU time in % of one core.
+async fn observe(meter: &Meter, duration: Duration, servers: usize) -> f64 {
+    let (traffic, start) = (meter.read(), Instant::now());
+    let (mut busiest, mut last) = (0.0_f64, Usage::now());
+    let first = last;
+    while start.elapsed() < duration {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let now = Usage::now();
+        busiest = busiest.max((now.cpu - last.cpu).as_secs_f64());
+        last = now;
+    }
+    let held_for = start.elapsed().as_secs_f64();
+    let cpu = (last.cpu - first.cpu).as_secs_f64() / held_for * 100.0;
+    let busiest = busiest * 100.0;
+    let traffic = meter.read() - &traffic;
+    println!("  held for           {held_for:>9.1} s");
+    println!("  CPU                {cpu:>9.1} % of one core, {busiest:.0} % in the busiest second");
+    println!(
+        "  servers            {:>9.1} % of one core each, {:.0} commands per second in total",
+        traffic.cpu / held_for / servers as f64 * 100.0,
+        traffic.commands() as f64 / held_for
+    );
+    cpu
 }
 
 /// Takes `count` locks, spread over many tasks.
