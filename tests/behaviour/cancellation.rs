@@ -15,8 +15,8 @@ async fn a_request_that_is_never_polled_sends_nothing() {
     assert_eq!(holding(&nodes), 0);
 }
 
-/// Drops the request after every possible number of polls. The nodes respond after 10, 20 and 30 ms,
-/// so there is something to interrupt.
+/// Drops the request after every possible number of polls. The nodes respond after 10, 20 and
+/// 30 ms, so there is something to interrupt.
 #[tokio::test(start_paused = true)]
 async fn a_request_dropped_after_any_poll_leaves_no_keys() {
     let mut finished = false;

@@ -83,7 +83,8 @@ async fn schedule(seed: u64) -> u64 {
                 let Ok(Ok(guard)) = tokio::time::timeout(limit, request).await else {
                     continue;
                 };
-                // After the loss another owner may acquire the lock. The register must learn of it first.
+                // After the loss another owner may acquire the lock. The register must learn of the
+                // loss first.
                 let lost = guard.lost();
                 let steps = rng.random_range(0..200);
                 tokio::select! {

@@ -75,8 +75,8 @@ async fn one_busy_resource_leaves_all_others_unlocked() {
     assert!(redlock.lock_all(["a", "b", "c"]).no_wait().await.is_ok());
 }
 
-/// Each resource is held by another owner at one node. Each alone could be locked, but only the third
-/// node grants both.
+/// Each resource is held by another owner at one node. Each alone could be locked, but only the
+/// third node grants both.
 #[tokio::test(start_paused = true)]
 async fn a_quorum_counts_only_nodes_that_grant_every_resource() {
     let nodes = MemoryNode::cluster::<3>();
@@ -157,8 +157,8 @@ async fn a_shared_token_is_in_order_for_every_resource() {
 #[tokio::test(start_paused = true)]
 async fn diverging_counters_are_raised_to_one_token() {
     let nodes = MemoryNode::cluster::<3>();
-    // Only one node grants these locks. Each moves its counter by at least one, and paused time puts
-    // all of them in one microsecond, so the counter runs ahead of the clock and of the others.
+    // Only one node grants these locks. Each moves its counter by at least one, and paused time
+    // puts all of them in one microsecond. So the counter runs ahead of the clock and of the others.
     let alone = manager(&nodes[2..]);
     let mut ahead = 0;
     for _ in 0..100 {

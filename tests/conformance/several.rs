@@ -89,8 +89,8 @@ pub(crate) async fn releases_of_several_take_effect_in_order(node: Subject) {
     let mut responses = Vec::new();
     for number in 0..200 {
         let id = number.to_string();
-        // Nothing is awaited, so only the order counts, not the timing. The sets overlap each other and
-        // the single keys, with and without a counter.
+        // Nothing is awaited, so only the order counts, not the timing. The sets overlap each other
+        // and the single keys, with and without a counter.
         let granted = match number % 4 {
             0 => node.acquire(["a", "b"], &id, LONG),
             1 => node.acquire(b"b", &id, LONG),

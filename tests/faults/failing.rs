@@ -34,7 +34,7 @@ async fn a_hung_minority_causes_no_delay() {
         let guard = redlock.try_lock("a").await.unwrap();
         guard.release().await.unwrap();
     }
-    // Waiting for the hung nodes would cost each iteration a node timeout, which is a second or more.
+    // Waiting for the hung nodes would cost each iteration a node timeout of at least a second.
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     tokio::time::sleep(3 * SECOND).await;
     assert!(held.is_held());

@@ -1,7 +1,7 @@
 //! Distant servers, to which commands are sent without waiting for earlier responses.
 //!
-//! The order of events shows this, not the clock: responses are held back until the servers have all
-//! the commands.
+//! The order of events shows this, not the clock: responses are held back until the servers have
+//! all the commands.
 
 use std::time::Instant;
 
@@ -36,7 +36,7 @@ async fn no_batch_waits_for_an_earlier_response() {
         for number in 0..BATCHES {
             let key = format!("{number} after {delay:?}");
             requests.push(tokio::spawn(redlock.lock(&*key)));
-            // The next request waits until the servers have this key, so each is a batch of its own.
+            // The next request waits until the servers have this key, so each has its own batch.
             everywhere(&servers, &key).await;
         }
         assert!(

@@ -1,8 +1,8 @@
 //! Waiting for a lock of another owner, with push notifications and by polling.
 //!
-//! With a retry delay longer than any test, only a notified waiter gets the lock. A waiter that cannot
-//! be notified needs a short delay. So the lock itself shows which of the two was at work, not the
-//! clock.
+//! With a retry delay longer than any test, only a notified waiter gets the lock. A waiter that
+//! cannot be notified needs a short delay. So the lock itself shows which of the two was at work,
+//! not the clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -206,8 +206,8 @@ async fn a_waiter_polls_without_the_rights_to_push() {
         let urls = ports.map(|port| format!("redis://weak:pw@127.0.0.1:{port}"));
         let redlock = waiting(urls, OFTEN).connect().await.unwrap();
         hand_off(&servers, &redlock).await;
-        // The server executes `HELLO` before it knows the user, so it does not reject it. One node may
-        // not have been set up for notifications, because a quorum had responded before.
+        // The server executes `HELLO` before it knows the user, so it does not reject it. One node
+        // may not have been set up for notifications, because a quorum had responded before.
         if refused != "-hello" {
             assert!(notifying_nodes(&redlock).await < 2, "{refused}");
         }
