@@ -1,13 +1,16 @@
-//! The order of the library's folders: imports only go down, and no files import each other in a
-//! circle.
+//! The layers of the library: imports only go down, and no files import each other in a cycle.
 //!
-//! Reads the sources as text. An import is a path that begins with `crate::`, `super::` or `self::`,
-//! in a `use` item or in code; a re-export is followed to the file that it names. `mod` lines,
-//! comments and unit tests do not count.
+//! The tests read the sources as text. An import is a path that begins with `crate::`, `super::` or
+//! `self::`, in a `use` item or in code. A re-export is followed to the file that it names. `mod`
+//! lines, comments and unit tests do not count.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
+
+use syntax::{leaves, paths, uses, without_tests};
+
+#[path = "layers/syntax.rs"]
+mod syntax;
 
 /// The layers, from top to bottom. A file belongs to the longest entry that its path begins with.
 const LAYERS: &[&[&str]] = &[
@@ -40,16 +43,20 @@ fn imports_only_go_down() {
 }
 
 #[test]
-fn no_files_import_each_other_in_a_circle() {
-    let circles = Sources::of_the_library().circles();
-    assert!(circles.is_empty(), "{circles:#?}");
+fn no_files_import_each_other_in_a_cycle() {
+    let cycles = Sources::of_the_library().cycles();
+    assert!(cycles.is_empty(), "{cycles:#?}");
 }
 
 #[test]
 fn contributing_shows_the_same_table() {
     let text = read(Path::new(env!("CARGO_MANIFEST_DIR")).join("../CONTRIBUTING.md"));
-    let (_, rest) = text.split_once("<!-- layers -->").expect("a first mark");
-    let (table, _) = rest.split_once("<!-- /layers -->").expect("a last mark");
+    let (_, rest) = text
+        .split_once("<!-- layers -->")
+        .expect("a mark before the table");
+    let (table, _) = rest
+        .split_once("<!-- /layers -->")
+        .expect("a mark after the table");
     let rows = table.lines().filter(|line| line.starts_with("| `"));
     let shown: Vec<Vec<&str>> = rows
         .map(|row| {
@@ -61,7 +68,7 @@ fn contributing_shows_the_same_table() {
 }
 
 #[test]
-fn an_upward_import_is_named_with_its_file_and_line() {
+fn an_upward_import_is_reported_with_its_file_and_line() {
     let sources = Sources::of([
         (
             "token",
@@ -79,13 +86,14 @@ fn an_upward_import_is_named_with_its_file_and_line() {
         sources.upward_imports(),
         ["src/quorum/vote.rs:1: imports lease/state, which stands above"]
     );
-    assert_eq!(sources.circles(), [["lease/state", "quorum/vote"]]);
+    assert_eq!(sources.cycles(), [["lease/state", "quorum/vote"]]);
 }
 
 #[test]
-fn paths_in_code_count_and_those_in_tests_do_not() {
+fn paths_in_code_count_but_those_in_unit_tests_do_not() {
     let sources = Sources::of([
         ("time", "fn now() -> u64 {\n    crate::manager::now()\n}\n"),
+        ("token", "fn now() -> u64 {\n    super::manager::now()\n}\n"),
         ("manager", "pub fn now() -> u64 {\n    0\n}\n"),
         (
             "sync",
@@ -94,14 +102,17 @@ fn paths_in_code_count_and_those_in_tests_do_not() {
     ]);
     assert_eq!(
         sources.upward_imports(),
-        ["src/time.rs:2: imports manager, which stands above"]
+        [
+            "src/time.rs:2: imports manager, which stands above",
+            "src/token.rs:2: imports manager, which stands above",
+        ]
     );
 }
 
-/// The files of the library, by their paths below `src` without the ending.
+/// The source files, by their paths below `src` without the extension.
 struct Sources {
     files: BTreeMap<String, String>,
-    /// By module: the names that it re-exports from its children, and where they come from.
+    /// The names that each module re-exports from its children, with the paths of their origins.
     exports: BTreeMap<String, BTreeMap<String, Vec<String>>>,
 }
 
@@ -117,7 +128,7 @@ impl Sources {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../redlock/src");
         let mut files = BTreeMap::new();
         collect(&root, &root, &mut files);
-        assert!(files.len() > 50, "the library's sources are in {root:?}");
+        assert!(files.len() > 50, "too few sources in {root:?}");
         Self::new(files)
     }
 
@@ -160,7 +171,7 @@ impl Sources {
         imports
     }
 
-    /// The file that a path leads to, through re-exports.
+    /// Returns the file that a path leads to, through re-exports.
     fn resolve(&self, names: &[String]) -> Option<String> {
         let count = (0..=names.len()).rev().find(|count| {
             let module = names[..*count].join("/");
@@ -200,8 +211,8 @@ impl Sources {
             .collect()
     }
 
-    /// The groups of files in which each leads back to itself.
-    fn circles(&self) -> Vec<Vec<String>> {
+    /// Returns the groups of files that import each other, directly or through other files.
+    fn cycles(&self) -> Vec<Vec<String>> {
         let mut next: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for import in self.imports() {
             next.entry(import.from).or_default().insert(import.to);
@@ -215,7 +226,7 @@ impl Sources {
             seen
         };
         let reached: BTreeMap<_, _> = self.files.keys().map(|file| (file, reach(file))).collect();
-        let circles: BTreeSet<Vec<String>> = reached
+        let cycles: BTreeSet<Vec<String>> = reached
             .iter()
             .filter(|(file, seen)| seen.contains(**file))
             .map(|(file, seen)| {
@@ -223,11 +234,11 @@ impl Sources {
                 both_ways.cloned().collect()
             })
             .collect();
-        circles.into_iter().collect()
+        cycles.into_iter().collect()
     }
 }
 
-/// The position of a file's layer, counted from the top.
+/// Returns the position of a file's layer, counted from the top.
 fn layer(path: &str) -> usize {
     let matches = |entry: &str| {
         let rest = path.strip_prefix(entry);
@@ -242,7 +253,7 @@ fn layer(path: &str) -> usize {
         .unwrap_or_else(|| panic!("src/{path}.rs has no layer: add it to the table"))
 }
 
-/// The module that a file is.
+/// Returns the path of the module that a file contains.
 fn module(path: &str) -> String {
     match path.strip_suffix("/mod") {
         Some(folder) => folder.to_owned(),
@@ -251,7 +262,7 @@ fn module(path: &str) -> String {
     }
 }
 
-/// A path from the root of the crate.
+/// Resolves the names of a path in `module` to a path from the root of the crate.
 fn absolute(module: &str, names: &[String]) -> Vec<String> {
     let mut base: Vec<String> = module.split('/').map(str::to_owned).collect();
     base.retain(|name| !name.is_empty());
@@ -273,108 +284,11 @@ fn absolute(module: &str, names: &[String]) -> Vec<String> {
     base
 }
 
-/// The `use` items about the crate itself: line, tree, and whether it is a re-export.
-fn uses(text: &str) -> Vec<(usize, String, bool)> {
-    let mut found = Vec::new();
-    let mut lines = text.lines().enumerate();
-    while let Some((index, line)) = lines.next() {
-        let Some((before, tree)) = line.trim_start().split_once("use ") else {
-            continue;
-        };
-        let is_use = before.is_empty() || before.starts_with("pub");
-        if !is_use
-            || !["crate::", "super::", "self::"]
-                .iter()
-                .any(|root| tree.starts_with(root))
-        {
-            continue;
-        }
-        let mut tree = tree.to_owned();
-        while !tree.contains(';') {
-            let Some((_, more)) = lines.next() else { break };
-            tree.push_str(more);
-        }
-        let tree = tree.split(';').next().unwrap_or_default();
-        found.push((index + 1, tree.to_owned(), !before.is_empty()));
-    }
-    found
-}
-
-/// The paths in code that begin at the root of the crate.
-fn paths(text: &str) -> Vec<(usize, String, bool)> {
-    let mut found = Vec::new();
-    for (index, line) in text.lines().enumerate() {
-        let code = line.trim_start();
-        if code.starts_with("use ") || code.starts_with("pub") && code.contains("use ") {
-            continue;
-        }
-        for (start, _) in line.match_indices("crate::") {
-            let is_path = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
-            let path: String = line[start..].chars().take_while(|c| is_path(*c)).collect();
-            if !line[..start].ends_with('$') && !line[..start].ends_with("pub(in ") {
-                found.push((index + 1, path.trim_end_matches(':').to_owned(), false));
-            }
-        }
-    }
-    found
-}
-
-/// The paths of a `use` tree, each as its names.
-fn leaves(tree: &str) -> impl Iterator<Item = Vec<String>> {
-    let mut flat = String::new();
-    expand("", tree.trim(), &mut flat);
-    let paths: Vec<Vec<String>> = flat
-        .lines()
-        .map(|path| {
-            let path = path.split(" as ").next().unwrap_or_default();
-            path.split("::")
-                .map(|name| name.trim().to_owned())
-                .collect()
-        })
-        .collect();
-    paths.into_iter()
-}
-
-fn expand(prefix: &str, tree: &str, flat: &mut String) {
-    let Some((head, rest)) = tree.split_once('{') else {
-        writeln!(flat, "{prefix}{tree}").expect("a string takes it");
-        return;
-    };
-    let inner = &rest[..rest.rfind('}').unwrap_or(rest.len())];
-    let (mut depth, mut start) = (0, 0);
-    let prefix = format!("{prefix}{head}");
-    for (index, c) in inner.char_indices() {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                expand(&prefix, inner[start..index].trim(), flat);
-                start = index + 1;
-            }
-            _ => {}
-        }
-    }
-    let last = inner[start..].trim();
-    if !last.is_empty() {
-        expand(&prefix, last, flat);
-    }
-}
-
-/// The text with its lines in place, but without comments and unit tests.
-fn without_tests(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
-    let lines = code.lines().map(|line| match line.trim_start() {
-        comment if comment.starts_with("//") => "",
-        _ => line,
-    });
-    lines.collect::<Vec<_>>().join("\n")
-}
-
 fn collect(root: &Path, folder: &Path, files: &mut BTreeMap<String, String>) {
     for entry in std::fs::read_dir(folder).expect("a folder") {
         let path = entry.expect("an entry").path();
         if path.is_dir() {
-            // The command is built on the public interface.
+            // The command uses only the public interface.
             if path != root.join("bin") {
                 collect(root, &path, files);
             }

@@ -1,11 +1,11 @@
-//! When a lock is granted, and what stands in the way when it is not.
+//! Granted and refused locks.
 
 use std::time::Duration;
 
 use redlock::node::Fault;
 use redlock::{LockError, NodeErrorKind, Redlock};
 
-use crate::common::{MS, NODE_TIMEOUT, SECOND, TTL, Watch, cluster, holding, manager, settle};
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Stopwatch, TTL, cluster, holding, manager, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_set_on_every_node() {
@@ -15,7 +15,7 @@ async fn a_lock_is_set_on_every_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_second_owner_is_refused_until_the_first_is_gone() {
+async fn a_second_owner_is_refused_until_the_first_releases() {
     let (nodes, redlock) = cluster::<3>();
     let other = manager(&nodes);
     let guard = redlock.lock("a").await.unwrap();
@@ -30,7 +30,7 @@ async fn a_second_owner_is_refused_until_the_first_is_gone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn busy_tells_when_the_holder_would_be_gone() {
+async fn busy_reports_the_time_until_the_lock_expires() {
     let (nodes, redlock) = cluster::<3>();
     let _guard = redlock.lock("a").ttl(5 * SECOND).await.unwrap();
     tokio::time::advance(SECOND).await;
@@ -62,7 +62,7 @@ async fn a_minority_of_nodes_can_fail_in_any_way() {
         let (nodes, redlock) = cluster::<5>();
         nodes[0].fault(fault);
         nodes[3].fault(fault);
-        let watch = Watch::start();
+        let watch = Stopwatch::start();
         let guard = redlock.try_lock("a").await.unwrap();
         assert!(
             manager(&nodes).try_lock("a").await.unwrap_err().is_busy(),
@@ -70,7 +70,7 @@ async fn a_minority_of_nodes_can_fail_in_any_way() {
         );
         guard.release().await.unwrap();
         let _next = redlock.try_lock("a").await.unwrap();
-        // Decided by the nodes that answer: nobody waited for the others.
+        // The nodes that respond decide. The round does not wait for the others.
         assert_eq!(watch.elapsed(), Duration::ZERO, "{fault:?}");
     }
 }
@@ -81,7 +81,7 @@ async fn a_dead_majority_is_an_error_that_names_every_cause() {
     for node in &nodes[..3] {
         node.fault(Fault::Crash);
     }
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.lock("a").wait(2 * SECOND).await.unwrap_err();
     assert!(
         watch.elapsed() <= 2 * SECOND + NODE_TIMEOUT,
@@ -107,7 +107,7 @@ async fn a_dead_majority_is_an_error_that_names_every_cause() {
     assert_eq!(
         holding(&nodes),
         0,
-        "the grants of the minority were given back"
+        "the grants of the minority are released"
     );
 }
 
@@ -116,7 +116,7 @@ async fn a_hung_majority_is_an_error_in_bounded_time() {
     let (nodes, redlock) = cluster::<3>();
     nodes[0].fault(Fault::Hang);
     nodes[1].fault(Fault::Hang);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.lock("a").wait(2 * SECOND).await.unwrap_err();
     assert!(
         watch.elapsed() <= 2 * SECOND + NODE_TIMEOUT,
@@ -132,7 +132,7 @@ async fn a_hung_majority_is_an_error_in_bounded_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn unreachable_is_not_busy_even_if_somebody_is_busy() {
+async fn a_lock_is_unavailable_rather_than_busy_without_a_quorum() {
     let (nodes, redlock) = cluster::<3>();
     let _guard = manager(&nodes).lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
@@ -145,10 +145,10 @@ async fn unreachable_is_not_busy_even_if_somebody_is_busy() {
 #[tokio::test(start_paused = true)]
 async fn a_tie_is_decided_at_once() {
     let (nodes, redlock) = cluster::<4>();
-    // Two nodes for another owner, whose own quorum they are.
+    // Another owner holds two nodes, which are a quorum of its own cluster.
     let half = manager(&nodes[..2]);
     let _guard = half.lock("a").await.unwrap();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.try_lock("a").await.unwrap_err();
     assert!(refused.is_busy(), "{refused:?}");
     assert_eq!(watch.elapsed(), Duration::ZERO);
@@ -173,7 +173,7 @@ async fn a_late_grant_joins_the_lease_and_is_released_with_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_a_lost_round_took_late_is_released() {
+async fn late_grants_of_a_failed_round_are_released() {
     let late = [Fault::Hang, Fault::Delay(20 * SECOND), Fault::LoseReplies];
     for fault in late {
         let (nodes, redlock) = cluster::<3>();
@@ -190,14 +190,14 @@ async fn what_a_lost_round_took_late_is_released() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn validity_is_the_ttl_less_drift() {
+async fn validity_is_the_ttl_minus_drift() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
     assert_eq!(guard.remaining(), 10 * SECOND - 100 * MS - 2 * MS);
 }
 
 #[tokio::test(start_paused = true)]
-async fn validity_counts_from_before_the_nodes_were_asked() {
+async fn validity_is_measured_from_before_the_request() {
     let (nodes, redlock) = cluster::<3>();
     for node in &nodes {
         node.fault(Fault::Delay(400 * MS));
@@ -211,7 +211,7 @@ async fn validity_counts_from_before_the_nodes_were_asked() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_node_and_two_nodes_are_locks_too() {
+async fn one_or_two_nodes_are_enough_for_a_lock() {
     let (nodes, redlock) = cluster::<1>();
     let _guard = redlock.lock("a").await.unwrap();
     assert!(manager(&nodes).try_lock("a").await.unwrap_err().is_busy());
@@ -222,12 +222,12 @@ async fn one_node_and_two_nodes_are_locks_too() {
     nodes[1].fault(Fault::Crash);
     assert!(
         redlock.try_lock("a").await.unwrap_err().is_unavailable(),
-        "2 of 2 are a quorum"
+        "a quorum of 2 nodes is 2"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_task_that_asks_for_what_it_holds_is_refused_like_anybody() {
+async fn a_lock_is_not_reentrant() {
     let redlock = Redlock::in_memory(3);
     let _guard = redlock.lock("a").await.unwrap();
     let refused = redlock.lock("a").wait(SECOND).await.unwrap_err();

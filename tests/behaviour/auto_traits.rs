@@ -1,4 +1,4 @@
-//! What can be sent, shared and moved.
+//! Auto traits of the public types and futures.
 
 use std::future::Future;
 
@@ -51,7 +51,7 @@ fn requests_can_be_spawned_and_moved() {
     sent::<Run<std::future::Ready<()>>>();
 }
 
-/// Never called: it compiles, or it does not.
+/// Never called: compiling it is the test.
 #[allow(dead_code)]
 fn futures_can_be_sent(redlock: Redlock, guard: &'static LockGuard, other: LockGuard) {
     fn future<F: Future + Send + 'static>(_: F) {}
@@ -71,7 +71,7 @@ fn futures_can_be_sent(redlock: Redlock, guard: &'static LockGuard, other: LockG
 }
 
 #[test]
-fn a_request_can_stand_in_a_select_loop() {
+fn a_request_can_be_polled_in_a_select_loop() {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,4 +1,4 @@
-//! Requests that are dropped at every point.
+//! Requests, releases and extensions that are dropped before they complete.
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -8,17 +8,17 @@ use redlock::node::Fault;
 use crate::common::{MS, SECOND, cluster, holding, settle};
 
 #[tokio::test(start_paused = true)]
-async fn a_request_that_was_never_polled_has_sent_nothing() {
+async fn a_request_that_is_never_polled_sends_nothing() {
     let (nodes, redlock) = cluster::<3>();
     drop(redlock.lock("a"));
     settle().await;
     assert_eq!(holding(&nodes), 0);
 }
 
-/// Nodes that answer after 10 ms each, so that there is something to interrupt; dropped after
-/// every possible number of polls.
+/// Drops the request after every possible number of polls. The nodes respond after 10, 20 and
+/// 30 ms, so there is something to interrupt.
 #[tokio::test(start_paused = true)]
-async fn a_request_dropped_after_any_number_of_polls_leaves_nothing_behind() {
+async fn a_request_dropped_after_any_poll_leaves_no_keys() {
     let mut finished = false;
     for polls in 1.. {
         let (nodes, redlock) = cluster::<3>();
@@ -51,7 +51,7 @@ async fn a_request_dropped_after_any_number_of_polls_leaves_nothing_behind() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_dropped_while_it_waits_for_another_owner_leaves_that_one_alone() {
+async fn dropping_a_waiting_request_leaves_the_holder_alone() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     let timeout = tokio::time::timeout(SECOND, redlock.lock("a")).await;
@@ -62,7 +62,7 @@ async fn a_request_dropped_while_it_waits_for_another_owner_leaves_that_one_alon
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_dropped_while_nodes_hang_is_undone_when_they_wake() {
+async fn a_request_dropped_while_nodes_hang_is_undone_later() {
     let (nodes, redlock) = cluster::<3>();
     nodes.iter().for_each(|node| node.fault(Fault::Hang));
     let timeout = tokio::time::timeout(100 * MS, redlock.lock("a")).await;
@@ -74,23 +74,23 @@ async fn a_request_dropped_while_nodes_hang_is_undone_when_they_wake() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guard_that_nobody_took_is_released() {
+async fn a_guard_is_independent_of_its_request() {
     let (nodes, redlock) = cluster::<3>();
     let mut request = Box::pin(redlock.lock("a"));
     let Poll::Ready(Ok(guard)) = request
         .as_mut()
         .poll(&mut Context::from_waker(Waker::noop()))
     else {
-        panic!("memory nodes answer at once");
+        panic!("memory nodes respond at once");
     };
     drop(request);
-    assert!(guard.is_held(), "the guard is independent of its request");
+    assert!(guard.is_held(), "the lock outlives its request");
     drop(guard);
     assert_eq!(holding(&nodes), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_that_is_dropped_goes_on() {
+async fn a_dropped_release_still_completes() {
     let (nodes, redlock) = cluster::<3>();
     nodes
         .iter()
@@ -107,7 +107,7 @@ async fn a_release_that_is_dropped_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_that_is_dropped_still_counts() {
+async fn a_dropped_extension_still_counts() {
     let (nodes, redlock) = cluster::<3>();
     nodes
         .iter()

@@ -1,4 +1,4 @@
-//! A manager and the nodes under it.
+//! Managers over nodes in memory, and helpers for paused time.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ pub(crate) const SECOND: Duration = Duration::from_secs(1);
 /// The default ttl.
 pub(crate) const TTL: Duration = Duration::from_secs(30);
 
-/// The node timeout that goes with it: a twentieth, at most a second.
+/// The node timeout that belongs to [`TTL`]: a twentieth of it, at most 1 s.
 pub(crate) const NODE_TIMEOUT: Duration = SECOND;
 
 pub(crate) fn cluster<const N: usize>() -> ([MemoryNode; N], Redlock) {
@@ -20,7 +20,7 @@ pub(crate) fn cluster<const N: usize>() -> ([MemoryNode; N], Redlock) {
     (nodes, redlock)
 }
 
-/// A manager over these nodes, as another process would have.
+/// Returns a manager of its own over these nodes, as another process would have.
 pub(crate) fn manager(nodes: &[MemoryNode]) -> Redlock {
     Redlock::builder()
         .nodes(nodes.iter().cloned())
@@ -28,22 +28,22 @@ pub(crate) fn manager(nodes: &[MemoryNode]) -> Redlock {
         .unwrap()
 }
 
-/// The number of nodes that have a key.
+/// Counts the nodes that hold a key.
 pub(crate) fn holding(nodes: &[MemoryNode]) -> usize {
     nodes.iter().filter(|node| !node.is_empty()).count()
 }
 
-/// Lets everything that is ready run, without letting time pass.
+/// Runs every task that is ready. Time does not pass.
 pub(crate) async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
 }
 
-/// Measures paused time.
-pub(crate) struct Watch(Moment);
+/// A stopwatch for paused time.
+pub(crate) struct Stopwatch(Moment);
 
-impl Watch {
+impl Stopwatch {
     pub(crate) fn start() -> Self {
         Self(Moment::now())
     }

@@ -1,4 +1,4 @@
-//! Options and input that make no sense.
+//! Rejected options and input, and the limits of what is accepted.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use redlock::{
 use crate::common::{MS, SECOND, cluster, holding};
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_needs_nodes_and_each_only_once() {
+async fn a_manager_needs_nodes_and_rejects_duplicates() {
     let none: [&str; 0] = [];
     assert_eq!(
         Redlock::builder().nodes(none).build().unwrap_err(),
@@ -38,7 +38,7 @@ async fn a_lock_needs_nodes_and_each_only_once() {
 }
 
 #[test]
-fn an_address_that_makes_no_sense_is_named_by_its_place() {
+fn an_invalid_address_is_reported_by_its_position() {
     for url in ["", "localhost", "http://a", "redis://:secret@a:b"] {
         let refused = Redlock::builder()
             .node("redis://a")
@@ -54,9 +54,9 @@ fn an_address_that_makes_no_sense_is_named_by_its_place() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_ttl_out_of_bounds_is_refused_and_nothing_is_sent() {
+async fn a_ttl_out_of_bounds_is_rejected_before_sending() {
     let (nodes, redlock) = cluster::<3>();
-    // Would hold whatever is sent.
+    // Such nodes would keep the key of any command that was sent.
     nodes.iter().for_each(|node| node.fault(Fault::LoseReplies));
     let ttls = [
         Duration::ZERO,
@@ -90,11 +90,11 @@ async fn a_ttl_out_of_bounds_is_refused_and_nothing_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_shortest_ttl_and_parts_of_milliseconds_work() {
+async fn the_shortest_ttl_and_fractions_of_milliseconds_work() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").ttl(10 * MS).await.unwrap();
     tokio::time::sleep(100 * MS).await;
-    assert!(guard.is_held(), "extended every three milliseconds");
+    assert!(guard.is_held(), "it is extended every 3 ms");
     let _other = redlock
         .lock("b")
         .ttl(Duration::from_nanos(10_000_001))
@@ -103,7 +103,7 @@ async fn the_shortest_ttl_and_parts_of_milliseconds_work() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn names_that_cannot_be_locked_are_refused_and_others_are_not() {
+async fn only_empty_long_and_reserved_names_are_rejected() {
     let redlock = Redlock::in_memory(3);
     let long = vec![b'x'; Resource::MAX_LEN];
     let longer = vec![b'x'; Resource::MAX_LEN + 1];
@@ -131,7 +131,7 @@ async fn names_that_cannot_be_locked_are_refused_and_others_are_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn options_that_make_no_sense_are_refused() {
+async fn invalid_options_are_rejected() {
     let builder = || Redlock::builder().node(MemoryNode::new());
     let refused = builder().drift_factor(1.0).build().unwrap_err();
     assert!(matches!(refused, ConfigError::DriftFactor { .. }));
@@ -144,7 +144,7 @@ async fn options_that_make_no_sense_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prefix_keeps_locks_apart() {
+async fn locks_with_different_prefixes_do_not_collide() {
     let nodes = MemoryNode::cluster::<3>();
     let managers = ["a:", "b:", "a:"].map(|prefix| {
         Redlock::builder()
@@ -182,6 +182,6 @@ async fn connecting_needs_a_quorum() {
     let refused = Redlock::connect(nodes).await.unwrap_err();
     assert!(
         matches!(refused, ConnectError::NoQuorum { .. }),
-        "bounded: {refused:?}"
+        "it fails in bounded time: {refused:?}"
     );
 }

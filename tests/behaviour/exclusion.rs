@@ -1,4 +1,4 @@
-//! Random schedules with faults: whatever happens, no two owners at once.
+//! Mutual exclusion in random schedules with faults.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::common::{MS, SECOND, holding};
 /// Virtual time that one schedule covers.
 const SPAN: Duration = Duration::from_secs(60);
 
-/// Guards that exist, by a number that is not zero; at most one of them may be held.
+/// The owner that holds the lock, by its number, or 0. Counts acquisitions and losses.
 #[derive(Default)]
 struct Register {
     holder: AtomicU64,
@@ -24,7 +24,7 @@ struct Register {
 }
 
 impl Register {
-    /// Works for a while, and looks again and again whether anybody else holds the lock.
+    /// Works for `steps` steps, and checks after each that no other owner holds the lock.
     async fn work(&self, guard: &LockGuard, number: u64, steps: u32, seed: u64) {
         let before = self.holder.swap(number, Ordering::SeqCst);
         assert_eq!(before, 0, "seed {seed}: two owners");
@@ -34,13 +34,13 @@ impl Register {
             if !guard.is_held() {
                 break;
             }
-            // No await since the look at the clock, so this is the state of one instant.
+            // No await since the clock was read, so both reads see the same instant.
             let now = self.holder.load(Ordering::SeqCst);
             assert_eq!(now, number, "seed {seed}: two owners");
         }
     }
 
-    /// The owner is gone, by its own account, unless it was overtaken after its loss.
+    /// Removes the owner, unless another one has overtaken it after its loss.
     fn leave(&self, number: u64) {
         let _overtaken =
             self.holder
@@ -48,7 +48,7 @@ impl Register {
     }
 }
 
-/// Every fault that a lock must survive: not the loss of keys, and no clock that jumps.
+/// Returns any fault that exclusion must survive. Lost keys and jumping clocks are not among them.
 fn fault(rng: &mut StdRng) -> Option<Fault> {
     match rng.random_range(0..8) {
         0 => Some(Fault::Crash),
@@ -66,7 +66,7 @@ async fn schedule(seed: u64) -> u64 {
     let register = Arc::new(Register::default());
     let mut owners = JoinSet::new();
     for number in 1..=6 {
-        // Each with a manager of its own, as processes have.
+        // Each owner has a manager of its own, as processes do.
         let redlock = Redlock::builder()
             .nodes(nodes.clone())
             .rng_seed(rng.random())
@@ -79,11 +79,12 @@ async fn schedule(seed: u64) -> u64 {
         owners.spawn(async move {
             loop {
                 let request = redlock.lock("a").auto_extend(rng.random_bool(0.8));
-                let patience = MS * rng.random_range(1..5000);
-                let Ok(Ok(guard)) = tokio::time::timeout(patience, request).await else {
+                let limit = MS * rng.random_range(1..5000);
+                let Ok(Ok(guard)) = tokio::time::timeout(limit, request).await else {
                     continue;
                 };
-                // From the loss on, another owner may come: the register must know first.
+                // After the loss another owner may acquire the lock. The register must learn of the
+                // loss first.
                 let lost = guard.lost();
                 let steps = rng.random_range(0..200);
                 tokio::select! {
@@ -109,11 +110,11 @@ async fn schedule(seed: u64) -> u64 {
             std::panic::resume_unwind(failed.into_panic());
         }
     }
-    // Healed, and with everybody gone, nothing is left behind.
+    // Once the nodes are healed and the owners are gone, no key is left.
     nodes.iter().for_each(|node| node.fault(None));
     owners.shutdown().await;
     tokio::time::sleep(5 * SECOND).await;
-    assert_eq!(holding(&nodes), 0, "seed {seed}: something was left behind");
+    assert_eq!(holding(&nodes), 0, "seed {seed}: a key was left behind");
     register.acquisitions.load(Ordering::SeqCst)
 }
 
@@ -130,7 +131,7 @@ fn no_two_owners_under_random_faults() {
             .unwrap();
         acquisitions += runtime.block_on(schedule(seed));
     }
-    // The schedules leave enough room to work: otherwise they would show nothing.
+    // Without enough acquisitions the schedules would prove nothing.
     assert!(acquisitions > 5 * seeds, "{acquisitions}");
     println!("{acquisitions} acquisitions in {seeds} schedules");
 }

@@ -1,4 +1,4 @@
-//! Fencing tokens: unique, in order, and minted by the nodes themselves.
+//! Fencing tokens, and the counters on the nodes that mint them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ async fn every_acquisition_has_a_larger_token() {
     let (nodes, redlock) = cluster::<5>();
     let mut last = FencingToken::new(0);
     for round in 0..200 {
-        // From different managers, by turns.
+        // The managers alternate.
         let other = manager(&nodes);
         let guard = if round % 2 == 0 {
             redlock.lock("a")
@@ -29,7 +29,7 @@ async fn every_acquisition_has_a_larger_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_stays_while_the_lock_is_held() {
+async fn a_token_does_not_change_while_the_lock_is_held() {
     let (_nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     let token = guard.token();
@@ -41,13 +41,13 @@ async fn a_token_stays_while_the_lock_is_held() {
     assert_eq!(
         redlock.status("a").await.token(),
         Some(token),
-        "the last one is remembered"
+        "the last token is remembered"
     );
     assert_eq!(redlock.status("b").await.token(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn nodes_that_agree_are_asked_once() {
+async fn agreeing_counters_need_no_raise() {
     let nodes = MemoryNode::cluster::<5>();
     let recorders = nodes.each_ref().map(Recorder::new);
     let redlock = Redlock::builder().nodes(recorders.clone()).build().unwrap();
@@ -61,7 +61,7 @@ async fn nodes_that_agree_are_asked_once() {
     }
 }
 
-/// Brings the counters of the nodes apart, far ahead of the clock.
+/// Sets the counters of the nodes to these values.
 fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
     use redlock::node::{
         Acquire, Command, Fence, Keys, Moment, Node, Release, Responder, SessionOptions,
@@ -85,11 +85,11 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
     }
 }
 
-/// Beyond any proposal of a clock that is right.
+/// A counter beyond any proposal of a correct clock.
 const AHEAD: u64 = 4_000_000_000_000_000;
 
 #[tokio::test(start_paused = true)]
-async fn nodes_that_do_not_agree_are_raised_once() {
+async fn diverging_counters_are_raised_once() {
     let nodes = MemoryNode::cluster::<3>();
     diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
     let recorders = nodes.each_ref().map(Recorder::new);
@@ -102,7 +102,7 @@ async fn nodes_that_do_not_agree_are_raised_once() {
         .collect();
     assert_eq!(raises, [1, 1, 0]);
     drop(guard);
-    // What was learnt makes the next one round trip again.
+    // The manager has learnt the largest counter, so the next acquisition is one round trip again.
     recorders.iter().for_each(|recorder| drop(recorder.take()));
     let guard = redlock.lock("a").await.unwrap();
     assert!(guard.token() > FencingToken::new(AHEAD + 10));
@@ -110,7 +110,7 @@ async fn nodes_that_do_not_agree_are_raised_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quorum_that_agrees_is_enough() {
+async fn a_quorum_of_agreeing_counters_is_enough() {
     let nodes = MemoryNode::cluster::<3>();
     diverge(&nodes, &[AHEAD + 5, AHEAD + 5, AHEAD + 7]);
     let recorders = nodes.each_ref().map(Recorder::new);
@@ -124,10 +124,10 @@ async fn a_quorum_that_agrees_is_enough() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_guard_is_not_handed_out_without_a_token() {
+async fn no_guard_is_returned_without_a_token() {
     let nodes = MemoryNode::cluster::<3>();
     diverge(&nodes, &[AHEAD, AHEAD + 1, AHEAD + 2]);
-    // Grants arrive late, and no answer to a raise ever does.
+    // Grants arrive late, and the responses to raises are lost.
     nodes
         .iter()
         .for_each(|node| node.fault(Fault::Delay(10 * MS)));
@@ -145,11 +145,11 @@ async fn a_guard_is_not_handed_out_without_a_token() {
     assert_eq!(kinds, [NodeErrorKind::Timeout; 2]);
     nodes.iter().for_each(|node| node.fault(None));
     tokio::time::sleep(SECOND).await;
-    assert_eq!(holding(&nodes), 0, "and what was granted is given back");
+    assert_eq!(holding(&nodes), 0, "the grants are released");
 }
 
 #[tokio::test(start_paused = true)]
-async fn numbers_that_are_used_up_are_an_error_and_not_a_wrong_token() {
+async fn an_exhausted_counter_is_an_error() {
     let nodes = MemoryNode::cluster::<3>();
     diverge(&nodes, &[9_007_199_254_740_000; 3]);
     let refused = manager(&nodes).try_lock("a").await.unwrap_err();
@@ -174,14 +174,14 @@ async fn without_fencing_there_is_no_token_and_no_counter() {
     assert!(catch_unwind(AssertUnwindSafe(|| guard.token())).is_err());
     assert!(
         manager(&nodes).try_lock("a").await.unwrap_err().is_busy(),
-        "it excludes all the same"
+        "exclusion does not depend on fencing"
     );
     drop(guard);
     assert_eq!(redlock.status("a").await.token(), None);
 }
 
 #[tokio::test(start_paused = true)]
-async fn adopting_a_lease_mints_a_token_that_fences_its_last_holder() {
+async fn adopting_a_lease_fences_its_previous_holder() {
     let (nodes, redlock) = cluster::<5>();
     let guard = redlock.lock("a").await.unwrap();
     let before = guard.token();
@@ -195,7 +195,7 @@ async fn adopting_a_lease_mints_a_token_that_fences_its_last_holder() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn durability_needs_more_nodes_and_survives_the_loss_of_some() {
+async fn durable_tokens_need_more_nodes_and_survive_losses() {
     let nodes = MemoryNode::cluster::<5>();
     let redlock = Redlock::builder()
         .nodes(nodes.clone())
@@ -208,7 +208,7 @@ async fn durability_needs_more_nodes_and_survives_the_loss_of_some() {
         assert!(guard.token() > last);
         last = guard.token();
         drop(guard);
-        // Two of five: 2 * 4 - 5 - 1.
+        // Tokens survive the loss of two of five counters: 2 * 4 - 5 - 1.
         nodes[lost % 5].wipe();
         nodes[(lost + 2) % 5].wipe();
     }
@@ -223,11 +223,11 @@ async fn durability_needs_more_nodes_and_survives_the_loss_of_some() {
         "{refused}"
     );
     tokio::time::sleep(120 * SECOND).await;
-    assert!(held.is_held(), "a quorum is enough to keep what is held");
+    assert!(held.is_held(), "a quorum is enough to keep a lock");
 }
 
 #[tokio::test(start_paused = true)]
-async fn counters_are_kept_for_as_long_as_they_are_wanted() {
+async fn counters_are_kept_for_the_retention_period() {
     let nodes = MemoryNode::cluster::<3>();
     let retention = 200 * SECOND;
     let redlock = Redlock::builder()
@@ -239,10 +239,10 @@ async fn counters_are_kept_for_as_long_as_they_are_wanted() {
     tokio::time::sleep(2 * retention).await;
     assert!(
         redlock.status("a").await.token().is_some(),
-        "extensions keep it"
+        "extensions keep the counter"
     );
     drop(guard);
-    // Counted from the last extension, which was within a third of the ttl.
+    // Retention starts at the last extension, which was less than a third of the ttl ago.
     tokio::time::sleep(retention - 15 * SECOND).await;
     assert!(redlock.status("a").await.token().is_some());
     tokio::time::sleep(20 * SECOND).await;
@@ -250,7 +250,7 @@ async fn counters_are_kept_for_as_long_as_they_are_wanted() {
 }
 
 #[test]
-fn options_that_make_no_sense_are_refused() {
+fn invalid_fencing_options_are_rejected() {
     let builder = || Redlock::builder().nodes(MemoryNode::cluster::<3>());
     let refused = builder().token_durability(4).build().unwrap_err();
     assert_eq!(

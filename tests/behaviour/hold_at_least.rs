@@ -1,22 +1,22 @@
-//! Locks that are kept for a while after their release.
+//! Locks with `hold_at_least`, whose keys outlast an early release.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use redlock::node::Fault;
 use redlock::{InvalidRequest, LockError, LockGuard, Redlock, ReleaseOutcome, redlocked};
 
-use crate::common::{MS, SECOND, TTL, Watch, cluster, holding, manager, settle};
+use crate::common::{MS, SECOND, Stopwatch, TTL, cluster, holding, manager, settle};
 
-/// A lock on "a" that keeps others out for 20 s.
+/// Acquires a lock on "a" that excludes others for at least 20 s.
 async fn hold(redlock: &Redlock) -> LockGuard {
     let request = redlock.try_lock("a").hold_at_least(20 * SECOND);
     request.await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_fast_run_keeps_others_out_for_the_time_and_not_longer() {
+async fn an_early_release_excludes_others_until_the_hold_ends() {
     let (nodes, redlock) = cluster::<3>();
-    let start = Watch::start();
+    let start = Stopwatch::start();
     let guard = hold(&redlock).await;
     tokio::time::sleep(SECOND).await;
     drop(guard);
@@ -32,12 +32,12 @@ async fn a_fast_run_keeps_others_out_for_the_time_and_not_longer() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_within_the_time_returns_at_once_and_says_that_the_keys_stay() {
+async fn an_early_release_returns_at_once_and_reports_kept_keys() {
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
     let lost = guard.lost();
     let cancelled = guard.cancellation_token();
-    let start = Watch::start();
+    let start = Stopwatch::start();
     let released = guard.release().await.unwrap();
     assert!(start.elapsed().is_zero());
     assert!(released.was_held());
@@ -47,13 +47,13 @@ async fn a_release_within_the_time_returns_at_once_and_says_that_the_keys_stay()
     }
     assert!(cancelled.is_cancelled());
     assert_eq!(holding(&nodes), 3);
-    // Nobody extends it any more, and nobody loses it.
+    // The lease is no longer extended, and does not count as lost.
     assert!(tokio::time::timeout(TTL, lost).await.is_err());
     assert_eq!(holding(&nodes), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_may_be_longer_than_the_ttl() {
+async fn the_hold_may_be_longer_than_the_ttl() {
     let (nodes, redlock) = cluster::<3>();
     let request = redlock.try_lock("a").ttl(5 * SECOND);
     drop(request.hold_at_least(60 * SECOND).await.unwrap());
@@ -64,7 +64,7 @@ async fn the_time_may_be_longer_than_the_ttl() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_time_a_release_is_like_any_other() {
+async fn a_release_after_the_hold_deletes_the_keys() {
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
     tokio::time::sleep(21 * SECOND).await;
@@ -76,13 +76,13 @@ async fn after_the_time_a_release_is_like_any_other() {
 
     let guard = hold(&redlock).await;
     tokio::time::sleep(5 * TTL).await;
-    assert!(guard.is_held(), "it bounds nothing from above");
+    assert!(guard.is_held(), "the hold is no upper bound");
     drop(guard);
     assert_eq!(holding(&nodes), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_holds_for_every_way_in_which_a_guard_ends() {
+async fn the_hold_applies_however_the_guard_ends() {
     // Unwinding.
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
@@ -118,7 +118,7 @@ async fn it_holds_for_every_way_in_which_a_guard_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_lock_that_others_can_have_is_not_kept_from_them() {
+async fn a_lost_lock_is_not_kept() {
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
     nodes[0].wipe();
@@ -129,7 +129,7 @@ async fn a_lost_lock_that_others_can_have_is_not_kept_from_them() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_was_detached_or_released_by_its_id_is_not_kept() {
+async fn a_detached_or_adopted_lease_is_not_kept() {
     let (nodes, redlock) = cluster::<3>();
     let lease = hold(&redlock).await.detach();
     redlock.unlock_lease(&lease).await.unwrap();
@@ -137,11 +137,11 @@ async fn what_was_detached_or_released_by_its_id_is_not_kept() {
 
     let lease = hold(&redlock).await.detach();
     drop(redlock.adopt_lease(&lease).await.unwrap());
-    assert_eq!(holding(&nodes), 0, "adopted without it");
+    assert_eq!(holding(&nodes), 0, "an adopted lease has no hold");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_round_that_was_given_up_keeps_nothing() {
+async fn an_abandoned_round_keeps_no_keys() {
     let (nodes, redlock) = cluster::<3>();
     nodes.iter().for_each(|node| node.fault(Fault::Hang));
     let request = redlock.lock("a").hold_at_least(20 * SECOND);
@@ -152,7 +152,7 @@ async fn a_round_that_was_given_up_keeps_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_was_away_at_the_release_is_told_when_it_is_back() {
+async fn a_node_that_missed_the_release_expires_with_the_others() {
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
     nodes[2].fault(Fault::Hang);
@@ -162,7 +162,7 @@ async fn a_node_that_was_away_at_the_release_is_told_when_it_is_back() {
     settle().await;
     assert_eq!(holding(&nodes), 3);
     tokio::time::sleep(15 * SECOND + 2 * MS).await;
-    assert_eq!(holding(&nodes), 0, "at the same time as with the others");
+    assert_eq!(holding(&nodes), 0, "it expires with the others");
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,7 +176,7 @@ async fn several_resources_are_kept_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_time_that_cannot_be_kept_is_refused_with_the_bound() {
+async fn a_hold_above_the_maximum_is_rejected_with_the_bound() {
     let (nodes, redlock) = cluster::<3>();
     let invalid = async |request: redlock::LockRequest| match request.await {
         Err(LockError::Invalid(refused)) => refused,
@@ -205,7 +205,7 @@ async fn a_time_that_cannot_be_kept_is_refused_with_the_bound() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_attribute_keeps_a_lock_and_takes_several() {
+async fn the_attribute_accepts_hold_at_least_and_several_keys() {
     #[redlocked(
         keys = ["a:{id}", format!("b:{id}")],
         hold_at_least = "20s",
@@ -218,7 +218,11 @@ async fn the_attribute_keeps_a_lock_and_takes_several() {
     }
     let (nodes, redlock) = cluster::<3>();
     assert_eq!(job(&redlock, 7).await.unwrap(), Some(7));
-    assert_eq!(job(&redlock, 7).await.unwrap(), None, "done already");
+    assert_eq!(
+        job(&redlock, 7).await.unwrap(),
+        None,
+        "the hold has not ended"
+    );
     assert!(redlock.try_lock("b:7").await.unwrap_err().is_busy());
     tokio::time::sleep(21 * SECOND).await;
     assert_eq!(holding(&nodes), 0);

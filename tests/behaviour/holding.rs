@@ -1,9 +1,9 @@
-//! Extension, the deadline, and the end of a lease.
+//! Extensions, deadlines, and the end of a lease.
 
 use redlock::node::Fault;
 use redlock::{ExtendError, LossReason, Redlock};
 
-use crate::common::{MS, SECOND, TTL, Watch, cluster, holding, manager, settle};
+use crate::common::{MS, SECOND, Stopwatch, TTL, cluster, holding, manager, settle};
 
 #[tokio::test(start_paused = true)]
 async fn a_lock_is_held_for_as_long_as_its_guard_lives() {
@@ -34,7 +34,7 @@ async fn a_minority_of_nodes_can_fail_while_a_lock_is_held() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_blip_of_the_majority_is_survived() {
+async fn a_lock_survives_a_brief_outage_of_the_majority() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes.iter().for_each(|node| node.fault(Fault::Hang));
@@ -58,13 +58,13 @@ async fn a_lock_is_lost_before_others_can_have_it() {
         assert_eq!(
             holding(&nodes[..2]),
             2,
-            "{fault:?}: they still keep the key"
+            "{fault:?}: the nodes still have the key"
         );
     }
 }
 
 #[tokio::test(start_paused = true)]
-async fn losing_fires_at_the_deadline_and_not_long_before() {
+async fn lost_completes_at_the_deadline_and_not_long_before() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock
         .lock("a")
@@ -73,7 +73,7 @@ async fn losing_fires_at_the_deadline_and_not_long_before() {
         .await
         .unwrap();
     let deadline = guard.remaining();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let lost = guard.lost().await;
     assert_eq!(lost.resource(), guard.resource());
     assert!(watch.elapsed() <= deadline, "{:?}", watch.elapsed());
@@ -86,33 +86,33 @@ async fn losing_fires_at_the_deadline_and_not_long_before() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_a_quorum_denies_is_lost_at_once() {
+async fn a_lease_denied_by_a_quorum_is_lost_at_once() {
     let (nodes, redlock) = cluster::<5>();
     let guard = redlock.lock("a").await.unwrap();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     nodes[..3].iter().for_each(redlock::MemoryNode::wipe);
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     // At the next extension, long before the deadline.
     assert!(watch.elapsed() <= TTL / 3 + MS, "{:?}", watch.elapsed());
     settle().await;
-    assert_eq!(holding(&nodes), 0, "what was left of it is released");
+    assert_eq!(holding(&nodes), 0, "the keys that are left are released");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minority_that_denies_it_does_not_end_a_lease() {
+async fn a_lease_denied_by_a_minority_is_still_held() {
     let (nodes, redlock) = cluster::<5>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].wipe();
     nodes[1].wipe();
     tokio::time::sleep(5 * TTL).await;
     assert!(guard.is_held());
-    // The two do not count any more: with a third, the quorum is gone.
+    // The two no longer count, so the loss of a third ends the quorum.
     nodes[2].wipe();
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_does_not_make_a_lost_key_again() {
+async fn an_extension_does_not_recreate_a_lost_key() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].wipe();
@@ -122,27 +122,26 @@ async fn an_extension_does_not_make_a_lost_key_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn lost_stays_lost() {
+async fn a_lost_lock_stays_lost() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes.iter().for_each(|node| node.fault(Fault::LoseReplies));
-    // The nodes go on extending, but nobody here hears of it.
+    // The nodes still extend the key, but their responses are lost.
     guard.lost().await;
     nodes.iter().for_each(|node| node.fault(None));
     tokio::time::sleep(TTL).await;
     assert!(!guard.is_held());
     assert!(matches!(guard.extend(TTL).await, Err(ExtendError::Lost(_))));
-    // Completes at once, however often it is asked.
+    // It completes at once, however often it is awaited.
     assert_eq!(guard.lost().await, guard.lost().await);
     assert_eq!(holding(&nodes), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_was_paused_sees_it_at_the_first_look() {
-    let (nodes, redlock) = cluster::<3>();
+async fn a_paused_holder_notices_the_loss_at_once() {
+    let (_nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
-    // Time passes while nothing here runs: no timer has fired when we look.
-    std::hint::black_box(&nodes);
+    // No task runs while the time passes, so no timer has fired when the guard is read.
     tokio::time::advance(2 * TTL).await;
     assert!(!guard.is_held());
     assert!(guard.remaining().is_zero());
@@ -165,7 +164,7 @@ async fn without_automatic_extension_a_lock_ends_with_its_ttl() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_can_be_extended_by_hand() {
+async fn a_lock_can_be_extended_manually() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock
         .lock("a")
@@ -181,7 +180,7 @@ async fn a_lock_can_be_extended_by_hand() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_never_shortens() {
+async fn an_extension_never_shortens_a_lease() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock
         .lock("a")
@@ -197,7 +196,7 @@ async fn an_extension_never_shortens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_without_a_quorum_costs_nothing_but_itself() {
+async fn a_failed_extension_does_not_end_the_lease() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").auto_extend(false).await.unwrap();
     nodes[0].fault(Fault::Crash);
@@ -221,7 +220,7 @@ async fn an_extension_without_a_quorum_costs_nothing_but_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn max_hold_ends_a_lock_whatever_extends_it() {
+async fn max_hold_ends_a_lock_despite_extensions() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock
         .lock("a")
@@ -232,7 +231,7 @@ async fn max_hold_ends_a_lock_whatever_extends_it() {
     tokio::time::sleep(20 * SECOND).await;
     assert!(guard.is_held());
     assert!(guard.extend(50 * SECOND).await.unwrap() <= 5 * SECOND);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let lost = guard.lost().await;
     assert_eq!(lost.reason(), LossReason::MaxHold);
     assert!(watch.elapsed() <= 5 * SECOND, "{:?}", watch.elapsed());
@@ -242,8 +241,8 @@ async fn max_hold_ends_a_lock_whatever_extends_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn extensions_are_few() {
-    // One for every third of a ttl, less jitter; not one for every tick or retry.
+async fn a_lock_is_extended_once_per_third_of_its_ttl() {
+    // 100 s are 100 thirds of the ttl. Jitter adds up to a quarter. Ticks and retries add none.
     let (nodes, redlock) = cluster::<1>();
     let guard = redlock.lock("a").ttl(3 * SECOND).await.unwrap();
     let mut last = guard.remaining();

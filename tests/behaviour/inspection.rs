@@ -1,14 +1,14 @@
-//! Status and health.
+//! The status of a resource, and the health of nodes.
 
 use std::time::Duration;
 
 use redlock::node::{Fault, NodeHealth};
 use redlock::{LockState, NodeErrorKind, Redlock};
 
-use crate::common::{NODE_TIMEOUT, SECOND, Watch, cluster};
+use crate::common::{NODE_TIMEOUT, SECOND, Stopwatch, cluster};
 
 #[tokio::test(start_paused = true)]
-async fn status_tells_who_holds_a_resource() {
+async fn status_reports_the_holder_of_a_resource() {
     let redlock = Redlock::in_memory(3);
     let free = redlock.status("a").await;
     assert_eq!(free.state(), LockState::Free);
@@ -21,11 +21,11 @@ async fn status_tells_who_holds_a_resource() {
     assert_eq!(held.lease_id(), Some(guard.lease_id()));
     assert_eq!(held.remaining(), Some(9 * SECOND));
     assert_eq!(held.nodes().len(), 3);
-    assert!(guard.is_held(), "looking changes nothing");
+    assert!(guard.is_held(), "status has no side effects");
 }
 
 #[tokio::test(start_paused = true)]
-async fn status_is_unknown_rather_than_guessed() {
+async fn status_without_a_quorum_is_unknown() {
     let (nodes, redlock) = cluster::<3>();
     let _guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
@@ -41,15 +41,15 @@ async fn status_does_not_wait_for_a_hung_minority() {
     let (nodes, redlock) = cluster::<3>();
     let _guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Hang);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     assert_eq!(redlock.status("a").await.state(), LockState::Held);
     assert_eq!(redlock.status("b").await.state(), LockState::Free);
-    // A moment for each, in case the node is merely the last to answer.
+    // Each status waits a moment for the last node, in case it is merely slow.
     assert!(watch.elapsed() <= NODE_TIMEOUT / 5, "{:?}", watch.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_minority_of_leftovers_is_not_a_lock() {
+async fn leftover_keys_on_a_minority_are_not_a_lock() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
@@ -62,7 +62,7 @@ async fn a_minority_of_leftovers_is_not_a_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_health_of_every_node_is_told() {
+async fn the_health_of_every_node_is_reported() {
     let (nodes, redlock) = cluster::<3>();
     nodes[1].fault(Fault::Crash);
     let reports = redlock.nodes().await;
@@ -72,18 +72,18 @@ async fn the_health_of_every_node_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_node_that_has_been_silent_for_too_long_counts_as_down_until_it_answers() {
+async fn a_silent_node_counts_as_down_until_it_responds() {
     let (nodes, redlock) = cluster::<3>();
     nodes[0].fault(Fault::Hang);
     nodes[1].fault(Fault::Hang);
     assert!(redlock.try_lock("a").await.unwrap_err().is_unavailable());
     tokio::time::sleep(5 * SECOND).await;
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.try_lock("a").await.unwrap_err();
     assert_eq!(
         watch.elapsed(),
         Duration::ZERO,
-        "nobody waits for them any more"
+        "the round does not wait for silent nodes"
     );
     let kinds: Vec<_> = refused
         .failures()
@@ -99,13 +99,13 @@ async fn a_node_that_has_been_silent_for_too_long_counts_as_down_until_it_answer
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_that_waits_for_a_node_holds_nothing_else_back() {
+async fn a_pending_release_does_not_delay_other_requests() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
     nodes[1].fault(Fault::Crash);
     drop(guard);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.try_lock("b").await.unwrap_err();
     assert_eq!(watch.elapsed(), Duration::ZERO);
     let kinds: Vec<_> = refused

@@ -1,28 +1,30 @@
-//! What a user of the library sees, on nodes in memory and on paused time.
+//! Behaviour that users of the library see, on nodes in memory and on paused time.
 //!
-//! - `acquire`: when a lock is granted, and what stands in the way when it is not
-//! - `rounds`: what is sent to the nodes, command by command
-//! - `waiting`: how long a request goes on, and what it finds then
-//! - `cancellation`: requests that are dropped at every point
-//! - `holding`: extension, the deadline, and the end of a lease
+//! - `acquire`: granted and refused locks
+//! - `rounds`: the commands of each round
+//! - `waiting`: the duration and the outcome of a wait
+//! - `queue`: the local queue of a manager
+//! - `cancellation`: futures that are dropped before they complete
+//! - `holding`: extensions, deadlines, and the end of a lease
 //! - `renewals`: the extensions of many locks
-//! - `running`: work that is bound to a lease
-//! - `release`: drop, release, and what they report
-//! - `hold_at_least`: locks that are kept for a while after their release
+//! - `running`: work bound to a lease
+//! - `release`: drop, release, and their reports
+//! - `hold_at_least`: keys that outlast an early release
 //! - `several`: several resources as one lock
-//! - `handover`: leases that change hands
+//! - `adoption`: leases that are detached, adopted, and released by id
 //! - `inspection`: status and health
-//! - `configuration`: options and input that make no sense
-//! - `stalling`: tasks that are not run in time
+//! - `configuration`: rejected options and input
+//! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
-//! - `exclusion`: random schedules with faults
-//! - `fencing`: tokens, and how they are minted
-//! - `token_order`: random schedules with faults: tokens are unique and in order
+//! - `exclusion`: mutual exclusion in random schedules with faults
+//! - `fencing`: fencing tokens and their counters
+//! - `token_order`: tokens in random schedules with faults
 //! - `attribute`: `#[redlocked]`
-//! - `parity`: the table of the README
-//! - `auto_traits`: what can be sent, shared and moved
+//! - `parity`: the parity table of the comparison guide
+//! - `auto_traits`: `Send`, `Sync` and `Unpin`
 
 mod acquire;
+mod adoption;
 mod attribute;
 mod auto_traits;
 mod cancellation;
@@ -30,7 +32,6 @@ mod common;
 mod configuration;
 mod exclusion;
 mod fencing;
-mod handover;
 mod hold_at_least;
 mod holding;
 mod inspection;

@@ -1,11 +1,11 @@
-//! The table of the README: what a user of txredlock finds here.
+//! The table for users of txredlock in `redlock/src/guide/comparison.md`, row by row.
 
 use std::time::Duration;
 
 use redlock::node::Fault;
 use redlock::{LockError, MemoryNode, Redlock};
 
-use crate::common::{MS, Watch, cluster, holding, manager};
+use crate::common::{MS, Stopwatch, cluster, holding, manager};
 use crate::recorder::Recorder;
 
 #[tokio::test(start_paused = true)]
@@ -24,7 +24,7 @@ async fn lock_takes_a_ttl_and_gives_validity_resource_and_key() {
         .ttl(Duration::from_millis(1000))
         .await
         .unwrap();
-    // The seed's arithmetic: the ttl, less 1 % of it and 2 ms, less the time that has passed.
+    // The arithmetic of txredlock: the ttl, minus 1 % of it and 2 ms, minus the elapsed time.
     assert_eq!(guard.remaining(), Duration::from_millis(1000 - 10 - 2));
     assert_eq!(guard.resource(), &"resource");
     let key = guard.lease_id().as_str();
@@ -40,7 +40,7 @@ async fn lock_takes_a_ttl_and_gives_validity_resource_and_key() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_is_taken_is_busy() {
+async fn a_held_resource_is_busy() {
     let redlock = Redlock::in_memory(3);
     let _guard = redlock.lock("resource").await.unwrap();
     let refused = redlock.lock("resource").wait(MS).await;
@@ -77,7 +77,7 @@ async fn retry_count_and_retry_delay_keep_their_meaning() {
     // Three attempts with two pauses between them, each of up to the delay.
     for _ in 0..20 {
         node.take();
-        let watch = Watch::start();
+        let watch = Stopwatch::start();
         let refused = redlock.lock("resource").await.unwrap_err();
         assert!(refused.is_busy());
         assert_eq!(node.take().len(), 3);
@@ -87,11 +87,11 @@ async fn retry_count_and_retry_delay_keep_their_meaning() {
             watch.elapsed()
         );
     }
-    // The same where this process has the lock itself, of which no server need be asked.
+    // The same holds if this process has the lock, though it then sends nothing to the servers.
     drop(guard);
     let _guard = redlock.lock("resource").await.unwrap();
     node.take();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     assert!(redlock.lock("resource").await.unwrap_err().is_busy());
     assert_eq!(node.take().len(), 0);
     assert!(watch.elapsed() <= 2 * Duration::from_millis(200));
@@ -115,7 +115,7 @@ async fn all_servers_are_contacted_at_once() {
     nodes
         .iter()
         .for_each(|node| node.fault(Fault::Delay(Duration::from_millis(100))));
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let _guard = redlock.lock("resource").await.unwrap();
     // One delay, not five.
     assert!(

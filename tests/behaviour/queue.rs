@@ -1,4 +1,4 @@
-//! Requests of one manager for one resource: in line, first come first served.
+//! The local queue, in which requests of one manager wait in order of arrival.
 
 use std::pin::pin;
 use std::sync::{Arc, Mutex};
@@ -8,10 +8,10 @@ use std::time::Duration;
 use redlock::node::Fault;
 use redlock::{LockError, MemoryNode, Redlock};
 
-use crate::common::{MS, NODE_TIMEOUT, SECOND, Watch, cluster, holding, manager, settle};
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Stopwatch, cluster, holding, manager, settle};
 use crate::recorder::{Note, Recorder};
 
-/// A manager over one node that keeps notes, and another over the same node.
+/// Returns a recording node, a manager over it, and another manager over the same memory.
 fn recorded() -> (Recorder, Redlock, Redlock) {
     let memory = MemoryNode::new();
     let node = Recorder::new(&memory);
@@ -25,7 +25,7 @@ fn acquires(notes: &[Note]) -> usize {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_are_served_in_the_order_in_which_they_came() {
+async fn requests_are_served_in_order_of_arrival() {
     let redlock = Redlock::in_memory(3);
     let served = Arc::new(Mutex::new(Vec::new()));
     let guard = redlock.lock("a").await.unwrap();
@@ -47,7 +47,7 @@ async fn requests_are_served_in_the_order_in_which_they_came() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn behind_a_holder_of_the_same_manager_nobody_asks_the_nodes() {
+async fn waiters_behind_a_local_holder_send_nothing() {
     let (node, redlock, _) = recorded();
     let guard = redlock.lock("a").auto_extend(false).await.unwrap();
     node.take();
@@ -62,27 +62,27 @@ async fn behind_a_holder_of_the_same_manager_nobody_asks_the_nodes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn of_many_waiters_only_the_first_asks_the_nodes() {
+async fn only_the_first_of_many_waiters_polls_the_nodes() {
     let (node, redlock, other) = recorded();
     let _guard = other.lock("a").await.unwrap();
     let alone = tokio::time::timeout(10 * SECOND, redlock.lock("a").wait(9 * SECOND));
     assert!(alone.await.unwrap().is_err());
-    let asked_by_one = acquires(&node.take());
+    let polls_of_one = acquires(&node.take());
 
     let requests = (0..500).map(|_| tokio::spawn(redlock.lock("a").wait(9 * SECOND)));
     for request in requests.collect::<Vec<_>>() {
         assert!(request.await.unwrap().unwrap_err().is_busy());
     }
-    // Delays are random, so the two need not be equal. Untold, one asks for nothing often.
-    let asked_by_many = acquires(&node.take());
+    // Delays are random, so the counts differ. Even a waiter without notifications polls rarely.
+    let polls_of_many = acquires(&node.take());
     assert!(
-        asked_by_many <= 3 * asked_by_one,
-        "{asked_by_many} against {asked_by_one}"
+        polls_of_many <= 3 * polls_of_one,
+        "{polls_of_many} against {polls_of_one}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_long_retry_delay_makes_nobody_behind_impatient() {
+async fn a_long_retry_delay_does_not_make_later_waiters_poll() {
     let memory = MemoryNode::new();
     let node = Recorder::new(&memory);
     let redlock = Redlock::builder().node(node.clone());
@@ -94,20 +94,20 @@ async fn a_long_retry_delay_makes_nobody_behind_impatient() {
         .map(|_| tokio::spawn(redlock.lock("a").wait(100 * SECOND)))
         .collect();
     tokio::time::sleep(55 * SECOND).await;
-    // The first asks now and then, and nobody else does, though it is silent for long.
-    let asked = acquires(&node.take());
-    assert!((1..=10).contains(&asked), "{asked}");
+    // Only the first waiter polls, now and then. Its long silence does not count as a stall.
+    let polls = acquires(&node.take());
+    assert!((1..=10).contains(&polls), "{polls}");
     assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_next_in_line_asks_right_behind_the_release() {
+async fn the_next_waiter_acquires_right_after_the_release() {
     let (node, redlock, _) = recorded();
     let guard = redlock.lock("a").await.unwrap();
     let waiter = tokio::spawn(redlock.lock("a"));
     settle().await;
     node.take();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     drop(guard);
     let next = waiter.await.unwrap().unwrap();
     assert_eq!(watch.elapsed(), Duration::ZERO);
@@ -120,7 +120,7 @@ async fn the_next_in_line_asks_right_behind_the_release() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_leaves_the_line_lets_the_next_in_at_once() {
+async fn a_cancelled_waiter_lets_the_next_one_in_at_once() {
     let (nodes, redlock) = cluster::<3>();
     let guard = manager(&nodes).lock("a").await.unwrap();
     let mut first = tokio::spawn(redlock.lock("a"));
@@ -128,8 +128,8 @@ async fn who_leaves_the_line_lets_the_next_in_at_once() {
     let second = tokio::spawn(redlock.lock("a"));
     settle().await;
     drop(guard);
-    let watch = Watch::start();
-    // The first is cancelled at the very moment at which it might have had it.
+    let watch = Stopwatch::start();
+    // The first waiter is cancelled at the moment at which it could acquire the lock.
     first.abort();
     assert!((&mut first).await.unwrap_err().is_cancelled());
     let _guard = second.await.unwrap().unwrap();
@@ -138,7 +138,7 @@ async fn who_leaves_the_line_lets_the_next_in_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_does_not_wait_is_busy_behind_a_holder_and_behind_a_waiter() {
+async fn try_lock_is_busy_behind_a_local_holder_or_waiter() {
     let (node, redlock, other) = recorded();
     let guard = redlock.lock("a").await.unwrap();
     node.take();
@@ -164,16 +164,16 @@ async fn who_does_not_wait_is_busy_behind_a_holder_and_behind_a_waiter() {
     node.take();
     let refused = redlock.try_lock("a").await.unwrap_err();
     assert!(refused.is_busy() && refused.retry_after().is_some());
-    assert_eq!(node.take(), [], "known without asking");
+    assert_eq!(node.take(), [], "the queue knows without a round");
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_is_behind_learns_why_the_first_does_not_get_it() {
+async fn later_waiters_report_the_errors_of_the_first() {
     let (nodes, redlock) = cluster::<3>();
     nodes.iter().for_each(|node| node.fault(Fault::Crash));
     let first = tokio::spawn(redlock.lock("a").wait(20 * SECOND));
     settle().await;
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let refused = redlock.lock("a").wait(SECOND).await.unwrap_err();
     assert!(refused.is_unavailable(), "{refused:?}");
     assert_eq!(refused.failures().len(), 3);
@@ -182,7 +182,7 @@ async fn who_is_behind_learns_why_the_first_does_not_get_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lock_that_is_lost_is_no_longer_in_the_way() {
+async fn a_lost_lock_does_not_block_the_queue() {
     let (nodes, redlock) = cluster::<3>();
     let lost = redlock.lock("a").auto_extend(false).await.unwrap();
     let waiter = tokio::spawn(redlock.lock("a").wait(60 * SECOND));
@@ -190,12 +190,16 @@ async fn a_lock_that_is_lost_is_no_longer_in_the_way() {
     let guard = waiter.await.unwrap().unwrap();
     assert!(guard.is_held() && !lost.is_held());
     drop(lost);
-    assert_eq!(holding(&nodes), 3, "the late guard takes nothing away");
+    assert_eq!(
+        holding(&nodes),
+        3,
+        "dropping the lost guard releases nothing"
+    );
 }
 
-/// As in a `select!` whose other branch goes on for long: the request lives, and nobody polls it.
+/// A `select!` whose other branch runs for long has this effect: the request lives, unpolled.
 #[tokio::test(start_paused = true)]
-async fn a_request_that_nobody_polls_does_not_keep_others_from_the_lock() {
+async fn a_request_that_is_not_polled_does_not_block_the_queue() {
     let (nodes, redlock) = cluster::<3>();
     let foreign = manager(&nodes).lock("a").await.unwrap();
     let mut idle = Box::pin(redlock.lock("a").wait(3600 * SECOND));
@@ -206,7 +210,7 @@ async fn a_request_that_nobody_polls_does_not_keep_others_from_the_lock() {
     drop(foreign);
     let guard = waiter.await.unwrap().unwrap();
 
-    // It may go on when somebody polls it again.
+    // It continues when it is polled again.
     let polled = idle.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending() && guard.is_held());
     drop(guard);
@@ -214,22 +218,22 @@ async fn a_request_that_nobody_polls_does_not_keep_others_from_the_lock() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_hand_over_between_managers_does_not_wait_for_a_delay() {
+async fn a_handoff_between_managers_needs_no_retry_delay() {
     let (nodes, redlock) = cluster::<5>();
     let guard = manager(&nodes).lock("a").await.unwrap();
     let waiter = tokio::spawn(redlock.lock("a"));
     tokio::time::sleep(3 * SECOND).await;
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     guard.release().await.unwrap();
     let _guard = waiter.await.unwrap().unwrap();
-    // The first hand-over that is seen: nobody else is known to be after it.
+    // No other contender has been seen, so the waiter does not yield.
     assert_eq!(watch.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_quorum_of_nodes_that_are_let_go_of_is_enough_and_less_is_not() {
+async fn a_waiter_acquires_once_a_quorum_of_nodes_is_free() {
     let (nodes, redlock) = cluster::<5>();
-    // As a holder of another kind would have it: on each node for itself.
+    // Separate holders, one per node, so that the nodes can be freed one by one.
     let parts: Vec<Redlock> = nodes
         .iter()
         .map(|node| manager(std::slice::from_ref(node)))
@@ -245,7 +249,7 @@ async fn a_quorum_of_nodes_that_are_let_go_of_is_enough_and_less_is_not() {
         settle().await;
         assert!(!waiter.is_finished());
     }
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     drop(guards.pop());
     let guard = (&mut waiter).await.unwrap().unwrap();
     assert_eq!(watch.elapsed(), Duration::ZERO);
@@ -253,7 +257,7 @@ async fn a_quorum_of_nodes_that_are_let_go_of_is_enough_and_less_is_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_crowd_of_managers_takes_turns() {
+async fn contending_managers_get_fair_shares() {
     let (nodes, _) = cluster::<5>();
     let turns = Arc::new(Mutex::new(vec![0_u32; 6]));
     let until = tokio::time::Instant::now() + 20 * SECOND;
@@ -278,12 +282,12 @@ async fn a_crowd_of_managers_takes_turns() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn requests_for_several_resources_stand_in_all_lines_at_once() {
+async fn a_request_for_several_resources_queues_for_each() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").await.unwrap();
     let both = tokio::spawn(redlock.lock_all(["a", "b"]));
     settle().await;
-    // Free, but somebody who came before wants it.
+    // "b" is free, but an earlier request waits for it.
     assert!(redlock.try_lock("b").await.unwrap_err().is_busy());
     let after = tokio::spawn(redlock.lock("b"));
     settle().await;
@@ -297,7 +301,7 @@ async fn requests_for_several_resources_stand_in_all_lines_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn overlapping_sets_are_served_in_order_and_none_waits_for_ever() {
+async fn overlapping_sets_are_all_served_without_pauses() {
     let redlock = Redlock::in_memory(3);
     let sets = [["a", "b"], ["b", "c"], ["c", "a"], ["b", "a"]];
     let tasks: Vec<_> = (0..40)
@@ -312,16 +316,16 @@ async fn overlapping_sets_are_served_in_order_and_none_waits_for_ever() {
             })
         })
         .collect();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     for task in tasks {
         task.await.unwrap();
     }
-    // One after the other, and without a pause between them.
+    // Forty holds of 10 ms, one after the other and without a pause between them.
     assert!(watch.elapsed() <= 2 * SECOND, "{:?}", watch.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_for_several_resources_that_is_dropped_leaves_all_lines() {
+async fn a_dropped_request_for_several_leaves_every_queue() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").await.unwrap();
     let both = tokio::spawn(redlock.lock_all(["a", "b"]));

@@ -1,17 +1,17 @@
-//! A node that writes down what it is asked: also an example of a node of one's own.
+//! A node that records its commands, and an example of a custom [`Node`].
 
 use std::sync::{Arc, Mutex};
 
 use redlock::node::{Command, MemoryNode, Node, NodeReport, Session, SessionOptions};
 
-/// Passes commands on to a node in memory, and keeps a note of each.
+/// Records each command and passes it on to a node in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
     node: MemoryNode,
     log: Arc<Mutex<Vec<Note>>>,
 }
 
-/// What a command was, as far as tests ask.
+/// A recorded command, reduced to the fields that tests compare.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Note {
     Acquire { id: String, contended: bool },
@@ -28,7 +28,7 @@ impl Recorder {
         }
     }
 
-    /// Everything since the last call.
+    /// Returns the commands recorded since the last call.
     pub(crate) fn take(&self) -> Vec<Note> {
         std::mem::take(&mut self.log.lock().unwrap())
     }

@@ -1,4 +1,4 @@
-//! Drop, release, and what they report.
+//! Releases by drop, by `release` and by shutdown, and their reports.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,7 +7,7 @@ use std::time::Duration;
 use redlock::node::Fault;
 use redlock::{LockError, LossReason, ReleaseOutcome};
 
-use crate::common::{MS, NODE_TIMEOUT, SECOND, TTL, Watch, cluster, holding, manager, settle};
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Stopwatch, TTL, cluster, holding, manager, settle};
 
 #[tokio::test(start_paused = true)]
 async fn dropping_a_guard_releases_at_once() {
@@ -18,9 +18,9 @@ async fn dropping_a_guard_releases_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_asks_after_a_drop_comes_after_the_release() {
+async fn a_request_after_a_drop_follows_the_release() {
     let (nodes, redlock) = cluster::<5>();
-    // However slow the nodes are: the request is behind the release on each of them.
+    // On every node the request follows the release, however slow the node is.
     for (index, node) in (1..).zip(&nodes) {
         node.fault(Fault::Delay(20 * MS * index));
     }
@@ -74,7 +74,7 @@ async fn release_reports_every_node() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn releasing_what_was_lost_is_no_error() {
+async fn releasing_a_lost_lock_is_not_an_error() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock
         .lock("a")
@@ -86,17 +86,17 @@ async fn releasing_what_was_lost_is_no_error() {
     let next = manager(&nodes).lock("a").await.unwrap();
     let released = guard.release().await.unwrap();
     assert!(!released.was_held());
-    assert!(next.is_held(), "the next owner's key was not touched");
+    assert!(next.is_held(), "the key of the next owner is untouched");
     assert_eq!(holding(&nodes), 3);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_without_a_quorum_is_bounded_and_says_so() {
+async fn a_release_without_a_quorum_fails_in_bounded_time() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Hang);
     nodes[1].fault(Fault::Hang);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let error = guard.release().await.unwrap_err();
     assert!(watch.elapsed() <= NODE_TIMEOUT, "{:?}", watch.elapsed());
     let report = error.report();
@@ -112,7 +112,7 @@ async fn a_release_without_a_quorum_is_bounded_and_says_so() {
         ReleaseOutcome::Deleted,
     ];
     assert_eq!(outcomes, expected);
-    // What could not be delivered is kept for the node.
+    // A release that could not be delivered stays pending for its node.
     nodes[0].fault(None);
     nodes[1].fault(None);
     settle().await;
@@ -124,7 +124,7 @@ async fn a_release_does_not_wait_for_a_hung_minority() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Hang);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let released = guard.release().await.unwrap();
     assert_eq!(watch.elapsed(), Duration::ZERO);
     assert_eq!(released.nodes()[0].outcome(), &ReleaseOutcome::Pending);
@@ -153,7 +153,11 @@ async fn shutdown_releases_everything_and_closes_the_manager() {
     let dropped = redlock.lock("b").await.unwrap();
     drop(dropped);
     redlock.shutdown().await;
-    assert_eq!(holding(&nodes), 0, "carried out, not only queued");
+    assert_eq!(
+        holding(&nodes),
+        0,
+        "the releases are executed, not only queued"
+    );
     assert_eq!(held.lost().await.reason(), LossReason::Shutdown);
     assert!(matches!(redlock.lock("a").await, Err(LockError::Closed)));
     assert!(matches!(
@@ -164,49 +168,46 @@ async fn shutdown_releases_everything_and_closes_the_manager() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_ends_those_who_wait_wherever_they_stand() {
+async fn shutdown_ends_every_waiting_request() {
     let (nodes, redlock) = cluster::<3>();
     let other = manager(&nodes);
     let held = other.lock("a").await.unwrap();
     let mut waiters: Vec<_> = (0..3)
         .map(|_| tokio::spawn(redlock.lock("a").wait(Duration::MAX)))
         .collect();
-    // The first asks the nodes, those behind it stand in line; all have had a minute for it.
+    // After a minute the first polls the nodes, and the others wait in the queue behind it.
     tokio::time::sleep(60 * SECOND).await;
     assert!(waiters.iter().all(|waiter| !waiter.is_finished()));
-    // And one that has just begun.
+    // One more request has just begun.
     waiters.push(tokio::spawn(redlock.lock("b")));
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     redlock.shutdown().await;
     for waiter in waiters {
         assert!(matches!(waiter.await.unwrap(), Err(LockError::Closed)));
     }
     assert!(watch.elapsed() <= NODE_TIMEOUT, "{:?}", watch.elapsed());
-    assert!(
-        held.is_held(),
-        "that of another manager is not its business"
-    );
+    assert!(held.is_held(), "the lock of another manager is unaffected");
     settle().await;
-    assert_eq!(holding(&nodes), 3, "nothing is left of those who waited");
+    assert_eq!(holding(&nodes), 3, "the waiters leave no keys");
 }
 
 #[tokio::test(start_paused = true)]
-async fn shutdown_is_bounded() {
+async fn shutdown_takes_bounded_time() {
     let (nodes, redlock) = cluster::<3>();
     let _held = redlock.lock("a").await.unwrap();
     nodes.iter().for_each(|node| node.fault(Fault::Hang));
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     redlock.shutdown().await;
     assert!(watch.elapsed() <= 3 * NODE_TIMEOUT, "{:?}", watch.elapsed());
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_release_without_reachable_nodes_fails_at_once_and_names_every_cause() {
+async fn a_release_to_dead_nodes_fails_at_once_with_every_cause() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     nodes[0].fault(Fault::Crash);
     nodes[1].fault(Fault::Crash);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let error = guard.release().await.unwrap_err();
     assert_eq!(watch.elapsed(), Duration::ZERO);
     for node in &nodes[..2] {
@@ -218,5 +219,9 @@ async fn a_release_without_reachable_nodes_fails_at_once_and_names_every_cause()
     nodes[0].fault(None);
     nodes[1].fault(None);
     settle().await;
-    assert_eq!(holding(&nodes), 0, "kept for the nodes all the same");
+    assert_eq!(
+        holding(&nodes),
+        0,
+        "the releases stay pending for the nodes"
+    );
 }

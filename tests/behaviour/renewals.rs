@@ -1,4 +1,4 @@
-//! The extensions of many locks: whatever brought these together, they part again.
+//! Extensions of many locks, which spread out over time.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use redlock::{LockGuard, MemoryNode, Redlock};
 use crate::common::{MS, SECOND};
 use crate::recorder::{Note, Recorder};
 
-/// Locks that were all taken at one moment, and a node that writes down their extensions.
+/// Locks that were acquired at one moment, and a node that records their extensions.
 struct Locks {
     nodes: [MemoryNode; 3],
     recorder: Recorder,
@@ -41,7 +41,7 @@ impl Locks {
         }
     }
 
-    /// Lets time pass, and returns the lease ids that were extended in each [`WINDOW`] of it.
+    /// Returns the lease ids that are extended in each [`WINDOW`] of this time.
     async fn extended_in(&self, time: Duration) -> Vec<Vec<String>> {
         let mut windows = Vec::new();
         for _ in 0..time.as_millis() / WINDOW.as_millis() {
@@ -60,7 +60,7 @@ impl Locks {
         assert_eq!(held, self.guards.len(), "seed {}", self.seed);
     }
 
-    /// Says that no window has more than this part of all locks.
+    /// Asserts that no window has more than `1 / part` of all locks.
     fn assert_spread(&self, windows: &[Vec<String>], part: usize) {
         let most = windows.iter().map(Vec::len).max().unwrap();
         let seed = self.seed;
@@ -69,12 +69,12 @@ impl Locks {
 }
 
 #[tokio::test(start_paused = true)]
-async fn locks_taken_at_one_moment_are_not_extended_together() {
+async fn locks_acquired_together_are_not_extended_together() {
     let locks = Locks::take(1000).await;
-    // The first time within two seconds, as the jitter is: a twentieth in each window.
+    // Jitter spreads the first extensions over two seconds: a twentieth in each window.
     let mut windows = locks.extended_in(120 * SECOND).await;
     locks.assert_spread(&windows, 10);
-    // Then evenly over the nine seconds that are between two extensions: a ninetieth.
+    // Later ones spread over the nine seconds between two extensions: a ninetieth in each.
     let later = locks.extended_in(480 * SECOND).await;
     locks.assert_spread(&later, 20);
     locks.assert_held();
@@ -92,7 +92,7 @@ async fn locks_taken_at_one_moment_are_not_extended_together() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn locks_that_an_outage_brought_together_part_again() {
+async fn extensions_spread_out_again_after_an_outage() {
     let locks = Locks::take(1000).await;
     let (_, down) = locks.nodes.split_at(1);
     tokio::time::sleep(120 * SECOND).await;
@@ -100,7 +100,7 @@ async fn locks_that_an_outage_brought_together_part_again() {
     tokio::time::sleep(15 * SECOND).await;
     down.iter().for_each(|node| node.fault(None));
     drop(locks.recorder.take());
-    // All were trying once a second, so all are extended within one.
+    // During the outage every lock retried once a second, so all are extended within one second.
     let windows = locks.extended_in(SECOND).await;
     assert!(windows.iter().map(Vec::len).sum::<usize>() > 500);
     tokio::time::sleep(120 * SECOND).await;

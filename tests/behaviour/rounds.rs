@@ -1,4 +1,4 @@
-//! What is sent to the nodes, command by command.
+//! The commands that each round sends to the nodes.
 
 use redlock::node::Fault;
 use redlock::{MemoryNode, Redlock};
@@ -6,7 +6,7 @@ use redlock::{MemoryNode, Redlock};
 use crate::common::{MS, SECOND, manager, settle};
 use crate::recorder::{Note, Recorder};
 
-/// A manager whose nodes write down what they are asked.
+/// Returns a manager, and the nodes that record its commands.
 fn recorded(nodes: &[MemoryNode]) -> (Vec<Recorder>, Redlock) {
     let recorders: Vec<_> = nodes.iter().map(Recorder::new).collect();
     let builder = Redlock::builder().nodes(recorders.clone());
@@ -27,7 +27,7 @@ fn ids(notes: &[Note]) -> Vec<&str> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_free_lock_costs_each_node_one_command_to_take_and_one_to_give_back() {
+async fn a_free_lock_costs_each_node_an_acquire_and_a_release() {
     let nodes = MemoryNode::cluster::<3>();
     let (recorders, redlock) = recorded(&nodes);
     let guard = redlock.lock("a").await.unwrap();
@@ -46,7 +46,7 @@ async fn a_free_lock_costs_each_node_one_command_to_take_and_one_to_give_back() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn every_round_has_a_lease_id_of_its_own() {
+async fn every_round_has_its_own_lease_id() {
     let nodes = MemoryNode::cluster::<3>();
     let (recorders, redlock) = recorded(&nodes);
     let _guard = manager(&nodes).lock("a").await.unwrap();
@@ -85,10 +85,10 @@ async fn every_round_has_a_lease_id_of_its_own() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_round_is_released_wherever_the_answer_was_not_a_definite_no() {
+async fn a_failed_round_is_released_except_where_it_was_refused() {
     let nodes = MemoryNode::cluster::<5>();
     let (recorders, redlock) = recorded(&nodes);
-    // Another owner has two, one is free, one hangs, and one is down.
+    // Another owner holds two nodes, one is free, one hangs, and one is down.
     let _guard = manager(&nodes[..2]).lock("a").await.unwrap();
     nodes[3].fault(Fault::Hang);
     nodes[4].fault(Fault::Crash);
@@ -98,12 +98,12 @@ async fn a_lost_round_is_released_wherever_the_answer_was_not_a_definite_no() {
         .iter()
         .map(|recorder| matches!(recorder.take()[..], [_, Note::Release { .. }]))
         .collect();
-    // Nothing was ever sent to the one that is down.
+    // The node that is down never received a command.
     assert_eq!(released, [false, false, true, true, false]);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_extension_asks_only_nodes_that_hold_the_key() {
+async fn an_extension_is_sent_only_to_nodes_that_hold_the_key() {
     let nodes = MemoryNode::cluster::<3>();
     let (recorders, redlock) = recorded(&nodes);
     let guard = redlock.lock("a").await.unwrap();
@@ -111,11 +111,11 @@ async fn an_extension_asks_only_nodes_that_hold_the_key() {
     guard.extend(20 * SECOND).await.unwrap();
     recorders.iter().for_each(|recorder| drop(recorder.take()));
     guard.extend(20 * SECOND).await.unwrap();
-    let asked: Vec<_> = recorders
+    let sent: Vec<_> = recorders
         .iter()
         .map(|recorder| recorder.take().len())
         .collect();
-    assert_eq!(asked, [0, 1, 1]);
+    assert_eq!(sent, [0, 1, 1]);
 }
 
 #[tokio::test(start_paused = true)]

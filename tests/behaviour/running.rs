@@ -1,4 +1,4 @@
-//! Work that is bound to a lease.
+//! Work bound to a lease.
 
 use std::cell::Cell;
 use std::future::pending;
@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use redlock::{Error, LockError, LossReason, Redlock};
 
-use crate::common::{MS, SECOND, Watch, cluster, holding, manager};
+use crate::common::{MS, SECOND, Stopwatch, cluster, holding, manager};
 
-/// Says when it is dropped.
+/// Counts its drops.
 struct Dropped(Arc<AtomicU32>);
 
 impl Drop for Dropped {
@@ -19,7 +19,7 @@ impl Drop for Dropped {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_that_completes_is_returned_and_the_lock_stays() {
+async fn a_completed_body_returns_its_value_and_keeps_the_lock() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").await.unwrap();
     assert_eq!(guard.run(async { 7 }).await.unwrap(), 7);
@@ -44,12 +44,12 @@ async fn a_body_is_dropped_when_the_lock_is_lost() {
     assert_eq!(
         drops.load(Ordering::SeqCst),
         1,
-        "dropped at loss, not with the future"
+        "dropped at the loss, not with the future"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_is_not_polled_once_the_deadline_is_over() {
+async fn a_body_is_not_polled_after_the_deadline() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock
         .lock("a")
@@ -65,23 +65,23 @@ async fn a_body_is_not_polled_once_the_deadline_is_over() {
     let mut run = Box::pin(guard.run(body));
     assert!(tokio::time::timeout(MS, run.as_mut()).await.is_err());
     let before = polls.get();
-    // The task was not scheduled for longer than the lease.
+    // The task is not scheduled until the lease is over.
     tokio::time::advance(2 * SECOND).await;
     assert!(run.as_mut().await.is_err());
     assert_eq!(polls.get(), before);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_body_goes_on_while_the_lock_is_extended() {
+async fn a_body_continues_while_the_lock_is_extended() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     guard.run(tokio::time::sleep(60 * SECOND)).await.unwrap();
     assert!(watch.elapsed() < 61 * SECOND);
 }
 
 #[tokio::test(start_paused = true)]
-async fn waiting_for_the_loss_has_no_effect_and_never_ends_after_a_release() {
+async fn lost_has_no_effect_and_never_completes_after_a_release() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     drop(guard.lost());
@@ -103,7 +103,7 @@ async fn a_cancellation_token_is_cancelled_by_loss_and_by_release() {
     assert!(!guard.is_held());
     assert!(
         guard.cancellation_token().is_cancelled(),
-        "asked for after the loss"
+        "a token created after the loss"
     );
 
     let guard = redlock.lock("b").await.unwrap();

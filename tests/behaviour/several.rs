@@ -12,7 +12,7 @@ use redlock::{
 
 use crate::common::{MS, SECOND, TTL, cluster, holding, manager, settle};
 
-/// The number of keys on all nodes.
+/// Counts the keys on all nodes.
 fn keys(nodes: &[MemoryNode]) -> usize {
     nodes.iter().map(MemoryNode::len).sum()
 }
@@ -36,7 +36,7 @@ async fn several_resources_are_locked_and_released_as_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_resource_that_is_named_twice_is_locked_once() {
+async fn a_resource_named_twice_is_locked_once() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock_all(["b", "a", "b", "a"]).await.unwrap();
     assert_eq!(guard.resources(), ["a", "b"]);
@@ -50,7 +50,7 @@ async fn a_resource_that_is_named_twice_is_locked_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_that_is_taken_leaves_none_of_the_others_locked() {
+async fn one_busy_resource_leaves_all_others_unlocked() {
     let (nodes, redlock) = cluster::<3>();
     let taken = redlock.lock("b").await.unwrap();
     let all = redlock.lock_all(["a", "b", "c"]).no_wait();
@@ -68,17 +68,17 @@ async fn one_that_is_taken_leaves_none_of_the_others_locked() {
     );
     assert!(refused.retry_after().is_some_and(|left| left > SECOND));
     settle().await;
-    assert_eq!(keys(&nodes), 3, "only what was taken before");
+    assert_eq!(keys(&nodes), 3, "only the first lock is left");
     assert!(redlock.try_lock("a").await.is_ok());
     assert!(taken.is_held());
     drop(taken);
     assert!(redlock.lock_all(["a", "b", "c"]).no_wait().await.is_ok());
 }
 
-/// One of the resources is taken at a minority, another at another one: nodes that grant all are
-/// too few, though each resource by itself could be had.
+/// Each resource is held by another owner at one node. Each alone could be locked, but only the
+/// third node grants both.
 #[tokio::test(start_paused = true)]
-async fn a_quorum_is_of_nodes_that_grant_all_of_them() {
+async fn a_quorum_counts_only_nodes_that_grant_every_resource() {
     let nodes = MemoryNode::cluster::<3>();
     let redlock = manager(&nodes);
     let alone = |node: usize| manager(&nodes[node..=node]);
@@ -89,11 +89,11 @@ async fn a_quorum_is_of_nodes_that_grant_all_of_them() {
     let refused = redlock.lock_all(["a", "b"]).no_wait().await.unwrap_err();
     assert!(refused.is_busy(), "{refused:?}");
     settle().await;
-    assert_eq!(keys(&nodes), 2, "the third node's grant is taken back");
+    assert_eq!(keys(&nodes), 2, "the grant of the third node is released");
 }
 
 #[tokio::test(start_paused = true)]
-async fn overlapping_sets_in_opposite_orders_all_get_their_turn() {
+async fn overlapping_sets_in_opposite_orders_do_not_deadlock() {
     let (nodes, redlock) = cluster::<5>();
     let free: Arc<[AtomicBool; 4]> = Arc::new(std::array::from_fn(|_| AtomicBool::new(true)));
     let tasks = (0..20_usize).map(|number| {
@@ -126,11 +126,11 @@ async fn overlapping_sets_in_opposite_orders_all_get_their_turn() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_token_is_larger_than_every_earlier_one_of_each_resource_and_smaller_than_later_ones() {
+async fn a_shared_token_is_in_order_for_every_resource() {
     let nodes = MemoryNode::cluster::<3>();
     let mut largest = 0;
     for round in 0..10 {
-        // Other processes have locked them alone, and one resource is far ahead of the others.
+        // Another process has locked each one alone, one of them more often than the others.
         let other = manager(&nodes);
         for resource in ["a", "b", "c"] {
             let times = if resource == "b" { 5 } else { 1 };
@@ -139,7 +139,7 @@ async fn one_token_is_larger_than_every_earlier_one_of_each_resource_and_smaller
                 largest = largest.max(guard.token().get());
             }
         }
-        // A node that does not take part now and then lets counters part.
+        // A node that misses some locks makes the counters diverge.
         nodes[round % 3].fault(Fault::Crash);
         let guard = manager(&nodes).lock_all(["c", "a", "b"]).await.unwrap();
         let token = guard.token().get();
@@ -154,12 +154,11 @@ async fn one_token_is_larger_than_every_earlier_one_of_each_resource_and_smaller
     }
 }
 
-/// Counters that are ahead of every clock, and of each other.
 #[tokio::test(start_paused = true)]
-async fn resources_whose_counters_are_apart_are_brought_to_one_token() {
+async fn diverging_counters_are_raised_to_one_token() {
     let nodes = MemoryNode::cluster::<3>();
-    // One node alone is asked, of which the others do not know. Each lock moves its counter by one
-    // at least, and on paused time many are taken in one microsecond.
+    // Only one node grants these locks. Each moves its counter by at least one, and paused time
+    // puts all of them in one microsecond. So the counter runs ahead of the clock and of the others.
     let alone = manager(&nodes[2..]);
     let mut ahead = 0;
     for _ in 0..100 {
@@ -173,10 +172,10 @@ async fn resources_whose_counters_are_apart_are_brought_to_one_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_loses_one_at_a_quorum_loses_all_and_leaves_nothing() {
+async fn losing_one_resource_at_a_quorum_loses_all() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock_all(["a", "b", "c"]).await.unwrap();
-    // Someone with the id gives one of them back.
+    // One of them is released by the lease id.
     let released = redlock.unlock("b", guard.lease_id()).await.unwrap();
     assert!(released.was_held());
     assert_eq!(keys(&nodes), 6);
@@ -191,11 +190,11 @@ async fn whoever_loses_one_at_a_quorum_loses_all_and_leaves_nothing() {
     );
     assert!(!guard.is_held());
     settle().await;
-    assert_eq!(keys(&nodes), 0, "what was left of the others is released");
+    assert_eq!(keys(&nodes), 0, "the others are released");
 }
 
 #[tokio::test(start_paused = true)]
-async fn losing_one_at_a_minority_loses_nothing_and_leaves_nothing() {
+async fn losing_one_resource_at_a_minority_loses_none() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock_all(["a", "b"]).await.unwrap();
     let alone = manager(&nodes[..1]);
@@ -216,7 +215,7 @@ async fn losing_one_at_a_minority_loses_nothing_and_leaves_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_request_for_several_dropped_after_any_number_of_polls_leaves_nothing_behind() {
+async fn a_request_for_several_dropped_after_any_poll_leaves_no_keys() {
     let mut finished = false;
     for polls in 1.. {
         let (nodes, redlock) = cluster::<3>();
@@ -246,7 +245,7 @@ async fn a_request_for_several_dropped_after_any_number_of_polls_leaves_nothing_
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_of_several_goes_through_text_to_another_process() {
+async fn a_lease_of_several_can_be_passed_on_as_text() {
     let (nodes, redlock) = cluster::<3>();
     let names = [&b"a,b"[..], b"c", b"\xff/"];
     let guard = redlock.lock_all(names).await.unwrap();
@@ -262,7 +261,7 @@ async fn a_lease_of_several_goes_through_text_to_another_process() {
     assert_eq!(guard.resources(), lease.resources());
     assert!(guard.token() > token, "the previous holder is fenced");
     tokio::time::sleep(5 * TTL).await;
-    assert!(guard.is_held(), "extended by the one who adopted it");
+    assert!(guard.is_held(), "extended by the adopting manager");
 
     let lease = guard.detach();
     assert!(other.unlock_lease(&lease).await.unwrap().was_held());
@@ -271,7 +270,7 @@ async fn a_lease_of_several_goes_through_text_to_another_process() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_lacks_one_of_its_resources_cannot_be_adopted() {
+async fn a_lease_that_lacks_one_resource_cannot_be_adopted() {
     let (nodes, redlock) = cluster::<3>();
     let lease = redlock.lock_all(["a", "b"]).await.unwrap().detach();
     redlock.unlock("a", lease.lease_id()).await.unwrap();
@@ -280,11 +279,11 @@ async fn a_lease_that_lacks_one_of_its_resources_cannot_be_adopted() {
         panic!("{refused:?}")
     };
     assert_eq!(lost.resources(), ["a", "b"]);
-    assert_eq!(holding(&nodes), 3, "the rest is left as it was");
+    assert_eq!(holding(&nodes), 3, "the other resource is left alone");
 }
 
 #[tokio::test(start_paused = true)]
-async fn none_too_many_and_names_that_make_no_sense_are_refused_and_nothing_is_sent() {
+async fn invalid_sets_are_rejected_before_sending() {
     let (nodes, redlock) = cluster::<3>();
     let invalid = async |names: Vec<String>| match redlock.lock_all(names).await {
         Err(LockError::Invalid(refused)) => refused,
@@ -306,7 +305,7 @@ async fn none_too_many_and_names_that_make_no_sense_are_refused_and_nothing_is_s
     }
     assert_eq!(keys(&nodes), 0);
 
-    // As many as can be; those that are named twice do not count.
+    // The largest possible set. A resource named twice counts once.
     let fits = many[..max].iter().chain(&many[..1]);
     let guard = redlock.lock_all(fits).await.unwrap();
     assert_eq!(guard.resources().len(), max);
@@ -316,7 +315,7 @@ async fn none_too_many_and_names_that_make_no_sense_are_refused_and_nothing_is_s
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_prefix_is_before_the_key_of_each() {
+async fn a_prefix_applies_to_every_key() {
     let nodes = MemoryNode::cluster::<3>();
     let prefixed = Redlock::builder()
         .nodes(nodes.clone())
@@ -332,7 +331,7 @@ async fn a_prefix_is_before_the_key_of_each() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_shown_of_a_lock_names_every_resource() {
+async fn debug_output_names_every_resource() {
     let (_nodes, redlock) = cluster::<3>();
     let request = format!("{:?}", redlock.lock_all(["b", "a"]));
     assert!(

@@ -1,5 +1,6 @@
-//! A task that is not run in time: what comes late is not counted, and what was seen to be over
-//! stays over.
+//! Tasks that are not scheduled in time.
+//!
+//! Responses that are read too late do not count, and a lease that was seen expired stays expired.
 
 use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Waker};
@@ -12,7 +13,7 @@ use redlock::{LockError, Redlock};
 use crate::common::{MS, SECOND, cluster, holding, settle};
 
 #[tokio::test(start_paused = true)]
-async fn grants_that_are_noticed_when_little_is_left_of_them_are_not_counted() {
+async fn grants_read_shortly_before_their_expiry_do_not_count() {
     let (nodes, redlock) = cluster::<3>();
     nodes
         .iter()
@@ -24,7 +25,7 @@ async fn grants_that_are_noticed_when_little_is_left_of_them_are_not_counted() {
             .poll(&mut Context::from_waker(Waker::noop()))
     };
     assert!(poll().is_pending());
-    // The nodes grant after 10 ms; the task runs again when 9 of 10 s are over.
+    // The nodes grant after 10 ms. The task runs again after 9 of the 10 s.
     tokio::time::advance(10 * MS).await;
     settle().await;
     assert_eq!(holding(&nodes), 3);
@@ -41,21 +42,21 @@ async fn grants_that_are_noticed_when_little_is_left_of_them_are_not_counted() {
     assert_eq!(holding(&nodes), 0);
 }
 
-/// A node that keeps the extensions it is asked for, for the test to answer.
+/// A node that withholds extensions. The test sends the responses.
 #[derive(Clone, Debug)]
-struct Keeping {
+struct WithholdingNode {
     node: MemoryNode,
     extensions: Arc<Mutex<Vec<Extend>>>,
 }
 
-impl Node for Keeping {
+impl Node for WithholdingNode {
     fn name(&self) -> Arc<str> {
         self.node.name()
     }
 
     fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
         let session = self.node.open(options);
-        Arc::new(KeepingSession {
+        Arc::new(WithholdingSession {
             session,
             extensions: Arc::clone(&self.extensions),
         })
@@ -63,12 +64,12 @@ impl Node for Keeping {
 }
 
 #[derive(Debug)]
-struct KeepingSession {
+struct WithholdingSession {
     session: Arc<dyn Session>,
     extensions: Arc<Mutex<Vec<Extend>>>,
 }
 
-impl Session for KeepingSession {
+impl Session for WithholdingSession {
     fn submit(&self, command: Command) {
         match command {
             Command::Extend(extend) => self.extensions.lock().unwrap().push(extend),
@@ -81,11 +82,11 @@ impl Session for KeepingSession {
     }
 }
 
-/// On real time, whose passing nothing here can notice: the only thread of the runtime is blocked.
+/// Runs on real time and blocks the only thread of the runtime, so no timer fires in between.
 #[tokio::test]
-async fn a_lease_that_was_seen_to_be_over_does_not_come_back() {
+async fn a_lease_that_was_seen_expired_does_not_come_back() {
     let extensions = Arc::default();
-    let node = Keeping {
+    let node = WithholdingNode {
         node: MemoryNode::new(),
         extensions: Arc::clone(&extensions),
     };
@@ -101,7 +102,7 @@ async fn a_lease_that_was_seen_to_be_over_does_not_come_back() {
     );
     std::thread::sleep(ttl);
     assert!(!guard.is_held());
-    // Sent in time, and confirmed too late.
+    // The extensions were sent in time, and are confirmed too late.
     for extend in std::mem::take(&mut *extensions.lock().unwrap()) {
         extend.responder.send(Ok(Extension::Confirmed));
     }

@@ -1,4 +1,4 @@
-//! Random schedules with faults: tokens are unique, and in the order of real time.
+//! The order of tokens in random schedules with faults.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -10,10 +10,10 @@ use redlock::{FencingToken, MemoryNode, Redlock};
 
 use crate::common::MS;
 
-/// One acquisition: when it was called, when it returned, and its token.
+/// An acquisition: the ticks at which it was called and returned, and its token.
 type Event = (u64, u64, FencingToken);
 
-/// Acquisitions of several managers under faults; counters are kept.
+/// Runs acquisitions of several managers under faults. Nodes keep their counters.
 async fn schedule(seed: u64, events: Arc<Mutex<Vec<Event>>>) {
     let mut rng = StdRng::seed_from_u64(seed);
     let nodes = MemoryNode::cluster::<5>();
@@ -34,8 +34,8 @@ async fn schedule(seed: u64, events: Arc<Mutex<Vec<Event>>>) {
             loop {
                 let called = tick();
                 let request = redlock.lock("a").auto_extend(rng.random_bool(0.5));
-                let patience = MS * rng.random_range(1..3000);
-                let Ok(Ok(guard)) = tokio::time::timeout(patience, request).await else {
+                let limit = MS * rng.random_range(1..3000);
+                let Ok(Ok(guard)) = tokio::time::timeout(limit, request).await else {
                     continue;
                 };
                 events.lock().unwrap().push((called, tick(), guard.token()));
@@ -54,7 +54,7 @@ async fn schedule(seed: u64, events: Arc<Mutex<Vec<Event>>>) {
             _ => None,
         };
         nodes[rng.random_range(0..5)].fault(fault);
-        // Locks vanish at any moment, on any node; counters do not.
+        // Locks vanish at any moment, on any node. Counters do not.
         if rng.random_bool(0.2) {
             nodes[rng.random_range(0..5)].forget_keys();
         }
@@ -62,7 +62,7 @@ async fn schedule(seed: u64, events: Arc<Mutex<Vec<Event>>>) {
     owners.shutdown().await;
 }
 
-/// `REDLOCK_TEST_ACQUISITIONS=100000` runs until there are so many.
+/// `REDLOCK_TEST_ACQUISITIONS=100000` runs schedules until there are that many acquisitions.
 #[test]
 fn tokens_are_unique_and_in_order_under_random_faults() {
     let wanted = std::env::var("REDLOCK_TEST_ACQUISITIONS")
@@ -82,18 +82,19 @@ fn tokens_are_unique_and_in_order_under_random_faults() {
         seed += 1;
         assert!(
             seed < 100 || total > 500,
-            "the schedules leave no room to work"
+            "the schedules leave no room for acquisitions"
         );
     }
     println!("{total} acquisitions in {seed} schedules");
 }
 
+/// Asserts that tokens are unique and in the order of real time.
 fn check(events: &mut [Event], seed: u64) {
     let tokens: HashSet<_> = events.iter().map(|(_, _, token)| token).collect();
     assert_eq!(
         tokens.len(),
         events.len(),
-        "seed {seed}: a token was given twice"
+        "seed {seed}: a token was issued twice"
     );
     events.sort_by_key(|(_, returned, _)| *returned);
     for (index, (called, _, token)) in events.iter().enumerate() {

@@ -1,11 +1,11 @@
-//! How long a request goes on, and what it finds then.
+//! The duration and the outcome of a wait.
 
 use std::time::Duration;
 
 use redlock::Redlock;
 use redlock::node::Fault;
 
-use crate::common::{MS, NODE_TIMEOUT, SECOND, Watch, cluster, manager};
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Stopwatch, cluster, manager};
 
 #[tokio::test(start_paused = true)]
 async fn a_waiting_request_gets_the_lock_when_it_is_free() {
@@ -15,7 +15,7 @@ async fn a_waiting_request_gets_the_lock_when_it_is_free() {
     tokio::time::sleep(SECOND).await;
     assert!(!waiter.is_finished());
     drop(guard);
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let _second = waiter.await.unwrap().unwrap();
     // At most one retry delay.
     assert!(watch.elapsed() <= 200 * MS, "{:?}", watch.elapsed());
@@ -26,7 +26,7 @@ async fn a_request_gives_up_after_its_wait_and_not_before() {
     let redlock = Redlock::in_memory(3);
     let _guard = redlock.lock("a").await.unwrap();
     for wait in [Duration::ZERO, 50 * MS, 3 * SECOND] {
-        let watch = Watch::start();
+        let watch = Stopwatch::start();
         assert!(redlock.lock("a").wait(wait).await.unwrap_err().is_busy());
         assert!(watch.elapsed() >= wait, "{:?}", watch.elapsed());
         assert!(
@@ -46,7 +46,7 @@ async fn the_last_round_is_at_the_end_of_the_wait() {
         .ttl(SECOND)
         .await
         .unwrap();
-    // Free one millisecond before the wait is over.
+    // The lock expires one millisecond before the wait is over.
     let second = redlock.lock("a").wait(SECOND + MS).await.unwrap();
     assert!(second.is_held() && !guard.is_held());
 }
@@ -55,14 +55,14 @@ async fn the_last_round_is_at_the_end_of_the_wait() {
 async fn try_lock_is_one_round() {
     let redlock = Redlock::in_memory(3);
     let _guard = redlock.lock("a").await.unwrap();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
     assert!(redlock.lock("a").no_wait().await.unwrap_err().is_busy());
     assert_eq!(watch.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_wait_beyond_what_a_clock_can_count_is_for_ever() {
+async fn a_wait_beyond_the_range_of_the_clock_never_ends() {
     let redlock = Redlock::in_memory(3);
     let guard = redlock.lock("a").await.unwrap();
     let waiter = tokio::spawn(redlock.lock("a").wait(Duration::MAX));
@@ -73,10 +73,10 @@ async fn a_wait_beyond_what_a_clock_can_count_is_for_ever() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_expired_lock_is_taken_over() {
+async fn an_expired_lock_can_be_acquired() {
     let (nodes, redlock) = cluster::<3>();
     let lease = redlock.lock("a").ttl(5 * SECOND).await.unwrap().detach();
-    let watch = Watch::start();
+    let watch = Stopwatch::start();
     let guard = manager(&nodes).lock("a").wait(10 * SECOND).await.unwrap();
     assert!(
         watch.elapsed() >= 5 * SECOND,
@@ -92,7 +92,7 @@ async fn an_expired_lock_is_taken_over() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn nodes_that_come_back_are_used_within_the_wait() {
+async fn nodes_that_recover_are_used_within_the_wait() {
     let (nodes, redlock) = cluster::<3>();
     nodes[0].fault(Fault::Crash);
     nodes[1].fault(Fault::Crash);
@@ -103,7 +103,7 @@ async fn nodes_that_come_back_are_used_within_the_wait() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_retry_delay_nodes_that_fail_are_not_asked_in_a_tight_loop() {
+async fn failing_nodes_are_not_polled_in_a_tight_loop() {
     let (nodes, _) = cluster::<3>();
     nodes.iter().for_each(|node| node.fault(Fault::Crash));
     let redlock = Redlock::builder()
@@ -111,13 +111,13 @@ async fn without_a_retry_delay_nodes_that_fail_are_not_asked_in_a_tight_loop() {
         .retry_delay(Duration::ZERO)
         .build()
         .unwrap();
-    // Never ends if no time passes between the rounds.
+    // On paused time the request never ends unless it sleeps between the rounds.
     let refused = redlock.lock("a").wait(50 * MS).await.unwrap_err();
     assert!(refused.is_unavailable());
 }
 
 #[tokio::test(start_paused = true)]
-async fn many_tasks_take_turns() {
+async fn many_tasks_acquire_one_lock_in_turn() {
     let redlock = Redlock::in_memory(5);
     let tasks: Vec<_> = (0..20)
         .map(|_| {

@@ -1,11 +1,11 @@
-//! What every node does.
+//! The contract of every command on a single key.
 
 use std::time::Duration;
 
 use redlock::LeaseId;
 use redlock::node::{Extension, Raised, Record, Removal, Stamp, Vote};
 
-use crate::subject::{Subject, Way};
+use crate::subject::{Form, Subject};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -23,21 +23,21 @@ pub(crate) async fn an_absent_key_is_granted_and_a_present_one_is_not(node: Subj
         Vote::Granted { stamp: None }
     );
     for contended in [false, true] {
-        let vote = node.acquire_in_form(b"a", "2", LONG, contended).get().await;
+        let vote = node.acquire_plain(b"a", "2", LONG, contended).get().await;
         assert!(is_busy(&vote), "{vote:?}");
-        let vote = node.acquire_in_form(b"a", "1", LONG, contended).get().await;
+        let vote = node.acquire_plain(b"a", "1", LONG, contended).get().await;
         assert!(is_busy(&vote), "its own id is no exception: {vote:?}");
     }
     assert_eq!(
-        node.acquire_in_form(b"b", "2", LONG, true).get().await,
+        node.acquire_plain(b"b", "2", LONG, true).get().await,
         Vote::Granted { stamp: None }
     );
 }
 
-pub(crate) async fn busy_tells_the_time_left(node: Subject) {
+pub(crate) async fn busy_reports_the_remaining_time(node: Subject) {
     node.acquire(b"a", "1", LONG).get().await;
     for contended in [false, true] {
-        let vote = node.acquire_in_form(b"a", "2", LONG, contended).get().await;
+        let vote = node.acquire_plain(b"a", "2", LONG, contended).get().await;
         let Vote::Busy {
             remaining: Some(remaining),
             ..
@@ -61,9 +61,9 @@ pub(crate) async fn a_key_expires(node: Subject) {
     );
 }
 
-pub(crate) async fn a_key_is_acquired_again_after_its_release(node: Subject) {
+pub(crate) async fn a_released_key_can_be_acquired_again(node: Subject) {
     for contended in [false, true, false] {
-        let vote = node.acquire_in_form(b"a", "1", LONG, contended).get().await;
+        let vote = node.acquire_plain(b"a", "1", LONG, contended).get().await;
         assert_eq!(vote, Vote::Granted { stamp: None });
         assert_eq!(node.release(b"a", "1").get().await, Removal::Deleted);
         assert_eq!(node.release(b"a", "1").get().await, Removal::Absent);
@@ -77,7 +77,7 @@ pub(crate) async fn a_release_needs_the_right_id(node: Subject) {
     assert!(is_busy(&node.acquire(b"a", "2", LONG).get().await));
 }
 
-pub(crate) async fn an_extension_moves_the_expiry_further_away(node: Subject) {
+pub(crate) async fn an_extension_postpones_the_expiry(node: Subject) {
     // Long enough for a slow machine to extend it in time.
     let ttl = Duration::from_secs(2);
     node.acquire(b"a", "1", ttl).get().await;
@@ -89,7 +89,7 @@ pub(crate) async fn an_extension_moves_the_expiry_further_away(node: Subject) {
     assert!(record.remaining.unwrap() > ttl, "{record:?}");
 }
 
-pub(crate) async fn an_extension_never_brings_it_nearer(node: Subject) {
+pub(crate) async fn an_extension_never_shortens_the_expiry(node: Subject) {
     node.acquire(b"a", "1", LONG).get().await;
     assert_eq!(
         node.extend(b"a", "1", SHORT).get().await,
@@ -104,7 +104,7 @@ pub(crate) async fn an_extension_needs_the_right_id_and_a_key(node: Subject) {
     assert_eq!(
         node.inspect(b"a").get().await.record,
         None,
-        "it did not make the key"
+        "the extension did not create the key"
     );
     node.acquire(b"a", "1", LONG).get().await;
     assert_eq!(
@@ -115,12 +115,12 @@ pub(crate) async fn an_extension_needs_the_right_id_and_a_key(node: Subject) {
     assert!(record.remaining.unwrap() <= LONG, "{record:?}");
 }
 
-pub(crate) async fn a_release_comes_after_the_acquire_before_it(node: Subject) {
-    // Nothing is awaited between the two, so this is about order and not about luck.
+pub(crate) async fn a_release_never_overtakes_its_acquire(node: Subject) {
+    // Nothing is awaited between the two, so only their order counts, not their timing.
     for number in 0..100 {
         let key = format!("key {number}");
         let contended = number % 2 == 0;
-        let vote = node.acquire_in_form(key.as_bytes(), "1", LONG, contended);
+        let vote = node.acquire_plain(key.as_bytes(), "1", LONG, contended);
         let removal = node.release(key.as_bytes(), "1");
         assert_eq!(removal.get().await, Removal::Deleted);
         assert_eq!(vote.get().await, Vote::Granted { stamp: None });
@@ -128,21 +128,21 @@ pub(crate) async fn a_release_comes_after_the_acquire_before_it(node: Subject) {
 }
 
 pub(crate) async fn commands_take_effect_in_order(node: Subject) {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for number in 0..200 {
         let id = number.to_string();
-        let granted = node.acquire_in_form(b"a", &id, LONG, number % 3 == 0);
+        let granted = node.acquire_plain(b"a", &id, LONG, number % 3 == 0);
         let extended = node.extend(b"a", &id, LONG);
-        answers.push((granted, extended, node.release(b"a", &id)));
+        responses.push((granted, extended, node.release(b"a", &id)));
     }
-    for (granted, extended, released) in answers {
+    for (granted, extended, released) in responses {
         assert_eq!(granted.get().await, Vote::Granted { stamp: None });
         assert_eq!(extended.get().await, Extension::Confirmed);
         assert_eq!(released.get().await, Removal::Deleted);
     }
 }
 
-pub(crate) async fn inspecting_tells_id_and_time_and_changes_nothing(node: Subject) {
+pub(crate) async fn inspect_reports_id_and_time_and_changes_nothing(node: Subject) {
     assert_eq!(node.inspect(b"a").get().await.record, None);
     node.acquire(b"a", "1", LONG).get().await;
     for _ in 0..2 {
@@ -152,7 +152,7 @@ pub(crate) async fn inspecting_tells_id_and_time_and_changes_nothing(node: Subje
             ..
         }) = node.inspect(b"a").get().await.record
         else {
-            panic!("the key is there");
+            panic!("the key is held");
         };
         assert_eq!(id, Some(LeaseId::from("1")));
         assert!(remaining <= LONG && remaining > LONG / 2, "{remaining:?}");
@@ -160,7 +160,7 @@ pub(crate) async fn inspecting_tells_id_and_time_and_changes_nothing(node: Subje
     assert_eq!(node.release(b"a", "1").get().await, Removal::Deleted);
 }
 
-pub(crate) async fn any_bytes_are_a_key(node: Subject) {
+pub(crate) async fn any_bytes_are_a_valid_key(node: Subject) {
     let all: Vec<u8> = (0..=255).collect();
     let large = vec![0xff; 64 * 1024];
     let keys: [&[u8]; 5] = [&all, &large, b"\r\n", b"{}", b" "];
@@ -178,7 +178,7 @@ pub(crate) async fn any_bytes_are_a_key(node: Subject) {
     }
 }
 
-pub(crate) async fn a_large_batch_is_answered_one_by_one(node: Subject) {
+pub(crate) async fn a_large_batch_gets_one_response_per_command(node: Subject) {
     let votes: Vec<_> = (0..5_000)
         .map(|number| node.acquire(format!("key {}", number / 2).as_bytes(), "1", LONG))
         .collect();
@@ -192,7 +192,7 @@ pub(crate) async fn a_large_batch_is_answered_one_by_one(node: Subject) {
     }
 }
 
-pub(crate) async fn a_ping_is_answered(node: Subject) {
+pub(crate) async fn a_ping_gets_a_response(node: Subject) {
     node.ping().get().await;
 }
 
@@ -220,85 +220,89 @@ fn stamp(vote: &Vote) -> Stamp {
 }
 
 pub(crate) async fn a_grant_moves_the_counter_to_the_proposal(node: Subject) {
-    let ways = [Way::First, Way::Contended, Way::Tried, Way::First];
-    for (proposal, way) in (100..).step_by(100).zip(ways) {
-        let vote = node.acquire_fenced(b"a", "1", proposal, way).get().await;
+    let forms = [Form::First, Form::Contended, Form::Tried, Form::First];
+    for (proposal, form) in (100..).step_by(100).zip(forms) {
+        let vote = node.acquire_fenced(b"a", "1", proposal, form).get().await;
         assert_eq!(stamp(&vote), Stamp::Moved(proposal));
         node.release(b"a", "1").get().await;
         assert_eq!(
             node.inspect(b"a").get().await.counter,
             Some(proposal),
-            "it outlives the key"
+            "the counter outlives the key"
         );
     }
 }
 
-pub(crate) async fn a_counter_that_is_beyond_the_proposal_is_never_lowered(node: Subject) {
-    node.acquire_fenced(b"a", "1", 1_800_000_000_000_007, Way::First)
+pub(crate) async fn a_counter_beyond_the_proposal_is_never_lowered(node: Subject) {
+    node.acquire_fenced(b"a", "1", 1_800_000_000_000_007, Form::First)
         .get()
         .await;
     node.release(b"a", "1").get().await;
-    // In the form that costs least a node may leave it there, and say so.
-    let vote = node.acquire_fenced(b"a", "2", 5, Way::First).get().await;
+    // In the cheapest form a node may leave the counter as it is, and report it.
+    let vote = node.acquire_fenced(b"a", "2", 5, Form::First).get().await;
     match stamp(&vote) {
         Stamp::Beyond(counter) => assert_eq!(counter, 1_800_000_000_000_007),
         Stamp::Moved(counter) => assert_eq!(counter, 1_800_000_000_000_008),
     }
     node.release(b"a", "2").get().await;
-    // In the others it moves on, by one.
-    for way in [Way::Tried, Way::Contended] {
+    // In the other forms the counter moves on by one.
+    for form in [Form::Tried, Form::Contended] {
         let before = node.inspect(b"a").get().await.counter.unwrap();
-        let vote = node.acquire_fenced(b"a", "3", 5, way).get().await;
+        let vote = node.acquire_fenced(b"a", "3", 5, form).get().await;
         assert_eq!(stamp(&vote), Stamp::Moved(before + 1));
         node.release(b"a", "3").get().await;
     }
 }
 
-pub(crate) async fn a_counter_at_the_proposal_is_not_counted_as_moved(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
+pub(crate) async fn a_counter_at_the_proposal_does_not_count_as_moved(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, Form::First).get().await;
     node.release(b"a", "1").get().await;
-    for way in [Way::First, Way::Tried, Way::Contended] {
-        let vote = node.acquire_fenced(b"a", "2", 100, way).get().await;
-        assert_ne!(stamp(&vote), Stamp::Moved(100), "another has that number");
+    for form in [Form::First, Form::Tried, Form::Contended] {
+        let vote = node.acquire_fenced(b"a", "2", 100, form).get().await;
+        assert_ne!(
+            stamp(&vote),
+            Stamp::Moved(100),
+            "another grant has that number"
+        );
         node.release(b"a", "2").get().await;
     }
 }
 
-pub(crate) async fn a_raise_moves_a_counter_that_is_below(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
+pub(crate) async fn a_raise_moves_a_lower_counter(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, Form::First).get().await;
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::Moved);
     assert_eq!(node.inspect(b"a").get().await.counter, Some(150));
     assert_eq!(
         node.raise(b"a", "1", 150).get().await,
         Raised::Beyond(150),
-        "below, not at"
+        "an equal counter is not below the token"
     );
     assert_eq!(node.raise(b"a", "1", 120).get().await, Raised::Beyond(150));
 }
 
 pub(crate) async fn a_raise_needs_the_right_id_and_a_key(node: Subject) {
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
-    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
+    node.acquire_fenced(b"a", "1", 100, Form::First).get().await;
     assert_eq!(node.raise(b"a", "2", 150).get().await, Raised::NotHeld);
     node.release(b"a", "1").get().await;
     assert_eq!(node.raise(b"a", "1", 150).get().await, Raised::NotHeld);
     assert_eq!(node.inspect(b"a").get().await.counter, Some(100));
 }
 
-pub(crate) async fn a_raise_makes_a_counter_that_is_not_there(node: Subject) {
+pub(crate) async fn a_raise_creates_a_missing_counter(node: Subject) {
     node.acquire(b"a", "1", LONG).get().await;
     assert_eq!(node.inspect(b"a").get().await.counter, None);
     assert_eq!(node.raise(b"a", "1", 100).get().await, Raised::Moved);
     assert_eq!(node.inspect(b"a").get().await.counter, Some(100));
 }
 
-pub(crate) async fn a_refusal_leaves_the_counter_alone_and_tells_it_truly(node: Subject) {
-    node.acquire_fenced(b"a", "1", 100, Way::First).get().await;
+pub(crate) async fn a_refusal_reports_the_counter_and_leaves_it_alone(node: Subject) {
+    node.acquire_fenced(b"a", "1", 100, Form::First).get().await;
     let vote = node
-        .acquire_fenced(b"a", "2", 200, Way::Contended)
+        .acquire_fenced(b"a", "2", 200, Form::Contended)
         .get()
         .await;
-    // It need not be told.
+    // Reporting the counter is optional.
     let Vote::Busy { counter, .. } = vote else {
         panic!("{vote:?}")
     };

@@ -1,4 +1,4 @@
-//! What only a server can have under several keys: things that others made, and slots.
+//! Cases for several keys that only a server can have: foreign data, replicas, limits and slots.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use redlock::NodeErrorKind;
 use redlock::node::{Extension, Raised, Removal, Vote};
 use redlock_tests::Server;
 
-use crate::subject::{Subject, Way, on, server};
+use crate::subject::{Form, Subject, on, server};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -19,13 +19,13 @@ fn make_list(node: &Subject, key: &str) {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_key_of_another_type_among_several_is_no_lock() {
+async fn a_key_of_another_type_among_several_is_not_a_lock() {
     let node = server();
     let keys = ["a", "b", "c"];
     make_list(&node, "b");
     node.acquire(b"c", "1", LONG).get().await;
-    for way in [Way::First, Way::Contended] {
-        let vote = node.acquire_fenced(keys, "2", 100, way).get().await;
+    for form in [Form::First, Form::Contended] {
+        let vote = node.acquire_fenced(keys, "2", 100, form).get().await;
         assert_eq!(vote, Vote::NotALock);
         let vote = node.acquire(keys, "2", LONG).get().await;
         assert_eq!(vote, Vote::NotALock);
@@ -38,15 +38,15 @@ async fn a_key_of_another_type_among_several_is_no_lock() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_key_without_end_among_several_has_no_time_left_to_tell() {
+async fn a_key_without_expiry_among_several_reports_no_time() {
     let node = server();
     for order in [["a", "b", "c"], ["c", "a", "b"], ["b", "c", "a"]] {
         let [endless, longer, shorter] = order;
         node.probe().set(endless, "data", None);
         node.probe().set(longer, "data", LONG * 2);
         node.probe().set(shorter, "data", LONG);
-        for way in [Way::First, Way::Contended] {
-            let vote = node.acquire_fenced(order, "1", 100, way).get().await;
+        for form in [Form::First, Form::Contended] {
+            let vote = node.acquire_fenced(order, "1", 100, form).get().await;
             let endless = Vote::Busy {
                 remaining: None,
                 counter: None,
@@ -59,11 +59,11 @@ async fn a_key_without_end_among_several_has_no_time_left_to_tell() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_counter_that_is_none_keeps_several_keys_from_being_taken() {
+async fn an_invalid_counter_prevents_a_lock_on_several_keys() {
     let node = server();
     let keys = ["a", "b"];
     make_list(&node, "{b}:fence");
-    let vote = node.acquire_fenced(keys, "1", 100, Way::First);
+    let vote = node.acquire_fenced(keys, "1", 100, Form::First);
     let refused = vote.outcome().await.unwrap_err();
     assert_eq!(refused.kind(), NodeErrorKind::Counter);
     node.acquire(keys, "1", LONG).get().await;
@@ -74,7 +74,7 @@ async fn a_counter_that_is_none_keeps_several_keys_from_being_taken() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_server_that_may_not_write_has_no_word_on_several_keys() {
+async fn a_replica_rejects_acquires_of_several_keys() {
     let node = server();
     node.acquire(b"b", "1", LONG).get().await;
     let elsewhere = Server::start();
@@ -83,8 +83,8 @@ async fn a_server_that_may_not_write_has_no_word_on_several_keys() {
     node.probe().config_set("replica-serve-stale-data", "yes");
     node.probe().query::<()>(&follow);
     for keys in [["a", "b"], ["c", "d"]] {
-        for way in [Way::First, Way::Contended] {
-            let vote = node.acquire_fenced(keys, "2", 100, way).outcome().await;
+        for form in [Form::First, Form::Contended] {
+            let vote = node.acquire_fenced(keys, "2", 100, form).outcome().await;
             let refused = vote.unwrap_err();
             assert_eq!(refused.kind(), NodeErrorKind::ReadOnly, "{refused}");
             let vote = node.acquire(keys, "2", LONG).outcome().await;
@@ -95,12 +95,12 @@ async fn a_server_that_may_not_write_has_no_word_on_several_keys() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_full_server_takes_none_of_several_keys() {
+async fn a_full_server_grants_none_of_several_keys() {
     let node = server();
     node.acquire(b"b", "1", LONG).get().await;
     node.probe().config_set("maxmemory", 1);
     for keys in [["a", "b"], ["c", "d"]] {
-        let vote = node.acquire_fenced(keys, "2", 100, Way::First);
+        let vote = node.acquire_fenced(keys, "2", 100, Form::First);
         let refused = vote.outcome().await.unwrap_err();
         assert_eq!(refused.kind(), NodeErrorKind::OutOfMemory, "{refused}");
         let refused = node.acquire(keys, "2", LONG).outcome().await.unwrap_err();
@@ -114,7 +114,7 @@ async fn a_full_server_takes_none_of_several_keys() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn keys_that_do_not_share_a_slot_are_refused_with_the_reason() {
+async fn keys_in_different_slots_are_rejected_with_the_reason() {
     let node = on(Server::builder().arg("--cluster-enabled", "yes").start());
     let all = cmd("CLUSTER")
         .arg("ADDSLOTSRANGE")
@@ -130,7 +130,7 @@ async fn keys_that_do_not_share_a_slot_are_refused_with_the_reason() {
     let keys = ["a", "b"];
     let outcomes = [
         node.acquire(keys, "1", LONG).outcome().await.err(),
-        node.acquire_fenced(keys, "1", 100, Way::First)
+        node.acquire_fenced(keys, "1", 100, Form::First)
             .outcome()
             .await
             .err(),
@@ -139,12 +139,12 @@ async fn keys_that_do_not_share_a_slot_are_refused_with_the_reason() {
         node.release(keys, "1").outcome().await.err(),
     ];
     for refused in outcomes {
-        let refused = refused.expect("another slot each");
+        let refused = refused.expect("the keys are in different slots");
         assert_eq!(refused.kind(), NodeErrorKind::Server);
         assert!(refused.message().starts_with("CROSSSLOT"), "{refused}");
     }
     let keys = ["{x}a", "{x}b"];
-    let vote = node.acquire_fenced(keys, "1", 100, Way::First).get().await;
+    let vote = node.acquire_fenced(keys, "1", 100, Form::First).get().await;
     assert!(matches!(vote, Vote::Granted { .. }), "{vote:?}");
     assert_eq!(node.release(keys, "1").get().await, Removal::Deleted);
 }

@@ -1,4 +1,4 @@
-//! Releases after which the keys stay for a while.
+//! Releases that keep their keys until a deadline.
 
 use std::time::Duration;
 
@@ -26,10 +26,14 @@ async fn remaining(node: &Subject, key: &str) -> Duration {
     record(node, key).await.unwrap().remaining.unwrap()
 }
 
-pub(crate) async fn a_release_may_leave_the_key_until_a_moment(node: Subject) {
+pub(crate) async fn a_release_can_keep_the_key_until_a_deadline(node: Subject) {
     node.acquire(b"a", "1", LONG).get().await;
     let kept = node.release_and_keep(b"a", "1", after(LONG / 2));
-    assert_eq!(kept.get().await, Removal::Deleted, "as good as");
+    assert_eq!(
+        kept.get().await,
+        Removal::Deleted,
+        "a kept key counts as deleted"
+    );
     let left = remaining(&node, "a").await;
     assert!(left > LONG / 4 && left <= LONG / 2, "{left:?}");
     let vote = node.acquire(b"a", "2", LONG).get().await;
@@ -42,7 +46,7 @@ pub(crate) async fn a_release_may_leave_the_key_until_a_moment(node: Subject) {
     assert_eq!(node.acquire(["b", "c"], "2", LONG).get().await, GRANTED);
 }
 
-pub(crate) async fn a_key_may_stay_for_longer_than_it_would_have(node: Subject) {
+pub(crate) async fn a_release_can_keep_a_key_beyond_its_ttl(node: Subject) {
     // Long enough for a slow machine to release them in time.
     let ttl = Duration::from_secs(5);
     node.acquire(["a", "b"], "1", ttl).get().await;
@@ -54,7 +58,7 @@ pub(crate) async fn a_key_may_stay_for_longer_than_it_would_have(node: Subject) 
     }
 }
 
-pub(crate) async fn only_keys_that_are_ours_are_kept(node: Subject) {
+pub(crate) async fn only_our_own_keys_are_kept(node: Subject) {
     node.acquire(["a", "b"], "1", LONG).get().await;
     node.acquire(b"c", "2", LONG).get().await;
     let keys = ["a", "b", "c", "d"];
@@ -69,11 +73,11 @@ pub(crate) async fn only_keys_that_are_ours_are_kept(node: Subject) {
         assert_eq!(record(&node, key).await.is_some(), is_there, "{key}");
     }
     let kept = node.release_and_keep(keys, "1", after(LONG));
-    assert_eq!(kept.get().await, Removal::Absent, "nothing is made again");
+    assert_eq!(kept.get().await, Removal::Absent, "no key is created again");
     assert_eq!(record(&node, "a").await, None);
 }
 
-pub(crate) async fn a_moment_that_has_passed_is_no_reason_to_stay(node: Subject) {
+pub(crate) async fn a_deadline_in_the_past_deletes_the_key(node: Subject) {
     let passed = Moment::now();
     node.acquire(b"a", "1", LONG).get().await;
     node.acquire(["b", "c"], "1", LONG).get().await;
@@ -89,7 +93,7 @@ pub(crate) async fn a_moment_that_has_passed_is_no_reason_to_stay(node: Subject)
     }
 }
 
-pub(crate) async fn a_release_that_comes_late_keeps_no_key_for_longer(node: Subject) {
+pub(crate) async fn a_late_release_does_not_keep_a_key_longer(node: Subject) {
     node.acquire(b"a", "1", LONG).get().await;
     node.acquire(b"b", "1", LONG).get().await;
     node.acquire(["c", "d"], "1", LONG).get().await;
@@ -105,7 +109,7 @@ pub(crate) async fn a_release_that_comes_late_keeps_no_key_for_longer(node: Subj
     }
     tokio::time::sleep(late).await;
     node.reconnect().await;
-    // Releases that are owed go first.
+    // Pending releases are sent before the inspections.
     for key in ["a", "c", "d"] {
         assert_eq!(record(&node, key).await, None, "{key}");
     }
@@ -113,17 +117,17 @@ pub(crate) async fn a_release_that_comes_late_keeps_no_key_for_longer(node: Subj
     assert!(left <= LONG / 2 - late / 2, "{left:?}");
 }
 
-pub(crate) async fn releases_that_keep_and_others_are_answered_one_by_one(node: Subject) {
+pub(crate) async fn keeping_and_deleting_releases_get_one_response_each(node: Subject) {
     let key = |number: u32| format!("key {number}").into_bytes();
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for number in 0..100 {
         let keep = [None, Some(after(LONG)), Some(Moment::now())][number as usize % 3];
         let granted = node.acquire(&key(number)[..], "1", LONG / 2);
         let kept = node.release_and_keep(&key(number)[..], "1", keep);
         let extended = node.extend(&key(number)[..], "1", LONG / 2);
-        answers.push((number % 3 == 1, granted, kept, extended));
+        responses.push((number % 3 == 1, granted, kept, extended));
     }
-    for (is_kept, granted, kept, extended) in answers {
+    for (is_kept, granted, kept, extended) in responses {
         assert_eq!(granted.get().await, GRANTED);
         assert_eq!(kept.get().await, Removal::Deleted);
         let expected = if is_kept {

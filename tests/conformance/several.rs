@@ -1,10 +1,10 @@
-//! What every node does with several keys: all of them, or none.
+//! The contract of every command on several keys, which takes effect on all of them or on none.
 
 use std::time::Duration;
 
 use redlock::node::{Extension, Raised, Removal, Snapshot, Stamp, Vote};
 
-use crate::subject::{Subject, Way};
+use crate::subject::{Form, Subject};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -38,17 +38,17 @@ pub(crate) async fn all_keys_are_granted_or_none(node: Subject) {
     for contended in [false, true] {
         for taken in keys {
             node.acquire(taken.as_bytes(), "1", LONG).get().await;
-            let vote = node.acquire_in_form(keys, "2", LONG, contended).get().await;
+            let vote = node.acquire_plain(keys, "2", LONG, contended).get().await;
             assert!(is_busy(&vote), "{taken}: {vote:?}");
-            let vote = node.acquire_in_form(keys, "1", LONG, contended).get().await;
+            let vote = node.acquire_plain(keys, "1", LONG, contended).get().await;
             assert!(is_busy(&vote), "its own id is no exception: {vote:?}");
-            let vote = node.acquire_fenced(keys, "2", 100, Way::First).get().await;
+            let vote = node.acquire_fenced(keys, "2", 100, Form::First).get().await;
             assert!(is_busy(&vote), "{taken}: {vote:?}");
             assert_eq!(held(&node, keys).await, keys.map(|key| key == taken));
             assert_eq!(counters(&node, keys).await, [None; 3]);
             node.release(taken.as_bytes(), "1").get().await;
         }
-        let vote = node.acquire_in_form(keys, "3", LONG, contended).get().await;
+        let vote = node.acquire_plain(keys, "3", LONG, contended).get().await;
         assert_eq!(vote, GRANTED);
         for snapshot in snapshots(&node, keys).await {
             let record = snapshot.record.unwrap();
@@ -61,7 +61,7 @@ pub(crate) async fn all_keys_are_granted_or_none(node: Subject) {
     }
 }
 
-pub(crate) async fn those_that_overlap_exclude_each_other(node: Subject) {
+pub(crate) async fn overlapping_sets_exclude_each_other(node: Subject) {
     assert_eq!(node.acquire(["a", "b"], "1", LONG).get().await, GRANTED);
     assert!(is_busy(&node.acquire(["b", "c"], "2", LONG).get().await));
     assert!(is_busy(&node.acquire(b"b", "2", LONG).get().await));
@@ -72,7 +72,7 @@ pub(crate) async fn those_that_overlap_exclude_each_other(node: Subject) {
     assert_eq!(node.acquire(["b", "c"], "3", LONG).get().await, GRANTED);
 }
 
-pub(crate) async fn a_release_of_several_frees_all_that_are_ours_and_no_others(node: Subject) {
+pub(crate) async fn a_release_of_several_deletes_only_our_keys(node: Subject) {
     node.acquire(["a", "b"], "1", LONG).get().await;
     node.acquire(b"c", "2", LONG).get().await;
     let keys = ["a", "b", "c", "d"];
@@ -86,16 +86,16 @@ pub(crate) async fn a_release_of_several_frees_all_that_are_ours_and_no_others(n
 }
 
 pub(crate) async fn releases_of_several_take_effect_in_order(node: Subject) {
-    let mut answers = Vec::new();
+    let mut responses = Vec::new();
     for number in 0..200 {
         let id = number.to_string();
-        // Nothing is awaited, so this is about order and not about luck. Sets that overlap, and
-        // single keys out of them, with and without a counter.
+        // Nothing is awaited, so only the order counts, not the timing. The sets overlap each other
+        // and the single keys, with and without a counter.
         let granted = match number % 4 {
             0 => node.acquire(["a", "b"], &id, LONG),
             1 => node.acquire(b"b", &id, LONG),
-            2 => node.acquire_fenced(["b", "c"], &id, 1_000 + number, Way::First),
-            _ => node.acquire_fenced(b"c", &id, 1_000 + number, Way::First),
+            2 => node.acquire_fenced(["b", "c"], &id, 1_000 + number, Form::First),
+            _ => node.acquire_fenced(b"c", &id, 1_000 + number, Form::First),
         };
         let released = match number % 4 {
             0 => node.release(["a", "b"], &id),
@@ -103,25 +103,25 @@ pub(crate) async fn releases_of_several_take_effect_in_order(node: Subject) {
             2 => node.release(["b", "c"], &id),
             _ => node.release(b"c", &id),
         };
-        answers.push((granted, released));
+        responses.push((granted, released));
     }
-    for (granted, released) in answers {
+    for (granted, released) in responses {
         let vote = granted.get().await;
         assert!(matches!(vote, Vote::Granted { .. }), "{vote:?}");
         assert_eq!(released.get().await, Removal::Deleted);
     }
 }
 
-pub(crate) async fn an_extension_of_several_needs_all(node: Subject) {
+pub(crate) async fn an_extension_of_several_needs_every_key(node: Subject) {
     // Long enough for a slow machine to extend them in time.
     let ttl = Duration::from_secs(5);
     let keys = ["a", "b"];
     node.acquire(keys, "1", ttl).get().await;
     let extended = node.extend(["a", "b", "c"], "1", LONG).get().await;
-    assert_eq!(extended, Extension::NotHeld, "one is not there");
+    assert_eq!(extended, Extension::NotHeld, "one is absent");
     node.acquire(b"c", "2", ttl).get().await;
     let extended = node.extend(["a", "b", "c"], "1", LONG).get().await;
-    assert_eq!(extended, Extension::NotHeld, "one is another's");
+    assert_eq!(extended, Extension::NotHeld, "one belongs to another owner");
     for snapshot in snapshots(&node, ["a", "b", "c"]).await {
         let record = snapshot.record.unwrap();
         assert!(record.remaining.unwrap() <= ttl, "{record:?}");
@@ -134,7 +134,7 @@ pub(crate) async fn an_extension_of_several_needs_all(node: Subject) {
     }
 }
 
-pub(crate) async fn a_grant_of_several_stamps_all_beyond_each(node: Subject) {
+pub(crate) async fn a_grant_of_several_stamps_all_above_the_largest(node: Subject) {
     let keys = ["a", "b", "c"];
     let stamped = |vote| match vote {
         Vote::Granted {
@@ -142,15 +142,15 @@ pub(crate) async fn a_grant_of_several_stamps_all_beyond_each(node: Subject) {
         } => stamp,
         other => panic!("{other:?}"),
     };
-    node.acquire_fenced(b"b", "1", 300, Way::First).get().await;
+    node.acquire_fenced(b"b", "1", 300, Form::First).get().await;
     node.release(b"b", "1").get().await;
-    node.acquire_fenced(b"c", "1", 200, Way::First).get().await;
+    node.acquire_fenced(b"c", "1", 200, Form::First).get().await;
     node.release(b"c", "1").get().await;
     let mut largest = 300;
     for proposal in [250, 301, 5, 1_000] {
-        for way in [Way::First, Way::Tried, Way::Contended] {
+        for form in [Form::First, Form::Tried, Form::Contended] {
             largest = proposal.max(largest + 1);
-            let vote = node.acquire_fenced(keys, "2", proposal, way).get().await;
+            let vote = node.acquire_fenced(keys, "2", proposal, form).get().await;
             assert_eq!(stamped(vote), largest, "{proposal}");
             assert_eq!(counters(&node, keys).await, [Some(largest); 3]);
             node.release(keys, "2").get().await;
@@ -171,23 +171,23 @@ pub(crate) async fn a_raise_of_several_moves_all_or_none(node: Subject) {
     assert_eq!(counters(&node, keys).await, [Some(150), Some(100)]);
     assert_eq!(node.raise(keys, "1", 151).get().await, Raised::Moved);
     let raised = node.raise(["a", "b", "c"], "1", 200).get().await;
-    assert_eq!(raised, Raised::NotHeld, "one is not there");
+    assert_eq!(raised, Raised::NotHeld, "one is absent");
     node.acquire(b"c", "2", LONG).get().await;
     let raised = node.raise(["a", "b", "c"], "1", 200).get().await;
-    assert_eq!(raised, Raised::NotHeld, "one is another's");
+    assert_eq!(raised, Raised::NotHeld, "one belongs to another owner");
     let expected = [Some(151), Some(151), None];
     assert_eq!(counters(&node, ["a", "b", "c"]).await, expected);
 }
 
-pub(crate) async fn busy_tells_the_longest_time_left_and_the_largest_counter(node: Subject) {
-    node.acquire_fenced(b"a", "1", 300, Way::First).get().await;
+pub(crate) async fn busy_reports_the_longest_time_and_the_largest_counter(node: Subject) {
+    node.acquire_fenced(b"a", "1", 300, Form::First).get().await;
     node.release(b"a", "1").get().await;
-    node.acquire_fenced(b"b", "1", 200, Way::First).get().await;
+    node.acquire_fenced(b"b", "1", 200, Form::First).get().await;
     node.acquire(b"c", "2", LONG * 2).get().await;
     node.acquire(b"d", "3", LONG / 2).get().await;
-    for way in [Way::First, Way::Contended] {
+    for form in [Form::First, Form::Contended] {
         let keys = ["a", "b", "c", "d", "e"];
-        let vote = node.acquire_fenced(keys, "4", 900, way).get().await;
+        let vote = node.acquire_fenced(keys, "4", 900, form).get().await;
         let Vote::Busy {
             remaining: Some(remaining),
             counter: None | Some(300),
@@ -200,7 +200,7 @@ pub(crate) async fn busy_tells_the_longest_time_left_and_the_largest_counter(nod
     }
     for contended in [false, true] {
         let keys = ["a", "b", "d"];
-        let vote = node.acquire_in_form(keys, "4", LONG, contended).get().await;
+        let vote = node.acquire_plain(keys, "4", LONG, contended).get().await;
         let Vote::Busy {
             remaining: Some(remaining),
             ..
@@ -210,7 +210,7 @@ pub(crate) async fn busy_tells_the_longest_time_left_and_the_largest_counter(nod
         };
         assert!(
             remaining > LONG / 2 && remaining <= LONG,
-            "that of a key in the middle: {remaining:?}"
+            "the longest is that of the key in the middle: {remaining:?}"
         );
     }
 }
@@ -219,7 +219,7 @@ pub(crate) async fn a_thousand_keys_are_one_lock(node: Subject) {
     let keys = || (0..1_000).map(|number| format!("key {number}")).collect();
     let keys: &dyn Fn() -> Vec<String> = &keys;
     let vote = node
-        .acquire_fenced(keys(), "1", 100, Way::First)
+        .acquire_fenced(keys(), "1", 100, Form::First)
         .get()
         .await;
     let stamp = Some(Stamp::Moved(100));

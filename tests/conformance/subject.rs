@@ -1,4 +1,4 @@
-//! A node under test, and ways to ask it.
+//! The node under test, and helpers that submit commands to it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,17 +14,17 @@ use redlock_tests::{Probe, Proxy, Server, eventually};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// How a node is asked for a key and a stamp: servers are asked in a form of its own each.
+/// The form of an acquire with a fence. Each is another sequence of commands on a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Way {
+pub(crate) enum Form {
     First,
-    /// By a manager whose proposals were accepted of late.
+    /// The form of a manager whose recent proposals were accepted.
     Tried,
-    /// In a later round.
+    /// The form of a later round.
     Contended,
 }
 
-/// A session with a node, and what the node is.
+/// A session with a node, and the node itself.
 pub(crate) struct Subject {
     session: Arc<dyn Session>,
     host: Host,
@@ -60,7 +60,7 @@ fn open(node: &impl Node) -> Arc<dyn Session> {
     node.open(SessionOptions::new(Handle::current()).silence_limit(silence_limit))
 }
 
-/// An answer that is on its way.
+/// A response in flight.
 pub(crate) struct Pending<T>(oneshot::Receiver<Result<T, NodeError>>);
 
 impl<T: std::fmt::Debug> Pending<T> {
@@ -68,18 +68,18 @@ impl<T: std::fmt::Debug> Pending<T> {
         self.outcome().await.unwrap()
     }
 
-    /// The answer, be it an error.
+    /// Returns the response, or its error.
     pub(crate) async fn outcome(self) -> Result<T, NodeError> {
-        // Generous: this is for nodes that never answer.
-        let answer = tokio::time::timeout(Duration::from_secs(30), self.0).await;
-        answer
-            .expect("no answer")
-            .expect("dropped without an answer")
+        // Generous: it only ends tests of nodes that never respond.
+        let response = tokio::time::timeout(Duration::from_secs(30), self.0).await;
+        response
+            .expect("no response in time")
+            .expect("dropped without a response")
     }
 }
 
 impl Subject {
-    /// A view of the server past the node.
+    /// Returns a connection to the server that bypasses the node.
     pub(crate) fn probe(&self) -> Probe {
         match &self.host {
             Host::Memory(_) => panic!("not in memory"),
@@ -87,7 +87,7 @@ impl Subject {
         }
     }
 
-    /// Makes the node unreachable. What it has stays.
+    /// Makes the node unreachable. It keeps its data.
     pub(crate) async fn cut_off(&self) {
         match &self.host {
             Host::Memory(node) => node.fault(Fault::Crash),
@@ -96,11 +96,11 @@ impl Subject {
                 proxy.cut();
             }
         }
-        // The end of a connection that is idle is noticed with the next command.
+        // A session notices the end of an idle connection with the next command.
         self.ping().outcome().await.unwrap_err();
     }
 
-    /// Makes it reachable again.
+    /// Makes the node reachable again, and waits for the session to reconnect.
     pub(crate) async fn reconnect(&self) {
         match &self.host {
             Host::Memory(node) => node.fault(None),
@@ -113,11 +113,11 @@ impl Subject {
     }
 
     pub(crate) fn acquire(&self, keys: impl IntoKeys, id: &str, ttl: Duration) -> Pending<Vote> {
-        self.acquire_in_form(keys, id, ttl, false)
+        self.acquire_plain(keys, id, ttl, false)
     }
 
-    /// As in a later round: servers are asked in another form.
-    pub(crate) fn acquire_in_form(
+    /// Acquires keys without a fence, as in a later round if `contended`.
+    pub(crate) fn acquire_plain(
         &self,
         keys: impl IntoKeys,
         id: &str,
@@ -125,25 +125,25 @@ impl Subject {
         contended: bool,
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|responder| {
+        self.submit(|responder| {
             Command::Acquire(Acquire::new(keys, id, ttl, responder).contended(contended))
         })
     }
 
-    /// Asks for a key, to be told when it may be free if another has it.
+    /// Acquires keys. If another owner has one, the node notifies the watcher when it may be free.
     pub(crate) fn acquire_watched(
         &self,
         keys: impl IntoKeys,
         id: &str,
-        way: Way,
-        ear: &Arc<Ear>,
+        form: Form,
+        watcher: &Arc<CountingWatcher>,
     ) -> Pending<Vote> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        let watch = Watch::new(ear, 0);
-        self.ask(|responder| {
+        let watch = Watch::new(watcher, 0);
+        self.submit(|responder| {
             let acquire = Acquire::new(keys, id, RETENTION, responder)
-                .contended(way == Way::Contended)
-                .fence(Fence::new(100, RETENTION).is_tried(way == Way::Tried))
+                .contended(form == Form::Contended)
+                .fence(Fence::new(100, RETENTION).is_tried(form == Form::Tried))
                 .watch(watch);
             Command::Acquire(acquire)
         })
@@ -156,14 +156,14 @@ impl Subject {
         ttl: Duration,
     ) -> Pending<Extension> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
+        self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
     }
 
     pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
         self.release_and_keep(keys, id, None)
     }
 
-    /// Has the keys stay until then.
+    /// Releases keys that stay until `keep_until`.
     pub(crate) fn release_and_keep(
         &self,
         keys: impl IntoKeys,
@@ -173,23 +173,23 @@ impl Subject {
         let keep_until = keep_until.into();
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
-        self.ask(|responder| {
+        self.submit(|responder| {
             Command::Release(Release::new(keys, id, until, responder).keep_until(keep_until))
         })
     }
 
-    /// Asks for a key and a stamp on its counter.
+    /// Acquires keys and a stamp on their counters.
     pub(crate) fn acquire_fenced(
         &self,
         keys: impl IntoKeys,
         id: &str,
         proposal: u64,
-        way: Way,
+        form: Form,
     ) -> Pending<Vote> {
         let (keys, id, ttl) = (keys.into_keys(), LeaseId::from(id), RETENTION);
-        let contended = way == Way::Contended;
-        let fence = Fence::new(proposal, RETENTION).is_tried(way == Way::Tried);
-        self.ask(|responder| {
+        let contended = form == Form::Contended;
+        let fence = Fence::new(proposal, RETENTION).is_tried(form == Form::Tried);
+        self.submit(|responder| {
             let acquire = Acquire::new(keys, id, ttl, responder);
             Command::Acquire(acquire.contended(contended).fence(fence))
         })
@@ -197,47 +197,57 @@ impl Subject {
 
     pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.ask(|responder| Command::Raise(Raise::new(keys, id, token, RETENTION, responder)))
+        self.submit(|responder| Command::Raise(Raise::new(keys, id, token, RETENTION, responder)))
     }
 
     pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {
         let key = key.into();
-        self.ask(|responder| Command::Inspect(Inspect::new(key, responder)))
+        self.submit(|responder| Command::Inspect(Inspect::new(key, responder)))
     }
 
     pub(crate) fn ping(&self) -> Pending<Identity> {
-        self.ask(|responder| Command::Ping(Ping::new(responder)))
+        self.submit(|responder| Command::Ping(Ping::new(responder)))
     }
 
-    fn ask<T: Send + 'static>(&self, command: impl FnOnce(Responder<T>) -> Command) -> Pending<T> {
+    fn submit<T: Send + 'static>(
+        &self,
+        command: impl FnOnce(Responder<T>) -> Command,
+    ) -> Pending<T> {
         let (sender, receiver) = oneshot::channel();
         let sender = std::sync::Mutex::new(Some(sender));
-        let responder = Responder::from_fn(move |answer| {
-            let sender = sender.lock().unwrap().take().expect("answered twice");
-            let _nobody_waits = sender.send(answer);
+        let responder = Responder::from_fn(move |response| {
+            let sender = sender
+                .lock()
+                .unwrap()
+                .take()
+                .expect("a command has one response");
+            let _sent = sender.send(response);
         });
         self.session.submit(command(responder));
         Pending(receiver)
     }
 }
 
-/// Counts how often it is told that a key may be free.
+/// A watcher that counts its notifications.
 #[derive(Debug, Default)]
-pub(crate) struct Ear(AtomicUsize);
+pub(crate) struct CountingWatcher(AtomicUsize);
 
-impl Ear {
-    pub(crate) fn heard(&self) -> usize {
+impl CountingWatcher {
+    pub(crate) fn notifications(&self) -> usize {
         self.0.load(Ordering::SeqCst)
     }
 
-    /// Waits until it was told so often.
-    pub(crate) async fn hears(&self, times: usize) {
+    /// Waits until it has received at least this many notifications.
+    pub(crate) async fn wait_for(&self, times: usize) {
         let deadline = Duration::from_secs(20);
-        eventually("told", deadline, || self.heard() >= times).await;
+        eventually("the watcher is notified", deadline, || {
+            self.notifications() >= times
+        })
+        .await;
     }
 }
 
-impl Watcher for Ear {
+impl Watcher for CountingWatcher {
     fn key_changed(&self, _node: usize) {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
@@ -273,7 +283,7 @@ impl IntoKeys for Vec<String> {
     }
 }
 
-/// How long anything may take that is sure to happen.
+/// A time limit for anything that is certain to happen.
 const SOON: Duration = Duration::from_secs(20);
 
 /// Longer than any test.

@@ -1,6 +1,6 @@
-//! What leaves together: commands share a batch, and nothing else.
+//! Batches of commands, which leave together and share nothing else.
 //!
-//! In one thread, where the task that sends does not run before all others have asked.
+//! These tests run on one thread, so the task that sends runs only after all requests were made.
 
 use deadpool_redis::redis::cmd;
 use redlock::{LockError, NodeErrorKind, Redlock, ReleaseOutcome, Resource};
@@ -16,40 +16,40 @@ async fn fleet() -> (Servers, Redlock) {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_lock_that_cannot_be_had_does_not_disturb_its_neighbours() {
+async fn a_failing_lock_does_not_affect_its_batch() {
     let (servers, redlock) = fleet().await;
-    let [no_lock, no_counter] = [10, 20];
-    make_list(&servers, &key(no_lock));
-    make_list(&servers, &format!("{{{}}}:fence", key(no_counter)));
+    let [not_a_lock, bad_counter] = [10, 20];
+    make_list(&servers, &key(not_a_lock));
+    make_list(&servers, &format!("{{{}}}:fence", key(bad_counter)));
     let requests = (0..50).map(|number| redlock.try_lock(key(number)));
     for (number, outcome) in (0..).zip(at_once(requests).await) {
         match outcome {
-            Err(LockError::NotALock { .. }) => assert_eq!(number, no_lock),
+            Err(LockError::NotALock { .. }) => assert_eq!(number, not_a_lock),
             Err(LockError::NoQuorum { failures, .. }) => {
-                assert_eq!(number, no_counter, "{failures:?}");
+                assert_eq!(number, bad_counter, "{failures:?}");
                 let kinds = failures.iter().map(|failure| failure.error().kind());
                 assert!(kinds.eq([NodeErrorKind::Counter; 3]), "{failures:?}");
             }
             Ok(guard) => {
-                assert!(![no_lock, no_counter].contains(&number));
+                assert!(![not_a_lock, bad_counter].contains(&number));
                 assert!(guard.release().await.unwrap().was_held());
             }
             Err(other) => panic!("{}: {other:?}", key(number)),
         }
     }
     eventually("only lists and counters are left", SOON, || {
-        let expected = |left: &String| left.ends_with(":fence") || *left == key(no_lock);
+        let expected = |left: &String| left.ends_with(":fence") || *left == key(not_a_lock);
         servers
             .iter()
             .all(|it| it.probe().keys().iter().all(expected))
     })
     .await;
-    assert_eq!(holding(&servers, &key(no_lock)), 3);
+    assert_eq!(holding(&servers, &key(not_a_lock)), 3);
 }
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_release_that_finds_no_lock_does_not_disturb_its_neighbours() {
+async fn a_release_without_a_lock_does_not_affect_its_batch() {
     let (servers, redlock) = fleet().await;
     let requests = (0..50).map(|number| redlock.try_lock(key(number)));
     let guards = at_once(requests).await;
@@ -66,7 +66,7 @@ async fn a_release_that_finds_no_lock_does_not_disturb_its_neighbours() {
             ReleaseOutcome::Deleted
         };
         for node in released.unwrap().nodes() {
-            // A quorum has answered; the third node need not have.
+            // A quorum has responded. The third node may be late.
             let possible = [&expected, &ReleaseOutcome::Pending];
             assert!(
                 possible.contains(&node.outcome()),
@@ -83,7 +83,7 @@ async fn a_release_that_finds_no_lock_does_not_disturb_its_neighbours() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_is_released_twice_at_once_was_held_once() {
+async fn of_two_releases_in_one_batch_only_one_finds_the_lock() {
     let (servers, redlock) = fleet().await;
     let requests = (0..10).map(|number| redlock.try_lock(key(number)));
     let mut ids = Vec::new();
@@ -110,7 +110,7 @@ async fn what_is_released_twice_at_once_was_held_once() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn as_many_keys_as_a_lock_can_have_are_taken_and_released() {
+async fn the_largest_possible_set_is_locked_and_released() {
     let (servers, redlock) = fleet().await;
     let most = Resource::MAX_TOGETHER;
     let guard = redlock.lock_all((0..most).map(key)).await.unwrap();
@@ -120,7 +120,7 @@ async fn as_many_keys_as_a_lock_can_have_are_taken_and_released() {
         keys.iter().filter(|key| !key.ends_with(":fence")).count()
     };
     assert!(servers.iter().all(|server| locks(server) == most));
-    // One that is not ours any more keeps none of the others.
+    // A key that is no longer ours does not prevent the release of the others.
     make_list(&servers, &key(most / 2));
     drop(guard);
     eventually("only the lists are left", SOON, || {
@@ -140,7 +140,7 @@ fn key(number: usize) -> String {
     format!("key {number}")
 }
 
-/// Puts a list in the place of a key, on all servers.
+/// Replaces a key with a list, on all servers.
 fn make_list(servers: &Servers, key: &str) {
     for server in servers {
         server.probe().del(key);
@@ -149,7 +149,7 @@ fn make_list(servers: &Servers, key: &str) {
     }
 }
 
-/// Has all futures polled before anything else is run, and returns what they come to, in order.
+/// Polls all futures before anything else runs, and returns their outputs in order.
 async fn at_once<F>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
 where
     F: Future<Output: Send> + Send + 'static,
@@ -164,17 +164,17 @@ where
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_nobody_wants_any_more_when_it_could_leave_is_not_sent() {
+async fn an_acquire_cancelled_before_it_leaves_is_not_sent() {
     let servers = Servers::start(3);
     let proxies = servers.proxies();
-    // Nothing leaves before the connections are made, and they cannot be.
+    // Nothing leaves before the connections are made, and the proxies prevent that.
     for proxy in &proxies {
         proxy.requests(Flow::Hold);
     }
     let redlock = patient(proxies.iter().map(Proxy::url)).build().unwrap();
     let dropped = tokio::spawn(redlock.lock("dropped"));
     let kept = tokio::spawn(redlock.lock("kept").wait(SOON));
-    eventually("both are asked for", SOON, || {
+    eventually("both are requested", SOON, || {
         proxies.iter().all(|proxy| proxy.accepted() > 0)
     })
     .await;
@@ -186,7 +186,7 @@ async fn what_nobody_wants_any_more_when_it_could_leave_is_not_sent() {
     let _guard = kept.await.unwrap().unwrap();
     everywhere(&servers, "kept").await;
     for server in &servers {
-        // A key may have come and gone, a counter stays.
+        // A key may have been set and deleted. A counter stays.
         assert!(server.probe().exists("{kept}:fence"));
         assert!(!server.probe().exists("{dropped}:fence"));
     }

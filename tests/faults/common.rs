@@ -1,4 +1,4 @@
-//! Servers and a manager over them.
+//! Real servers, managers over them, and waits for their state.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use redlock_tests::{Servers, eventually};
 pub(crate) const MS: Duration = Duration::from_millis(1);
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 
-/// How long anything may take that is sure to happen.
+/// A time limit for anything that is certain to happen.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 /// The ttl of a [`patient`] manager.
@@ -20,14 +20,14 @@ pub(crate) async fn fleet(n: usize) -> (Servers, Redlock) {
     (servers, redlock)
 }
 
-/// A manager that waits for answers for longer than they are held back in any test.
+/// Returns a builder whose node timeout is longer than any test holds responses back.
 pub(crate) fn patient(urls: impl IntoIterator<Item = String>) -> RedlockBuilder {
     let builder = Redlock::builder().nodes(urls).max_ttl(LONG).ttl(LONG);
-    // A quarter of the ttl is the longest that is possible.
+    // A node timeout can be at most a quarter of the ttl.
     builder.node_timeout(LONG / 4)
 }
 
-/// The number of servers that have the key.
+/// Counts the servers that have the key.
 pub(crate) fn holding(servers: &Servers, key: &str) -> usize {
     servers
         .iter()
@@ -35,7 +35,7 @@ pub(crate) fn holding(servers: &Servers, key: &str) -> usize {
         .count()
 }
 
-/// Waits until no server has the key, which must not take as long as its ttl.
+/// Waits until no server has the key. The limit is shorter than the default ttl of 30 s.
 pub(crate) async fn gone(servers: &Servers, key: &str) {
     eventually("the key is gone everywhere", SOON, || {
         holding(servers, key) == 0
@@ -43,7 +43,7 @@ pub(crate) async fn gone(servers: &Servers, key: &str) {
     .await;
 }
 
-/// Waits until all servers have the key: a lock is handed out when a quorum has.
+/// Waits until all servers have the key. A guard is returned as soon as a quorum has it.
 pub(crate) async fn everywhere(servers: &Servers, key: &str) {
     eventually("the key is everywhere", SOON, || {
         holding(servers, key) == servers.len()
@@ -51,7 +51,7 @@ pub(crate) async fn everywhere(servers: &Servers, key: &str) {
     .await;
 }
 
-/// Waits until all nodes are connected, in the background, after a fault.
+/// Waits until all nodes have reconnected in the background.
 pub(crate) async fn healthy(redlock: &Redlock) {
     let start = std::time::Instant::now();
     loop {

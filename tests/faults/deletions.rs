@@ -1,4 +1,4 @@
-//! Servers that can delete a key that is ours by a command of their own, and users who may not.
+//! Releases through `DELIFEQ` or `DELEX`, and users without the right to them.
 
 use deadpool_redis::redis::{Value, cmd};
 use redlock::{LockGuard, Redlock, ReleaseOutcome};
@@ -6,7 +6,7 @@ use redlock_tests::{Probe, Server, Servers};
 
 use crate::common::{LONG, everywhere, fleet, gone};
 
-/// The command that the server has for it.
+/// Returns the name of the native compare-and-delete command of the server.
 fn native(probe: &Probe) -> Option<&'static str> {
     let names = ["delifeq", "delex"];
     let known: Vec<Value> = probe.query(cmd("COMMAND").arg("INFO").arg(&names));
@@ -15,7 +15,7 @@ fn native(probe: &Probe) -> Option<&'static str> {
     Some(name)
 }
 
-/// How often the server refused to run a command.
+/// Counts the calls of a command that the server has rejected.
 fn rejected(probe: &Probe, command: &str) -> u64 {
     let info: String = probe.query(cmd("INFO").arg("commandstats"));
     let stats = info
@@ -28,7 +28,7 @@ fn rejected(probe: &Probe, command: &str) -> u64 {
     count.unwrap_or_default()
 }
 
-/// Releases the lock when all servers have it, and expects all that answer to have deleted it.
+/// Releases the lock once all servers have it. Asserts that every server that responds deleted it.
 async fn release(servers: &Servers, guard: LockGuard) {
     let key = guard.resource().to_string();
     everywhere(servers, &key).await;
@@ -41,7 +41,7 @@ async fn release(servers: &Servers, guard: LockGuard) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_release_is_a_command_of_the_server_s_own_where_it_has_one() {
+async fn a_release_uses_the_native_command_where_it_exists() {
     let (servers, redlock) = fleet(3).await;
     for round in 1..=3 {
         let guard = redlock.lock("a").ttl(LONG / 8).await.unwrap();
@@ -62,7 +62,7 @@ async fn a_release_is_a_command_of_the_server_s_own_where_it_has_one() {
             }
         }
         if round == 1 {
-            // A key of another type is a reason to look again, not to do without the command.
+            // A key of another type counts as absent, and the native command stays in use.
             let guard = redlock.lock("b").await.unwrap();
             everywhere(&servers, "b").await;
             for server in &servers {
@@ -79,7 +79,7 @@ async fn a_release_is_a_command_of_the_server_s_own_where_it_has_one() {
     }
 }
 
-/// Servers with a user `app` who may do what the documentation asks for, and `more`.
+/// Starts servers with a user `app`, who has the documented rights and `more`.
 fn with_user(more: &[&str]) -> (Servers, Vec<String>) {
     let servers = Servers::start(3);
     let rights = "on >pass ~* +set +get +del +type +pttl +pexpire +zadd +zscore +eval +evalsha \
@@ -97,7 +97,7 @@ fn with_user(more: &[&str]) -> (Servers, Vec<String>) {
     (servers, urls)
 }
 
-/// Takes a lock and gives it back, three times.
+/// Acquires and releases a lock, three times.
 async fn lock_thrice(servers: &Servers, urls: Vec<String>) {
     let redlock = Redlock::connect(urls).await.unwrap();
     for _ in 0..3 {
@@ -106,8 +106,8 @@ async fn lock_thrice(servers: &Servers, urls: Vec<String>) {
     }
 }
 
-/// Fifty guards, each of whose locks is on every server.
-async fn many(servers: &Servers, redlock: &Redlock) -> Vec<LockGuard> {
+/// Acquires fifty locks, and waits until every server has them.
+async fn acquire_many(servers: &Servers, redlock: &Redlock) -> Vec<LockGuard> {
     let mut guards = Vec::new();
     for number in 0..50 {
         let guard = redlock.lock(format!("key {number}")).ttl(LONG / 8).await;
@@ -127,7 +127,7 @@ async fn all_gone(servers: &Servers) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn whoever_may_not_ask_which_commands_there_are_releases_by_script() {
+async fn a_user_without_command_info_releases_by_script() {
     let (servers, urls) = with_user(&[]);
     lock_thrice(&servers, urls).await;
     for server in &servers {
@@ -140,7 +140,7 @@ async fn whoever_may_not_ask_which_commands_there_are_releases_by_script() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn whoever_may_not_use_the_command_releases_by_script_from_then_on() {
+async fn after_a_rejected_native_release_the_script_is_used() {
     let (servers, urls) = with_user(&["+command"]);
     lock_thrice(&servers, urls).await;
     for server in &servers {
@@ -152,20 +152,20 @@ async fn whoever_may_not_use_the_command_releases_by_script_from_then_on() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn releases_that_leave_together_need_no_right_to_look_at_all_their_keys_at_once() {
+async fn batched_releases_need_no_right_to_mget() {
     let (servers, urls) = with_user(&[]);
     let redlock = Redlock::connect(urls).await.unwrap();
-    let guards = many(&servers, &redlock).await;
+    let guards = acquire_many(&servers, &redlock).await;
     drop(guards);
     all_gone(&servers).await;
 }
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_right_that_is_taken_away_costs_no_release() {
+async fn a_revoked_right_loses_no_release() {
     let (servers, urls) = with_user(&["+@all"]);
     let redlock = Redlock::connect(urls).await.unwrap();
-    let guards = many(&servers, &redlock).await;
+    let guards = acquire_many(&servers, &redlock).await;
     for server in &servers {
         if let Some(name) = native(&server.probe()) {
             let without = format!("-{name}");
@@ -173,7 +173,7 @@ async fn a_right_that_is_taken_away_costs_no_release() {
             server.probe().query::<()>(cmd("ACL").arg(&words));
         }
     }
-    // Many at once: each that is refused is sent again.
+    // Many releases leave at once. Each one that is rejected is sent again.
     drop(guards);
     all_gone(&servers).await;
 }

@@ -1,4 +1,4 @@
-//! Servers that die, hang and come back.
+//! Servers that die, hang and recover.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone, healthy, holding}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_dead_minority_is_not_noticed() {
+async fn a_dead_minority_does_not_affect_locks() {
     let (servers, redlock) = fleet(5).await;
     let held = redlock.lock("held").ttl(SECOND).await.unwrap();
     servers[0].kill();
@@ -24,7 +24,7 @@ async fn a_dead_minority_is_not_noticed() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_hung_minority_costs_no_time() {
+async fn a_hung_minority_causes_no_delay() {
     let (servers, redlock) = fleet(5).await;
     let held = redlock.lock("held").ttl(SECOND).await.unwrap();
     servers[0].pause();
@@ -34,14 +34,14 @@ async fn a_hung_minority_costs_no_time() {
         let guard = redlock.try_lock("a").await.unwrap();
         guard.release().await.unwrap();
     }
-    // Each would take a node timeout of a second or more if anybody waited for the hung nodes.
+    // Waiting for the hung nodes would cost each iteration a node timeout of at least a second.
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
     tokio::time::sleep(3 * SECOND).await;
     assert!(held.is_held());
     drop(held);
     servers[0].resume();
     servers[1].resume();
-    // Whatever the stopped servers had received is carried out, and undone.
+    // The stopped servers execute the commands that they had received, and these are undone.
     gone(&servers, "a").await;
     gone(&servers, "held").await;
     healthy(&redlock).await;
@@ -49,10 +49,10 @@ async fn a_hung_minority_costs_no_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_a_hung_server_had_received_is_undone_when_it_wakes() {
+async fn commands_received_by_a_hung_server_are_undone_later() {
     let (servers, redlock) = fleet(3).await;
-    // Stopped for so long that the connections are given up: the commands are still in its
-    // buffers, and the library has to see to it from new ones.
+    // The server is stopped until the connections are given up. The commands are still in its
+    // buffers, so the library has to undo them over new connections.
     servers[0].pause();
     for number in 0..20 {
         drop(
@@ -64,8 +64,8 @@ async fn what_a_hung_server_had_received_is_undone_when_it_wakes() {
         );
     }
     eventually("the node counts as down", SOON, || {
-        let reports = futures_reports(&redlock);
-        !reports[0]
+        let usable = usable_nodes(&redlock);
+        !usable[0]
     })
     .await;
     servers[0].resume();
@@ -77,8 +77,8 @@ async fn what_a_hung_server_had_received_is_undone_when_it_wakes() {
     .await;
 }
 
-/// Whether each node is usable, without waiting for those that are not.
-fn futures_reports(redlock: &Redlock) -> Vec<bool> {
+/// Whether each node is usable. It blocks, because [`eventually`] takes a synchronous condition.
+fn usable_nodes(redlock: &Redlock) -> Vec<bool> {
     let redlock = redlock.clone();
     tokio::task::block_in_place(|| {
         tokio::runtime::Handle::current().block_on(async move {
@@ -90,7 +90,7 @@ fn futures_reports(redlock: &Redlock) -> Vec<bool> {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_dead_majority_is_an_error_in_bounded_time_that_names_every_cause() {
+async fn a_dead_majority_fails_in_bounded_time_with_every_cause() {
     let (servers, redlock) = fleet(5).await;
     for server in &servers[..3] {
         server.kill();
@@ -98,7 +98,7 @@ async fn a_dead_majority_is_an_error_in_bounded_time_that_names_every_cause() {
     let (wait, node_timeout) = (SECOND, SECOND);
     let start = Instant::now();
     let refused = redlock.lock("a").wait(wait).await.unwrap_err();
-    // The bound itself, and as much again for a machine that is busy.
+    // Twice the actual bound, because the machine may be busy.
     assert!(
         start.elapsed() < 2 * (wait + node_timeout),
         "{:?}",
@@ -125,12 +125,12 @@ async fn a_dead_majority_is_an_error_in_bounded_time_that_names_every_cause() {
         assert!(text.contains(failure.node()), "{text}");
     }
     assert_eq!(failures.len(), 3);
-    eventually("given back", SOON, || holding(&servers, "a") == 0).await;
+    eventually("released", SOON, || holding(&servers, "a") == 0).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_hung_majority_is_an_error_in_bounded_time() {
+async fn a_hung_majority_fails_in_bounded_time() {
     let (servers, redlock) = fleet(3).await;
     servers[0].pause();
     servers[1].pause();
@@ -150,7 +150,7 @@ async fn a_hung_majority_is_an_error_in_bounded_time() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_lock_is_lost_when_a_majority_dies_and_not_later_than_its_deadline() {
+async fn a_lock_is_lost_by_its_deadline_when_a_majority_fails() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").ttl(3 * SECOND).await.unwrap();
     servers[0].kill();
@@ -160,7 +160,7 @@ async fn a_lock_is_lost_when_a_majority_dies_and_not_later_than_its_deadline() {
     let lost = guard.lost().await;
     assert_eq!(lost.reason(), LossReason::Expired);
     assert!(!guard.is_held());
-    // A timer may be late on a busy machine; it must not be early, and not be a ttl late.
+    // A timer may be late on a busy machine, but far less than a ttl.
     assert!(
         before.elapsed() < remaining + SECOND,
         "{:?} of {remaining:?}",
@@ -177,7 +177,7 @@ async fn a_server_that_restarts_empty_is_used_again() {
     everywhere(&servers, "held").await;
     servers[2].restart();
     healthy(&redlock).await;
-    // The lease lives on the two others, and the restarted one does not get it back.
+    // The lease lives on the two others. The restarted server does not get it back.
     tokio::time::sleep(4 * SECOND).await;
     assert!(held.is_held());
     assert_eq!(holding(&servers, "held"), 2);
@@ -189,14 +189,13 @@ async fn a_server_that_restarts_empty_is_used_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_restart_while_nothing_happens_costs_no_failure() {
+async fn a_restart_while_idle_causes_no_failure() {
     let (servers, redlock) = fleet(3).await;
     drop(redlock.lock("a").await.unwrap());
     for server in servers.iter() {
         server.restart();
     }
-    // Every connection has ended, and the news has arrived, before anybody asks: one round has to
-    // do.
+    // The library notices the end of every connection before the request, so one round is enough.
     tokio::time::sleep(300 * MS).await;
     let guard = redlock.try_lock("a").await.unwrap();
     assert!(guard.is_held());
@@ -204,9 +203,9 @@ async fn a_restart_while_nothing_happens_costs_no_failure() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_undoes_a_command_that_is_sent_again_never_comes_after_it() {
-    // Servers that keep no script that was not run: the undoing must not be put off until the
-    // script has been sent once more, when it would delete the key that was just granted.
+async fn an_undo_never_overtakes_the_resent_command() {
+    // These servers reject `SCRIPT`, so after a restart they do not know the scripts. An undo that
+    // waited until its script was sent again would delete the key that was just granted.
     let servers = Servers::start_each((0..3).map(|_| {
         redlock_tests::Server::builder().args(["--rename-command", "SCRIPT", "no-such-command"])
     }));
@@ -216,8 +215,8 @@ async fn what_undoes_a_command_that_is_sent_again_never_comes_after_it() {
         server.restart();
     }
     let guard = redlock.lock("a").await.unwrap();
-    // A connection whose end is noticed only with the command under way costs that node's vote;
-    // what granted the lock must keep it.
+    // A connection whose end is noticed only with a command in flight costs the vote of its node.
+    // The nodes that granted the lock must keep it.
     tokio::time::sleep(300 * MS).await;
     assert!(holding(&servers, "a") >= 2);
     assert!(guard.is_held());
@@ -225,7 +224,7 @@ async fn what_undoes_a_command_that_is_sent_again_never_comes_after_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn forgotten_scripts_are_sent_again() {
+async fn flushed_scripts_are_sent_again() {
     let (servers, redlock) = fleet(3).await;
     for _ in 0..5 {
         let guard = redlock.lock("a").ttl(5 * SECOND).await.unwrap();
@@ -248,13 +247,13 @@ async fn forgotten_scripts_are_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn keys_that_are_deleted_by_hand_end_the_lock() {
+async fn keys_deleted_on_a_quorum_end_the_lock() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").ttl(2 * SECOND).await.unwrap();
     everywhere(&servers, "a").await;
     servers[0].probe().flushall();
     tokio::time::sleep(2 * SECOND).await;
-    assert!(guard.is_held(), "one of three");
+    assert!(guard.is_held(), "only one of three lost the key");
     servers[1].probe().flushall();
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     gone(&servers, "a").await;
@@ -262,7 +261,7 @@ async fn keys_that_are_deleted_by_hand_end_the_lock() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn all_servers_restarting_one_by_one_let_new_locks_through() {
+async fn new_locks_succeed_during_a_rolling_restart() {
     let (servers, redlock) = fleet(3).await;
     for server in servers.iter() {
         server.restart();
@@ -274,7 +273,7 @@ async fn all_servers_restarting_one_by_one_let_new_locks_through() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_manager_can_be_built_before_its_servers_are_there() {
+async fn a_manager_can_be_built_before_its_servers_start() {
     let servers = Servers::start(3);
     for server in servers.iter() {
         server.kill();

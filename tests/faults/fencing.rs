@@ -1,4 +1,4 @@
-//! Fencing tokens on real servers, and counters that are none.
+//! Fencing tokens on real servers, and invalid counters.
 
 use deadpool_redis::redis;
 use redlock::{FencingToken, LockError, NodeErrorKind, Redlock};
@@ -6,7 +6,7 @@ use redlock_tests::Servers;
 
 use crate::common::{MS, SECOND, everywhere, fleet, gone};
 
-/// What `command` has done at all servers since the last reset.
+/// Returns the calls of `command` on each server since the last reset.
 fn calls(servers: &Servers, command: &str) -> Vec<u64> {
     servers
         .iter()
@@ -25,7 +25,7 @@ fn set_counter(servers: &Servers, node: usize, value: &str) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn tokens_grow_and_nodes_that_agree_are_asked_once() {
+async fn tokens_grow_without_raises_while_counters_agree() {
     let (servers, redlock) = fleet(5).await;
     for server in servers.iter() {
         server.probe().reset_calls();
@@ -38,9 +38,8 @@ async fn tokens_grow_and_nodes_that_agree_are_asked_once() {
         guard.release().await.unwrap();
     }
     redlock.shutdown().await;
-    // A release is one call, of a script or of the server's own command for it, and a raise would
-    // be another. An acquire that had not left for the slowest server when it was not wanted any
-    // more is not sent.
+    // A release is one call of a script or of the native command. A raise would be another call.
+    // An acquire that was cancelled before it left for the slowest server is not sent.
     let counted: [&[_]; 3] = [&["set"], &["zadd"], &["evalsha", "delifeq", "delex"]];
     for command in counted {
         let of_each = command.iter().map(|name| calls(&servers, name));
@@ -60,7 +59,7 @@ async fn tokens_grow_and_nodes_that_agree_are_asked_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn nodes_that_do_not_agree_take_one_more_round_trip() {
+async fn diverging_counters_cost_one_more_round_trip() {
     let (servers, redlock) = fleet(3).await;
     let ahead = 4_000_000_000_000_000_u64;
     for (node, lead) in [(0, 5), (1, 7), (2, 9)] {
@@ -84,13 +83,13 @@ async fn nodes_that_do_not_agree_take_one_more_round_trip() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_counter_that_is_none_is_an_error_that_names_the_node() {
+async fn an_invalid_counter_is_an_error_that_names_the_node() {
     for value in ["9007199254740993", "inf"] {
         let (servers, redlock) = fleet(3).await;
         for node in 0..2 {
             set_counter(&servers, node, value);
         }
-        // In the first round, and in those that follow it.
+        // In the first round, and in later ones.
         for wait in [MS, 500 * MS] {
             let refused = redlock.lock("a").wait(wait).await.unwrap_err();
             let LockError::NoQuorum {
@@ -101,6 +100,7 @@ async fn a_counter_that_is_none_is_an_error_that_names_the_node() {
             else {
                 panic!("{value}: {refused:?}");
             };
+            assert_eq!(failures.len(), 2, "{value}: {refused:?}");
             for (failure, server) in failures.iter().zip(servers.iter()) {
                 assert_eq!(
                     failure.error().kind(),
@@ -114,7 +114,10 @@ async fn a_counter_that_is_none_is_an_error_that_names_the_node() {
         let score: String = servers[0]
             .probe()
             .query(redis::cmd("ZSCORE").arg("{a}:fence").arg("c"));
-        assert!(score.starts_with(&value[..3]), "left as it was: {score}");
+        assert!(
+            score.starts_with(&value[..3]),
+            "the counter is unchanged: {score}"
+        );
     }
 }
 
@@ -144,7 +147,7 @@ async fn a_counter_of_another_type_is_an_error_and_is_left_alone() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn without_fencing_nothing_stays_behind() {
+async fn without_fencing_no_key_is_left_behind() {
     let servers = Servers::start(3);
     let redlock = Redlock::builder()
         .nodes(servers.urls())
@@ -164,7 +167,7 @@ async fn without_fencing_nothing_stays_behind() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_counter_outlives_the_lock_and_not_for_ever() {
+async fn a_counter_outlives_the_lock_but_expires() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").await.unwrap();
     let token = guard.token();
@@ -176,7 +179,7 @@ async fn a_counter_outlives_the_lock_and_not_for_ever() {
         let score: u64 = probe.query(redis::cmd("ZSCORE").arg("{a}:fence").arg("c"));
         assert_eq!(FencingToken::new(score), token);
         let left = probe.pttl("{a}:fence").unwrap();
-        // An eighth longer than asked for, so that it need not be set every time.
+        // An eighth longer than requested, so that the expiry need not be set every time.
         assert!(left > 3600 * SECOND && left <= 4050 * SECOND, "{left:?}");
     }
 }

@@ -1,7 +1,7 @@
-//! Servers that are far away: what is asked for leaves at once, however much is unanswered.
+//! Distant servers, to which commands are sent without waiting for earlier responses.
 //!
-//! That nothing waits is shown by the order of events and not by the clock: answers are held back
-//! until the servers have all the commands.
+//! The order of events shows this, not the clock: responses are held back until the servers have
+//! all the commands.
 
 use std::time::Instant;
 
@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::common::{LONG, MS, SECOND, SOON, everywhere, gone, healthy, patient};
 
-/// Servers behind proxies, and a manager that knows only the proxies.
+/// Starts servers behind proxies, and a manager that knows only the proxies.
 async fn proxied() -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(3);
     let proxies = servers.proxies();
@@ -24,7 +24,7 @@ async fn proxied() -> (Servers, Vec<Proxy>, Redlock) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn no_batch_waits_for_an_earlier_reply() {
+async fn no_batch_waits_for_an_earlier_response() {
     let (servers, proxies, redlock) = proxied().await;
     let mut held = Vec::new();
     for delay in [MS, 20 * MS] {
@@ -36,12 +36,12 @@ async fn no_batch_waits_for_an_earlier_reply() {
         for number in 0..BATCHES {
             let key = format!("{number} after {delay:?}");
             requests.push(tokio::spawn(redlock.lock(&*key)));
-            // The next is asked for when the servers have this one, so each is a batch of its own.
+            // The next request waits until the servers have this key, so each has its own batch.
             everywhere(&servers, &key).await;
         }
         assert!(
             requests.iter().all(|request| !request.is_finished()),
-            "no answer has come back"
+            "no response has arrived"
         );
         for proxy in &proxies {
             proxy.replies(Flow::Delay(delay));
@@ -49,7 +49,7 @@ async fn no_batch_waits_for_an_earlier_reply() {
         for request in requests {
             held.push(request.await.unwrap().unwrap());
         }
-        // The slowest node has answered too.
+        // Once all nodes are healthy, the slowest one has responded too.
         healthy(&redlock).await;
     }
     assert!(held.iter().all(LockGuard::is_held));
@@ -57,7 +57,7 @@ async fn no_batch_waits_for_an_earlier_reply() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn so_it_is_with_extensions_and_releases() {
+async fn no_extension_or_release_waits_for_a_response() {
     let (servers, proxies, redlock) = proxied().await;
     let mut pairs = Vec::new();
     for number in 0..BATCHES / 2 {
@@ -97,7 +97,7 @@ async fn so_it_is_with_extensions_and_releases() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
+async fn commands_beyond_the_in_flight_limit_are_sent_later() {
     let (servers, proxies, redlock) = proxied().await;
     for proxy in &proxies {
         proxy.replies(Flow::Hold);
@@ -105,7 +105,7 @@ async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
     let mut requests = JoinSet::new();
     for number in 0..200 {
         requests.spawn(redlock.lock(format!("key {number}")));
-        // Most become batches of their own, more than are sent without an answer.
+        // Most become batches of their own, more than can be in flight.
         tokio::time::sleep(MS).await;
     }
     for proxy in &proxies {
@@ -115,13 +115,17 @@ async fn what_is_too_much_to_be_under_way_at_once_follows_later() {
     assert!(guards.iter().all(Result::is_ok), "{guards:?}");
     healthy(&redlock).await;
     for server in &servers {
-        assert_eq!(server.probe().calls_of("set"), 200, "each is sent once");
+        assert_eq!(
+            server.probe().calls_of("set"),
+            200,
+            "each command is sent once"
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn many_locks_at_once_cost_a_few_round_trips() {
+async fn many_concurrent_locks_cost_few_round_trips() {
     let (servers, proxies, redlock) = proxied().await;
     for proxy in &proxies {
         proxy.both(Flow::Delay(20 * MS));
@@ -133,8 +137,8 @@ async fn many_locks_at_once_cost_a_few_round_trips() {
         tasks.spawn(async move { request.await.unwrap().release().await.unwrap() });
     }
     let released = tasks.join_all().await;
-    // Two round trips of 40 ms, and a few more where batches are many. One lock after the other
-    // would be 400 round trips, 16 s at least.
+    // Two round trips of 40 ms, and a few more if there are many batches. One lock after the other
+    // would take 400 round trips, which are at least 16 s.
     assert!(start.elapsed() < 4 * SECOND, "{:?}", start.elapsed());
     assert!(released.iter().all(Released::was_held));
     eventually("only counters are left", SOON, || {
@@ -144,5 +148,5 @@ async fn many_locks_at_once_cost_a_few_round_trips() {
     .await;
 }
 
-/// Fewer than may be under way at once.
+/// Fewer batches than can be in flight.
 const BATCHES: usize = 24;

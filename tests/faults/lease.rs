@@ -1,4 +1,4 @@
-//! A lock's life on servers that work.
+//! The life of a lock on healthy servers.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone, holding};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_lock_is_its_id_under_its_name_with_an_expiry() {
+async fn a_lock_is_a_key_with_the_lease_id_and_an_expiry() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").ttl(20 * SECOND).await.unwrap();
     everywhere(&servers, "a").await;
@@ -22,7 +22,7 @@ async fn a_lock_is_its_id_under_its_name_with_an_expiry() {
         assert_eq!(
             probe.keys(),
             ["a", "{a}:fence"],
-            "and its counter, but nothing else"
+            "the lock and its counter, but nothing else"
         );
     }
     let status = redlock.status("a").await;
@@ -54,7 +54,7 @@ async fn a_lock_is_held_beyond_three_ttls() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn drop_panic_and_cancel_release_on_every_server() {
     let (servers, redlock) = fleet(5).await;
-    // Far beyond the bounds below: what is gone was released, and did not expire.
+    // Far beyond the limits below, so a key that is gone was released and did not expire.
     let ttl = 60 * SECOND;
 
     drop(redlock.lock("a").ttl(ttl).await.unwrap());
@@ -68,7 +68,7 @@ async fn drop_panic_and_cancel_release_on_every_server() {
     assert!(panicked.await.unwrap_err().is_panic());
     gone(&servers, "a").await;
 
-    // Dropped at many different points of the way.
+    // Each request is dropped at a different point.
     for micros in 0..100 {
         let request = redlock.lock("a").ttl(ttl);
         let _maybe = tokio::time::timeout(Duration::from_micros(10 * micros), request).await;
@@ -88,7 +88,7 @@ async fn a_drop_outside_of_the_runtime_releases() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_request_after_a_drop_comes_after_the_release() {
+async fn a_request_after_a_drop_follows_the_release() {
     let (_servers, redlock) = fleet(5).await;
     for _ in 0..500 {
         drop(redlock.try_lock("a").await.unwrap());
@@ -123,7 +123,7 @@ async fn tasks_exclude_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn any_bytes_up_to_64_kib_are_a_name() {
+async fn any_bytes_up_to_64_kib_are_a_valid_name() {
     let (_servers, redlock) = fleet(3).await;
     let all: Vec<u8> = (0..=255).collect();
     let names = [
@@ -143,7 +143,7 @@ async fn any_bytes_up_to_64_kib_are_a_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_ttl_that_makes_no_sense_never_reaches_a_server() {
+async fn an_invalid_ttl_never_reaches_a_server() {
     let (servers, redlock) = fleet(3).await;
     let before: u64 = servers
         .iter()
@@ -165,14 +165,14 @@ async fn a_ttl_that_makes_no_sense_never_reaches_a_server() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_free_lock_costs_each_server_one_round_trip_and_a_release() {
+async fn a_free_lock_costs_each_server_an_acquire_and_a_release() {
     let (servers, redlock) = fleet(3).await;
     for server in servers.iter() {
         server.probe().reset_calls();
     }
     for _ in 0..10 {
         let guard = redlock.lock("a").await.unwrap();
-        // What has not left yet when nobody wants it any more is not sent.
+        // An acquire that is released before it leaves is not sent, so wait until all have arrived.
         everywhere(&servers, "a").await;
         guard.release().await.unwrap();
     }
@@ -180,7 +180,7 @@ async fn a_free_lock_costs_each_server_one_round_trip_and_a_release() {
     for server in servers.iter() {
         let calls = server.probe().calls();
         let of = |name: &str| calls.get(name).copied().unwrap_or(0);
-        // Whichever the server has for it.
+        // A server has one of these for a release.
         let release = of("evalsha") + of("delifeq") + of("delex");
         assert_eq!((of("set"), of("zadd"), release), (10, 10, 10), "{calls:?}");
     }
@@ -188,7 +188,7 @@ async fn a_free_lock_costs_each_server_one_round_trip_and_a_release() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn an_even_number_of_servers_and_very_few_work_too() {
+async fn an_even_or_small_number_of_servers_works() {
     for n in [1, 2, 4] {
         let (servers, redlock) = fleet(n).await;
         let guard = redlock.lock("a").await.unwrap();
@@ -200,7 +200,7 @@ async fn an_even_number_of_servers_and_very_few_work_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_lease_is_handed_over_by_its_text() {
+async fn a_lease_can_be_passed_on_as_text() {
     let (servers, redlock) = fleet(3).await;
     let text = redlock
         .lock("a")
@@ -230,7 +230,7 @@ async fn a_lease_is_handed_over_by_its_text() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn locks_of_other_libraries_are_respected() {
     let (servers, redlock) = fleet(3).await;
-    // As redlock-py, txredlock, redsync and node-redlock keep theirs.
+    // The format of redlock-py, txredlock, redsync and node-redlock.
     for server in servers.iter() {
         server.probe().set("a", "their value", Some(30 * SECOND));
     }
@@ -244,7 +244,7 @@ async fn locks_of_other_libraries_are_respected() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn servers_and_nodes_in_memory_can_stand_side_by_side() {
+async fn servers_and_nodes_in_memory_can_be_combined() {
     let servers = redlock_tests::Servers::start(1);
     let nodes = MemoryNode::cluster::<2>();
     let redlock = redlock::Redlock::builder()

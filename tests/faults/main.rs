@@ -1,20 +1,20 @@
-//! Real servers: killed, stopped, restarted, cut off, misconfigured.
+//! Real servers that are killed, stopped, restarted, cut off or misconfigured.
 //!
-//! - `lease`: a lock's life on servers that work
+//! - `lease`: the life of a lock on healthy servers
 //! - `processes`: owners in different processes
-//! - `failing`: servers that die, hang and come back
-//! - `fencing`: tokens, and counters that are none
-//! - `network`: requests and replies that are late or lost
-//! - `latency`: servers that are far away
-//! - `batches`: what leaves together
-//! - `refusals`: servers that say no
-//! - `deletions`: servers that can delete a key that is ours by a command of their own
-//! - `several`: several resources at once, and one for at least as long as asked
-//! - `waiting`: who is told when a lock may be free, and who is not
-//! - `setup`: addresses, pools, and how managers are made
+//! - `failing`: servers that die, hang and recover
+//! - `fencing`: tokens, and counters that are invalid
+//! - `network`: requests and responses that are late or lost
+//! - `latency`: distant servers
+//! - `batches`: commands that leave together
+//! - `refusals`: servers that reject requests
+//! - `deletions`: releases through `DELIFEQ` or `DELEX`
+//! - `several`: several resources at once, and locks with `hold_at_least`
+//! - `waiting`: waiting with push notifications, and by polling
+//! - `setup`: addresses, pools, and the construction of managers
 //!
-//! Every bound on time in here is several times what an idle machine needs, because the machine
-//! is not idle; what is asserted to be *fast* is asserted against the ttl, which is longer still.
+//! Every time limit here is several times what an idle machine needs, because the machine is busy.
+//! Operations that must be *fast* are compared with the ttl, which is longer still.
 
 mod batches;
 mod common;

@@ -1,11 +1,11 @@
-//! Requests and replies that are late or lost.
+//! Requests and responses that are late or lost.
 
 use redlock::{LockError, Redlock};
 use redlock_tests::{Flow, Proxy, Servers, eventually};
 
 use crate::common::{MS, SECOND, SOON, gone, healthy, holding};
 
-/// Servers behind proxies, and a manager that knows only the proxies.
+/// Starts servers behind proxies, and a manager that knows only the proxies.
 async fn proxied(n: usize) -> (Servers, Vec<Proxy>, Redlock) {
     let servers = Servers::start(n);
     let proxies = servers.proxies();
@@ -15,8 +15,8 @@ async fn proxied(n: usize) -> (Servers, Vec<Proxy>, Redlock) {
     (servers, proxies, redlock)
 }
 
-/// Long enough for the command to leave for the slowest node: what nobody wants any more while it
-/// is still here is not sent at all.
+/// Holds the lock until the command has left for the slowest node. A command that is cancelled
+/// earlier is not sent at all.
 async fn hold_for_a_while(redlock: &Redlock) {
     let _guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
     tokio::time::sleep(200 * MS).await;
@@ -24,7 +24,7 @@ async fn hold_for_a_while(redlock: &Redlock) {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_grant_whose_reply_is_lost_is_released() {
+async fn a_grant_whose_response_is_lost_is_released() {
     let (servers, proxies, redlock) = proxied(3).await;
     proxies[0].replies(Flow::Lose);
     proxies[1].replies(Flow::Lose);
@@ -44,16 +44,16 @@ async fn a_grant_whose_reply_is_lost_is_released() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_command_that_arrives_late_is_followed_by_its_release() {
+async fn a_late_command_is_followed_by_its_release() {
     let (servers, proxies, redlock) = proxied(3).await;
     proxies[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
-    eventually("released where it was granted", SOON, || {
+    eventually("the nodes that granted have released", SOON, || {
         holding(&servers, "a") == 0
     })
     .await;
     proxies[0].heal();
-    // Both arrive, in their order: whoever looks now and later finds nothing.
+    // The command and its release arrive in order, so the key is gone and stays gone.
     healthy(&redlock).await;
     gone(&servers, "a").await;
     let _guard = redlock.try_lock("a").await.unwrap();
@@ -61,12 +61,12 @@ async fn a_command_that_arrives_late_is_followed_by_its_release() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_command_that_arrives_after_its_connection_was_given_up_is_undone() {
+async fn a_late_command_of_an_abandoned_connection_is_undone() {
     let (servers, proxies, redlock) = proxied(3).await;
     proxies[0].requests(Flow::Hold);
     hold_for_a_while(&redlock).await;
-    // New connections get through while the old one still holds the command back: it arrives
-    // after the release has been sent over the new one, unless the old one was stopped.
+    // New connections pass while the old one still holds the command back. The command would arrive
+    // after the release over the new connection, so the library has to kill the old one.
     tokio::time::sleep(4 * SECOND).await;
     proxies[0].heal_new();
     healthy(&redlock).await;
@@ -78,7 +78,7 @@ async fn a_command_that_arrives_after_its_connection_was_given_up_is_undone() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn so_it_is_where_clients_must_not_be_killed() {
+async fn a_late_command_is_undone_without_client_kill() {
     let servers = Servers::start_each((0..3).map(|_| {
         redlock_tests::Server::builder().args(["--rename-command", "CLIENT", "no-such-command"])
     }));
@@ -91,10 +91,10 @@ async fn so_it_is_where_clients_must_not_be_killed() {
     tokio::time::sleep(4 * SECOND).await;
     proxies[0].heal_new();
     healthy(&redlock).await;
-    // Now it arrives, behind the release that had come over the new connection. The release is
-    // repeated until it has found the key, long before its ttl.
+    // The command arrives after the release, which took the new connection. The release is repeated
+    // until it finds the key, long before the ttl ends.
     proxies[0].heal();
-    eventually("it has arrived", SOON, || {
+    eventually("the command has arrived", SOON, || {
         servers[0].probe().calls_of("set") > 0
     })
     .await;
@@ -103,7 +103,7 @@ async fn so_it_is_where_clients_must_not_be_killed() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_connection_that_breaks_is_replaced() {
+async fn a_broken_connection_is_replaced() {
     let (servers, proxies, redlock) = proxied(3).await;
     let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
     for _ in 0..20 {
@@ -122,10 +122,13 @@ async fn a_connection_that_breaks_is_replaced() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_guard_dropped_while_a_node_is_cut_off_is_released_there_later() {
+async fn a_release_reaches_a_node_that_was_cut_off() {
     let (servers, proxies, redlock) = proxied(3).await;
     let guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
-    eventually("everywhere", SOON, || holding(&servers, "a") == 3).await;
+    eventually("the key is everywhere", SOON, || {
+        holding(&servers, "a") == 3
+    })
+    .await;
     proxies[0].refuse();
     proxies[0].cut();
     drop(guard);
@@ -138,7 +141,7 @@ async fn a_guard_dropped_while_a_node_is_cut_off_is_released_there_later() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn slow_servers_are_waited_for() {
+async fn slow_servers_can_be_locked() {
     let (servers, proxies, redlock) = proxied(3).await;
     for proxy in &proxies {
         proxy.both(Flow::Delay(20 * MS));
@@ -146,7 +149,7 @@ async fn slow_servers_are_waited_for() {
     let guard = redlock.lock("a").ttl(10 * SECOND).await.unwrap();
     assert!(
         guard.remaining() <= 10 * SECOND - 40 * MS,
-        "counted from before the request"
+        "the validity is measured from before the request"
     );
     assert!(guard.extend(20 * SECOND).await.is_ok());
     assert!(guard.release().await.unwrap().was_held());

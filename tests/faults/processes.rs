@@ -33,26 +33,26 @@ async fn processes_exclude_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_process_that_is_killed_leaves_the_lock_to_its_ttl() {
+async fn the_lock_of_a_killed_process_expires_with_its_ttl() {
     let servers = Servers::start(3);
     let mut worker = Worker::hold(WORKER, &servers.urls(), "a", 2 * SECOND);
     let line = worker.line(SOON).await.unwrap();
     assert!(line.starts_with("held "), "{line}");
     let redlock = Redlock::connect(servers.urls()).await.unwrap();
-    // Extended by a process that lives.
+    // The live process extends its lock beyond the ttl.
     tokio::time::sleep(3 * SECOND).await;
     assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
     worker.kill();
     assert!(
         redlock.try_lock("a").await.unwrap_err().is_busy(),
-        "not before its ttl"
+        "the ttl has not passed"
     );
     let _guard = redlock.lock("a").wait(SOON).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_process_that_was_stopped_beyond_its_ttl_finds_out() {
+async fn a_process_stopped_beyond_its_ttl_notices_the_loss() {
     let servers = Servers::start(3);
     let mut worker = Worker::hold(WORKER, &servers.urls(), "a", SECOND);
     assert!(worker.line(SOON).await.unwrap().starts_with("held "));
@@ -61,10 +61,10 @@ async fn a_process_that_was_stopped_beyond_its_ttl_finds_out() {
     let guard = redlock.lock("a").wait(SOON).await.unwrap();
     worker.resume();
     assert_eq!(worker.line(SOON).await.as_deref(), Some("lost"));
-    // What it then released was its own, not the next owner's.
+    // Its late release does not touch the key of the next owner.
     tokio::time::sleep(SECOND).await;
     assert!(guard.is_held());
-    eventually("still on every server", SOON, || {
+    eventually("the key is on every server", SOON, || {
         holding(&servers, "a") == 3
     })
     .await;
@@ -72,7 +72,7 @@ async fn a_process_that_was_stopped_beyond_its_ttl_finds_out() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_process_that_lets_go_lets_others_in_at_once() {
+async fn a_process_that_releases_lets_others_in_at_once() {
     let servers = Servers::start(3);
     let mut worker = Worker::hold(WORKER, &servers.urls(), "a", 60 * SECOND);
     assert!(worker.line(SOON).await.unwrap().starts_with("held "));

@@ -1,4 +1,4 @@
-//! Addresses, pools, and how managers are made.
+//! Addresses, pools, and the construction of managers.
 
 use std::sync::OnceLock;
 
@@ -10,7 +10,7 @@ use crate::common::{SECOND, everywhere, fleet, gone};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn one_server_under_two_addresses_is_refused() {
+async fn one_server_under_two_addresses_is_rejected() {
     let servers = Servers::start(2);
     let alias = format!("redis://localhost:{}", servers[0].port());
     let urls = [servers.urls(), vec![alias]].concat();
@@ -20,7 +20,7 @@ async fn one_server_under_two_addresses_is_refused() {
     };
     assert_eq!(&**first, format!("127.0.0.1:{}", servers[0].port()));
     assert_eq!(&**second, format!("localhost:{}", servers[0].port()));
-    // Made without connecting, it still cannot hand out a lock twice: the server grants once.
+    // A manager built without connecting cannot grant a lock twice, as the server grants it once.
     let one = Redlock::builder().nodes(&urls).build().unwrap();
     let guard = one.lock("a").await.unwrap();
     let other = Redlock::builder().nodes(&urls).build().unwrap();
@@ -31,7 +31,7 @@ async fn one_server_under_two_addresses_is_refused() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_socket_in_the_file_system_is_an_address_too() {
+async fn a_unix_socket_is_a_valid_address() {
     let dir = tempfile::tempdir().unwrap();
     let path = |number: usize| dir.path().join(number.to_string());
     let listening = |number| Server::builder().arg("--unixsocket", path(number).display());
@@ -43,10 +43,10 @@ async fn a_socket_in_the_file_system_is_an_address_too() {
     let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
     everywhere(&servers, "a").await;
     tokio::time::sleep(2 * SECOND).await;
-    assert!(guard.is_held(), "it was extended");
+    assert!(guard.is_held(), "the lock is extended over the socket");
     drop(guard);
     gone(&servers, "a").await;
-    // Without a server the file is there, and nobody behind it.
+    // A killed server leaves its socket file behind, but no longer listens on it.
     servers[0].kill();
     let guard = redlock.lock("b").await.unwrap();
     assert!(guard.release().await.unwrap().was_held());
@@ -58,7 +58,7 @@ async fn a_socket_in_the_file_system_is_an_address_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn connecting_is_done_as_soon_as_a_quorum_is_there() {
+async fn connecting_needs_a_quorum_and_takes_bounded_time() {
     let servers = Servers::start(3);
     servers[0].kill();
     let _redlock = Redlock::connect(servers.urls()).await.unwrap();
@@ -81,7 +81,7 @@ async fn connecting_is_done_as_soon_as_a_quorum_is_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn pools_of_the_application_are_nodes_too() {
+async fn pools_of_the_application_can_be_nodes() {
     let servers = Servers::start(3);
     let pool = |server: &Server| {
         let manager = Manager::new(server.url()).unwrap();
@@ -98,7 +98,7 @@ async fn pools_of_the_application_are_nodes_too() {
     assert!(guard.is_held());
     drop(guard);
     gone(&servers, "a").await;
-    // No place in the pool is kept.
+    // The manager keeps no connection of the pool.
     for pool in &pools {
         assert_eq!(pool.status().size, 0);
     }
@@ -108,9 +108,9 @@ async fn pools_of_the_application_are_nodes_too() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_manager_in_a_static_connects_anew_in_every_runtime() {
+fn a_static_manager_reconnects_in_every_runtime() {
     static REDLOCK: OnceLock<Redlock> = OnceLock::new();
-    // Not in a static, which is never dropped: they would leave their files.
+    // Servers in a static would leave their files, because a static is never dropped.
     let servers = Servers::start(3);
     let redlock =
         || REDLOCK.get_or_init(|| Redlock::builder().nodes(servers.urls()).build().unwrap());
@@ -132,7 +132,7 @@ fn a_manager_in_a_static_connects_anew_in_every_runtime() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_guard_that_outlives_its_runtime_is_released_through_another() {
+fn a_guard_that_outlives_its_runtime_is_released_by_another() {
     let servers = Servers::start(3);
     let redlock = Redlock::builder().nodes(servers.urls()).build().unwrap();
     let runtime = || {
@@ -154,7 +154,7 @@ fn a_guard_that_outlives_its_runtime_is_released_through_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_manager_and_its_guards_gone_leave_no_connection() {
+async fn dropping_a_manager_and_its_guards_closes_connections() {
     let (servers, redlock) = fleet(1).await;
     let before = servers[0].probe().clients();
     let guard = redlock.lock("a").await.unwrap();
@@ -170,7 +170,7 @@ async fn a_manager_and_its_guards_gone_leave_no_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn databases_of_one_server_are_apart() {
+async fn databases_of_one_server_are_independent() {
     let servers = Servers::start(1);
     let zero = Redlock::connect(servers.urls()).await.unwrap();
     let one = Redlock::connect([format!("{}/1", servers.urls()[0])])

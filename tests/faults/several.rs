@@ -1,4 +1,4 @@
-//! Locks on several resources, and on one for at least as long as asked, on servers.
+//! Locks on several resources, and locks with `hold_at_least`, on servers.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -11,7 +11,7 @@ const KEYS: [&str; 3] = ["a", "b", "c"];
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn several_resources_are_taken_extended_and_given_back_together() {
+async fn several_resources_are_locked_extended_and_released_as_one() {
     let (servers, redlock) = fleet(3).await;
     let earlier = redlock.lock("b").await.unwrap();
     let older = earlier.token();
@@ -34,7 +34,7 @@ async fn several_resources_are_taken_extended_and_given_back_together() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn one_resource_that_is_taken_keeps_all_from_being_taken() {
+async fn one_busy_resource_keeps_all_from_being_locked() {
     let (servers, redlock) = fleet(3).await;
     let other = Redlock::connect(servers.urls()).await.unwrap();
     let _guard = other.lock("b").await.unwrap();
@@ -45,14 +45,14 @@ async fn one_resource_that_is_taken_keeps_all_from_being_taken() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn managers_that_want_overlapping_sets_all_get_them() {
+async fn overlapping_sets_of_several_managers_do_not_deadlock() {
     let (servers, _) = fleet(3).await;
     static HOLDERS: AtomicU32 = AtomicU32::new(0);
     let tasks = (0..4).map(|number| {
         let urls = servers.urls();
         tokio::spawn(async move {
             let redlock = Redlock::connect(urls).await.unwrap();
-            // In an order of its own, and always with one that all others want.
+            // Each manager has its own order. All of them contend for "shared".
             let keys = [KEYS[number % 3], KEYS[(number + 1) % 3], "shared"];
             for _ in 0..25 {
                 let guard = redlock.lock_all(keys).wait(3 * SOON).await.unwrap();
@@ -74,7 +74,7 @@ async fn managers_that_want_overlapping_sets_all_get_them() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_release_leaves_the_keys_for_as_long_as_they_are_to_be_held() {
+async fn an_early_release_keeps_the_keys_until_the_hold_ends() {
     let (servers, redlock) = fleet(3).await;
     let other = Redlock::connect(servers.urls()).await.unwrap();
     let request = redlock.lock("job").hold_at_least(5 * SECOND);

@@ -1,7 +1,8 @@
-//! Waiting for a lock that somebody else has: told by the servers, or not.
+//! Waiting for a lock of another owner, with push notifications and by polling.
 //!
-//! Who is told gets the lock with a retry delay that is longer than any test; who is not, only with
-//! a short one. So it is the lock itself that shows which of the two was at work, and not the clock.
+//! With a retry delay longer than any test, only a notified waiter gets the lock. A waiter that
+//! cannot be notified needs a short delay. So the lock itself shows which of the two was at work,
+//! not the clock.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,10 +15,10 @@ use tokio::task::JoinHandle;
 
 use crate::common::{LONG, MS, SECOND, SOON, everywhere};
 
-/// Far beyond what a test waits, even halved.
+/// A retry delay far longer than any test, even if jitter halves it.
 const NEVER: Duration = Duration::from_secs(600);
 
-/// Soon, however random.
+/// A retry delay that is short, whatever the jitter.
 const OFTEN: Duration = Duration::from_millis(100);
 
 fn waiting(urls: impl IntoIterator<Item = String>, retry_delay: Duration) -> RedlockBuilder {
@@ -25,30 +26,31 @@ fn waiting(urls: impl IntoIterator<Item = String>, retry_delay: Duration) -> Red
     builder.retry_delay(retry_delay).wait(2 * NEVER)
 }
 
-/// Has a client that is no part of this library hold a key everywhere.
-fn take(servers: &Servers, key: &str) {
+/// Sets the key on all servers, as the lock of a client that does not use this library.
+fn occupy(servers: &Servers, key: &str) {
     for server in servers {
-        server.probe().set(key, "somebody", LONG);
+        server.probe().set(key, "another client", LONG);
     }
 }
 
-fn give_back(servers: &Servers, key: &str) {
+/// Deletes the key on all servers.
+fn free(servers: &Servers, key: &str) {
     for server in servers {
         server.probe().del(key);
     }
 }
 
-/// A request that has been refused by a quorum of servers, and waits: the others need not tell it
-/// any more who has the lock.
+/// Spawns a request, and waits until a quorum of servers has refused it. The other servers may not
+/// have received it yet.
 async fn waiter(servers: &Servers, redlock: &Redlock, key: &'static str) -> JoinHandle<LockGuard> {
     for server in servers {
         server.probe().reset_calls();
     }
     let request = redlock.lock(key);
     let waiter = tokio::spawn(async move { request.await.unwrap() });
-    let asked = |probe: &Probe| probe.calls_of("evalsha") + probe.calls_of("eval") > 0;
+    let has_polled = |probe: &Probe| probe.calls_of("evalsha") + probe.calls_of("eval") > 0;
     eventually("a quorum of servers has refused", SOON, || {
-        let refused = servers.iter().filter(|server| asked(&server.probe()));
+        let refused = servers.iter().filter(|server| has_polled(&server.probe()));
         refused.count() > servers.len() / 2
     })
     .await;
@@ -56,56 +58,56 @@ async fn waiter(servers: &Servers, redlock: &Redlock, key: &'static str) -> Join
     waiter
 }
 
-/// How many nodes tell those who wait.
-async fn telling(redlock: &Redlock) -> usize {
+/// Counts the nodes that push notifications.
+async fn notifying_nodes(redlock: &Redlock) -> usize {
     let reports = redlock.nodes().await;
     reports.iter().filter(|report| report.notifies).count()
 }
 
-/// Has `redlock` wait for a lock that is then given back, and get it.
-async fn hand_over(servers: &Servers, redlock: &Redlock) {
-    take(servers, "a");
+/// Lets `redlock` wait for an occupied lock, frees the lock, and expects `redlock` to acquire it.
+async fn hand_off(servers: &Servers, redlock: &Redlock) {
+    occupy(servers, "a");
     let waiter = waiter(servers, redlock, "a").await;
-    give_back(servers, "a");
-    arrives(waiter).await.release().await.unwrap();
+    free(servers, "a");
+    acquired(waiter).await.release().await.unwrap();
 }
 
-/// The guard, which must come long before anybody would ask untold.
-async fn arrives(waiter: JoinHandle<LockGuard>) -> LockGuard {
+/// Returns the guard. It must arrive long before a waiter without notifications would poll.
+async fn acquired(waiter: JoinHandle<LockGuard>) -> LockGuard {
     let guard = tokio::time::timeout(SOON, waiter).await;
-    guard.expect("nobody told the waiter").unwrap()
+    guard.expect("the waiter was not woken").unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn whoever_ends_the_lock_in_whatever_way_wakes_who_waits() {
+async fn any_end_of_a_lock_wakes_its_waiters() {
     let servers = Servers::start(3);
     let redlock = waiting(servers.urls(), NEVER).connect().await.unwrap();
     let each = |act: &dyn Fn(Probe)| servers.iter().for_each(|server| act(server.probe()));
     let ends: [(&str, &dyn Fn()); 4] = [
-        ("deleted", &|| give_back(&servers, "a")),
+        ("deleted", &|| free(&servers, "a")),
         ("expired", &|| {
             each(&|probe| assert!(probe.pexpire("a", MS)));
         }),
         ("flushed", &|| each(&|probe| probe.flushall())),
         ("overwritten, then deleted", &|| {
-            take(&servers, "a");
-            give_back(&servers, "a");
+            occupy(&servers, "a");
+            free(&servers, "a");
         }),
     ];
     for (how, end) in ends {
-        take(&servers, "a");
+        occupy(&servers, "a");
         let waiter = waiter(&servers, &redlock, "a").await;
         end();
         let guard = tokio::time::timeout(SOON, waiter).await;
-        let guard = guard.unwrap_or_else(|_| panic!("{how}: nobody told"));
+        let guard = guard.unwrap_or_else(|_| panic!("{how}: the waiter was not woken"));
         drop(guard.unwrap());
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn managers_hand_over_to_each_other() {
+async fn managers_hand_the_lock_to_each_other() {
     let servers = Servers::start(3);
     let first = waiting(servers.urls(), NEVER).connect().await.unwrap();
     let second = waiting(servers.urls(), NEVER).connect().await.unwrap();
@@ -114,13 +116,13 @@ async fn managers_hand_over_to_each_other() {
         let next = [&second, &first][number % 2];
         let waiter = waiter(&servers, next, "a").await;
         drop(guard);
-        guard = arrives(waiter).await;
+        guard = acquired(waiter).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn an_extension_by_the_holder_wakes_nobody_for_good() {
+async fn extensions_by_the_holder_do_not_disturb_waiters() {
     let servers = Servers::start(3);
     let holder = waiting(servers.urls(), NEVER).connect().await.unwrap();
     let redlock = waiting(servers.urls(), NEVER).connect().await.unwrap();
@@ -132,60 +134,60 @@ async fn an_extension_by_the_holder_wakes_nobody_for_good() {
     }
     assert!(!waiter.is_finished() && guard.is_held());
     drop(guard);
-    drop(arrives(waiter).await);
+    drop(acquired(waiter).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_minority_of_silent_servers_does_not_keep_who_waits_from_being_told() {
+async fn a_silent_minority_does_not_prevent_wakeups() {
     let servers = Servers::start(5);
     let redlock = waiting(servers.urls(), NEVER).connect().await.unwrap();
-    take(&servers, "a");
+    occupy(&servers, "a");
     let waiter = waiter(&servers, &redlock, "a").await;
     servers[0].kill();
     servers[1].pause();
     for server in &servers[2..] {
         server.probe().del("a");
     }
-    drop(arrives(waiter).await);
+    drop(acquired(waiter).await);
     servers[1].resume();
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_new_connection_is_a_reason_to_look_again() {
+async fn a_waiter_polls_again_after_a_reconnect() {
     let servers = Servers::start(3);
     let proxies = servers.proxies();
     let urls = proxies.iter().map(Proxy::url);
     let redlock = waiting(urls, NEVER).connect().await.unwrap();
-    take(&servers, "a");
+    occupy(&servers, "a");
     let waiter = waiter(&servers, &redlock, "a").await;
     for proxy in &proxies {
         proxy.refuse();
         proxy.cut();
     }
-    // Nobody hears of this.
-    give_back(&servers, "a");
+    // No notification gets through.
+    free(&servers, "a");
     for proxy in &proxies {
         proxy.accept();
     }
-    drop(arrives(waiter).await);
+    drop(acquired(waiter).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn where_messages_are_lost_who_waits_asks_all_the_same() {
+async fn a_waiter_polls_when_notifications_are_lost() {
     let servers = Servers::start(3);
     let proxies = servers.proxies();
     proxies.iter().for_each(Proxy::filter_pushes);
     let urls = proxies.iter().map(Proxy::url);
     let redlock = waiting(urls, OFTEN).connect().await.unwrap();
-    hand_over(&servers, &redlock).await;
+    hand_off(&servers, &redlock).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn where_the_user_may_not_be_told_who_waits_asks() {
+async fn a_waiter_polls_without_the_rights_to_push() {
     let servers = Servers::start(3);
     for refused in [
         "-client|tracking",
@@ -203,43 +205,44 @@ async fn where_the_user_may_not_be_told_who_waits_asks() {
         let ports = servers.iter().map(|server| server.port());
         let urls = ports.map(|port| format!("redis://weak:pw@127.0.0.1:{port}"));
         let redlock = waiting(urls, OFTEN).connect().await.unwrap();
-        hand_over(&servers, &redlock).await;
-        // The greeting comes before the server knows whom it refuses what. One node may not have
-        // been asked to tell: a quorum had answered before.
+        hand_off(&servers, &redlock).await;
+        // The server executes `HELLO` before it knows the user, so it does not reject it. One node
+        // may not have been set up for notifications, because a quorum had responded before.
         if refused != "-hello" {
-            assert!(telling(&redlock).await < 2, "{refused}");
+            assert!(notifying_nodes(&redlock).await < 2, "{refused}");
         }
     }
 }
 
+/// The rights are those of `redlock/src/guide/operations.md#rights`, with those for push wake-ups.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn a_user_with_the_rights_that_the_readme_names_is_told() {
+async fn the_documented_rights_are_enough_for_wakeups() {
     let servers = Servers::start(3);
     let rights = "+set +get +del +type +pttl +pexpire +zadd +zscore +eval +evalsha +script|load \
                   +ping +hello +exists +client|tracking +client|caching";
     for server in &servers {
         let mut user = cmd("ACL");
-        user.arg(&["SETUSER", "told", "on", ">pw", "~app:*", "~{app:*"]);
+        user.arg(&["SETUSER", "push", "on", ">pw", "~app:*", "~{app:*"]);
         for right in rights.split_whitespace() {
             user.arg(right);
         }
         server.probe().query::<()>(&user);
     }
     let ports = servers.iter().map(|server| server.port());
-    let urls = ports.map(|port| format!("redis://told:pw@127.0.0.1:{port}"));
+    let urls = ports.map(|port| format!("redis://push:pw@127.0.0.1:{port}"));
     let redlock = waiting(urls, NEVER).key_prefix("app:");
     let redlock = redlock.connect().await.unwrap();
-    assert_eq!(telling(&redlock).await, 3);
-    take(&servers, "app:a");
+    assert_eq!(notifying_nodes(&redlock).await, 3);
+    occupy(&servers, "app:a");
     let waiter = waiter(&servers, &redlock, "a").await;
-    give_back(&servers, "app:a");
-    drop(arrives(waiter).await);
+    free(&servers, "app:a");
+    drop(acquired(waiter).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn who_speaks_the_older_protocol_or_brings_a_pool_asks() {
+async fn a_waiter_polls_over_resp2_and_over_pools() {
     let servers = Servers::start(3);
     let urls = servers.urls();
     let old = urls.iter().map(|url| format!("{url}?protocol=resp2"));
@@ -256,40 +259,43 @@ async fn who_speaks_the_older_protocol_or_brings_a_pool_asks() {
         .await
         .unwrap();
     for redlock in [old, pooled] {
-        assert_eq!(telling(&redlock).await, 0);
-        hand_over(&servers, &redlock).await;
+        assert_eq!(notifying_nodes(&redlock).await, 0);
+        hand_off(&servers, &redlock).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn an_idle_waiter_costs_nothing_but_its_polls() {
+async fn an_idle_waiter_sends_nothing_between_polls() {
     let servers = Servers::start(3);
     let redlock = waiting(servers.urls(), NEVER).connect().await.unwrap();
-    take(&servers, "a");
+    occupy(&servers, "a");
     let waiter = waiter(&servers, &redlock, "a").await;
-    let asked = || -> Vec<u64> {
+    let polls = || -> Vec<u64> {
         let calls = servers
             .iter()
             .map(|server| server.probe().calls_of("evalsha"));
         calls.collect()
     };
-    // What the last server was asked may still be on its way.
+    // The poll of the last server may still be in flight.
     let (start, mut before) = (Instant::now(), Vec::new());
-    while before != asked() {
-        assert!(start.elapsed() < SOON, "it asks on and on: {before:?}");
-        before = asked();
+    while before != polls() {
+        assert!(
+            start.elapsed() < SOON,
+            "the waiter does not stop polling: {before:?}"
+        );
+        before = polls();
         tokio::time::sleep(SECOND).await;
     }
     tokio::time::sleep(2 * SECOND).await;
-    assert_eq!(asked(), before);
-    give_back(&servers, "a");
-    drop(arrives(waiter).await);
+    assert_eq!(polls(), before);
+    free(&servers, "a");
+    drop(acquired(waiter).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn contenders_that_split_the_votes_make_progress() {
+async fn contenders_that_split_the_vote_make_progress() {
     for (contenders, nodes) in [(3, 3), (4, 4), (6, 5)] {
         let servers = Servers::start(nodes);
         let start = Instant::now();
@@ -298,7 +304,7 @@ async fn contenders_that_split_the_votes_make_progress() {
             .map(|_| {
                 let urls = servers.urls();
                 tokio::spawn(async move {
-                    // As processes have it: with connections of its own.
+                    // A manager with connections of its own, as processes have.
                     let redlock = waiting(urls, OFTEN).connect().await.unwrap();
                     for _ in 0..100 {
                         let guard = redlock.lock("a").await.unwrap();
@@ -312,7 +318,7 @@ async fn contenders_that_split_the_votes_make_progress() {
             })
             .collect();
         for task in tasks {
-            // Some hundred hand-overs take a second; votes that are split for ever take for ever.
+            // Some hundred handoffs take a second. Votes that stay split would never end.
             tokio::time::timeout(6 * SOON, task).await.unwrap().unwrap();
         }
         println!("{contenders} on {nodes}: {:?}", start.elapsed());
@@ -321,14 +327,14 @@ async fn contenders_that_split_the_votes_make_progress() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn what_is_taken_back_within_a_process_is_told_there_too() {
+async fn a_release_by_id_wakes_a_waiter_of_the_same_manager() {
     let servers = Servers::start(3);
     let redlock = waiting(servers.urls(), NEVER).connect().await.unwrap();
-    // Not in line any more, and released over the very connection that the waiter has.
+    // The detached lease has left the queue, and is released over the connection of the waiter.
     let guard = redlock.lock("a").await.unwrap();
     everywhere(&servers, "a").await;
     let lease = guard.detach();
     let waiter = waiter(&servers, &redlock, "a").await;
     redlock.unlock("a", lease.lease_id()).await.unwrap();
-    drop(arrives(waiter).await);
+    drop(acquired(waiter).await);
 }

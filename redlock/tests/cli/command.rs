@@ -111,7 +111,7 @@ impl Started {
             if let Some(status) = self.process.try_wait().unwrap() {
                 break status;
             }
-            assert!(start.elapsed() < PATIENCE, "still running: {self:?}");
+            assert!(start.elapsed() < TIMEOUT, "still running: {self:?}");
             thread::sleep(Duration::from_millis(5));
         };
         let (mut out, mut err) = (String::new(), String::new());
@@ -137,5 +137,5 @@ fn code(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(signal)
 }
 
-/// Far longer than anything here takes, and shorter than the commands that are to be stopped.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// A time limit far above the duration of any step, and below that of commands to be stopped.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redlock_tests::{Server, Servers, eventually};
 
-use super::command::{PATIENCE, Ran, Started, redlock, redlock_on};
+use super::command::{Ran, Started, TIMEOUT, redlock, redlock_on};
 
 /// Returns how many nodes hold `key` for `name`.
 fn holders(servers: &Servers, name: &str, key: &str) -> usize {
@@ -58,7 +58,7 @@ async fn unlock_succeeds_whether_or_not_the_lock_was_held() {
 
     let ran = Ran::on(&servers, ["unlock", "a", &key]).expect(0);
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "ok\n"));
-    eventually("no key is left", PATIENCE, || {
+    eventually("no key is left", TIMEOUT, || {
         holders(&servers, "a", &key) == 0
     })
     .await;
@@ -140,7 +140,7 @@ async fn without_a_quorum_no_key_stays_and_dead_nodes_are_named() {
         }
     }
     let survivor = servers[1].probe();
-    eventually("no key is left", PATIENCE, || !survivor.exists("a")).await;
+    eventually("no key is left", TIMEOUT, || !survivor.exists("a")).await;
 }
 
 #[test]
@@ -197,6 +197,6 @@ async fn a_lock_whose_key_cannot_be_printed_is_released() {
     assert_eq!(output.unwrap().status.code(), Some(1));
     for server in &servers {
         let probe = server.probe();
-        eventually("no key is left", PATIENCE, || !probe.exists("a")).await;
+        eventually("no key is left", TIMEOUT, || !probe.exists("a")).await;
     }
 }

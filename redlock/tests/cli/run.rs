@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use redlock_tests::{Servers, eventually};
 
-use super::command::{PATIENCE, Ran, Started, redlock_on};
+use super::command::{Ran, Started, TIMEOUT, redlock_on};
 
 /// Runs a script under the lock "a", with the default options.
 fn run_script(servers: &Servers, script: &str) -> Ran {
@@ -47,7 +47,7 @@ async fn the_command_runs_under_the_lock_and_gets_its_details() {
     assert_eq!(ran.err, "done\n");
     for server in &servers {
         let probe = server.probe();
-        eventually("released", PATIENCE, || !probe.exists("a")).await;
+        eventually("released", TIMEOUT, || !probe.exists("a")).await;
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use redlock_tests::{Server, Servers, eventually};
 use rustix::process::Signal;
 
-use super::command::{PATIENCE, Ran, Started, redlock_on};
+use super::command::{Ran, Started, TIMEOUT, redlock_on};
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -49,7 +49,7 @@ async fn a_signal_ends_the_wait_and_leaves_no_key() {
     let servers = Servers::start(3);
     // Another owner holds two of three nodes, so every round acquires only the third.
     for server in &servers[..2] {
-        server.probe().set("a", "other", PATIENCE * 10);
+        server.probe().set("a", "other", TIMEOUT * 10);
     }
     let verbs: [&[&str]; 2] = [
         &["lock", "--retry-count", "-1", "a", "60000"],
@@ -59,12 +59,12 @@ async fn a_signal_ends_the_wait_and_leaves_no_key() {
         for (signal, code) in [(Signal::TERM, 143), (Signal::INT, 130)] {
             let waiting = Started::new(redlock_on(&servers).args(verb));
             let is_under_way = |server: &Server| server.probe().clients() > 0;
-            eventually("connected", PATIENCE, || servers.iter().all(is_under_way)).await;
+            eventually("connected", TIMEOUT, || servers.iter().all(is_under_way)).await;
             waiting.signal(signal);
             let ran = waiting.finish().expect(code);
             assert_eq!(ran.out, "");
             let third = servers[2].probe();
-            eventually("released", PATIENCE, || !third.exists("a")).await;
+            eventually("released", TIMEOUT, || !third.exists("a")).await;
         }
     }
 }

@@ -54,7 +54,7 @@ async fn serve(listener: TcpListener, acceptor: TlsAcceptor, port: u16) {
             // A client that rejects the certificate ends the handshake.
             if let Ok(mut client) = acceptor.accept(client).await {
                 let mut server = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                let _how_it_ended = copy_bidirectional(&mut client, &mut server).await;
+                let _result = copy_bidirectional(&mut client, &mut server).await;
             }
         });
     }

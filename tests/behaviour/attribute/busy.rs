@@ -1,4 +1,4 @@
-//! What a busy lock means: an error, nothing, or a value.
+//! The policies for a busy lock: an error, a skipped call, or a default value.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -47,7 +47,7 @@ async fn a_busy_call_may_be_skipped() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_busy_call_may_have_a_value() {
+async fn a_busy_call_may_return_a_default() {
     #[redlocked("default", wait = "0s", on_busy = default(Ok(cached(text).await)), manager = redlock)]
     async fn locked(redlock: &Redlock, text: String) -> Result<String, Error> {
         Ok(text)

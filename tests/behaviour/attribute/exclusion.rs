@@ -1,4 +1,4 @@
-//! One body at a time, and calls that wait for their turn.
+//! Mutual exclusion of bodies, and calls that wait for the lock.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,4 +1,4 @@
-//! Every way out of the body, and what it leaves behind.
+//! Every way out of the body, after which the lock is free.
 
 use std::future::pending;
 use std::num::ParseIntError;
@@ -79,7 +79,7 @@ async fn a_cancelled_call_releases() {
     assert!(is_free(&redlock, "cancel").await);
 }
 
-/// What happened, and whether the lock was held then.
+/// A log of events, each marked if the lock was not held.
 #[derive(Default)]
 struct Witness {
     released: OnceLock<Box<dyn Fn() -> bool + Send + Sync>>,

@@ -1,4 +1,4 @@
-//! Which lock a call takes.
+//! The key that a call locks.
 
 use std::sync::Mutex;
 
@@ -87,12 +87,12 @@ async fn a_key_expression_is_evaluated_once_and_first() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_empty_key_is_an_error_of_the_call() {
+async fn an_empty_key_is_rejected_by_the_call() {
     #[redlocked("{name}", manager = redlock)]
     async fn locked(redlock: &Redlock, name: &str) -> Result<(), LockError> {
         unreachable!("the body has no lock")
     }
 
     let error = locked(&Redlock::in_memory(3), "").await.unwrap_err();
-    assert!(!error.is_busy(), "{error:?}");
+    assert!(matches!(error, LockError::Invalid(_)), "{error:?}");
 }

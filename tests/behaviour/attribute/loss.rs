@@ -8,17 +8,17 @@ use tokio::sync::oneshot;
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
 
-/// Tells the test which lease to take away, and then never ends.
+/// Sends the lease id to the test, then never completes.
 async fn hold(lock: &LockGuard, lease: oneshot::Sender<LeaseId>, _dropped: oneshot::Sender<()>) {
     lease.send(lock.lease_id().clone()).unwrap();
     pending::<()>().await;
 }
 
-/// The result of a call that has lost its lock.
+/// Returns the result of a call that has lost its lock.
 async fn ended<T>(call: JoinHandle<T>) -> T {
     timeout(Duration::from_secs(60), call)
         .await
-        .expect("the body goes on")
+        .expect("the body still runs")
         .unwrap()
 }
 
@@ -64,7 +64,7 @@ async fn loss_may_be_ignored() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn loss_of_a_skipping_call_is_not_a_skipped_call() {
+async fn a_loss_is_not_reported_as_a_skipped_call() {
     #[redlocked("skip", manager = redlock, guard = lock, on_busy = skip)]
     async fn locked(
         redlock: Redlock,

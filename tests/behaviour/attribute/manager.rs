@@ -1,4 +1,4 @@
-//! Which manager a call asks.
+//! The manager that a call uses.
 
 use std::sync::{Arc, LazyLock};
 
@@ -41,7 +41,7 @@ async fn a_named_manager_comes_before_the_scope() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_manager_may_be_whatever_derefs_to_one() {
+async fn a_manager_may_be_anything_that_derefs_to_one() {
     static REDLOCK: LazyLock<Redlock> = LazyLock::new(|| Redlock::in_memory(3));
 
     #[redlocked("static", manager = REDLOCK)]

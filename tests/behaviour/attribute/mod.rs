@@ -1,12 +1,12 @@
-//! `#[redlocked]`: the body runs under the lock, or not at all.
+//! `#[redlocked]`, whose body runs under the lock or not at all.
 //!
-//! - `key`: which lock a call takes
-//! - `manager`: which manager it asks
-//! - `exclusion`: one body at a time
-//! - `busy`: what a busy lock means
+//! - `key`: the key that a call locks
+//! - `manager`: the manager that a call uses
+//! - `exclusion`: mutual exclusion of bodies
+//! - `busy`: the policies for a busy lock
 //! - `exit`: every way out of the body
 //! - `loss`: locks that are lost while the body runs
-//! - `shape`: the future that a call is, and other functions than `async fn`
+//! - `shape`: the future of a call, and functions other than `async fn`
 
 mod busy;
 mod exclusion;

@@ -1,4 +1,4 @@
-//! The future that a call is, and other functions than `async fn`.
+//! The future of a call, and functions other than `async fn`.
 
 use std::pin::Pin;
 

@@ -1,4 +1,4 @@
-//! Leases that change hands.
+//! Leases that are detached, adopted by another manager, and released by id.
 
 use redlock::node::Fault;
 use redlock::{InvalidRequest, Lease, LockError, LossReason, UnlockError};
@@ -12,7 +12,7 @@ async fn a_detached_lease_is_neither_extended_nor_released() {
     let lost = guard.lost();
     let token = guard.cancellation_token();
     let lease = guard.detach();
-    assert!(token.is_cancelled(), "nobody watches any more");
+    assert!(token.is_cancelled(), "the lease is no longer extended");
     assert_eq!(holding(&nodes), 3);
     assert!(lease.remaining() > 9 * SECOND);
     tokio::time::sleep(11 * SECOND).await;
@@ -20,12 +20,12 @@ async fn a_detached_lease_is_neither_extended_nor_released() {
     assert!(lease.remaining().is_zero());
     assert!(
         tokio::time::timeout(TTL, lost).await.is_err(),
-        "handed over is not lost"
+        "a detached lease is not lost"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_goes_through_text_to_another_process() {
+async fn a_lease_can_be_passed_to_another_process_as_text() {
     let (nodes, redlock) = cluster::<3>();
     let resource = &[b'a', 0, 0xff, b' ', b'%'][..];
     let text = redlock.lock(resource).await.unwrap().detach().to_string();
@@ -38,13 +38,13 @@ async fn a_lease_goes_through_text_to_another_process() {
         .unwrap();
     assert_eq!(guard.resource().as_bytes(), resource);
     tokio::time::sleep(5 * TTL).await;
-    assert!(guard.is_held(), "extended by the one who adopted it");
+    assert!(guard.is_held(), "extended by the adopting manager");
     guard.release().await.unwrap();
     assert_eq!(holding(&nodes), 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_gone_cannot_be_adopted() {
+async fn an_expired_lease_cannot_be_adopted() {
     let (nodes, redlock) = cluster::<3>();
     let lease = redlock.lock("a").ttl(SECOND).await.unwrap().detach();
     tokio::time::sleep(2 * SECOND).await;
@@ -57,7 +57,11 @@ async fn a_lease_that_is_gone_cannot_be_adopted() {
     let next = manager(&nodes).lock("a").await.unwrap();
     assert!(redlock.adopt("a", lease.lease_id()).await.is_err());
     assert!(next.is_held());
-    assert_eq!(holding(&nodes), 3, "somebody else's lease is left alone");
+    assert_eq!(
+        holding(&nodes),
+        3,
+        "the lease of another owner is left alone"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -76,7 +80,7 @@ async fn adopting_without_a_quorum_leaves_the_lease_alone() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_is_released_by_its_id() {
+async fn a_lease_can_be_released_by_its_id() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
     let other = manager(&nodes);
@@ -93,13 +97,7 @@ async fn a_lease_is_released_by_its_id() {
 async fn a_wrong_id_releases_nothing() {
     let (nodes, redlock) = cluster::<3>();
     let guard = redlock.lock("a").await.unwrap();
-    assert!(
-        !redlock
-            .unlock("a", "somebody else")
-            .await
-            .unwrap()
-            .was_held()
-    );
+    assert!(!redlock.unlock("a", "another id").await.unwrap().was_held());
     assert!(
         !redlock
             .unlock("b", guard.lease_id())
@@ -112,7 +110,7 @@ async fn a_wrong_id_releases_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn input_that_makes_no_sense_is_refused() {
+async fn unlock_and_adopt_report_invalid_input_and_lost_quorums() {
     let (nodes, redlock) = cluster::<3>();
     let refused = redlock.unlock("a", "").await.unwrap_err();
     assert!(matches!(
