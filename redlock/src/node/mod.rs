@@ -86,7 +86,8 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Whether the node notifies [watches](Acquire::watch). If it does not, waiters poll more often.
+    /// Whether the node notifies [watches](Acquire::watch). If it does not, waiters poll more
+    /// often.
     fn notifies(&self) -> bool {
         false
     }

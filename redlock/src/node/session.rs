@@ -10,8 +10,8 @@ use tokio::runtime::Handle;
 pub struct SessionOptions {
     /// The runtime on which the session runs its tasks.
     pub runtime: Handle,
-    /// The time a node may be silent with commands in flight. Beyond it, commands fail at once until
-    /// the node responds again.
+    /// The time a node may be silent with commands in flight. Beyond it, commands fail at once
+    /// until the node responds again.
     pub silence_limit: Duration,
 }
 

@@ -15,7 +15,8 @@ pub enum Fault {
     /// Commands are neither carried out nor answered until the fault is healed, like those of a
     /// stopped process.
     Hang,
-    /// Commands never arrive, and get no response. Releases are sent again when the fault is healed.
+    /// Commands never arrive, and get no response. Releases are sent again when the fault is
+    /// healed.
     DropRequests,
     /// Commands are carried out, but their responses are lost.
     LoseReplies,
