@@ -75,7 +75,7 @@ impl Command {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Acquire {
-    /// One key, or several that are handled as a whole.
+    /// The keys of one lease.
     pub keys: Keys,
     /// The value that marks the keys as ours.
     pub id: LeaseId,
@@ -174,7 +174,7 @@ impl Fence {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Extend {
-    /// One key, or several that are handled as a whole.
+    /// The keys of one lease.
     pub keys: Keys,
     /// The value that every key must hold.
     pub id: LeaseId,
@@ -212,7 +212,7 @@ impl Extend {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Raise {
-    /// One key, or several that are handled as a whole.
+    /// The keys of one lease.
     pub keys: Keys,
     /// The value that every key must hold.
     pub id: LeaseId,
@@ -251,7 +251,7 @@ impl Raise {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Release {
-    /// One key, or several that are handled as a whole.
+    /// The keys of one lease.
     pub keys: Keys,
     /// The value that a key must hold to be deleted.
     pub id: LeaseId,

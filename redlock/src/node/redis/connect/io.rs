@@ -6,7 +6,7 @@
 //! and for the bytes of its response.
 //!
 //! ```text
-//! what happens                                         what it does to the task
+//! event                                                effect on the task
 //! submit() queues a command                            the queue wakes it
 //!   the batch enters the connection's channel          the waker leaves a permit: it is awake
 //!   drive() takes the permit and polls the I/O,        -
@@ -32,8 +32,8 @@ use tokio::task::coop;
 
 /// The socket I/O of a connection.
 ///
-/// The session's own task drives it. A separate task would have to be woken once more on each round
-/// trip, in both directions. Dropping it closes the socket.
+/// The session's own task drives it. A separate task would be one more to wake on each round trip,
+/// in both directions. Dropping this closes the socket.
 pub(crate) struct ConnectionIo {
     /// Moves bytes between the socket and the connection. `None` if the connection has a task of
     /// its own, or has ended.

@@ -29,7 +29,7 @@ impl ServerInfo {
 
     /// Returns the name and version of the server.
     pub(crate) fn server(&self) -> Option<Arc<str>> {
-        // Valkey also reports a Redis version, for old clients.
+        // Valkey also reports Redis version 7.2.4, for old clients.
         if let Some(version) = self.0.get("valkey_version") {
             return Some(format!("valkey {version}").into());
         }

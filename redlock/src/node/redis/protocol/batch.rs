@@ -221,8 +221,8 @@ impl Batch {
 /// The maximum cost of a batch, in the units of [`Request::cost`]: about a millisecond of a
 /// server's time.
 ///
-/// Beyond it, other clients of the server would wait too long. Only a single command can exceed it:
-/// one with hundreds of keys, which has to be carried out as a whole.
+/// No command should wait longer behind the commands of others. Only a single command can exceed
+/// it: one with hundreds of keys, which has to be carried out as a whole.
 const MAX_COST: usize = 512;
 
 /// The maximum number of releases in one script, which takes a server about a tenth of a

@@ -1,4 +1,4 @@
-//! The responses to an acquire, which can have several encodings.
+//! The responses to an acquire, in each of its encodings.
 
 use std::time::Duration;
 

@@ -76,7 +76,7 @@ pub(crate) fn track(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
     2
 }
 
-/// Returns the call that counts how many of the keys exist, which is the cheapest read of them.
+/// Returns the call that reads the keys, by counting how many exist.
 fn exists(keys: &[Arc<[u8]>]) -> Cmd {
     let bytes: usize = keys.iter().map(|key| key.len()).sum();
     let mut call = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
@@ -98,29 +98,12 @@ fn encode_native_acquire(
     pipeline: &mut Pipeline,
     counter_ttls: &mut CounterTtls,
 ) -> usize {
-    let id = it.id.as_bytes();
-    let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
-    set.arg("SET")
-        .arg(key)
-        .arg(id)
-        .arg("NX")
-        .arg("PX")
-        .arg(millis(it.ttl));
-    pipeline.add_command(set);
+    pipeline.add_command(set_if_absent(key, it));
     let Some(fence) = &it.fence else {
         return 1;
     };
     let counter_key = counter_key(key);
-    // GT: move up only. CH: respond with 1 if this command moved it.
-    let mut raise = Cmd::with_capacity(6, counter_key.len() + 25);
-    raise
-        .arg("ZADD")
-        .arg(&counter_key)
-        .arg("GT")
-        .arg("CH")
-        .arg(fence.proposal)
-        .arg(MEMBER);
-    pipeline.add_command(raise);
+    pipeline.add_command(raise_counter(&counter_key, fence.proposal));
     let mut responses = 2;
     if !fence.is_tried {
         let mut read = Cmd::with_capacity(3, counter_key.len() + 7);
@@ -135,6 +118,30 @@ fn encode_native_acquire(
         responses += 1;
     }
     responses
+}
+
+fn set_if_absent(key: &[u8], it: &Acquire) -> Cmd {
+    let id = it.id.as_bytes();
+    let mut call = Cmd::with_capacity(6, key.len() + id.len() + 27);
+    call.arg("SET")
+        .arg(key)
+        .arg(id)
+        .arg("NX")
+        .arg("PX")
+        .arg(millis(it.ttl));
+    call
+}
+
+fn raise_counter(counter_key: &[u8], proposal: u64) -> Cmd {
+    // GT: move up only. CH: respond with 1 if this command moved it.
+    let mut call = Cmd::with_capacity(6, counter_key.len() + 25);
+    call.arg("ZADD")
+        .arg(counter_key)
+        .arg("GT")
+        .arg("CH")
+        .arg(proposal)
+        .arg(MEMBER);
+    call
 }
 
 /// Returns the script call of an acquire.

@@ -59,7 +59,7 @@ fn of_code(code: &str) -> NodeErrorKind {
 
 /// Whether the transport failed, and not the server: the network, TLS, or invalid settings.
 ///
-/// TLS errors are recognized by their source: other errors of the client have none.
+/// A TLS error shows only as an error of the client that has a source.
 fn is_transport_error(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Client => error.source().is_some(),

@@ -1,4 +1,4 @@
-//! A cheap filter for keys that certainly do not occur in a set.
+//! An approximate set of keys, for cheap checks that a key is absent.
 
 use std::sync::Arc;
 

@@ -118,8 +118,8 @@ impl Driver {
 
     /// Yields once while batches are in flight, so that other tasks can add commands to this batch.
     ///
-    /// It halves the system calls of both sides under load. A single caller does not wait: without
-    /// batches in flight, or after [`MAX_LONE_BATCHES`], its command is sent at once.
+    /// It halves the system calls on both sides. A single caller does not wait: without batches in
+    /// flight, or after [`MAX_LONE_BATCHES`], its command is sent at once.
     async fn coalesce(&mut self) {
         if self.in_flight.is_empty() || self.lone_batches >= MAX_LONE_BATCHES {
             return;
