@@ -1,4 +1,4 @@
-//! What a node can be asked to do, and what it can say.
+//! Commands that a node carries out, one type each.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,26 +11,26 @@ use crate::node::response::{Extension, Identity, Raised, Removal, Snapshot, Vote
 use crate::node::watch::Watch;
 use crate::time::clock::Moment;
 
-/// A command and the way its answer goes back.
+/// A command, together with the responder that receives its result.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Command {
-    /// Set the key if it is not there.
+    /// Sets keys that do not exist.
     Acquire(Acquire),
-    /// Move the expiry of a key that is ours further away.
+    /// Postpones the expiry of keys that are ours.
     Extend(Extend),
-    /// Move the counter of a key that is ours to a fencing token.
+    /// Moves the counters of keys that are ours to a fencing token.
     Raise(Raise),
-    /// Delete a key that is ours.
+    /// Deletes keys that are ours.
     Release(Release),
-    /// Look at a key without touching it.
+    /// Reads a key without changing it.
     Inspect(Inspect),
-    /// NodeResult, and say who you are.
+    /// Checks that the node responds, and reads its identity.
     Ping(Ping),
 }
 
 impl Command {
-    /// NodeResults with an error, whatever the command is.
+    /// Responds with an error.
     pub fn fail(self, error: NodeError) {
         match self {
             Self::Acquire(command) => command.responder.send(Err(error)),
@@ -41,32 +41,63 @@ impl Command {
             Self::Ping(command) => command.responder.send(Err(error)),
         }
     }
+
+    /// Returns the keys of the command, of which a ping has none.
+    pub(crate) fn keys(&self) -> &[Arc<[u8]>] {
+        match self {
+            Self::Acquire(command) => command.keys.as_slice(),
+            Self::Extend(command) => command.keys.as_slice(),
+            Self::Raise(command) => command.keys.as_slice(),
+            Self::Release(command) => command.keys.as_slice(),
+            Self::Inspect(command) => std::slice::from_ref(&command.key),
+            Self::Ping(_) => &[],
+        }
+    }
+
+    /// Returns the acquire, if the command is one.
+    pub(crate) fn as_acquire(&self) -> Option<&Acquire> {
+        match self {
+            Self::Acquire(command) => Some(command),
+            _ => None,
+        }
+    }
+
+    /// Returns the release, if the command is one.
+    pub(crate) fn as_release(&self) -> Option<&Release> {
+        match self {
+            Self::Release(command) => Some(command),
+            _ => None,
+        }
+    }
 }
 
-/// Asks for a key.
+/// Acquires keys for a lease.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Acquire {
-    /// The key, or several that are dealt with together.
+    /// The keys of one lease.
     pub keys: Keys,
-    /// What to put under it.
+    /// The value that marks the keys as ours.
     pub id: LeaseId,
-    /// How long to keep it.
+    /// The time after which the keys expire.
     pub ttl: Duration,
-    /// Whether an earlier round met another holder. A hint: a node may choose the cheaper way to
-    /// ask when a grant is likely, and the more talkative one when it is not.
+    /// Whether an earlier round met another holder.
+    ///
+    /// A hint: a node may use a cheaper command when a grant is likely, and one that reports more
+    /// about the holder when it is not.
     pub contended: bool,
-    /// What becomes of the resource's counter; `None` leaves it alone.
+    /// How the fencing counters move on a grant. `None` leaves them unchanged.
     pub fence: Option<Fence>,
-    /// Whom to tell, should another have the key, when that may have changed. A hint: whoever
-    /// waits keeps a timer, and a node that cannot tell need not.
+    /// The watch to notify when a key that another holds may be free.
+    ///
+    /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
     pub watch: Option<Watch>,
-    /// Where the vote goes.
+    /// Receives the vote.
     pub responder: Responder<Vote>,
 }
 
 impl Acquire {
-    /// Acquires `keys` for `ttl`, uncontended as far as is known, without touching a counter.
+    /// Acquires `keys` for `ttl`. No contention is known, and no counter moves.
     #[must_use]
     pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Vote>) -> Self {
         Self {
@@ -87,14 +118,14 @@ impl Acquire {
         self
     }
 
-    /// Sets what becomes of the counter.
+    /// Sets how the fencing counters move on a grant.
     #[must_use]
     pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
         self.fence = fence.into();
         self
     }
 
-    /// Sets what is notified when a key that was refused may be free.
+    /// Sets the watch to notify when a key that another holds may be free.
     #[must_use]
     pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
         self.watch = watch.into();
@@ -102,25 +133,26 @@ impl Acquire {
     }
 }
 
-/// What an acquisition does to the counter from which fencing tokens are made.
+/// The effect of an acquire on the counter from which fencing tokens are made.
 ///
-/// A node that grants moves the counter to the proposal, or to one more than it was if that is
-/// larger. It must never go down, and never be written at the value it has. The counters of
-/// several keys are all moved to one value, beyond each of them.
+/// A node that grants moves the counter to the proposal, or to one more than its value if that is
+/// larger. The counter must never decrease, and must never be rewritten with the value it has. The
+/// counters of several keys all move to one value, which is beyond each of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Fence {
-    /// The value to move the counter to, if it is below.
+    /// The value to move the counter to, if the counter is below it.
     pub proposal: u64,
-    /// Whether proposals of late were beyond all counters. A hint: a node may choose the cheaper
-    /// way to ask when this one is likely to be.
+    /// Whether recent proposals were beyond all counters.
+    ///
+    /// A hint: a node may use a cheaper command when this proposal is likely to be beyond them too.
     pub is_tried: bool,
-    /// How long to keep the counter from now on, at least.
+    /// The minimum time for which the counter is kept, from now on.
     pub retention: Duration,
 }
 
 impl Fence {
-    /// Moves the counter to `proposal` at least, and keeps it for `retention` at least.
+    /// Moves the counter to at least `proposal`, and keeps it for at least `retention`.
     #[must_use]
     pub fn new(proposal: u64, retention: Duration) -> Self {
         Self {
@@ -138,24 +170,25 @@ impl Fence {
     }
 }
 
-/// Asks to keep a key for longer.
+/// Postpones the expiry of keys that are ours.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Extend {
-    /// The key, or several that are dealt with together.
+    /// The keys of one lease.
     pub keys: Keys,
-    /// What must be under it.
+    /// The value that every key must hold.
     pub id: LeaseId,
-    /// How long to keep it from now on, at least.
+    /// The minimum time after which the keys expire, from now on.
     pub ttl: Duration,
-    /// How long to keep the resource's counter from now on, at least, if there is one.
+    /// The minimum time for which existing counters are kept, from now on. `None` leaves them
+    /// unchanged.
     pub fence_retention: Option<Duration>,
-    /// Where the answer goes.
+    /// Receives the result.
     pub responder: Responder<Extension>,
 }
 
 impl Extend {
-    /// Keeps `keys` for `ttl` from now on, and leaves counters alone.
+    /// Keeps `keys` for `ttl` from now on, and leaves counters unchanged.
     #[must_use]
     pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Extension>) -> Self {
         Self {
@@ -167,7 +200,7 @@ impl Extend {
         }
     }
 
-    /// Sets how long counters are kept from now on.
+    /// Sets the minimum time for which counters are kept, from now on.
     #[must_use]
     pub fn fence_retention(mut self, retention: impl Into<Option<Duration>>) -> Self {
         self.fence_retention = retention.into();
@@ -175,20 +208,22 @@ impl Extend {
     }
 }
 
-/// Asks to move the counter of a key that is ours.
+/// Moves the counters of keys that are ours to a fencing token.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Raise {
-    /// The key, or several that are dealt with together.
+    /// The keys of one lease.
     pub keys: Keys,
-    /// What must be under it.
+    /// The value that every key must hold.
     pub id: LeaseId,
-    /// The value to move the counter to, if it is below; one that is there already must not be
-    /// reported as moved, because it may be another's.
+    /// The value to move the counters to, if all are below it.
+    ///
+    /// A counter that is already at the token must not be reported as moved: the token may belong
+    /// to another acquisition.
     pub token: u64,
-    /// How long to keep the counter from now on, at least.
+    /// The minimum time for which the counters are kept, from now on.
     pub retention: Duration,
-    /// Where the answer goes.
+    /// Receives the result.
     pub responder: Responder<Raised>,
 }
 
@@ -212,26 +247,26 @@ impl Raise {
     }
 }
 
-/// Asks to delete a key.
+/// Deletes keys that are ours.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Release {
-    /// The key, or several that are dealt with together.
+    /// The keys of one lease.
     pub keys: Keys,
-    /// What must be under it.
+    /// The value that a key must hold to be deleted.
     pub id: LeaseId,
-    /// When the key is gone in any case, so that a node which could not be reached until then
-    /// need not be asked any more.
+    /// The moment by which the keys have expired by themselves. From then on, a node that could
+    /// not be reached no longer needs the release.
     pub until: Moment,
-    /// Instead of being deleted the key stays until then, and no longer, whether it had more time
-    /// left or less. A release that comes later deletes it.
+    /// The moment at which the keys expire instead of being deleted now, whether they had more
+    /// time left or less. A later release deletes them.
     pub keep_until: Option<Moment>,
-    /// Where the answer goes.
+    /// Receives the result.
     pub responder: Responder<Removal>,
 }
 
 impl Release {
-    /// Deletes `keys`, which are gone by `until` even if this never arrives.
+    /// Deletes `keys`, which expire by `until` even if the release never arrives.
     #[must_use]
     pub fn new(keys: Keys, id: LeaseId, until: Moment, responder: Responder<Removal>) -> Self {
         Self {
@@ -243,7 +278,7 @@ impl Release {
         }
     }
 
-    /// Sets how long the keys stay instead of being deleted.
+    /// Sets the moment at which the keys expire, instead of being deleted now.
     #[must_use]
     pub fn keep_until(mut self, keep_until: impl Into<Option<Moment>>) -> Self {
         self.keep_until = keep_until.into();
@@ -251,34 +286,34 @@ impl Release {
     }
 }
 
-/// Asks what is under a key.
+/// Reads a key and its counter.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Inspect {
     /// The key.
     pub key: Arc<[u8]>,
-    /// Where the answer goes.
+    /// Receives the snapshot.
     pub responder: Responder<Snapshot>,
 }
 
 impl Inspect {
-    /// Looks at `key`.
+    /// Reads `key`.
     #[must_use]
     pub fn new(key: Arc<[u8]>, responder: Responder<Snapshot>) -> Self {
         Self { key, responder }
     }
 }
 
-/// Asks for a sign of life.
+/// Checks that the node responds, and reads its identity.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ping {
-    /// Where the answer goes.
+    /// Receives the identity.
     pub responder: Responder<Identity>,
 }
 
 impl Ping {
-    /// Asks for the node's identity.
+    /// Reads the node's identity.
     #[must_use]
     pub fn new(responder: Responder<Identity>) -> Self {
         Self { responder }

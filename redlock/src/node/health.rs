@@ -1,4 +1,4 @@
-//! How a node is doing.
+//! Health reports of nodes.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::NodeError;
 
-/// How one node is doing, as [`Redlock::nodes`](crate::Redlock::nodes) tells it.
+/// The health of one node, as reported by [`Redlock::nodes`](crate::Redlock::nodes).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeReport {
@@ -14,19 +14,22 @@ pub struct NodeReport {
     pub node: Arc<str>,
     /// Whether it can vote.
     pub health: NodeHealth,
-    /// The smoothed time from sending a command to its answer.
+    /// The smoothed time from sending a command to its response.
     pub round_trip: Option<Duration>,
-    /// The server and its version, where it tells.
+    /// The server and its version, if the server reports them.
     pub server: Option<Arc<str>>,
-    /// Whether it tells those who wait when a lock may be free. Where too few nodes do, because of
-    /// the user's rights, the protocol or a pool of the application, requests ask more often.
+    /// Whether the node notifies waiters when a lock may be free.
+    ///
+    /// It does not if the user lacks the permission, if the connection does not use RESP3, or if a
+    /// pool of the application makes the connections. If too few nodes notify, requests poll more
+    /// often.
     pub notifies: bool,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
 
 impl NodeReport {
-    /// A report that knows nothing but the health.
+    /// Creates a report that contains only the health.
     #[must_use]
     pub fn new(node: Arc<str>, health: NodeHealth) -> Self {
         Self {
@@ -50,25 +53,25 @@ impl NodeReport {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeHealth {
-    /// It answers.
+    /// The node responds.
     Connected,
-    /// The first connection is being made.
+    /// The first connection is being established.
     Connecting,
-    /// It does not answer; a connection is attempted in the background.
+    /// The node does not respond. The session reconnects in the background.
     Down(NodeError),
 }
 
-/// A setting of a server that weakens the lock. Nothing is refused because of it.
+/// A server setting that weakens the lock. The node is used despite it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum NodeWarning {
-    /// The server may evict keys when memory is short, locks among them. Set `maxmemory-policy
+    /// The server may evict keys, including locks, when its memory is full. Set `maxmemory-policy
     /// noeviction`.
     Eviction(Arc<str>),
-    /// The server is a replica: it refuses writes, or repeats those of its master, which would
-    /// then have two votes.
+    /// The server is a replica. It refuses writes, or copies those of its master, which then has
+    /// two votes. Configure masters only.
     Replica,
-    /// The server does not tell about itself (`INFO` is forbidden), so nothing could be checked.
+    /// The user may not run `INFO`, so no setting could be checked. Allow `+info`.
     Unverified,
 }
 
@@ -76,10 +79,15 @@ impl fmt::Display for NodeWarning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Eviction(policy) => {
-                write!(f, "maxmemory-policy is {policy}: locks may be evicted")
+                write!(
+                    f,
+                    "maxmemory-policy is {policy}, so locks may be evicted: set it to noeviction"
+                )
             }
-            Self::Replica => f.write_str("the node is a replica"),
-            Self::Unverified => f.write_str("INFO is forbidden: nothing could be checked"),
+            Self::Replica => f.write_str("node is a replica: configure masters only"),
+            Self::Unverified => {
+                f.write_str("INFO is not permitted, so no setting could be checked: allow +info")
+            }
         }
     }
 }

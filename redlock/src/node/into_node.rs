@@ -1,4 +1,4 @@
-//! Everything that can be made into a node.
+//! Conversions into a node.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use deadpool_redis::redis::ConnectionInfo;
 use crate::error::ConfigError;
 use crate::node::{Node, RedisNode};
 
-/// Everything that can be made into a node: a URL, connection settings, a pool, or a node.
+/// Conversion into a node, from a URL, connection settings, a pool, or a node.
 ///
-/// Sealed: a node of your own implements [`Node`], which is enough.
+/// The trait is sealed. A custom node implements [`Node`], and thereby this trait.
 pub trait IntoNode: sealed::Sealed {
-    /// Makes the node. Nothing is connected yet.
+    /// Creates the node. It connects when a session is opened.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Address`] if there is no valid address in it.
+    /// [`ConfigError::Address`] if the address is not valid, or needs a feature that is off.
     fn into_node(self) -> Result<Arc<dyn Node>, ConfigError>;
 }
 
@@ -65,7 +65,7 @@ impl IntoNode for Pool {
 mod sealed {
     use super::{ConnectionInfo, Node, Pool};
 
-    #[allow(unnameable_types, reason = "that is the point of it")]
+    #[allow(unnameable_types, reason = "the seal of `IntoNode`")]
     pub trait Sealed {}
 
     impl<N: Node> Sealed for N {}

@@ -1,30 +1,31 @@
-//! What a command is about: one key, or several that share their fate.
+//! The keys of one lease.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::one_or_many::OneOrMany;
 
-/// The keys of one lease: one, or several that are taken together and given back together.
+/// The keys of one lease: one, or several that are acquired and released together.
 ///
-/// Several are in byte order, and each is there once. Cloning copies a reference or two.
+/// Several keys are sorted by their bytes and contain no duplicates. A clone copies a reference or
+/// two.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Keys(OneOrMany<Arc<[u8]>>);
 
 impl Keys {
-    /// The keys, of which there is at least one.
+    /// Returns the keys, of which there is at least one.
     #[must_use]
     pub fn as_slice(&self) -> &[Arc<[u8]>] {
         self.0.as_slice()
     }
 
-    /// The key, if it is the only one.
+    /// Returns the key, if there is only one.
     #[must_use]
     pub fn as_one(&self) -> Option<&Arc<[u8]>> {
         self.0.as_one()
     }
 
-    /// Goes through the keys.
+    /// Iterates over the keys.
     pub fn iter(&self) -> std::slice::Iter<'_, Arc<[u8]>> {
         self.0.iter()
     }
@@ -42,7 +43,7 @@ impl From<OneOrMany<Arc<[u8]>>> for Keys {
     }
 }
 
-/// Sorts the keys, and keeps one of those that are equal.
+/// Sorts the keys and removes duplicates.
 impl TryFrom<Vec<Arc<[u8]>>> for Keys {
     type Error = NoKeys;
 
@@ -67,9 +68,9 @@ impl fmt::Debug for Keys {
     }
 }
 
-/// A command needs a key.
+/// An attempt to create [`Keys`] without a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no keys")]
+#[error("no keys: a command needs at least one")]
 #[allow(clippy::exhaustive_structs, reason = "there is nothing to add")]
 pub struct NoKeys;
 
@@ -82,14 +83,14 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_in_order_and_there_once() {
+    fn keys_are_sorted_and_deduplicated() {
         let keys = Keys::try_from(vec![key("b"), key("a"), key("b")]).unwrap();
         assert_eq!(keys.as_slice(), [key("a"), key("b")]);
         assert_eq!(keys.as_one(), None);
     }
 
     #[test]
-    fn several_times_the_same_is_one() {
+    fn duplicates_of_one_key_are_one_key() {
         let keys = Keys::try_from(vec![key("a"), key("a")]).unwrap();
         assert_eq!(keys, Keys::from(key("a")));
         assert_eq!(keys.as_one(), Some(&key("a")));

@@ -1,8 +1,10 @@
-//! One vote: the contract that everything above builds on, and its two implementations.
+//! The contract of a node, and its two implementations.
 //!
-//! [`RedisNode`] is a Redis or Valkey master, [`MemoryNode`] lives in this process. Both pass the
-//! same conformance suite. A node of your own, or a wrapper that watches or disturbs another
-//! node in a test, implements [`Node`] and [`Session`].
+//! A node has one vote in the quorum of a manager. [`RedisNode`] is a Redis or Valkey master.
+//! [`MemoryNode`] lives in this process. Both pass the same conformance suite.
+//!
+//! A custom node implements [`Node`] and [`Session`]. So does a wrapper that observes or disturbs
+//! another node in a test.
 
 mod command;
 mod health;
@@ -34,58 +36,63 @@ pub use crate::time::clock::Moment;
 ///
 /// # Contract
 ///
-/// A node keeps keys. To *acquire* sets a key that is not there to a lease id, to expire after
-/// the ttl; to *extend* moves the expiry of a key that holds the given id further away, never
-/// nearer; to *release* deletes the key if it holds the given id. A key that holds anything else
-/// is never touched, and an expired key is not there. Each is atomic, also for [several
-/// keys](Keys): all of them, or none.
+/// A node stores keys:
 ///
-/// For every key a node keeps a counter, from which fencing tokens are made: see [`Fence`] and
-/// [`Raise`]. It outlives the key, and only ever grows.
+/// - *Acquire* sets a key that does not exist to a lease id. The key expires after the ttl.
+/// - *Extend* postpones the expiry of a key that holds the given id, and never brings it forward.
+/// - *Release* deletes a key that holds the given id.
 ///
-/// Commands travel through a [`Session`], which keeps their order.
+/// A key that holds another value is never changed. An expired key does not exist. Each command is
+/// atomic. With [several keys](Keys), acquire and extend apply to all of them or to none, and
+/// release deletes those that hold the given id.
+///
+/// A node stores a counter for each key, from which fencing tokens are made: see [`Fence`] and
+/// [`Raise`]. A counter outlives its key and never decreases.
+///
+/// Commands reach a node through a [`Session`], which keeps their order.
 pub trait Node: fmt::Debug + Send + Sync + 'static {
-    /// The node's name in reports and errors: its address, without credentials.
+    /// Returns the node's name in reports and errors: its address, without credentials.
     fn name(&self) -> Arc<str>;
 
-    /// Opens a session. Returns at once; connecting goes on in the background.
+    /// Opens a session. Returns at once; the session connects in the background.
     fn open(&self, options: SessionOptions) -> Arc<dyn Session>;
 }
 
-/// An ordered way to one node.
+/// An ordered connection to one node.
 ///
 /// # Contract
 ///
 /// - Commands take effect in the order in which they were submitted. A release is queued behind
-///   the acquire it undoes, so it can never be overtaken by it.
-/// - A command is answered at most once, and an answer is the truth: `Err` with
-///   [`NodeError::is_sent`](crate::NodeError::is_sent) false promises that it took no effect and
-///   never will. A node that hangs may never answer; whoever asked keeps the time.
-/// - A release is kept until it was carried out or its [`until`](Release::until) has passed,
-///   across lost connections too, and it takes effect after every acquire that was submitted
-///   before it. While there is no connection every command is answered with an error at once, a
-///   release that is kept among them.
-/// - No lock is held while a [`Responder`] is given: it may submit the next command.
+///   the acquire that it undoes, so it never overtakes that acquire.
+/// - A command gets at most one response, and the response is true. An `Err` for which
+///   [`NodeError::is_sent`](crate::NodeError::is_sent) is false promises that the command took no
+///   effect and never will. A node that hangs may never respond, so the caller sets a time limit.
+/// - A release is kept until it was carried out or its [`until`](Release::until) has passed, also
+///   across lost connections. It takes effect after every acquire that was submitted before it.
+/// - While there is no connection, every command fails at once. A release that is kept also gets
+///   this error.
+/// - No lock is held while a [`Responder`] sends: the receiver may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
-    /// Queues a command. Never blocks, and works on any thread, in or out of a runtime.
+    /// Queues a command. Never blocks. May be called on any thread, inside or outside a runtime.
     fn submit(&self, command: Command);
 
-    /// How the node is doing.
+    /// Returns the health of the node.
     fn report(&self) -> NodeReport;
 
-    /// The node's time of day in microseconds, as far as it is known: what keeps a clock of ours
-    /// that is wrong by years from using up the fencing tokens.
+    /// Returns the node's time of day in microseconds, if it is known.
+    ///
+    /// It keeps a local clock that is wrong by years from exhausting the fencing tokens.
     fn time_of_day(&self) -> Option<u64> {
         None
     }
 
-    /// Whether the node tells those who [watch](Acquire::watch). Where it does not, whoever waits
-    /// asks more often.
+    /// Whether the node notifies [watches](Acquire::watch). If it does not, waiters poll more
+    /// often.
     fn notifies(&self) -> bool {
         false
     }
 
-    /// The smoothed time from sending a command to its answer, once there was one.
+    /// Returns the smoothed time from sending a command to its response, after the first response.
     fn round_trip(&self) -> Option<Duration> {
         None
     }

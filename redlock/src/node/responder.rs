@@ -1,36 +1,37 @@
-//! The way an answer goes back to whoever asked.
+//! The path of a response from a node back to its caller.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::error::NodeError;
 
-/// What a node says to a command.
+/// The result of a command at one node.
 pub type NodeResult<T> = Result<T, NodeError>;
 
-/// Whoever counts the answers of several nodes to one question.
+/// A receiver of the responses of several nodes to one request.
 pub trait ResponseSink<T>: Send + Sync {
-    /// Takes the answer of the node at position `node`. Called at most once for each node, on
-    /// any thread; must not block.
+    /// Receives the response of the node at position `node`.
+    ///
+    /// Called at most once for each node, on any thread. Must not block.
     fn on_response(&self, node: usize, response: NodeResult<T>);
 
-    /// Whether anybody still wants the command to be carried out. Once this is false it stays so.
+    /// Whether the command should still be carried out. Once false, this stays false.
     fn is_wanted(&self) -> bool {
         true
     }
 }
 
-/// Where the answer to one command goes.
+/// The sender of the response to one command.
 ///
-/// One ballot serves all nodes of a round, so that asking five nodes allocates nothing five times.
-/// A reply that is dropped without an answer stays silent, as a node that hangs would.
+/// All nodes of a round share one sink, so a request to five nodes allocates it once. A responder
+/// that is dropped sends nothing, as a node that hangs does.
 pub struct Responder<T> {
     sink: Option<Arc<dyn ResponseSink<T>>>,
     node: usize,
 }
 
 impl<T: 'static> Responder<T> {
-    /// The answer is cast at `ballot` as that of the node at position `node`.
+    /// Creates a responder that sends to `sink` as the node at position `node`.
     #[must_use]
     pub fn new(sink: Arc<dyn ResponseSink<T>>, node: usize) -> Self {
         Self {
@@ -39,7 +40,7 @@ impl<T: 'static> Responder<T> {
         }
     }
 
-    /// Nobody waits for the answer.
+    /// Creates a responder that discards the response.
     #[must_use]
     pub fn ignored() -> Self {
         Self {
@@ -48,20 +49,20 @@ impl<T: 'static> Responder<T> {
         }
     }
 
-    /// The answer goes to `call`. For nodes that wrap another node.
+    /// Creates a responder that calls `call` with the response. For nodes that wrap another node.
     #[must_use]
     pub fn from_fn(call: impl Fn(NodeResult<T>) + Send + Sync + 'static) -> Self {
         Self::new(Arc::new(Call(call)), 0)
     }
 
-    /// Gives the answer.
+    /// Sends the response.
     pub fn send(self, response: NodeResult<T>) {
         if let Some(sink) = self.sink {
             sink.on_response(self.node, response);
         }
     }
 
-    /// Whether anybody still wants the command to be carried out.
+    /// Whether the command should still be carried out.
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.sink.as_ref().is_none_or(|sink| sink.is_wanted())

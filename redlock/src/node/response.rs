@@ -5,51 +5,51 @@ use std::time::Duration;
 
 use crate::lease_id::LeaseId;
 
-/// A node's answer to [`Acquire`](crate::node::Acquire).
+/// A node's response to [`Acquire`](crate::node::Acquire).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Vote {
-    /// The key was not there and is now ours.
+    /// No key existed, and all are now ours.
     Granted {
-        /// What became of the counter, where it was asked for.
+        /// The counter after the grant, if the acquire has a [`Fence`](crate::node::Fence).
         stamp: Option<Stamp>,
     },
-    /// Somebody else has it.
+    /// Another lease holds a key.
     Busy {
-        /// The time until it expires; `None` if it never does. Of several keys, that of the one
-        /// which is there longest.
+        /// The time until the key expires, or `None` if it never does. With several keys, the
+        /// longest of their times.
         remaining: Option<Duration>,
-        /// Where the counter is, if the node told. Of several, the largest.
+        /// The counter, if the node reported it. With several keys, the largest.
         counter: Option<u64>,
     },
-    /// The key holds something that is no lock.
+    /// A key holds a value of another type, which is not a lock.
     NotALock,
 }
 
-/// Where a node's counter is after a grant.
+/// A node's counter after a grant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_enums,
     reason = "the counter was moved or it was not"
 )]
 pub enum Stamp {
-    /// This command moved it to exactly this value.
+    /// This command moved the counter to exactly this value.
     Moved(u64),
-    /// It is at this value or beyond, and this command did not move it.
+    /// The counter is at this value or beyond. This command did not move it.
     Beyond(u64),
 }
 
-/// A node's answer to [`Extend`](crate::node::Extend).
+/// A node's response to [`Extend`](crate::node::Extend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key is ours or it is not")]
 pub enum Extension {
-    /// The key is ours and stays for at least the ttl.
+    /// All keys are ours and stay for at least the ttl.
     Confirmed,
-    /// The key is not there, or not ours.
+    /// A key does not exist or is not ours.
     NotHeld,
 }
 
-/// A node's answer to [`Raise`](crate::node::Raise).
+/// A node's response to [`Raise`](crate::node::Raise).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_enums,
@@ -58,68 +58,70 @@ pub enum Extension {
 pub enum Raised {
     /// This command moved the counter to the token.
     Moved,
-    /// It is at this value, at the token or beyond, and was left there.
+    /// The counter is at this value, which is the token or beyond it. It was not changed.
     Beyond(u64),
-    /// The key is not there, or not ours.
+    /// A key does not exist or is not ours.
     NotHeld,
 }
 
-/// A node's answer to [`Release`](crate::node::Release).
+/// A node's response to [`Release`](crate::node::Release).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]
 pub enum Removal {
-    /// The key was ours and is deleted, or will be when it is no longer to be kept.
+    /// At least one key was ours. It is deleted, or expires at
+    /// [`keep_until`](crate::node::Release::keep_until).
     Deleted,
-    /// The key was not there, or not ours.
+    /// No key existed that was ours.
     Absent,
 }
 
-/// A node's answer to [`Inspect`](crate::node::Inspect).
+/// A node's response to [`Inspect`](crate::node::Inspect).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Snapshot {
-    /// What is under the key, if it is there.
+    /// The value and expiry of the key, if it exists.
     pub record: Option<Record>,
-    /// Where the resource's counter is, if there is one.
+    /// The resource's counter, if there is one.
     pub counter: Option<u64>,
 }
 
 impl Snapshot {
-    /// What was found under the key and in its counter.
+    /// Creates a snapshot of a key and its counter.
     #[must_use]
     pub fn new(record: Option<Record>, counter: Option<u64>) -> Self {
         Self { record, counter }
     }
 }
 
-/// What is under a key.
+/// The value and expiry of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// Who has it; `None` if the value is no lease id: another type, or not text.
+    /// The lease that holds the key. `None` if the value is not a lease id: it has another type, or
+    /// is not text.
     pub id: Option<LeaseId>,
-    /// The time until it expires; `None` if it never does.
+    /// The time until the key expires, or `None` if it never does.
     pub remaining: Option<Duration>,
 }
 
 impl Record {
-    /// A key that expires after `remaining`.
+    /// Creates the record of a key that expires after `remaining`.
     #[must_use]
     pub fn new(id: Option<LeaseId>, remaining: Option<Duration>) -> Self {
         Self { id, remaining }
     }
 }
 
-/// A node's answer to [`Ping`](crate::node::Ping).
+/// A node's response to [`Ping`](crate::node::Ping).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Identity {
-    /// What tells this server process from every other one, where the node tells.
+    /// An id that no other server process has, if the node reports one.
     pub run_id: Option<Arc<str>>,
 }
 
 impl Identity {
-    /// Sets what tells this server process from every other one.
+    /// Sets an id that no other server process has.
     #[must_use]
     pub fn run_id(mut self, run_id: impl Into<Option<Arc<str>>>) -> Self {
         self.run_id = run_id.into();

@@ -4,19 +4,19 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-/// What a manager asks of a session with a node.
+/// Options of a [`Session`](crate::node::Session).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SessionOptions {
-    /// The runtime that does the session's work.
+    /// The runtime on which the session runs its tasks.
     pub runtime: Handle,
-    /// How long the node may be silent with commands in flight. Beyond that, every command fails
-    /// at once, until the node responds again.
+    /// The time a node may be silent with commands in flight. Beyond it, commands fail at once
+    /// until the node responds again.
     pub silence_limit: Duration,
 }
 
 impl SessionOptions {
-    /// A session on `runtime`, with a silence limit of 1 s.
+    /// Creates options for a session on `runtime`, with a silence limit of 1 s.
     #[must_use]
     pub fn new(runtime: Handle) -> Self {
         Self {
@@ -25,7 +25,7 @@ impl SessionOptions {
         }
     }
 
-    /// Sets how long the node may be silent with commands in flight.
+    /// Sets the time a node may be silent with commands in flight.
     ///
     /// Default: 1 s. A manager uses three node timeouts, and at least 1 s.
     #[must_use]

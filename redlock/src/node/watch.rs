@@ -1,4 +1,4 @@
-//! The way a node tells that it is worth another look.
+//! Notifications that a key may be free.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,15 +6,17 @@ use std::sync::{Arc, Weak};
 
 use crate::node::keys::Keys;
 
-/// Whoever waits for keys that others have.
+/// A waiter for keys that others hold.
 pub trait Watcher: Send + Sync {
-    /// The node at position `node` may have let go of a key, or was told to keep it longer. Called on any thread, and any number
-    /// of times; must not block.
+    /// Called when a key may be free at the node at position `node`, or its expiry was postponed.
+    ///
+    /// May be called on any thread, and any number of times. Must not block.
     fn key_changed(&self, node: usize);
 }
 
-/// Whom to tell when a key may be free: a registration that ends by itself when nobody waits any
-/// more.
+/// A registration of a [`Watcher`] with one node.
+///
+/// It does not keep the watcher alive, and ends with it.
 #[derive(Clone)]
 pub struct Watch {
     watcher: Weak<dyn Watcher>,
@@ -22,14 +24,14 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Tells `watcher`, for as long as it lives, about the node at position `node`.
+    /// Registers `watcher`, as long as it lives, for the node at position `node`.
     #[must_use]
     pub fn new<W: Watcher + 'static>(watcher: &Arc<W>, node: usize) -> Self {
         let watcher = Arc::downgrade(watcher);
         Self { watcher, node }
     }
 
-    /// Tells that the key may be free. Says whether anybody heard it.
+    /// Notifies the watcher that a key may be free. Returns `false` if the watcher is gone.
     pub fn notify(&self) -> bool {
         let Some(watcher) = self.watcher.upgrade() else {
             return false;
@@ -38,12 +40,12 @@ impl Watch {
         true
     }
 
-    /// Whether this tells the same watcher about the same node.
+    /// Whether both notify the same watcher about the same node.
     fn is_same(&self, other: &Self) -> bool {
         self.node == other.node && Weak::ptr_eq(&self.watcher, &other.watcher)
     }
 
-    /// Whether anybody waits.
+    /// Whether the watcher still exists.
     #[must_use]
     pub fn is_live(&self) -> bool {
         self.watcher.strong_count() > 0
@@ -59,23 +61,25 @@ impl fmt::Debug for Watch {
     }
 }
 
-/// Tells all of them.
+/// Notifies all of them.
 pub(super) fn notify_all(watches: &[Watch]) {
     for watch in watches {
-        let _is_heard = watch.notify();
+        let _was_notified = watch.notify();
     }
 }
 
-/// Who is to be told about which key. Telling is left to the caller, once it holds no lock.
+/// Watches by key.
+///
+/// The caller notifies them itself, after it has released its own lock.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
     by_key: HashMap<Arc<[u8]>, Vec<Watch>>,
-    /// The number of keys at which those are thrown out for which nobody waits any more.
+    /// The number of keys at which keys without live watches are removed.
     sweep_at: usize,
 }
 
 impl Watches {
-    /// Adds somebody who waits for `keys`, once for each.
+    /// Adds `watch` to each of `keys`, once.
     pub(super) fn add(&mut self, keys: &[Arc<[u8]>], watch: &Watch) {
         if self.by_key.len() >= self.sweep_at {
             self.by_key.retain(|_, watches| {
@@ -86,18 +90,18 @@ impl Watches {
         }
         for key in keys {
             let watches = self.by_key.entry(Arc::clone(key)).or_default();
-            // Asking again is the usual case, and every time it is the same who asks.
+            // Most registrations come from a waiter that polls again.
             watches.retain(|other| other.is_live() && !other.is_same(watch));
             watches.push(watch.clone());
         }
     }
 
-    /// Takes out those who wait for `key`: to be told once.
+    /// Removes and returns the watches of `key`, each of which is notified once.
     pub(super) fn take(&mut self, key: &[u8]) -> Vec<Watch> {
         self.by_key.remove(key).unwrap_or_default()
     }
 
-    /// Takes out those who wait for one of `keys`, if these have changed.
+    /// Removes and returns the watches of all `keys`, if these have changed.
     pub(super) fn take_if(&mut self, are_changed: bool, keys: &Keys) -> Vec<Watch> {
         if !are_changed || self.by_key.is_empty() {
             return Vec::new();
@@ -105,7 +109,7 @@ impl Watches {
         keys.iter().flat_map(|key| self.take(key)).collect()
     }
 
-    /// Takes out everybody.
+    /// Removes and returns all watches.
     pub(super) fn take_all(&mut self) -> Vec<Watch> {
         self.by_key
             .drain()
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_waits_is_told_once_however_often_it_has_asked() {
+    fn repeated_registrations_cause_one_notification() {
         let (mut watches, count) = (Watches::default(), Arc::new(Count::default()));
         for _ in 0..3 {
             watches.add(&keys(&["a", "b"]), &Watch::new(&count, 0));
@@ -146,12 +150,16 @@ mod tests {
             .iter()
             .for_each(|watch| assert!(watch.notify()));
         assert!(watches.take(b"a").is_empty());
-        assert_eq!(watches.take_all().len(), 1, "it still waits for the other");
+        assert_eq!(
+            watches.take_all().len(),
+            1,
+            "the watch of the other key stays"
+        );
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 
     #[test]
-    fn nobody_is_kept_who_does_not_wait_any_more() {
+    fn watches_of_dropped_watchers_are_removed() {
         let mut watches = Watches::default();
         for number in 0..10_000 {
             let count = Arc::new(Count::default());

@@ -1,24 +1,25 @@
-//! The ways in which a node can fail.
+//! Failures of a node in this process.
 
 use std::time::Duration;
 
-/// A way in which a [`MemoryNode`](super::MemoryNode) fails.
+/// A failure of a [`MemoryNode`](super::MemoryNode).
 ///
-/// For a lock it matters most whether a *request* or its *reply* was lost: in the second case the
-/// node holds a key of which nobody knows.
+/// For a lock it matters most whether the *request* or the *response* is lost. If the response is
+/// lost, the node holds a key that no caller knows of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Commands fail at once, as when nothing listens at the node's address. Keys stay; add
-    /// [`wipe`](super::MemoryNode::wipe) for a node that restarts empty.
+    /// Commands fail at once, as if nothing listened at the node's address. Keys stay. Call
+    /// [`wipe`](super::MemoryNode::wipe) too for a node that restarts empty.
     Crash,
-    /// Commands are neither answered nor carried out until the fault is healed, as by a process
-    /// that was stopped.
+    /// Commands are neither carried out nor answered until the fault is healed, like those of a
+    /// stopped process.
     Hang,
-    /// Commands never arrive and are not answered. Releases are repeated when the fault is healed.
+    /// Commands never arrive, and get no response. Releases are sent again when the fault is
+    /// healed.
     DropRequests,
-    /// Commands are carried out, and their answers are lost.
+    /// Commands are carried out, but their responses are lost.
     LoseReplies,
-    /// Commands arrive this much later.
+    /// Commands arrive after this delay.
     Delay(Duration),
 }

@@ -19,12 +19,12 @@ use crate::node::{Node, Session, SessionOptions};
 
 /// A node that keeps its keys in this process.
 ///
-/// A second implementation of the contract of [`Node`], not a mock: it expires keys, refuses
-/// foreign ids and keeps the order of commands as a server does, by Tokio's clock, so that a test
-/// on paused time runs through minutes of leases in milliseconds. [`fault`](Self::fault) makes it
-/// fail in the ways servers fail.
+/// It is a second implementation of the contract of [`Node`], not a mock: it expires keys, refuses
+/// foreign ids and keeps the order of commands as a server does. It uses Tokio's clock, so a test
+/// on paused time covers minutes of leases in milliseconds. [`fault`](Self::fault) makes it fail as
+/// servers do.
 ///
-/// Cloning gives another handle to the same node.
+/// A clone is another handle to the same node.
 ///
 /// # Examples
 ///
@@ -48,53 +48,53 @@ use crate::node::{Node, Session, SessionOptions};
 pub struct MemoryNode(Arc<Shared>);
 
 impl MemoryNode {
-    /// An empty node.
+    /// Creates an empty node.
     #[must_use]
     pub fn new() -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         Self::named(format!("memory-{}", COUNT.fetch_add(1, Ordering::Relaxed)))
     }
 
-    /// An empty node with a name of your choice, which stands for it in reports and errors.
+    /// Creates an empty node with a name, which appears in reports and errors.
     #[must_use]
     pub fn named(name: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Shared::new(name.into())))
     }
 
-    /// `N` empty nodes.
+    /// Creates `N` empty nodes.
     #[must_use]
     pub fn cluster<const N: usize>() -> [Self; N] {
         std::array::from_fn(|_| Self::new())
     }
 
-    /// Makes the node fail in one way, instead of any other it failed in; `None` heals it.
+    /// Sets the node's fault, which replaces any other. `None` heals the node.
     ///
-    /// Commands that were held back by the fault are carried out, in order, when it is healed.
+    /// When it is healed, commands that the fault held back are carried out in order.
     pub fn fault(&self, fault: impl Into<Option<Fault>>) {
         self.lock().fault = fault.into();
         self.0.changed.notify_waiters();
     }
 
-    /// Deletes all keys, as a server without persistence does when it restarts.
+    /// Deletes all keys and counters, as a restart does on a server without persistence.
     pub fn wipe(&self) {
         self.lock().store = Store::default();
         self.0.notify_all();
     }
 
-    /// Deletes all keys and keeps the counters behind the fencing tokens, as if every lock had
-    /// expired early.
+    /// Deletes all keys, but not the counters of the fencing tokens, as if every lock had expired
+    /// early.
     pub fn forget_keys(&self) {
         self.lock().store.forget_keys();
         self.0.notify_all();
     }
 
-    /// Lets the node's clock jump ahead, so that every key expires that much earlier.
+    /// Moves the node's clock forward, so that every key expires that much earlier.
     pub fn skip(&self, ahead: Duration) {
         self.lock().store.skip(ahead);
         self.0.notify_all();
     }
 
-    /// The number of keys that have not expired.
+    /// Returns the number of keys that have not expired.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lock().store.len()

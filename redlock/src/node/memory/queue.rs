@@ -1,4 +1,4 @@
-//! The commands that wait for a node, in order.
+//! Commands that wait for a node, in order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,13 +9,13 @@ use crate::node::memory::shared::{Shared, State};
 use crate::node::{Command, Extension, Identity, Removal, Responder, Vote, Watch, watch};
 use crate::time::clock::Moment;
 
-/// The queue of one session.
+/// The command queue of one session.
 #[derive(Default)]
 pub(super) struct CommandQueue {
     waiting: VecDeque<Queued>,
-    /// Since when commands have gone unanswered.
+    /// When the node became silent: the first command without a response.
     silent_since: Option<Moment>,
-    /// Whether a task looks after the queue.
+    /// Whether a task is draining the queue.
     pub(super) is_draining: bool,
 }
 
@@ -24,26 +24,29 @@ struct Queued {
     command: Command,
 }
 
-/// What became of the next command.
+/// The result of one step through the queue.
 pub(super) enum Step {
-    /// It is done; this gives the answer, once no lock is held.
-    Done(Box<dyn FnOnce() + Send>),
-    /// It has to wait, at most until then.
+    /// A command was handled. The closure sends its response, and must run without a lock.
+    Respond(Respond),
+    /// A command has to wait, at most until then. `None`: until the fault changes.
     Wait(Option<Moment>),
-    /// There is none.
+    /// No command is waiting.
     Empty,
 }
 
-/// What a fault does to a command.
-enum Fate {
-    CarriedOut,
-    /// Carried out, and the answer is lost.
-    Unheard,
-    /// Lost on the way.
-    Lost,
-    Failed,
-    /// Held back until then, or until the fault changes.
-    HeldBack(Option<Moment>),
+/// Sends the response to a command, and the notifications that it causes.
+type Respond = Box<dyn FnOnce() + Send>;
+
+/// The treatment of a command under a fault.
+enum Treatment {
+    CarryOut,
+    /// Carry out the command, but lose its response.
+    LoseResponse,
+    /// Lose the command on its way to the node.
+    LoseRequest,
+    Fail,
+    /// Hold the command back until then. `None`: until the fault changes.
+    HoldBack(Option<Moment>),
 }
 
 impl CommandQueue {
@@ -64,7 +67,7 @@ impl CommandQueue {
         self.waiting.is_empty()
     }
 
-    /// Why the node counts as failed, if it has been silent for longer than `patience`.
+    /// Returns an error if the node has been silent for at least `silence_limit`.
     pub(super) fn unresponsive(
         &self,
         fault: Option<Fault>,
@@ -72,11 +75,13 @@ impl CommandQueue {
     ) -> Option<NodeError> {
         let since = self.silent_since?;
         let silent = Moment::now().saturating_since(since);
-        (is_silent(fault) && silent >= silence_limit)
-            .then(|| NodeError::unsent(NodeErrorKind::Unresponsive, "no answer for too long"))
+        (is_silent(fault) && silent >= silence_limit).then(|| {
+            let message = format!("no response for {silence_limit:?}");
+            NodeError::unsent(NodeErrorKind::Unresponsive, message)
+        })
     }
 
-    /// Deals with the next command that need not wait.
+    /// Handles the next command that need not wait.
     pub(super) fn step(&mut self, node: &Shared) -> Step {
         if self.is_empty() {
             return Step::Empty;
@@ -84,12 +89,12 @@ impl CommandQueue {
         let mut state = node.lock();
         let now = Moment::now();
         let mut wait = None;
-        // Only a release lets others past it: it stays until the node is back, they fail.
+        // Only a release is overtaken: it is kept until the node is back, while others fail.
         for index in 0..self.waiting.len() {
-            let fate = self.waiting[index].fate(state.fault, now);
-            if let Fate::HeldBack(until) = fate {
+            let treatment = self.waiting[index].treatment(state.fault, now);
+            if let Treatment::HoldBack(until) = treatment {
                 wait = wait.or(Some(until));
-                if matches!(self.waiting[index].command, Command::Release(_)) {
+                if self.waiting[index].command.as_release().is_some() {
                     continue;
                 }
                 break;
@@ -97,58 +102,51 @@ impl CommandQueue {
             let Some(next) = self.waiting.remove(index) else {
                 break;
             };
-            return Step::Done(self.meet(next.command, &fate, &mut state));
+            return Step::Respond(self.handle(next.command, &treatment, &mut state));
         }
         wait.map_or(Step::Empty, Step::Wait)
     }
 
-    fn meet(
-        &mut self,
-        command: Command,
-        fate: &Fate,
-        state: &mut State,
-    ) -> Box<dyn FnOnce() + Send> {
-        match fate {
-            Fate::CarriedOut => {
+    fn handle(&mut self, command: Command, treatment: &Treatment, state: &mut State) -> Respond {
+        match treatment {
+            Treatment::CarryOut => {
                 self.silent_since = None;
-                apply(state, command)
+                carry_out(state, command)
             }
-            Fate::Unheard => {
-                drop(apply(state, command));
+            Treatment::LoseResponse => {
+                drop(carry_out(state, command));
                 Box::new(|| ())
             }
-            Fate::Failed => Box::new(|| command.fail(crashed())),
-            Fate::Lost | Fate::HeldBack(_) => Box::new(|| drop(command)),
+            Treatment::Fail => Box::new(|| command.fail(crashed())),
+            Treatment::LoseRequest | Treatment::HoldBack(_) => Box::new(|| drop(command)),
         }
     }
 }
 
 impl Queued {
-    fn fate(&self, fault: Option<Fault>, now: Moment) -> Fate {
-        let kept_until = match &self.command {
-            Command::Release(release) => Some(release.until).filter(|until| *until > now),
-            _ => None,
-        };
+    fn treatment(&self, fault: Option<Fault>, now: Moment) -> Treatment {
+        let release = self.command.as_release();
+        let kept_until = release.map(|it| it.until).filter(|until| *until > now);
         match fault {
-            Some(Fault::Hang) => Fate::HeldBack(None),
+            Some(Fault::Hang) => Treatment::HoldBack(None),
             Some(Fault::Crash | Fault::DropRequests) if kept_until.is_some() => {
-                Fate::HeldBack(kept_until)
+                Treatment::HoldBack(kept_until)
             }
-            Some(Fault::Crash) => Fate::Failed,
-            Some(Fault::DropRequests) => Fate::Lost,
-            _ if self.due > now => Fate::HeldBack(Some(self.due)),
-            Some(Fault::LoseReplies) => Fate::Unheard,
-            Some(Fault::Delay(_)) | None => Fate::CarriedOut,
+            Some(Fault::Crash) => Treatment::Fail,
+            Some(Fault::DropRequests) => Treatment::LoseRequest,
+            _ if self.due > now => Treatment::HoldBack(Some(self.due)),
+            Some(Fault::LoseReplies) => Treatment::LoseResponse,
+            Some(Fault::Delay(_)) | None => Treatment::CarryOut,
         }
     }
 }
 
-/// The failure of every command at a node that has crashed.
+/// The error of every command at a crashed node.
 pub(super) fn crashed() -> NodeError {
-    NodeError::unsent(NodeErrorKind::Unreachable, "the node has crashed")
+    NodeError::unsent(NodeErrorKind::Unreachable, "node has crashed")
 }
 
-/// Whether a fault leaves commands without an answer.
+/// Whether commands get no response under a fault.
 fn is_silent(fault: Option<Fault>) -> bool {
     matches!(
         fault,
@@ -156,21 +154,8 @@ fn is_silent(fault: Option<Fault>) -> bool {
     )
 }
 
-/// Carries one command out and returns the giving of its answer.
-fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
-    fn send<T: Send + 'static>(responder: Responder<T>, response: T) -> Box<dyn FnOnce() + Send> {
-        Box::new(move || responder.send(Ok(response)))
-    }
-    fn notify_and_send<T: Send + 'static>(
-        watches_due: Vec<Watch>,
-        responder: Responder<T>,
-        response: T,
-    ) -> Box<dyn FnOnce() + Send> {
-        Box::new(move || {
-            watch::notify_all(&watches_due);
-            responder.send(Ok(response));
-        })
-    }
+/// Carries out one command, and returns what sends its response.
+fn carry_out(state: &mut State, command: Command) -> Respond {
     let (store, watches) = (&mut state.store, &mut state.watches);
     match command {
         Command::Acquire(it) => {
@@ -201,4 +186,19 @@ fn apply(state: &mut State, command: Command) -> Box<dyn FnOnce() + Send> {
         Command::Inspect(it) => send(it.responder, store.inspect(&it.key)),
         Command::Ping(it) => send(it.responder, Identity::default()),
     }
+}
+
+fn send<T: Send + 'static>(responder: Responder<T>, response: T) -> Respond {
+    Box::new(move || responder.send(Ok(response)))
+}
+
+fn notify_and_send<T: Send + 'static>(
+    watches: Vec<Watch>,
+    responder: Responder<T>,
+    response: T,
+) -> Respond {
+    Box::new(move || {
+        watch::notify_all(&watches);
+        responder.send(Ok(response));
+    })
 }

@@ -1,4 +1,4 @@
-//! The ordered way to a node in this process.
+//! An ordered session with a node in this process.
 
 use crate::error::NodeError;
 use crate::node::memory::fault::Fault;
@@ -12,8 +12,9 @@ use crate::time::clock::Moment;
 use std::fmt;
 use std::sync::Arc;
 
-/// Carries commands out on the spot while the node is healthy, and queues them, with a task that
-/// carries them out later, while it is not.
+/// A session that carries out commands at once while the node is healthy.
+///
+/// While the node is faulty, commands are queued, and a task carries them out later.
 pub(super) struct MemorySession {
     node: Arc<Shared>,
     options: SessionOptions,
@@ -29,23 +30,23 @@ impl MemorySession {
         }
     }
 
-    /// Starts a task that looks after the queue until it is empty.
-    fn pump(&self) {
-        let (node, draining) = (Arc::clone(&self.node), Draining(Arc::clone(&self.queue)));
+    /// Spawns a task that drains the queue until it is empty.
+    fn spawn_drain_task(&self) {
+        let (node, drain_guard) = (Arc::clone(&self.node), DrainGuard(Arc::clone(&self.queue)));
         let _detached = self.options.runtime.spawn(async move {
             loop {
                 let changed = node.changed.notified();
                 tokio::pin!(changed);
-                // Registered before the queue is looked at, so that no change is missed.
+                // Registered before the queue is read, so that no change is missed.
                 changed.as_mut().enable();
-                match drain(&node, &draining.0) {
-                    Left::Until(Some(moment)) => tokio::select! {
+                match drain(&node, &drain_guard.0) {
+                    Drained::WaitUntil(Some(moment)) => tokio::select! {
                         () = changed => {}
                         () = clock::sleep_until(moment) => {}
                     },
-                    Left::Until(None) => changed.await,
-                    Left::Nothing if draining.finish() => return,
-                    Left::Nothing => {}
+                    Drained::WaitUntil(None) => changed.await,
+                    Drained::Empty if drain_guard.try_finish() => return,
+                    Drained::Empty => {}
                 }
             }
         });
@@ -56,7 +57,7 @@ impl Session for MemorySession {
     fn submit(&self, mut command: Command) {
         let fault = self.node.lock().fault;
         if let (Some(Fault::Crash), Command::Release(release)) = (fault, &mut command) {
-            // Kept for the day the node is back; whoever asked need not wait for it.
+            // The release is kept until the node is back. The caller gets its error now.
             let responder = std::mem::replace(&mut release.responder, Responder::ignored());
             responder.send(Err(NodeError::new(
                 queue::crashed().kind(),
@@ -65,7 +66,7 @@ impl Session for MemorySession {
         }
         let is_draining = {
             let mut queue = self.queue.lock();
-            let is_release = matches!(command, Command::Release(_));
+            let is_release = command.as_release().is_some();
             let error = queue
                 .unresponsive(fault, self.options.silence_limit)
                 .filter(|_| !is_release);
@@ -77,16 +78,16 @@ impl Session for MemorySession {
             queue.is_draining
         };
         if is_draining {
-            // What came in may not have to wait for what is there.
+            // The new command may be due before those that are waiting.
             self.node.changed.notify_waiters();
             return;
         }
-        // Commands are taken off the queue under its lock, so whoever drains keeps the order.
-        let left = drain(&self.node, &self.queue);
-        if matches!(left, Left::Until(_))
+        // Commands leave the queue under its lock, so concurrent drains keep the order.
+        let drained = drain(&self.node, &self.queue);
+        if matches!(drained, Drained::WaitUntil(_))
             && !std::mem::replace(&mut self.queue.lock().is_draining, true)
         {
-            self.pump();
+            self.spawn_drain_task();
         }
     }
 
@@ -118,38 +119,38 @@ impl fmt::Debug for MemorySession {
     }
 }
 
-/// What a queue was left with.
-enum Left {
-    Nothing,
-    /// Something that has to wait, at most until then.
-    Until(Option<Moment>),
+/// The state of a queue after it was drained.
+enum Drained {
+    Empty,
+    /// A command has to wait, at most until then. `None`: until the fault changes.
+    WaitUntil(Option<Moment>),
 }
 
-/// Deals, in order, with what need not wait.
-fn drain(node: &Shared, queue: &Mutex<CommandQueue>) -> Left {
+/// Carries out, in order, the commands that need not wait.
+fn drain(node: &Shared, queue: &Mutex<CommandQueue>) -> Drained {
     loop {
         let step = queue.lock().step(node);
         match step {
-            Step::Done(response) => response(),
-            Step::Wait(until) => return Left::Until(until),
-            Step::Empty => return Left::Nothing,
+            Step::Respond(respond) => respond(),
+            Step::Wait(until) => return Drained::WaitUntil(until),
+            Step::Empty => return Drained::Empty,
         }
     }
 }
 
-/// Marks the queue as looked after, also when the task ends with its runtime.
-struct Draining(Arc<Mutex<CommandQueue>>);
+/// Marks the queue as being drained, until the task ends, also if it ends with its runtime.
+struct DrainGuard(Arc<Mutex<CommandQueue>>);
 
-impl Draining {
-    /// Ends the task's duty unless something arrived meanwhile.
-    fn finish(&self) -> bool {
+impl DrainGuard {
+    /// Clears the mark and returns `true`, unless the queue is no longer empty.
+    fn try_finish(&self) -> bool {
         let mut queue = self.0.lock();
         queue.is_draining = !queue.is_empty();
         !queue.is_draining
     }
 }
 
-impl Drop for Draining {
+impl Drop for DrainGuard {
     fn drop(&mut self) {
         self.0.lock().is_draining = false;
     }

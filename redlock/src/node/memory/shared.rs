@@ -1,4 +1,4 @@
-//! The state of one node, shared by its handles and sessions.
+//! State of one node, shared by its handles and sessions.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -10,11 +10,11 @@ use crate::node::watch;
 use crate::node::watch::Watches;
 use crate::sync::Mutex;
 
-/// What all handles to one node share.
+/// State that all handles to one node share.
 pub(super) struct Shared {
     name: Arc<str>,
     state: Mutex<State>,
-    /// Notified when the fault changes, or when a queue needs to be looked at again.
+    /// Notified when the fault changes, or when a command joins a queue that a task is draining.
     pub(super) changed: Notify,
 }
 
@@ -42,7 +42,7 @@ impl Shared {
         self.state.lock()
     }
 
-    /// Notifies everything that waits for any key.
+    /// Notifies the watches of all keys.
     pub(super) fn notify_all(&self) {
         let watches = self.lock().watches.take_all();
         watch::notify_all(&watches);

@@ -1,4 +1,4 @@
-//! The keys of one node.
+//! Keys and counters of one node.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use crate::node::{Extension, Fence, Keys, Raised, Record, Removal, Snapshot, Sta
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// Keys with their lease ids, and the node's own idea of time.
+/// Keys with their lease ids, the counters, and the node's own clock.
 #[derive(Debug, Default)]
 pub(super) struct Store {
     keys: HashMap<Arc<[u8]>, Entry>,
     counters: HashMap<Arc<[u8]>, Counter>,
-    /// How far the node's clock is ahead of ours.
-    ahead: Duration,
-    /// The number of keys at which expired ones are thrown out.
+    /// How far the node's clock is ahead of Tokio's.
+    clock_offset: Duration,
+    /// The number of keys or counters at which expired ones are removed.
     sweep_at: usize,
 }
 
@@ -44,7 +44,7 @@ impl Store {
         let counter = self.largest_counter(keys, now);
         let held = keys
             .iter()
-            .filter_map(|key| self.live(key, now).map(|entry| entry.expires));
+            .filter_map(|key| self.live_entry(key, now).map(|entry| entry.expires));
         if let Some(expires) = held.max() {
             return Vote::Busy {
                 counter,
@@ -59,7 +59,7 @@ impl Store {
         }
         let stamp = fence.map(|fence| {
             let value = counter.map_or(fence.proposal, |value| fence.proposal.max(value + 1));
-            self.count(keys, value, fence.retention, now);
+            self.set_counters(keys, value, fence.retention, now);
             Stamp::Moved(value)
         });
         Vote::Granted { stamp }
@@ -107,7 +107,7 @@ impl Store {
         if let Some(counter) = counter.filter(|counter| *counter >= token) {
             return Raised::Beyond(counter);
         }
-        self.count(keys, token, retention, now);
+        self.set_counters(keys, token, retention, now);
         Raised::Moved
     }
 
@@ -118,18 +118,18 @@ impl Store {
         keep_until: Option<Moment>,
     ) -> Removal {
         let now = self.now();
-        // Whoever asks has a clock of their own, which tells how much is left.
-        let keep = keep_until
+        // The moment was taken on the caller's clock, not on the node's.
+        let expiry_delay = keep_until
             .map(|until| validity::remaining(until, Moment::now()))
             .filter(|left| !left.is_zero());
         let mut removal = Removal::Absent;
         for key in keys {
-            let Some(entry) = self.live(key, now).filter(|entry| entry.id == *id) else {
+            let Some(entry) = self.live_entry(key, now).filter(|entry| entry.id == *id) else {
                 continue;
             };
             removal = Removal::Deleted;
-            match keep {
-                Some(keep) => entry.expires = now.checked_add(keep).unwrap_or(entry.expires),
+            match expiry_delay {
+                Some(delay) => entry.expires = now.checked_add(delay).unwrap_or(entry.expires),
                 None => drop(self.keys.remove(key)),
             }
         }
@@ -138,7 +138,7 @@ impl Store {
 
     pub(super) fn inspect(&mut self, key: &[u8]) -> Snapshot {
         let now = self.now();
-        let record = self.live(key, now).map(|entry| {
+        let record = self.live_entry(key, now).map(|entry| {
             let remaining = entry.expires.saturating_since(now);
             Record::new(Some(entry.id.clone()), Some(remaining))
         });
@@ -150,7 +150,7 @@ impl Store {
     }
 
     pub(super) fn skip(&mut self, ahead: Duration) {
-        self.ahead = self.ahead.saturating_add(ahead);
+        self.clock_offset = self.clock_offset.saturating_add(ahead);
     }
 
     pub(super) fn len(&self) -> usize {
@@ -163,10 +163,10 @@ impl Store {
 
     fn now(&self) -> Moment {
         let now = Moment::now();
-        now.checked_add(self.ahead).unwrap_or(now)
+        now.checked_add(self.clock_offset).unwrap_or(now)
     }
 
-    /// Where the counter of a key is.
+    /// Returns the counter of a key, if there is one.
     fn counter(&mut self, key: &[u8], now: Moment) -> Option<u64> {
         self.live_counter(key, now).map(|counter| counter.value)
     }
@@ -181,30 +181,32 @@ impl Store {
         keys.iter().filter_map(|key| self.counter(key, now)).max()
     }
 
-    /// Writes counters, and keeps them for longer if need be.
-    fn count(&mut self, keys: &Keys, value: u64, retention: Duration, now: Moment) {
+    /// Sets the counters of `keys` to `value`, and keeps each for at least `retention`.
+    fn set_counters(&mut self, keys: &Keys, value: u64, retention: Duration, now: Moment) {
         let expires = now.checked_add(retention).unwrap_or(now);
         for key in keys {
             let counter = Counter { value, expires };
-            let kept = self.counters.entry(Arc::clone(key)).or_insert(counter);
-            *kept = Counter {
+            let entry = self.counters.entry(Arc::clone(key)).or_insert(counter);
+            *entry = Counter {
                 value,
-                expires: kept.expires.max(expires),
+                expires: entry.expires.max(expires),
             };
         }
     }
 
-    /// Whether all keys are there and hold `id`.
+    /// Whether all keys exist and hold `id`.
     fn is_owner(&mut self, keys: &Keys, id: &LeaseId, now: Moment) -> bool {
-        keys.iter()
-            .all(|key| self.live(key, now).is_some_and(|entry| entry.id == *id))
+        keys.iter().all(|key| {
+            self.live_entry(key, now)
+                .is_some_and(|entry| entry.id == *id)
+        })
     }
 
-    fn live(&mut self, key: &[u8], now: Moment) -> Option<&mut Entry> {
+    fn live_entry(&mut self, key: &[u8], now: Moment) -> Option<&mut Entry> {
         self.keys.get_mut(key).filter(|entry| entry.expires > now)
     }
 
-    /// Throws out what has expired whenever there may be twice as much: constant time per key.
+    /// Removes what has expired, each time the store has doubled: amortized constant time per key.
     fn sweep(&mut self, now: Moment) {
         if self.keys.len().max(self.counters.len()) >= self.sweep_at {
             self.keys.retain(|_, entry| entry.expires > now);

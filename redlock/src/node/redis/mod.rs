@@ -1,4 +1,6 @@
-//! A Redis or Valkey master. Nothing outside this folder names the client library.
+//! A node that is a Redis or Valkey master.
+//!
+//! Apart from `into_node`, no other module of the library names the client library.
 
 mod connect;
 mod protocol;
@@ -21,15 +23,15 @@ use crate::node::{Node, Session, SessionOptions};
 
 /// A Redis or Valkey master.
 ///
-/// One multiplexed connection is kept for every runtime and carries all commands, in order: a
-/// checkout from a pool for every command would cost a round trip each and lose the order on which
-/// releases rely. Where a socket is all it takes to get to the server, the connection is made and
-/// worked by the task that sends the commands, so that a round trip wakes one task and not two.
-/// Under TLS, or with a pool of the application, a [`deadpool_redis::Pool`] makes it, and it has a
-/// task of its own.
+/// Each runtime has one multiplexed connection, which carries all commands in order. A checkout
+/// from a pool for each command would cost a round trip and lose the order that releases rely on.
 ///
-/// Where the server speaks the newer protocol (RESP3: Redis 6, Valkey) and lets its user have its
-/// keys tracked, it tells those who wait when a lock may be free. Elsewhere they ask.
+/// Over a plain socket, the task that sends the commands also makes and drives the connection, so a
+/// round trip wakes one task instead of two. Under TLS, or with a pool of the application, a
+/// [`deadpool_redis::Pool`] makes the connection, which has a task of its own.
+///
+/// A server with RESP3 (Redis 6, Valkey) that permits client tracking notifies waiters when a lock
+/// may be free. With other servers, waiters poll.
 ///
 /// # Examples
 ///
@@ -46,12 +48,12 @@ use crate::node::{Node, Session, SessionOptions};
 pub struct RedisNode(Arc<Server>);
 
 impl RedisNode {
-    /// A node at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS, or
-    /// `redis+unix:///path`. Nothing is connected yet.
+    /// Creates a node at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS,
+    /// or `redis+unix:///path`. It connects when a session is opened.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Address`] if the URL cannot be understood.
+    /// [`ConfigError::Address`] if the URL is not valid, or needs a feature that is off.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
         let info = address::parse(url)?;
         if address::wants_resp2(url) {
@@ -65,30 +67,31 @@ impl RedisNode {
         Self::from_info(info)
     }
 
-    /// A node with these connection settings.
+    /// Creates a node with these connection settings.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Address`] if they make no sense or need a feature that is off.
+    /// [`ConfigError::Address`] if they are not valid, or need a feature that is off.
     pub fn from_info(info: ConnectionInfo) -> Result<Self, ConfigError> {
         let invalidations = Invalidations::default();
         let connector = Connector::new(&info, &invalidations)?;
         Ok(Self::new(address::name(&info), connector, invalidations))
     }
 
-    /// A node whose connections are made by `pool`. What such connections are told goes to the
-    /// application, so those who wait here have to ask. `name` stands for it in reports and errors; a
-    /// pool does not tell its address.
+    /// Creates a node whose connections are made by `pool`.
+    ///
+    /// The push messages of such connections go to the application, so waiters poll. `name` appears
+    /// in reports and errors, because a pool does not show its address.
     #[must_use]
     pub fn from_pool(pool: Pool, name: impl Into<Arc<str>>) -> Self {
-        Self::new(name, Connector::foreign(pool), Invalidations::default())
+        Self::new(name, Connector::from_pool(pool), Invalidations::default())
     }
 
-    /// A node whose connections are made by a pool of which only the order is known.
+    /// Creates a node whose connections are made by `pool`, named by the order of creation.
     pub(crate) fn from_unnamed_pool(pool: Pool) -> Self {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         let name = format!("pool-{}", COUNT.fetch_add(1, Ordering::Relaxed));
-        Self::new(name, Connector::foreign(pool), Invalidations::default())
+        Self::new(name, Connector::from_pool(pool), Invalidations::default())
     }
 
     fn new(name: impl Into<Arc<str>>, connector: Connector, invalidations: Invalidations) -> Self {
@@ -108,7 +111,7 @@ impl Node for RedisNode {
 
 impl fmt::Debug for RedisNode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The pool's own output would show the connection settings.
+        // The pool's own output would show the connection settings, with a password.
         f.debug_struct("RedisNode")
             .field("name", self.0.name())
             .finish_non_exhaustive()

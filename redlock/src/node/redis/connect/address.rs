@@ -1,4 +1,4 @@
-//! Where a node is, and how its sockets are set up.
+//! The address of a node, and the settings of its sockets.
 
 use std::time::Duration;
 
@@ -8,26 +8,26 @@ use deadpool_redis::redis::{ConnectionInfo, IntoConnectionInfo, ProtocolVersion,
 use crate::error::ConfigError;
 use crate::node::redis::connect::tls;
 
-/// Understands a URL.
+/// Parses a URL.
 pub(crate) fn parse(url: &str) -> Result<ConnectionInfo, ConfigError> {
     let is_under_tls = url.starts_with("rediss:") || url.starts_with("valkeys:");
-    if is_under_tls && !tls::IS_THERE {
+    if is_under_tls && !tls::IS_AVAILABLE {
         return Err(ConfigError::Address {
             index: 0,
-            reason: "TLS needs the feature `tls-rustls` or `tls-native`".into(),
+            reason: "TLS is not available: enable the feature `tls-rustls` or `tls-native`".into(),
         });
     }
-    url.into_connection_info().map_err(|error| refused(&error))
+    url.into_connection_info().map_err(|error| invalid(&error))
 }
 
-/// The same address in the newer protocol, in which servers speak without being asked.
+/// Returns the address with RESP3, in which servers can push messages.
 pub(crate) fn resp3(info: &ConnectionInfo) -> ConnectionInfo {
     let settings = info.redis_settings().clone();
     info.clone()
         .set_redis_settings(settings.set_protocol(ProtocolVersion::RESP3))
 }
 
-/// Whether a URL asks for the older protocol: who wrote that has a reason.
+/// Whether a URL explicitly requests RESP2, which overrides our preference for RESP3.
 pub(crate) fn wants_resp2(url: &str) -> bool {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     let mut pairs = query
@@ -36,7 +36,7 @@ pub(crate) fn wants_resp2(url: &str) -> bool {
     pairs.any(|(name, value)| name == "protocol" && matches!(value, "2" | "resp2"))
 }
 
-/// The node's name: its address and database, without credentials.
+/// Returns the node's name: its address and database, without credentials.
 pub(crate) fn name(info: &ConnectionInfo) -> String {
     let database = info.redis_settings().db();
     if database == 0 {
@@ -46,9 +46,9 @@ pub(crate) fn name(info: &ConnectionInfo) -> String {
     }
 }
 
-/// Sets up the socket: small commands leave at once, and a peer that vanished without a word is
-/// noticed by the kernel too.
-pub(crate) fn tune(info: ConnectionInfo) -> ConnectionInfo {
+/// Sets the TCP options: no delay for small commands, and keep-alive, by which the kernel detects
+/// a peer that vanished.
+pub(crate) fn with_tcp_settings(info: ConnectionInfo) -> ConnectionInfo {
     let keepalive = TcpKeepalive::new()
         .with_time(Duration::from_secs(15))
         .with_interval(Duration::from_secs(5));
@@ -60,9 +60,10 @@ pub(crate) fn tune(info: ConnectionInfo) -> ConnectionInfo {
     info.set_tcp_settings(settings)
 }
 
-/// An address that was refused. Only the category is kept: the details may repeat the URL, and
-/// with it a password.
-pub(crate) fn refused(error: &RedisError) -> ConfigError {
+/// Returns the error of an address that is not valid.
+///
+/// It contains only the category: the details may repeat the URL, and with it a password.
+pub(crate) fn invalid(error: &RedisError) -> ConfigError {
     ConfigError::Address {
         index: 0,
         reason: error.category().into(),
@@ -74,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_shows_where_the_node_is_and_no_credentials() {
+    fn a_name_is_an_address_without_credentials() {
         let names = [
             ("redis://user:secret@host:7000/2", "host:7000/2"),
             ("redis://:secret@host", "host:6379"),
@@ -87,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn the_older_protocol_is_used_where_the_address_asks_for_it() {
+    fn a_url_can_request_resp2() {
         for url in ["redis://a?protocol=resp2", "redis://a/1?x=y&protocol=2"] {
             assert!(wants_resp2(url), "{url}");
         }
@@ -101,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_that_makes_no_sense_is_refused_without_repeating_it() {
+    fn the_error_of_an_invalid_address_does_not_repeat_it() {
         for url in [
             "",
             "host:6379",
@@ -117,14 +118,15 @@ mod tests {
             );
         }
     }
+
     #[test]
-    fn an_address_under_tls_says_what_it_takes() {
+    fn an_address_under_tls_needs_a_feature() {
         let parsed = parse("rediss://:secret@host");
-        if tls::IS_THERE {
+        if tls::IS_AVAILABLE {
             assert_eq!(name(&parsed.unwrap()), "host:6379");
         } else {
-            let refused = parsed.unwrap_err().to_string();
-            assert!(refused.contains("`tls-rustls`"), "{refused}");
+            let error = parsed.unwrap_err().to_string();
+            assert!(error.contains("`tls-rustls`"), "{error}");
         }
     }
 }

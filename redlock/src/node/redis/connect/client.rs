@@ -1,8 +1,8 @@
-//! A connection as its server names it.
+//! A server's name for one of its connections.
 
 use deadpool_redis::redis::{Cmd, cmd};
 
-/// A server's name for a connection. The id alone is reused after a restart.
+/// A server's name for a connection: id and address. A restarted server reuses ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Client {
     id: String,
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_client_is_its_id_and_its_address() {
+    fn a_client_is_named_by_id_and_address() {
         let line = "id=12 addr=127.0.0.1:41000 laddr=127.0.0.1:6379 fd=8 name= age=0";
         let client = Client::parse(line).unwrap();
         let fields = (client.id.as_str(), client.addr.as_str());

@@ -1,4 +1,4 @@
-//! Where the connections to a server come from.
+//! A source of connections to one server.
 
 use std::convert::Infallible;
 use std::io;
@@ -16,39 +16,39 @@ use crate::node::redis::protocol::invalidation::Invalidations;
 
 /// Makes connections to one server.
 pub(crate) struct Connector {
-    /// In the newer protocol, in which the server can tell those who wait.
+    /// RESP3, in which the server can push invalidations.
     resp3: Option<Transport>,
-    /// In the older one, for servers and proxies that refuse the newer; or the application's own.
-    resp2: Transport,
+    /// RESP2, for servers and proxies that refuse RESP3, or a pool of the application.
+    fallback: Transport,
 }
 
-/// A connection that was made.
+/// A connection before its handshake.
 pub(crate) struct NewConnection {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) io: ConnectionIo,
-    /// Whether the server can speak without being asked.
+    /// Whether the server can push messages.
     pub(crate) supports_push: bool,
 }
 
-/// How a connection is made.
+/// The means by which a connection is made.
 enum Transport {
-    /// Over a socket of ours.
+    /// A socket of ours.
     Socket(Box<ConnectionInfo>, AsyncConnectionConfig),
-    /// By a pool of ours: it takes more than a socket to get there.
+    /// A pool of ours, which adds TLS.
     Tls(Pool),
-    /// By a pool of the application, which has timeouts of its own.
-    Foreign(Pool),
+    /// A pool of the application, which has timeouts of its own.
+    Application(Pool),
 }
 
 impl Connector {
-    /// Connections to this address; what the server says without being asked goes to `pushes`.
+    /// Creates a connector to an address. Messages that the server pushes go to `invalidations`.
     pub(crate) fn new(
         info: &ConnectionInfo,
         invalidations: &Invalidations,
     ) -> Result<Self, ConfigError> {
-        let listening = invalidations.clone();
+        let receiver = invalidations.clone();
         let config = config().set_push_sender(move |push| {
-            listening.on_push(&push);
+            receiver.on_push(&push);
             Ok::<_, Infallible>(())
         });
         Ok(Self {
@@ -57,26 +57,27 @@ impl Connector {
         })
     }
 
-    /// Connections to this address, in the older protocol.
+    /// Creates a connector to an address that uses RESP2 only.
     pub(crate) fn resp2(info: &ConnectionInfo) -> Result<Self, ConfigError> {
         Ok(Self {
             resp3: None,
-            resp2: Transport::new(info.clone(), config())?,
+            fallback: Transport::new(info.clone(), config())?,
         })
     }
 
-    /// Connections of the application's own making. It hears what they say, if anybody does.
-    pub(crate) fn foreign(pool: Pool) -> Self {
+    /// Creates a connector over a pool of the application, which receives any pushed messages
+    /// itself.
+    pub(crate) fn from_pool(pool: Pool) -> Self {
         Self {
             resp3: None,
-            resp2: Transport::Foreign(pool),
+            fallback: Transport::Application(pool),
         }
     }
 
-    /// Makes a connection, in the newer protocol if the server has it.
+    /// Makes a connection, with RESP3 if the server supports it.
     pub(crate) async fn connect(&self) -> Result<NewConnection, NodeError> {
-        if let Some(way) = &self.resp3 {
-            match way.connect().await {
+        if let Some(resp3) = &self.resp3 {
+            match resp3.connect().await {
                 Ok((connection, io)) => {
                     return Ok(NewConnection {
                         connection,
@@ -84,15 +85,16 @@ impl Connector {
                         supports_push: true,
                     });
                 }
-                Err(PoolError::Backend(error)) if is_about_protocol(&error) => {}
-                Err(error) => return Err(error::of_connecting(&error)),
+                Err(PoolError::Backend(error)) if may_refuse_resp3(&error) => {}
+                Err(error) => return Err(error::of_connect(&error)),
             }
         }
-        let made = self.resp2.connect().await;
-        let (mut connection, io) = made.map_err(|error| error::of_connecting(&error))?;
-        if let Transport::Foreign(_) = self.resp2 {
-            // Time is kept by rounds and sessions. A limit here would end the whole connection for
-            // one late answer; it can only be set, not taken away.
+        let connected = self.fallback.connect().await;
+        let (mut connection, io) = connected.map_err(|error| error::of_connect(&error))?;
+        if let Transport::Application(_) = self.fallback {
+            // Rounds and sessions have their own time limits. A response timeout would end the
+            // whole connection for one late response. It cannot be removed, so it is set to an
+            // hour.
             connection.set_response_timeout(Duration::from_secs(3600));
         }
         Ok(NewConnection {
@@ -105,13 +107,13 @@ impl Connector {
 
 impl Transport {
     fn new(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Self, ConfigError> {
-        let info = address::tune(info);
-        if socket::reaches(&info) {
+        let info = address::with_tcp_settings(info);
+        if socket::is_sufficient(&info) {
             return Ok(Self::Socket(Box::new(info), config));
         }
         let manager =
-            Manager::new_with_config(info, config).map_err(|error| address::refused(&error))?;
-        // Connections are taken out of the pool for good, so one place is enough.
+            Manager::new_with_config(info, config).map_err(|error| address::invalid(&error))?;
+        // Connections leave the pool and never return, so one slot is enough.
         let pool = Pool::builder(manager).max_size(1).build();
         pool.map(Self::Tls).map_err(|error| ConfigError::Address {
             index: 0,
@@ -123,45 +125,46 @@ impl Transport {
         match self {
             Self::Socket(info, config) => {
                 let connecting = socket::connect(info, config.clone());
-                let made = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-                let made =
-                    made.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()));
-                made.map_err(PoolError::Backend)
+                let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
+                connected
+                    .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
+                    .map_err(PoolError::Backend)
             }
             Self::Tls(pool) => {
-                tls::provide();
-                take(pool).await
+                tls::ensure_crypto_provider();
+                take_connection(pool).await
             }
-            Self::Foreign(pool) => take(pool).await,
+            Self::Application(pool) => take_connection(pool).await,
         }
     }
 }
 
-/// Takes a connection out of a pool, for good. It has a task of its own.
-async fn take(pool: &Pool) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
+/// Removes a connection from a pool for good. It has a task of its own.
+async fn take_connection(pool: &Pool) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
     let pooled = pool.get().await?;
-    Ok((Connection::take(pooled), ConnectionIo::elsewhere()))
+    Ok((Connection::take(pooled), ConnectionIo::external()))
 }
 
-/// Whether the server is there and may have refused only the way in which it was greeted: it does
-/// not know `HELLO`, or the user may not say it.
-fn is_about_protocol(error: &RedisError) -> bool {
-    let may_differ = match error.kind() {
+/// Whether the server responded, and may have refused only RESP3: it does not know `HELLO`, or the
+/// user may not run it.
+fn may_refuse_resp3(error: &RedisError) -> bool {
+    let is_from_server = match error.kind() {
         ErrorKind::RESP3NotSupported | ErrorKind::Server(_) | ErrorKind::Extension => true,
-        // A proxy that does not understand the answer to it either.
+        // From a proxy that cannot read the response to `HELLO`.
         ErrorKind::Parse | ErrorKind::UnexpectedReturnType => true,
         _ => false,
     };
-    let is_refused = [NodeErrorKind::Authentication, NodeErrorKind::Loading];
-    may_differ && !is_refused.contains(&error::of_command(error).kind())
+    let in_any_protocol = [NodeErrorKind::Authentication, NodeErrorKind::Loading];
+    is_from_server && !in_any_protocol.contains(&error::of_command(error).kind())
 }
 
 fn config() -> AsyncConnectionConfig {
     AsyncConnectionConfig::new()
         .set_connection_timeout(Some(CONNECT_TIMEOUT))
-        // Time is kept here; the client library's own limit would hide which command it was.
+        // Rounds and sessions have their own time limits. The client library's would hide which
+        // command was late.
         .set_response_timeout(None)
 }
 
-/// How long making a connection may take, its handshake included.
+/// The time limit for making a connection, including the client library's handshake.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);

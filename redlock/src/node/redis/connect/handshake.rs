@@ -1,4 +1,4 @@
-//! The handshake: the first commands on a new connection, and what their responses say.
+//! The handshake: the first commands on a new connection, and their responses.
 //!
 //! The client library has already negotiated the protocol and authenticated. These commands leave
 //! together, ahead of those of the session. After a reconnect, to a server that can push:
@@ -31,11 +31,11 @@ use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::server_info;
 use crate::node::redis::connect::server_info::ServerInfo;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
-use crate::node::redis::protocol::value::{micros, text};
+use crate::node::redis::protocol::value::{text, time_micros};
 use crate::node::redis::protocol::{error, script};
 use crate::node::{Identity, NodeWarning};
 
-/// A connection that is ready, and what the handshake found out about its server.
+/// A connection that is ready, and facts about its server from the handshake.
 pub(crate) struct ReadyConnection {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) io: ConnectionIo,
@@ -67,11 +67,12 @@ pub(crate) async fn connect(
     tokio::time::sleep(delay).await;
     // Longer than one attempt to connect, which must not be cut short: a pool would start over each
     // time and never connect.
-    match tokio::time::timeout(CONNECT_TIMEOUT * 2, establish(connector, previous)).await {
+    let limit = CONNECT_TIMEOUT * 2;
+    match tokio::time::timeout(limit, establish(connector, previous)).await {
         Ok(outcome) => outcome,
         Err(_) => Err(NodeError::unsent(
             NodeErrorKind::Unreachable,
-            "timed out while connecting",
+            format!("no connection within {limit:?}"),
         )),
     }
 }
@@ -117,14 +118,14 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         (command("CLIENT INFO"), |draft, it| {
             draft.client = text(it).as_deref().and_then(Client::parse);
         }),
-        (command("TIME"), |draft, it| draft.time = micros(it)),
+        (command("TIME"), |draft, it| draft.time = time_micros(it)),
         (CompareDelete::query(), |draft, it| {
             draft.delete = CompareDelete::find(Some(it));
         }),
     ];
     if let Some(previous) = previous {
-        // How many connections were closed. With id and address given, 0 means that the server has
-        // already closed the previous one.
+        // The response is the number of closed connections. With id and address given, 0 means that
+        // the server has already closed the previous one.
         steps.push((previous.kill(), |draft, it| {
             draft.previous_is_settled = matches!(it, Value::Int(_));
         }));
@@ -149,7 +150,7 @@ fn command(words: &str) -> Cmd {
     command
 }
 
-/// What the responses have said so far. A field is empty until a response fills it.
+/// Facts from the responses so far. A field is empty until a response fills it.
 #[derive(Debug, Default)]
 struct Draft {
     info: Option<ServerInfo>,
@@ -158,7 +159,7 @@ struct Draft {
     delete: Option<CompareDelete>,
     previous_is_settled: bool,
     supports_push: bool,
-    /// Why the server cannot be used yet.
+    /// The reason why the server cannot be used yet.
     refusal: Option<NodeError>,
 }
 
@@ -207,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// The commands of a handshake, and what is made of responses that begin with these.
+    /// Returns the commands of a handshake, and the draft after these responses, then `OK`s.
     fn handshake(previous: Option<&Client>, responses: &[&str]) -> (Vec<String>, Draft) {
         let (mut commands, mut draft) = (Vec::new(), Draft::default());
         for (index, (command, read)) in steps(previous, true).into_iter().enumerate() {
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn each_response_is_read_as_that_of_its_command() {
+    fn each_response_is_read_by_its_own_command() {
         let previous = Client::parse("id=7 addr=h:1");
         let time = "*2\r\n$1\r\n5\r\n$1\r\n6\r\n";
         let responses = [
@@ -249,6 +250,9 @@ mod tests {
         assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::Loading);
         assert!(!draft.supports_push && draft.info.is_none());
         let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 14]);
-        assert_eq!(draft.refusal, None, "the command that needs it will say so");
+        assert_eq!(
+            draft.refusal, None,
+            "the error of the command that needs it names the permission"
+        );
     }
 }

@@ -1,4 +1,25 @@
-//! The work that a connection needs to have done.
+//! Socket I/O of a connection, driven by the task that uses the connection.
+//!
+//! # One round trip
+//!
+//! A command is submitted while the session's task sleeps. The task wakes twice: for the command,
+//! and for the bytes of its response.
+//!
+//! ```text
+//! event                                                effect on the task
+//! submit() queues a command                            the queue wakes it
+//!   the batch enters the connection's channel          the waker leaves a permit: it is awake
+//!   drive() takes the permit and polls the I/O,        -
+//!   which writes the batch to the socket
+//! the task sleeps in drive()
+//! the response arrives: the socket is readable         the waker wakes it
+//!   drive() polls the I/O, which reads the bytes       -
+//!   and completes the response
+//!   the response is polled next, and is ready          its waker is a no-op: the task is awake
+//! ```
+//!
+//! A connection with a task of its own reads and writes there. Its task completes the response,
+//! whose waker then wakes this one.
 
 use std::fmt;
 use std::future::Future;
@@ -9,68 +30,70 @@ use std::task::{Context, Wake, Waker};
 use tokio::sync::Notify;
 use tokio::task::coop;
 
-/// Moves bytes between a connection's socket and those who use the connection.
+/// The socket I/O of a connection.
 ///
-/// It is done by the session's own task: a task for it alone would be one more to wake, on each
-/// round trip and in both directions. To drop it closes the socket.
+/// The session's own task drives it. A separate task would be one more to wake on each round trip,
+/// in both directions. Dropping this closes the socket.
 pub(crate) struct ConnectionIo {
-    /// `None` if the connection has a task of its own, or has ended.
-    work: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    is_ours: bool,
-    /// Whether there may be something to do.
-    is_due: bool,
-    bell: Arc<Bell>,
-    /// Rings the bell.
+    /// Moves bytes between the socket and the connection. `None` if the connection has a task of
+    /// its own, or has ended.
+    future: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    is_external: bool,
+    /// Whether the future may make progress.
+    needs_poll: bool,
+    notify: Arc<NotifyWaker>,
+    /// Wakes through `notify`.
     waker: Waker,
 }
 
-/// Rung when there may be something to do. What rings it while the task is awake, because the task
-/// itself gave the reason, does not wake the task once more.
+/// A waker that leaves a permit if the task is awake, as it is when the task itself caused the
+/// wake.
 #[derive(Debug, Default)]
-struct Bell(Notify);
+struct NotifyWaker(Notify);
 
 impl ConnectionIo {
-    /// The work of a connection whose socket is ours.
-    pub(crate) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
+    /// Drives a connection whose socket is ours by polling `future`.
+    pub(crate) fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
         Self {
-            work: Some(Box::pin(work)),
-            is_ours: true,
-            ..Self::elsewhere()
+            future: Some(Box::pin(future)),
+            is_external: false,
+            ..Self::external()
         }
     }
 
-    /// The connection has a task of its own.
-    pub(crate) fn elsewhere() -> Self {
-        let bell = Arc::<Bell>::default();
+    /// Stands for the I/O of a connection that has a task of its own.
+    pub(crate) fn external() -> Self {
+        let notify = Arc::<NotifyWaker>::default();
         Self {
-            work: None,
-            is_ours: false,
-            is_due: true,
-            waker: Waker::from(Arc::clone(&bell)),
-            bell,
+            future: None,
+            is_external: true,
+            needs_poll: true,
+            waker: Waker::from(Arc::clone(&notify)),
+            notify,
         }
     }
 
-    /// Does what is to be done, once there is something. Cancel safe.
+    /// Waits until the I/O may make progress, then polls it once. Cancel safe.
     pub(crate) async fn drive(&mut self) {
-        if !self.is_due {
-            self.bell.0.notified().await;
-            self.is_due = true;
+        if !self.needs_poll {
+            self.notify.0.notified().await;
+            self.needs_poll = true;
         }
         coop::consume_budget().await;
-        self.is_due = false;
-        if let Some(work) = &mut self.work
-            && work
+        self.needs_poll = false;
+        if let Some(future) = &mut self.future
+            && future
                 .as_mut()
                 .poll(&mut Context::from_waker(&self.waker))
                 .is_ready()
         {
-            // That it has ended shows when the connection is used.
-            self.work = None;
+            // The connection has ended. Its next use reports that.
+            self.future = None;
         }
     }
 
-    /// Waits for `future`, which needs the connection. Cancel safe if `future` is.
+    /// Drives the I/O until `future`, which uses the connection, is ready. Cancel safe if `future`
+    /// is.
     pub(crate) async fn drive_with<F: Future>(&mut self, future: F) -> F::Output {
         let mut future = pin!(future);
         loop {
@@ -82,17 +105,19 @@ impl ConnectionIo {
         }
     }
 
-    /// What to poll with that becomes ready by this work, between two turns of it.
+    /// Returns the waker for polling a response between two calls of [`drive`](Self::drive).
+    ///
+    /// A no-op if `drive` itself completes responses: the task is then awake.
     pub(crate) fn waker(&self) -> &Waker {
-        if self.is_ours {
-            Waker::noop()
-        } else {
+        if self.is_external {
             &self.waker
+        } else {
+            Waker::noop()
         }
     }
 }
 
-impl Wake for Bell {
+impl Wake for NotifyWaker {
     fn wake(self: Arc<Self>) {
         self.0.notify_one();
     }
@@ -105,8 +130,8 @@ impl Wake for Bell {
 impl fmt::Debug for ConnectionIo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ConnectionIo")
-            .field("is_ours", &self.is_ours)
-            .field("is_due", &self.is_due)
+            .field("is_external", &self.is_external)
+            .field("needs_poll", &self.needs_poll)
             .finish_non_exhaustive()
     }
 }
@@ -131,46 +156,54 @@ mod tests {
         }
     }
 
-    /// A connection that counts what it is given, and ends when nobody can give it anything.
-    fn io() -> (ConnectionIo, mpsc::UnboundedSender<()>, Arc<AtomicUsize>) {
-        let (sender, mut given) = mpsc::unbounded_channel();
-        let done = Arc::new(AtomicUsize::new(0));
-        let count = Arc::clone(&done);
-        let work = async move {
-            while let Some(()) = given.recv().await {
+    /// Returns I/O that counts the messages of a channel, and ends with the channel.
+    fn counting_io() -> (ConnectionIo, mpsc::UnboundedSender<()>, Arc<AtomicUsize>) {
+        let (sender, mut receiver) = mpsc::unbounded_channel();
+        let received = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&received);
+        let future = async move {
+            while let Some(()) = receiver.recv().await {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         };
-        (ConnectionIo::new(work), sender, done)
+        (ConnectionIo::new(future), sender, received)
     }
 
     #[tokio::test]
-    async fn what_the_task_causes_itself_does_not_wake_it() {
-        let (mut io, sender, done) = io();
+    async fn the_task_does_not_wake_itself() {
+        let (mut io, sender, received) = counting_io();
         let wakes = Arc::<Wakes>::default();
         let waker = Waker::from(Arc::clone(&wakes));
         let mut context = Context::from_waker(&waker);
         io.drive().await;
 
         sender.send(()).unwrap();
-        assert_eq!(done.load(Ordering::Relaxed), 0, "only a turn does the work");
+        assert_eq!(
+            received.load(Ordering::Relaxed),
+            0,
+            "only `drive` polls the I/O"
+        );
         assert!(pin!(io.drive()).poll(&mut context).is_ready());
-        assert_eq!(done.load(Ordering::Relaxed), 1);
+        assert_eq!(received.load(Ordering::Relaxed), 1);
         assert_eq!(wakes.0.load(Ordering::Relaxed), 0);
 
         let mut drive = Box::pin(io.drive());
         assert!(drive.as_mut().poll(&mut context).is_pending());
         sender.send(()).unwrap();
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1, "asleep it is woken");
-        // Whoever gives up a turn that was due leaves it to the next.
+        assert_eq!(
+            wakes.0.load(Ordering::Relaxed),
+            1,
+            "a sleeping task is woken"
+        );
+        // The permit of a cancelled `drive` passes to the next.
         drop(drive);
         assert!(pin!(io.drive()).poll(&mut context).is_ready());
-        assert_eq!(done.load(Ordering::Relaxed), 2);
+        assert_eq!(received.load(Ordering::Relaxed), 2);
     }
 
     #[tokio::test]
-    async fn a_connection_that_has_ended_has_nothing_to_do() {
-        let (mut io, sender, _) = io();
+    async fn a_connection_that_has_ended_is_not_driven() {
+        let (mut io, sender, _) = counting_io();
         io.drive().await;
         drop(sender);
         io.drive().await;
@@ -179,15 +212,15 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_needs_the_connection_gets_it() {
-        let (mut io, sender, done) = io();
-        let asked = poll_fn(|_| {
+    async fn a_future_that_uses_the_connection_drives_it() {
+        let (mut io, sender, received) = counting_io();
+        let sends_until_received = poll_fn(|_| {
             sender.send(()).unwrap();
-            match done.load(Ordering::Relaxed) {
-                3 => Poll::Ready("done"),
+            match received.load(Ordering::Relaxed) {
+                3 => Poll::Ready("ready"),
                 _ => Poll::Pending,
             }
         });
-        assert_eq!(io.drive_with(asked).await, "done");
+        assert_eq!(io.drive_with(sends_until_received).await, "ready");
     }
 }

@@ -1,4 +1,4 @@
-//! From an address to a connection that is ready.
+//! Connections: from an address to one that is ready for commands.
 
 pub(crate) mod address;
 pub(crate) mod client;

@@ -1,4 +1,4 @@
-//! The response to `INFO`: which server this is, and which of its settings weaken a lock.
+//! The response to `INFO`: identity, version, and settings that weaken a lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ impl ServerInfo {
         )
     }
 
-    /// What identifies the server process.
+    /// Returns the identity of the server process.
     pub(crate) fn identity(&self) -> Identity {
         Identity {
             run_id: self.0.get("run_id").map(|id| id.as_str().into()),
         }
     }
 
-    /// Name and version of the server.
+    /// Returns the name and version of the server.
     pub(crate) fn server(&self) -> Option<Arc<str>> {
-        // Valkey calls itself Redis 7.2.4 for the sake of old clients.
+        // Valkey also reports Redis version 7.2.4, for old clients.
         if let Some(version) = self.0.get("valkey_version") {
             return Some(format!("valkey {version}").into());
         }
@@ -38,7 +38,7 @@ impl ServerInfo {
     }
 }
 
-/// Returns what may weaken a lock on a server. Without `INFO`, its settings are unverified.
+/// Returns the settings that may weaken a lock. Without `INFO`, they are unverified.
 pub(crate) fn warnings(info: Option<&ServerInfo>) -> Vec<NodeWarning> {
     let Some(ServerInfo(info)) = info else {
         return vec![NodeWarning::Unverified];
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn valkey_is_recognized_behind_its_redis_version() {
+    fn valkey_is_recognized_despite_its_redis_version() {
         let server = |text: &str| ServerInfo::parse(text).server();
         let valkey = server("redis_version:7.2.4\r\nvalkey_version:8.1.0\r\n");
         assert_eq!(valkey.as_deref(), Some("valkey 8.1.0"));

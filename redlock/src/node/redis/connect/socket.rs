@@ -1,4 +1,4 @@
-//! A socket to a server, and the connection over it.
+//! Sockets to a server, and connections over them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,13 +16,13 @@ use tokio::task::JoinSet;
 
 use crate::node::redis::connect::io::ConnectionIo;
 
-/// Whether a socket is all it takes to get there.
-pub(crate) fn reaches(info: &ConnectionInfo) -> bool {
+/// Whether a plain socket is sufficient to connect, without TLS.
+pub(crate) fn is_sufficient(info: &ConnectionInfo) -> bool {
     let is_unix = matches!(info.addr(), ConnectionAddr::Unix(_));
     matches!(info.addr(), ConnectionAddr::Tcp(..)) || cfg!(unix) && is_unix
 }
 
-/// Connects, and introduces us to the server.
+/// Connects a socket, then negotiates the protocol and authenticates.
 pub(crate) async fn connect(
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
@@ -30,30 +30,31 @@ pub(crate) async fn connect(
     match info.addr() {
         ConnectionAddr::Tcp(host, port) => {
             let stream = tcp(host, *port).await?;
-            tune(&stream, info.tcp_settings())?;
-            over(stream, info, config).await
+            apply_settings(&stream, info.tcp_settings())?;
+            connect_over(stream, info, config).await
         }
         #[cfg(unix)]
-        ConnectionAddr::Unix(path) => over(UnixStream::connect(path).await?, info, config).await,
+        ConnectionAddr::Unix(path) => {
+            connect_over(UnixStream::connect(path).await?, info, config).await
+        }
         _ => Err(RedisError::from((
             ErrorKind::InvalidClientConfig,
-            "not an address of a socket",
+            "address needs more than a plain socket",
         ))),
     }
 }
 
-async fn over(
+async fn connect_over(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
     let settings = info.redis_settings();
-    let (connection, work) =
-        MultiplexedConnection::new_with_config(settings, stream, config).await?;
-    Ok((connection, ConnectionIo::new(work)))
+    let (connection, io) = MultiplexedConnection::new_with_config(settings, stream, config).await?;
+    Ok((connection, ConnectionIo::new(io)))
 }
 
-/// To whichever address of the host answers first: one of them may lead nowhere.
+/// Connects to the address of the host that accepts first: one of them may be unreachable.
 async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let addresses: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
     if let [address] = *addresses {
@@ -62,10 +63,12 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     let mut attempts: JoinSet<_> = addresses.into_iter().map(TcpStream::connect).collect();
     let mut outcome = Err(io::Error::new(
         io::ErrorKind::NotFound,
-        "the host has no address",
+        "host has no address",
     ));
     while let Some(attempt) = attempts.join_next().await {
-        outcome = attempt.map_err(io::Error::other).and_then(|made| made);
+        outcome = attempt
+            .map_err(io::Error::other)
+            .and_then(|connected| connected);
         if outcome.is_ok() {
             break;
         }
@@ -73,7 +76,7 @@ async fn tcp(host: &str, port: u16) -> io::Result<TcpStream> {
     outcome
 }
 
-fn tune(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
+fn apply_settings(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> {
     stream.set_nodelay(settings.nodelay())?;
     let socket = SockRef::from(stream);
     if let Some(keepalive) = settings.keepalive() {

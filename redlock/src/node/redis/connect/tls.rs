@@ -1,17 +1,17 @@
-//! What connections under TLS need.
+//! Requirements of connections under TLS.
 
-/// Whether a connection under TLS can be made at all.
-pub(crate) const IS_THERE: bool = cfg!(any(feature = "tls-native", feature = "tls-rustls"));
+/// Whether a TLS feature is enabled.
+pub(crate) const IS_AVAILABLE: bool = cfg!(any(feature = "tls-native", feature = "tls-rustls"));
 
-/// Sees to it that there is some cryptography.
+/// Installs `ring` as the cryptography of `rustls`, unless the application has installed another.
 ///
-/// `rustls` has several implementations, and panics where it cannot tell which to use: none is
-/// built in, or another dependency of the application has brought a second one. An application that
-/// cares installs its own before it connects; for all others there is `ring`.
-pub(crate) fn provide() {
+/// `rustls` supports several implementations, and panics if it cannot decide on one: none is built
+/// in, or another dependency of the application has added a second. An application that prefers
+/// another installs it before it connects.
+pub(crate) fn ensure_crypto_provider() {
     #[cfg(feature = "tls-rustls")]
     if rustls::crypto::CryptoProvider::get_default().is_none() {
-        // Fails if another thread was faster, which is as well.
+        // Fails if another thread was faster. A provider is then installed.
         drop(rustls::crypto::ring::default_provider().install_default());
     }
 }

@@ -1,5 +1,5 @@
 -- Takes the keys if none of them exists, and moves their counters to the proposed fencing token, or
--- one beyond the largest of them if that is more.
+-- to one more than the largest counter if that is larger.
 -- KEYS keys, then as many counters
 -- ARGV[1] lease id   ARGV[2] ttl   ARGV[3] proposal   ARGV[4] retention of the counters
 -- Times are in milliseconds.

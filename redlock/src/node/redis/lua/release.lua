@@ -1,11 +1,11 @@
--- Deletes keys that are ours, each by itself.
--- KEYS[n] key   ARGV[n] lease id that the key must hold; a single one is that of all keys
--- The keys belong to one release, or to several that share a call, which costs a server a fraction
--- of a script each.
+-- Deletes those of the keys that are ours.
+-- KEYS[n] key   ARGV[n] lease id that the key must hold; a single one applies to all keys
+-- The keys belong to one release, or to several that share a call. A shared call costs the server a
+-- fraction of a script for each release.
 -- For one key, 1: deleted.  0: the key does not exist or is not ours.
--- For several keys, a number: all were deleted. Otherwise {1 or 0 or error, …}, the same for each
--- key. An array is the most expensive part for a server, so it is only sent where results differ.
--- pcall: a key of another type is not ours, and no release may stop the others.
+-- For several keys, a number: all were deleted. Otherwise {1 or 0 or error, …}, one for each key.
+-- An array is the most expensive part for a server, so it is only sent if not all were deleted.
+-- pcall: a key of another type is not ours. An error must not stop the other releases.
 local count = #KEYS
 if count == 1 then
   return redis.pcall('GET', KEYS[1]) == ARGV[1] and redis.pcall('DEL', KEYS[1]) or 0
@@ -26,10 +26,10 @@ local done, seen = {}, {}
 for n = 1, count do
   local id = ARGV[n] or ARGV[1]
   if held.err or type(deleted) ~= 'number' then
-    -- A command was refused: find out for which keys.
+    -- A command was refused: find out for which keys, one by one.
     done[n] = redis.pcall('GET', KEYS[n]) == id and redis.pcall('DEL', KEYS[n]) or 0
   else
-    -- A key that is listed twice is deleted once.
+    -- Of a key that is listed twice, the first is deleted and the second does not exist.
     done[n] = held[n] == id and not seen[KEYS[n]] and 1 or 0
     seen[KEYS[n]] = true
   end

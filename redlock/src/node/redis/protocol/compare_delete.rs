@@ -1,41 +1,44 @@
-//! Deleting a key if it holds a value, by a command of the server's own.
+//! Native commands that delete a key if it holds a value.
 
 use deadpool_redis::redis::{Cmd, Value};
 
-/// The command that a server has for it: half of the cost of a script.
+/// A server's native command for a release, at half the cost of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CompareDelete {
-    /// `DELIFEQ key value`: Valkey from 9.0 on.
+    /// `DELIFEQ key value`, in Valkey since 9.0.
     IfEq,
-    /// `DELEX key IFEQ value`: Redis from 8.4 on.
+    /// `DELEX key IFEQ value`, in Redis since 8.4.
     Ex,
 }
 
 impl CompareDelete {
-    /// Returns the query for the commands that the server has. [`CompareDelete::find`] reads its response.
+    /// Returns the query for the commands that the server supports. [`CompareDelete::find`] reads
+    /// the response.
     ///
-    /// The response does not show whether the user may run them; only running them does.
+    /// The response does not show whether the user may run them. Only running them does.
     pub(crate) fn query() -> Cmd {
         let mut query = Cmd::new();
         query.arg("COMMAND").arg("INFO").arg("delifeq").arg("delex");
         query
     }
 
-    /// Reads the answer. A server that does not tell has none, as far as we know.
+    /// Reads the response to the query. A server that refuses the query is taken to support
+    /// neither.
     pub(crate) fn find(response: Option<&Value>) -> Option<Self> {
         let Some(Value::Array(commands)) = response else {
             return None;
         };
-        let mut known = commands
+        let mut is_supported = commands
             .iter()
             .map(|command| matches!(command, Value::Array(_)));
-        match (known.next(), known.next()) {
+        match (is_supported.next(), is_supported.next()) {
             (Some(true), _) => Some(Self::IfEq),
             (_, Some(true)) => Some(Self::Ex),
             _ => None,
         }
     }
 
+    /// Returns the command that deletes `key` if it holds `value`.
     pub(crate) fn call(self, key: &[u8], value: &[u8]) -> Cmd {
         let mut call = Cmd::with_capacity(4, key.len() + value.len() + 11);
         match self {
@@ -52,13 +55,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_tells_which_command_it_has() {
-        let known = || Value::Array(vec![Value::BulkString(b"name".to_vec()), Value::Int(3)]);
+    fn the_query_finds_the_command_of_a_server() {
+        let supported = || Value::Array(vec![Value::BulkString(b"name".to_vec()), Value::Int(3)]);
         let responses = [
             (vec![Value::Nil, Value::Nil], None),
-            (vec![known(), Value::Nil], Some(CompareDelete::IfEq)),
-            (vec![Value::Nil, known()], Some(CompareDelete::Ex)),
-            (vec![known(), known()], Some(CompareDelete::IfEq)),
+            (vec![supported(), Value::Nil], Some(CompareDelete::IfEq)),
+            (vec![Value::Nil, supported()], Some(CompareDelete::Ex)),
+            (vec![supported(), supported()], Some(CompareDelete::IfEq)),
             (vec![], None),
         ];
         for (response, expected) in responses {
@@ -69,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_always_goes_with_the_key() {
+    fn a_call_contains_the_expected_value() {
         let packed = |delete: CompareDelete| delete.call(b"a", b"1").get_packed_command();
         assert_eq!(
             packed(CompareDelete::IfEq),

@@ -1,4 +1,4 @@
-//! Which counters have lately been told how long to stay.
+//! Counters whose expiry was set recently.
 
 use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
@@ -7,52 +7,54 @@ use std::time::Duration;
 
 use crate::time::clock::Moment;
 
-/// The counters whose expiry was set over this connection and not long ago: to set it again with
-/// every acquire would cost a server a sixth of its work.
+/// The counters whose expiry was recently set over this connection.
 ///
-/// The expiry is set somewhat longer than asked for, and again before what was asked for would be
-/// undercut. Only hashes are kept. Should two keys ever share one, a counter would be kept from
-/// the time of its last extension, or its next acquisition, on: no token depends on it.
+/// Setting it with every acquire would cost a server a sixth of its work. The ttl is therefore an
+/// eighth longer than the retention, and is set again once that eighth has passed: a counter never
+/// has less than its retention left.
+///
+/// Only hashes of keys are stored. If two keys share a hash, a counter's retention counts from its
+/// last extension or its next acquire instead. No token depends on that.
 #[derive(Debug, Default)]
 pub(crate) struct CounterTtls {
-    /// When the expiry was set, by the hash of the key.
-    set: HashMap<u64, Moment>,
+    /// When the ttl was set, by the hash of the key.
+    set_at: HashMap<u64, Moment>,
     hasher: RandomState,
 }
 
 impl CounterTtls {
-    /// How long the counter of `key` is to be told to stay so that it stays for `retention`;
-    /// `None` if it was told to lately.
-    pub(crate) fn retention(&mut self, key: &[u8], retention: Duration) -> Option<Duration> {
-        let slack = retention / SLACK;
+    /// Returns the ttl to set on the counter of `key`, so that it stays for `retention`. Returns
+    /// `None` if the ttl was set recently.
+    pub(crate) fn ttl_to_set(&mut self, key: &[u8], retention: Duration) -> Option<Duration> {
+        let slack = retention / SLACK_DIVISOR;
         let now = Moment::now();
         let hash = self.hasher.hash_one(key);
-        let is_lately = self
-            .set
+        let is_recent = self
+            .set_at
             .get(&hash)
-            .is_some_and(|set| now.saturating_since(*set) < slack);
-        if is_lately {
+            .is_some_and(|set_at| now.saturating_since(*set_at) < slack);
+        if is_recent {
             return None;
         }
-        if self.set.len() >= MOST {
-            // Not worth an order: those in use are soon back.
-            self.set.clear();
+        if self.set_at.len() >= MAX_COUNTERS {
+            // No order of eviction: counters in use soon return.
+            self.set_at.clear();
         }
-        self.set.insert(hash, now);
+        self.set_at.insert(hash, now);
         Some(retention.saturating_add(slack))
     }
 
-    /// Forgets everything: the server may have, too.
+    /// Forgets all counters. After a reconnect, the server may have lost them too.
     pub(crate) fn clear(&mut self) {
-        self.set.clear();
+        self.set_at.clear();
     }
 }
 
-/// By which part of it a retention is set longer.
-const SLACK: u32 = 8;
+/// A ttl is longer than the retention by the retention divided by this.
+const SLACK_DIVISOR: u32 = 8;
 
-/// CounterTtls that are remembered: some two megabytes.
-const MOST: usize = 64 * 1024;
+/// The maximum number of counters that are remembered, in about two megabytes.
+const MAX_COUNTERS: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests {
@@ -63,27 +65,27 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_counter_never_has_less_than_its_retention_left() {
         let mut counters = CounterTtls::default();
-        let told = counters.retention(b"a", HOUR).unwrap();
-        assert_eq!(counters.retention(b"a", HOUR), None);
-        assert_eq!(counters.retention(b"b", HOUR), Some(told));
-        // The last acquire that does not set it anew leaves enough.
-        let slack = told - HOUR;
+        let ttl = counters.ttl_to_set(b"a", HOUR).unwrap();
+        assert_eq!(counters.ttl_to_set(b"a", HOUR), None);
+        assert_eq!(counters.ttl_to_set(b"b", HOUR), Some(ttl));
+        // The last acquire that does not set the ttl leaves at least the retention.
+        let slack = ttl - HOUR;
         tokio::time::advance(slack - Duration::from_millis(1)).await;
-        assert_eq!(counters.retention(b"a", HOUR), None);
+        assert_eq!(counters.ttl_to_set(b"a", HOUR), None);
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(counters.retention(b"a", HOUR), Some(told));
+        assert_eq!(counters.ttl_to_set(b"a", HOUR), Some(ttl));
     }
 
     #[test]
-    fn memory_is_bounded_and_a_new_server_is_told_again() {
+    fn memory_is_bounded_and_a_reconnect_clears_it() {
         let mut counters = CounterTtls::default();
-        for number in 0..3 * MOST {
-            assert!(counters.retention(&number.to_ne_bytes(), HOUR).is_some());
+        for number in 0..3 * MAX_COUNTERS {
+            assert!(counters.ttl_to_set(&number.to_ne_bytes(), HOUR).is_some());
         }
-        assert!(counters.set.len() <= MOST);
-        let last = (3 * MOST - 1).to_ne_bytes();
-        assert_eq!(counters.retention(&last, HOUR), None);
+        assert!(counters.set_at.len() <= MAX_COUNTERS);
+        let last = (3 * MAX_COUNTERS - 1).to_ne_bytes();
+        assert_eq!(counters.ttl_to_set(&last, HOUR), None);
         counters.clear();
-        assert!(counters.retention(&last, HOUR).is_some());
+        assert!(counters.ttl_to_set(&last, HOUR).is_some());
     }
 }

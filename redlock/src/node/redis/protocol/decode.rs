@@ -1,4 +1,4 @@
-//! A server's answers as we understand them.
+//! The responses to a request, read and sent to its caller.
 
 use deadpool_redis::redis::{ServerError, Value};
 
@@ -6,13 +6,15 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::decode_acquire::settle_acquire;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
-use crate::node::redis::protocol::value::{no_counter, score, snapshot, unexpected};
-use crate::node::{Command, Extension, Identity, Raised, Release, Removal, Responder, Vote};
+use crate::node::redis::protocol::value::{corrupt_counter, counter_value, snapshot, unexpected};
+use crate::node::{
+    Command, Extension, Identity, NodeResult, Raised, Release, Removal, Responder, Vote,
+};
 
 impl Request {
-    /// Understands the server's answers.
+    /// Reads the responses to the request, and sends the result to its caller.
     ///
-    /// `identity` is what the server told about itself when the connection was made.
+    /// `identity` is the server's identity from the handshake.
     pub(crate) fn settle(
         self,
         responses: &mut impl Iterator<Item = Value>,
@@ -20,33 +22,12 @@ impl Request {
     ) -> Settled {
         let value = responses.next().unwrap_or(Value::Nil);
         if let Value::ServerError(error) = &value {
-            if error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
-                return self.script_forgotten();
-            }
-            if matches!(self.encoding, Encoding::CompareDelete(_)) {
-                return self.not_deleted(error);
-            }
-            self.command
-                .fail(error::of_answer(error.code(), error.details()));
-            return Settled::Done;
+            return self.settle_error(error);
         }
         match self.command {
             Command::Acquire(it) => return settle_acquire(self.encoding, it, value, responses),
-            Command::Extend(it) => it.responder.send(match value {
-                Value::Int(1) => Ok(Extension::Confirmed),
-                Value::Int(0) => Ok(Extension::NotHeld),
-                _ => Err(unexpected(&value)),
-            }),
-            Command::Raise(it) => it.responder.send(match &value {
-                Value::Int(1) => Ok(Raised::Moved),
-                Value::Int(0) => Ok(Raised::NotHeld),
-                Value::Array(fields) => fields.first().map_or_else(
-                    || Err(unexpected(&value)),
-                    |field| score(field).map(Raised::Beyond),
-                ),
-                Value::BulkString(_) => Err(no_counter()),
-                _ => Err(unexpected(&value)),
-            }),
+            Command::Extend(it) => it.responder.send(extension(&value)),
+            Command::Raise(it) => it.responder.send(raised(&value)),
             Command::Release(it) => return settle_release(it, &value),
             Command::Inspect(it) => it.responder.send(snapshot(&value)),
             Command::Ping(it) => it.responder.send(match value {
@@ -57,48 +38,29 @@ impl Request {
         Settled::Done
     }
 
-    /// Understands the answer to a script that was shared by `releases`.
-    pub(crate) fn settle_releases(
-        releases: impl ExactSizeIterator<Item = Self>,
-        value: Value,
-        then: &mut impl FnMut(Settled),
-    ) {
-        match value {
-            Value::Array(values) => {
-                // The server answers for each: any that is missing is answered as unexpected.
-                let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
-                for (request, value) in releases.zip(values) {
-                    then(request.settle(&mut std::iter::once(value), &Identity::default()));
-                }
-            }
-            // One of them made it fail, perhaps for a key that is not to be touched.
-            Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
-                for request in releases {
-                    then(Settled::Resend(Self {
-                        encoding: Encoding::EvalshaAlone,
-                        ..request
-                    }));
-                }
-            }
-            value => {
-                for request in releases {
-                    then(request.settle(&mut std::iter::once(value.clone()), &Identity::default()));
-                }
-            }
+    fn settle_error(self, error: &ServerError) -> Settled {
+        if error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
+            return self.settle_missing_script();
         }
+        if matches!(self.encoding, Encoding::CompareDelete(_)) {
+            return self.settle_refused_delete(error);
+        }
+        self.command
+            .fail(error::of_response(error.code(), error.details()));
+        Settled::Done
     }
 
-    /// The server has lost its scripts: it restarted, or they were flushed.
-    fn script_forgotten(self) -> Settled {
+    /// Settles a request whose script the server no longer has, after a restart or a flush.
+    fn settle_missing_script(self) -> Settled {
         match self.command {
-            // Once the round is given up its release may already be on its way, and an acquire
-            // sent now would come after it.
+            // The release of an abandoned round may already be in flight. An acquire that is sent
+            // now would follow it.
             Command::Acquire(it) if !it.responder.is_wanted() => {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
                 it.responder.send(Err(error));
                 Settled::Done
             }
-            // Who has it is worth knowing, not worth another round trip.
+            // Knowing the holder is not worth another round trip.
             Command::Acquire(it) if self.encoding == Encoding::Inspect => {
                 it.responder.send(Ok(Vote::Busy {
                     remaining: None,
@@ -113,8 +75,8 @@ impl Request {
         }
     }
 
-    /// The server's own command for a release has failed.
-    fn not_deleted(self, error: &ServerError) -> Settled {
+    /// Settles a release for which the server's native command failed.
+    fn settle_refused_delete(self, error: &ServerError) -> Settled {
         let details = error.details().unwrap_or_default();
         match (error.code(), self.command) {
             // A key of another type is not ours.
@@ -123,10 +85,11 @@ impl Request {
             ("ERR", command) if details.starts_with("unknown command") => {
                 Settled::Unsupported(Self::alone(command))
             }
-            // Of a key of another type, in words that are nobody's promise. A script knows.
+            // Probably a key of another type, but the text is not part of any contract. A script
+            // finds out.
             ("ERR", command) => Settled::Resend(Self::alone(command)),
             (code, command) => {
-                command.fail(error::of_answer(code, error.details()));
+                command.fail(error::of_response(code, error.details()));
                 Settled::Done
             }
         }
@@ -138,23 +101,44 @@ impl Request {
     }
 }
 
+fn extension(value: &Value) -> NodeResult<Extension> {
+    match value {
+        Value::Int(1) => Ok(Extension::Confirmed),
+        Value::Int(0) => Ok(Extension::NotHeld),
+        _ => Err(unexpected(value)),
+    }
+}
+
+fn raised(value: &Value) -> NodeResult<Raised> {
+    match value {
+        Value::Int(1) => Ok(Raised::Moved),
+        Value::Int(0) => Ok(Raised::NotHeld),
+        Value::Array(fields) => match fields.first() {
+            Some(counter) => counter_value(counter).map(Raised::Beyond),
+            None => Err(unexpected(value)),
+        },
+        Value::BulkString(_) => Err(corrupt_counter()),
+        _ => Err(unexpected(value)),
+    }
+}
+
 fn settle_release(mut it: Release, value: &Value) -> Settled {
-    let removal = match value {
-        Value::Int(done) => Ok(removal(*done)),
-        // A script that answers for each key was called for the keys of one release.
-        Value::Array(done) if done.len() == it.keys.as_slice().len() => {
-            done.iter()
-                .try_fold(Removal::Absent, |all, done| match done {
-                    Value::Int(0) => Ok(all),
+    let removal =
+        match value {
+            Value::Int(deleted) => Ok(removal(*deleted)),
+            // One value for each key of the release.
+            Value::Array(values) if values.len() == it.keys.as_slice().len() => values
+                .iter()
+                .try_fold(Removal::Absent, |removal, deleted| match deleted {
+                    Value::Int(0) => Ok(removal),
                     Value::Int(_) => Ok(Removal::Deleted),
                     Value::ServerError(error) => {
-                        Err(error::of_answer(error.code(), error.details()))
+                        Err(error::of_response(error.code(), error.details()))
                     }
                     _ => Err(unexpected(value)),
-                })
-        }
-        _ => Err(unexpected(value)),
-    };
+                }),
+            _ => Err(unexpected(value)),
+        };
     let is_absent = removal == Ok(Removal::Absent);
     std::mem::replace(&mut it.responder, Responder::ignored()).send(removal);
     if is_absent {
@@ -164,8 +148,8 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
     }
 }
 
-fn removal(done: i64) -> Removal {
-    if done == 0 {
+fn removal(deleted: i64) -> Removal {
+    if deleted == 0 {
         Removal::Absent
     } else {
         Removal::Deleted
@@ -182,52 +166,49 @@ mod tests {
     use crate::node::redis::protocol::compare_delete::CompareDelete;
     use crate::time::clock::Moment;
 
-    type Heard = Arc<Mutex<Vec<Result<Removal, NodeErrorKind>>>>;
+    type Result = std::result::Result<Removal, NodeErrorKind>;
 
-    /// A release by the server's own command, and what is made of the server's answer.
-    fn settled(response: &str) -> (Settled, Vec<Result<Removal, NodeErrorKind>>) {
-        let responded_at = Heard::default();
-        let on_push = Arc::clone(&responded_at);
-        let responder = Responder::from_fn(move |response: Result<_, NodeError>| {
+    /// Settles a release by the server's native command. Also returns what its caller received.
+    fn settle(response: &str) -> (Settled, Vec<Result>) {
+        let received = Arc::<Mutex<Vec<_>>>::default();
+        let receiver = Arc::clone(&received);
+        let responder = Responder::from_fn(move |response: NodeResult<_>| {
             let response = response.map_err(|error| error.kind());
-            on_push.lock().unwrap().push(response);
+            receiver.lock().unwrap().push(response);
         });
+        let keys = Arc::<[u8]>::from(&b"a"[..]).into();
+        let release = Release::new(keys, "1".into(), Moment::now(), responder);
         let request = Request {
-            command: Command::Release(Release::new(
-                Arc::<[u8]>::from(&b"a"[..]).into(),
-                "1".into(),
-                Moment::now(),
-                responder,
-            )),
+            command: Command::Release(release),
             encoding: Encoding::CompareDelete(CompareDelete::IfEq),
         };
         let value = parse_redis_value(response.as_bytes()).unwrap();
         let settled = request.settle(&mut std::iter::once(value), &Identity::default());
-        let responded_at = std::mem::take(&mut *responded_at.lock().unwrap());
-        (settled, responded_at)
+        let received = std::mem::take(&mut *received.lock().unwrap());
+        (settled, received)
     }
 
     #[test]
-    fn a_deletion_is_answered_and_so_is_a_key_that_is_not_ours() {
-        let (settled_as, responded_at) = settled(":1\r\n");
-        assert!(matches!(settled_as, Settled::Done), "{settled_as:?}");
-        assert_eq!(responded_at, [Ok(Removal::Deleted)]);
+    fn a_key_that_is_not_ours_is_reported_as_absent() {
+        let (settled, received) = settle(":1\r\n");
+        assert!(matches!(settled, Settled::Done), "{settled:?}");
+        assert_eq!(received, [Ok(Removal::Deleted)]);
         for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
-            let (settled_as, responded_at) = settled(absent);
-            let is_expected = matches!(settled_as, Settled::NothingReleased(_));
-            assert!(is_expected, "{absent}: {settled_as:?}");
-            assert_eq!(responded_at, [Ok(Removal::Absent)]);
+            let (settled, received) = settle(absent);
+            let is_expected = matches!(settled, Settled::NothingReleased(_));
+            assert!(is_expected, "{absent}: {settled:?}");
+            assert_eq!(received, [Ok(Removal::Absent)]);
         }
     }
 
     #[test]
-    fn a_command_that_is_refused_is_followed_by_a_script_and_not_used_again() {
+    fn a_refused_native_delete_is_replaced_by_scripts() {
         let refusals = [
             "-NOPERM User app has no permissions to run the 'delifeq' command\r\n",
             "-ERR unknown command 'DELIFEQ', with args beginning with: 'a' '1' \r\n",
         ];
         for refusal in refusals {
-            let (settled, responded_at) = settled(refusal);
+            let (settled, received) = settle(refusal);
             let is_expected = matches!(
                 settled,
                 Settled::Unsupported(Request {
@@ -236,13 +217,13 @@ mod tests {
                 })
             );
             assert!(is_expected, "{refusal}: {settled:?}");
-            assert_eq!(responded_at, []);
+            assert_eq!(received, []);
         }
     }
 
     #[test]
-    fn a_command_that_a_key_made_fail_is_followed_by_a_script() {
-        let (settled, responded_at) = settled("-ERR Key should be of string type\r\n");
+    fn a_failed_native_delete_is_retried_as_a_script() {
+        let (settled, received) = settle("-ERR Key should be of string type\r\n");
         let is_expected = matches!(
             settled,
             Settled::Resend(Request {
@@ -251,19 +232,19 @@ mod tests {
             })
         );
         assert!(is_expected, "{settled:?}");
-        assert_eq!(responded_at, []);
+        assert_eq!(received, []);
     }
 
     #[test]
-    fn a_server_that_refuses_whatever_it_is_asked_is_not_asked_again() {
+    fn an_error_of_the_whole_server_is_not_retried() {
         let refusals = [
             ("-READONLY You can't write\r\n", NodeErrorKind::ReadOnly),
             ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Server),
         ];
         for (refusal, kind) in refusals {
-            let (settled_as, responded_at) = settled(refusal);
-            assert!(matches!(settled_as, Settled::Done), "{settled_as:?}");
-            assert_eq!(responded_at, [Err(kind)]);
+            let (settled, received) = settle(refusal);
+            assert!(matches!(settled, Settled::Done), "{settled:?}");
+            assert_eq!(received, [Err(kind)]);
         }
     }
 }

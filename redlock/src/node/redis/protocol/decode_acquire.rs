@@ -1,4 +1,4 @@
-//! The answers to an acquire, which can take several.
+//! The responses to an acquire, in each of its encodings.
 
 use std::time::Duration;
 
@@ -7,17 +7,19 @@ use deadpool_redis::redis::Value;
 use crate::error::NodeError;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
-use crate::node::redis::protocol::value::{no_counter, remaining, score, snapshot, unexpected};
+use crate::node::redis::protocol::value::{
+    corrupt_counter, counter_value, remaining_ttl, snapshot, unexpected,
+};
 use crate::node::{Acquire, Command, NodeResult, Stamp, Vote};
 
-/// Understands the server's answers to an acquire in this form.
+/// Settles an acquire that was sent with `encoding`, from its first response `value` and `more`.
 pub(crate) fn settle_acquire(
     encoding: Encoding,
     it: Acquire,
     value: Value,
     more: &mut impl Iterator<Item = Value>,
 ) -> Settled {
-    let vote = match (encoding, &value, it.fence) {
+    let stamp = match (encoding, &value, it.fence) {
         (Encoding::Native, Value::Nil, _) => {
             return Settled::Resend(Request {
                 command: Command::Acquire(it),
@@ -37,16 +39,17 @@ pub(crate) fn settle_acquire(
         (Encoding::Native, Value::Okay, None) => Ok(None),
         _ => {
             it.responder
-                .send(vote(encoding, &value, it.fence.is_some()));
+                .send(script_vote(encoding, &value, it.fence.is_some()));
             return Settled::Done;
         }
     };
-    it.responder.send(vote.map(|stamp| Vote::Granted { stamp }));
+    it.responder
+        .send(stamp.map(|stamp| Vote::Granted { stamp }));
     Settled::Done
 }
 
-/// What a script, or a second look, has to say.
-fn vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult<Vote> {
+/// Reads the response of a script: acquire, inspect or stamp.
+fn script_vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult<Vote> {
     let busy = |remaining| {
         Ok(Vote::Busy {
             remaining,
@@ -59,39 +62,39 @@ fn vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult<Vote> 
             if fields.first() == Some(&Value::Nil) && found.record.is_some() {
                 return Ok(Vote::NotALock);
             }
-            // A key that is gone meanwhile is as good as about to expire.
+            // The key has expired since it was refused: it may be acquired now.
             let remaining = found.record.map_or(Some(Duration::ZERO), |it| it.remaining);
             Ok(Vote::Busy {
                 remaining,
                 counter: found.counter,
             })
         }
-        // Granted, and gone before its counter was moved.
+        // Granted, but expired before its counter was moved.
         (Encoding::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
         (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
         (_, Value::Int(-1), true) => busy(None),
-        (_, Value::Int(left @ ..-1), true) => busy(remaining(-2 - left)),
+        (_, Value::Int(left @ ..-1), true) => busy(remaining_ttl(-2 - left)),
         (_, Value::Int(_), true) => Ok(Vote::Granted {
-            stamp: Some(Stamp::Moved(score(value)?)),
+            stamp: Some(Stamp::Moved(counter_value(value)?)),
         }),
-        (_, Value::Int(left), false) => busy(remaining(*left)),
-        (_, Value::BulkString(text), _) if text == b"counter" => Err(no_counter()),
+        (_, Value::Int(left), false) => busy(remaining_ttl(*left)),
+        (_, Value::BulkString(text), _) if text == b"counter" => Err(corrupt_counter()),
         (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
         _ => Err(unexpected(value)),
     }
 }
 
-/// What the commands behind a granted `SET` did to the counter.
+/// Reads the responses to the commands that follow a granted `SET`: the counter's movement.
 fn native_stamp(
     proposal: u64,
     moved: &Value,
     more: &mut impl Iterator<Item = Value>,
 ) -> Result<Stamp, NodeError> {
     match moved {
-        Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(no_counter()),
-        Value::ServerError(error) => Err(error::of_answer(error.code(), error.details())),
+        Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(corrupt_counter()),
+        Value::ServerError(error) => Err(error::of_response(error.code(), error.details())),
         Value::Int(1) => Ok(Stamp::Moved(proposal)),
-        Value::Int(_) => score(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
+        Value::Int(_) => counter_value(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
         other => Err(unexpected(other)),
     }
 }

@@ -1,4 +1,4 @@
-//! Commands as a server reads them.
+//! The encoding of requests as commands of the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,75 +6,35 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
-use crate::node::redis::protocol::request::{Encoding, Request, keep};
+use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::{LuaScript, MEMBER};
-use crate::node::{Acquire, Command, Fence, Keys, Release};
+use crate::node::{Acquire, Command, Extend, Keys, Release};
 use crate::time::validity;
 
 impl Request {
-    /// Adds the command to a pipeline. Returns the number of answers the server will give to it.
-    pub(crate) fn encode(&self, pipeline: &mut Pipeline, counters: &mut CounterTtls) -> usize {
+    /// Adds the command to a pipeline. Returns the number of responses to expect.
+    pub(crate) fn encode(&self, pipeline: &mut Pipeline, counter_ttls: &mut CounterTtls) -> usize {
         let by_text = self.encoding == Encoding::Eval;
         let call = match &self.command {
-            Command::Acquire(it) => match (self.encoding, it.keys.as_one(), &it.fence) {
-                (Encoding::Inspect, Some(key), _) => inspect(key, false),
-                (Encoding::Native, Some(key), fence) => {
-                    return native(key, it, fence.as_ref(), pipeline, counters);
+            Command::Acquire(it) => match (self.encoding, it.keys.as_one()) {
+                (Encoding::Native, Some(key)) => {
+                    return encode_native_acquire(key, it, pipeline, counter_ttls);
                 }
-                (Encoding::Stamp, _, Some(fence)) => {
-                    let mut call = on_counters(&script::STAMP, by_text, &it.keys, 3);
-                    call.arg(it.id.as_bytes())
-                        .arg(fence.proposal)
-                        .arg(millis(fence.retention));
-                    call
-                }
-                (_, _, Some(fence)) => {
-                    let mut call = on_counters(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
-                    call.arg(it.id.as_bytes())
-                        .arg(millis(it.ttl))
-                        .arg(fence.proposal)
-                        .arg(millis(fence.retention));
-                    call
-                }
-                (_, _, None) => {
-                    let mut call = on_keys(&script::ACQUIRE, by_text, &it.keys, 2);
-                    call.arg(it.id.as_bytes()).arg(millis(it.ttl));
-                    call
-                }
+                (Encoding::Inspect, Some(key)) => inspect(key, false),
+                (encoding, _) => acquire(it, encoding),
             },
-            Command::Extend(it) => {
-                let mut call = match it.fence_retention {
-                    Some(_) => on_counters(&script::EXTEND, by_text, &it.keys, 3),
-                    None => on_keys(&script::EXTEND, by_text, &it.keys, 2),
-                };
-                call.arg(it.id.as_bytes()).arg(millis(it.ttl));
-                if let Some(retention) = it.fence_retention {
-                    call.arg(millis(retention));
-                }
-                call
-            }
+            Command::Extend(it) => extend(it, by_text),
             Command::Raise(it) => {
-                let mut call = on_counters(&script::RAISE, by_text, &it.keys, 3);
+                let mut call = call_on_counters(&script::RAISE, by_text, &it.keys, 3);
                 call.arg(it.id.as_bytes())
                     .arg(it.token)
                     .arg(millis(it.retention));
                 call
             }
-            Command::Release(it) => match (self.encoding, it.keys.as_one(), keep(it)) {
-                (Encoding::CompareDelete(delete), Some(key), _) => {
-                    delete.call(key, it.id.as_bytes())
-                }
-                (_, _, Some(keep)) => {
-                    let mut call = on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
-                    call.arg(it.id.as_bytes()).arg(millis(keep));
-                    call
-                }
-                (_, _, None) => {
-                    let mut call = on_keys(&script::RELEASE, by_text, &it.keys, 1);
-                    call.arg(it.id.as_bytes());
-                    call
-                }
+            Command::Release(it) => match (self.encoding, it.keys.as_one()) {
+                (Encoding::CompareDelete(delete), Some(key)) => delete.call(key, it.id.as_bytes()),
+                _ => release(it, by_text),
             },
             Command::Inspect(it) => inspect(&it.key, by_text),
             Command::Ping(_) => {
@@ -88,8 +48,8 @@ impl Request {
     }
 }
 
-/// Releases that share a script.
-pub(crate) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
+/// Returns one call for several simple releases.
+pub(crate) fn shared_release<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
     let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_bytes())));
     let count = pairs.clone().count();
     let bytes = pairs.clone().map(|(key, id)| key.len() + id.len()).sum();
@@ -103,79 +63,21 @@ pub(crate) fn releases<'a>(releases: impl Iterator<Item = &'a Release> + Clone) 
     call
 }
 
-/// Takes the key, and moves its counter, by commands of the server's own.
+/// Requests invalidations for the keys. Returns the number of responses to expect.
 ///
-/// The counter tells whether it was this `ZADD` that moved it, and only what was moved counts:
-/// so it does not matter that the commands are not one, and that an acquire which is refused
-/// moves the counter as well.
-fn native(
-    key: &[u8],
-    it: &Acquire,
-    fence: Option<&Fence>,
-    pipeline: &mut Pipeline,
-    counters: &mut CounterTtls,
-) -> usize {
-    let id = it.id.as_bytes();
-    let mut set = Cmd::with_capacity(6, key.len() + id.len() + 27);
-    set.arg("SET")
-        .arg(key)
-        .arg(id)
-        .arg("NX")
-        .arg("PX")
-        .arg(millis(it.ttl));
-    pipeline.add_command(set);
-    let Some(fence) = fence else {
-        return 1;
-    };
-    let counter = counter(key);
-    // GT: up, or not at all. CH: tells whether it was this command that moved it.
-    let mut count = Cmd::with_capacity(6, counter.len() + 25);
-    count
-        .arg("ZADD")
-        .arg(&counter)
-        .arg("GT")
-        .arg("CH")
-        .arg(fence.proposal)
-        .arg(MEMBER);
-    pipeline.add_command(count);
-    let mut responses = 2;
-    if !fence.is_tried {
-        let mut read = Cmd::with_capacity(3, counter.len() + 7);
-        read.arg("ZSCORE").arg(&counter).arg(MEMBER);
-        pipeline.add_command(read);
-        responses += 1;
-    }
-    if let Some(retention) = counters.retention(key, fence.retention) {
-        let mut keep = Cmd::with_capacity(3, counter.len() + 27);
-        keep.arg("PEXPIRE").arg(&counter).arg(millis(retention));
-        pipeline.add_command(keep);
-        responses += 1;
-    }
-    responses
-}
-
-fn inspect(key: &[u8], by_text: bool) -> Cmd {
-    let counter = counter(key);
-    let mut call = script::INSPECT.call(by_text, 2, 0, key.len() + counter.len());
-    call.arg(key).arg(&counter);
-    call
-}
-
-/// Has the server remember that the keys were asked for, and tell when they change. Returns the
-/// number of answers the server will give.
-///
-/// Just before they are asked for, so that no change goes unnoticed. By a command of its own: a
-/// script would have the server remember their counters too, which move with every grant.
-pub(crate) fn remember(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
+/// The commands stand immediately before the acquire, so that no change between the two is missed.
+/// They are separate from its script, because a script would track the counters too, which move
+/// with every grant.
+pub(crate) fn track(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
     let mut caching = Cmd::with_capacity(3, 16);
     caching.arg("CLIENT").arg("CACHING").arg("YES");
     pipeline.add_command(caching);
-    pipeline.add_command(exist(keys));
+    pipeline.add_command(exists(keys));
     2
 }
 
-/// Asks how many of the keys there are.
-fn exist(keys: &[Arc<[u8]>]) -> Cmd {
+/// Returns the call that reads the keys, by counting how many exist.
+fn exists(keys: &[Arc<[u8]>]) -> Cmd {
     let bytes: usize = keys.iter().map(|key| key.len()).sum();
     let mut call = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
     call.arg("EXISTS");
@@ -185,34 +87,148 @@ fn exist(keys: &[Arc<[u8]>]) -> Cmd {
     call
 }
 
-/// Calls a script on keys, with so many arguments to follow.
-fn on_keys(source: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+/// Encodes an acquire of one key as native commands: the key, its counter, the counter's expiry.
+///
+/// They need not be atomic. The response to `ZADD` shows whether this command moved the counter,
+/// and only then is the proposal used as a token. An acquire that is refused may therefore move the
+/// counter too.
+fn encode_native_acquire(
+    key: &[u8],
+    it: &Acquire,
+    pipeline: &mut Pipeline,
+    counter_ttls: &mut CounterTtls,
+) -> usize {
+    pipeline.add_command(set_if_absent(key, it));
+    let Some(fence) = &it.fence else {
+        return 1;
+    };
+    let counter_key = counter_key(key);
+    pipeline.add_command(raise_counter(&counter_key, fence.proposal));
+    let mut responses = 2;
+    if !fence.is_tried {
+        let mut read = Cmd::with_capacity(3, counter_key.len() + 7);
+        read.arg("ZSCORE").arg(&counter_key).arg(MEMBER);
+        pipeline.add_command(read);
+        responses += 1;
+    }
+    if let Some(ttl) = counter_ttls.ttl_to_set(key, fence.retention) {
+        let mut expire = Cmd::with_capacity(3, counter_key.len() + 27);
+        expire.arg("PEXPIRE").arg(&counter_key).arg(millis(ttl));
+        pipeline.add_command(expire);
+        responses += 1;
+    }
+    responses
+}
+
+fn set_if_absent(key: &[u8], it: &Acquire) -> Cmd {
+    let id = it.id.as_bytes();
+    let mut call = Cmd::with_capacity(6, key.len() + id.len() + 27);
+    call.arg("SET")
+        .arg(key)
+        .arg(id)
+        .arg("NX")
+        .arg("PX")
+        .arg(millis(it.ttl));
+    call
+}
+
+fn raise_counter(counter_key: &[u8], proposal: u64) -> Cmd {
+    // GT: move up only. CH: respond with 1 if this command moved it.
+    let mut call = Cmd::with_capacity(6, counter_key.len() + 25);
+    call.arg("ZADD")
+        .arg(counter_key)
+        .arg("GT")
+        .arg("CH")
+        .arg(proposal)
+        .arg(MEMBER);
+    call
+}
+
+/// Returns the script call of an acquire.
+fn acquire(it: &Acquire, encoding: Encoding) -> Cmd {
+    let by_text = encoding == Encoding::Eval;
+    let Some(fence) = &it.fence else {
+        let mut call = call_on_keys(&script::ACQUIRE, by_text, &it.keys, 2);
+        call.arg(it.id.as_bytes()).arg(millis(it.ttl));
+        return call;
+    };
+    let mut call = if encoding == Encoding::Stamp {
+        let mut call = call_on_counters(&script::STAMP, by_text, &it.keys, 3);
+        call.arg(it.id.as_bytes());
+        call
+    } else {
+        let mut call = call_on_counters(&script::ACQUIRE_FENCED, by_text, &it.keys, 4);
+        call.arg(it.id.as_bytes()).arg(millis(it.ttl));
+        call
+    };
+    call.arg(fence.proposal).arg(millis(fence.retention));
+    call
+}
+
+fn extend(it: &Extend, by_text: bool) -> Cmd {
+    let mut call = match it.fence_retention {
+        Some(_) => call_on_counters(&script::EXTEND, by_text, &it.keys, 3),
+        None => call_on_keys(&script::EXTEND, by_text, &it.keys, 2),
+    };
+    call.arg(it.id.as_bytes()).arg(millis(it.ttl));
+    if let Some(retention) = it.fence_retention {
+        call.arg(millis(retention));
+    }
+    call
+}
+
+/// Returns the script call of a release.
+fn release(it: &Release, by_text: bool) -> Cmd {
+    if let Some(delay) = expiry_delay(it) {
+        let mut call = call_on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
+        call.arg(it.id.as_bytes()).arg(millis(delay));
+        return call;
+    }
+    let mut call = call_on_keys(&script::RELEASE, by_text, &it.keys, 1);
+    call.arg(it.id.as_bytes());
+    call
+}
+
+fn inspect(key: &[u8], by_text: bool) -> Cmd {
+    let counter_key = counter_key(key);
+    let mut call = script::INSPECT.call(by_text, 2, 0, key.len() + counter_key.len());
+    call.arg(key).arg(&counter_key);
+    call
+}
+
+/// Starts a call of a script on keys. The caller adds `args` arguments.
+fn call_on_keys(script: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
     let bytes: usize = keys.iter().map(|key| key.len()).sum();
     let count = keys.as_slice().len();
-    let mut call = source.call(by_text, count, args, bytes + args * ARG);
+    let mut call = script.call(by_text, count, args, bytes + args * ARG_BYTES);
     for key in keys {
         call.arg(&**key);
     }
     call
 }
 
-/// Calls a script on keys and, behind them, their counters, with so many arguments to follow.
-fn on_counters(source: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
-    let bytes: usize = keys.iter().map(|key| 2 * key.len() + SUFFIX).sum();
+/// Starts a call of a script on keys, followed by their counters. The caller adds `args` arguments.
+fn call_on_counters(script: &LuaScript, by_text: bool, keys: &Keys, args: usize) -> Cmd {
+    let bytes: usize = keys
+        .iter()
+        .map(|key| 2 * key.len() + COUNTER_KEY_EXTRA_BYTES)
+        .sum();
     let count = 2 * keys.as_slice().len();
-    let mut call = source.call(by_text, count, args, bytes + args * ARG);
+    let mut call = script.call(by_text, count, args, bytes + args * ARG_BYTES);
     for key in keys {
         call.arg(&**key);
     }
     for key in keys {
-        call.arg(counter(key));
+        call.arg(counter_key(key));
     }
     call
 }
 
-/// The key of a lock's counter. In a cluster the two must share a slot: by the lock key as hash
-/// tag, or by the tag that it has.
-fn counter(key: &[u8]) -> Vec<u8> {
+/// Returns the key of a lock's counter.
+///
+/// In a cluster, the lock and its counter must share a slot. The counter's key therefore has the
+/// hash tag of the lock's key, or else that whole key as its tag.
+fn counter_key(key: &[u8]) -> Vec<u8> {
     let tag = key
         .iter()
         .position(|byte| *byte == b'{')
@@ -229,15 +245,15 @@ fn counter(key: &[u8]) -> Vec<u8> {
 }
 
 fn millis(duration: Duration) -> u64 {
-    // What cannot be counted was refused by the configuration.
+    // The configuration has refused longer durations.
     validity::whole_millis(duration).unwrap_or(u64::MAX)
 }
 
-/// Room for what a counter's name has beyond that of its key.
-const SUFFIX: usize = 8;
+/// The bytes that a counter's key has in addition to the lock's key.
+const COUNTER_KEY_EXTRA_BYTES: usize = 8;
 
 /// Room for one argument: a lease id, or a number.
-const ARG: usize = 40;
+const ARG_BYTES: usize = 40;
 
 #[cfg(test)]
 mod tests {
@@ -245,9 +261,9 @@ mod tests {
 
     #[test]
     fn a_counter_shares_the_slot_of_its_key() {
-        assert_eq!(counter(b"a"), b"{a}:fence");
-        assert_eq!(counter(b"a{user}b"), b"a{user}b:fence!");
-        assert_eq!(counter(b"a{}b"), b"{a{}b}:fence");
-        assert_eq!(counter(b"a{b"), b"{a{b}:fence");
+        assert_eq!(counter_key(b"a"), b"{a}:fence");
+        assert_eq!(counter_key(b"a{user}b"), b"a{user}b:fence!");
+        assert_eq!(counter_key(b"a{}b"), b"{a{}b}:fence");
+        assert_eq!(counter_key(b"a{b"), b"{a{b}:fence");
     }
 }

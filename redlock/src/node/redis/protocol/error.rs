@@ -1,4 +1,4 @@
-//! The client library's errors in our words.
+//! Conversions from the client library's errors.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use deadpool_redis::redis::{ErrorKind, RedisError};
 
 use crate::error::{NodeError, NodeErrorKind};
 
-/// An error of a command that was answered with it, or that was under way when it happened.
+/// Converts the error of a command that received it, or was in flight when it happened.
 pub(crate) fn of_command(error: &RedisError) -> NodeError {
     let kind = if error.is_connection_dropped() || error.is_io_error() {
         NodeErrorKind::Disconnected
@@ -17,23 +17,23 @@ pub(crate) fn of_command(error: &RedisError) -> NodeError {
     NodeError::new(kind, text(error))
 }
 
-/// An error of a server's answer to one command.
-pub(crate) fn of_answer(code: &str, details: Option<&str>) -> NodeError {
+/// Converts the error in a server's response to one command.
+pub(crate) fn of_response(code: &str, details: Option<&str>) -> NodeError {
     NodeError::new(
         of_code(code),
         format!("{code} {}", details.unwrap_or_default()).trim_end(),
     )
 }
 
-/// An error of making a connection. No command was sent.
-pub(crate) fn of_connecting(error: &PoolError) -> NodeError {
+/// Converts an error of connecting. No command was sent.
+pub(crate) fn of_connect(error: &PoolError) -> NodeError {
     match error {
-        PoolError::Backend(error) if is_of_the_way(error) => {
+        PoolError::Backend(error) if is_transport_error(error) => {
             NodeError::unsent(NodeErrorKind::Unreachable, text(error))
         }
         PoolError::Backend(error) => NodeError::unsent(kind(error), text(error)),
-        PoolError::Timeout(_) => NodeError::unsent(NodeErrorKind::Unreachable, "timed out"),
-        _ => NodeError::unsent(NodeErrorKind::Closed, "the pool is closed"),
+        PoolError::Timeout(_) => NodeError::unsent(NodeErrorKind::Unreachable, "pool timed out"),
+        _ => NodeError::unsent(NodeErrorKind::Closed, "pool is closed"),
     }
 }
 
@@ -57,9 +57,10 @@ fn of_code(code: &str) -> NodeErrorKind {
     }
 }
 
-/// Whether the way to the server is the cause, and not the server: the network; TLS, which shows
-/// only in that there is a cause below; or settings with which nobody can connect.
-fn is_of_the_way(error: &RedisError) -> bool {
+/// Whether the transport failed, and not the server: the network, TLS, or invalid settings.
+///
+/// A TLS error shows only as an error of the client that has a source.
+fn is_transport_error(error: &RedisError) -> bool {
     match error.kind() {
         ErrorKind::Client => error.source().is_some(),
         ErrorKind::InvalidClientConfig => true,
@@ -68,8 +69,8 @@ fn is_of_the_way(error: &RedisError) -> bool {
 }
 
 fn text(error: &RedisError) -> String {
-    if is_of_the_way(error) {
-        // The operating system's own words: refused, no route, no such host; or those of TLS.
+    if is_transport_error(error) {
+        // In the words of the operating system (refused, no route, no such host) or of TLS.
         return error.to_string();
     }
     match (error.code(), error.detail()) {

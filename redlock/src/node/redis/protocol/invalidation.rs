@@ -1,4 +1,4 @@
-//! What a server says without being asked.
+//! Invalidations that a server pushes, and the watches that they notify.
 
 use std::sync::{Arc, MutexGuard};
 
@@ -8,21 +8,21 @@ use crate::node::watch;
 use crate::node::watch::{Watch, Watches};
 use crate::sync::Mutex;
 
-/// Who waits for keys of a server that others have.
+/// The watches of keys on one server, which its invalidations notify.
 ///
-/// A server remembers which keys a connection has read and says once when one of them changes, for
-/// whatever reason: a release by anybody in any language, an extension, an expiry, a flush. So an
-/// attempt that was refused is itself the registration, and what comes means *look again*.
+/// A server tracks the keys that a connection has read, and pushes one invalidation when such a key
+/// changes. The cause can be a release by any client, an extension, an expiry or a flush. A refused
+/// acquire thereby registers for the key, and an invalidation means: try again.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Invalidations(Arc<Mutex<Watches>>);
 
 impl Invalidations {
-    /// Notes who is to be told, before the server is asked to.
+    /// Adds a watch. Called before the server is requested to track the keys.
     pub(crate) fn register(&self, keys: &[Arc<[u8]>], watch: &Watch) {
         self.lock().add(keys, watch);
     }
 
-    /// Understands what a server says. Never blocks.
+    /// Handles a message that the server pushed. Never blocks.
     pub(crate) fn on_push(&self, push: &PushInfo) {
         match (&push.kind, push.data.first()) {
             (PushKind::Invalidate, Some(Value::Array(keys))) => {
@@ -33,13 +33,13 @@ impl Invalidations {
                     }
                 }
             }
-            // Everything was deleted; or the connection has ended, and what it would have told.
+            // All keys were deleted, or the connection ended and further invalidations are lost.
             (PushKind::Invalidate | PushKind::Disconnection, _) => self.notify_all(),
             _ => {}
         }
     }
 
-    /// Tells everybody: there may be news that the server could not tell.
+    /// Notifies all watches: invalidations may have been lost.
     pub(crate) fn notify_all(&self) {
         let watches = self.lock().take_all();
         watch::notify_all(&watches);

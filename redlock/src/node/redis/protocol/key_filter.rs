@@ -1,28 +1,29 @@
-//! Telling at little cost that keys are not among others.
+//! An approximate set of keys, for cheap checks that a key is absent.
 
 use std::sync::Arc;
 
-/// Which keys there are, roughly: `false` is certain (Bloom, 1970, with one hash).
+/// An approximate set of keys: a Bloom filter (Bloom, 1970) with one hash.
 #[derive(Debug, Default)]
 pub(crate) struct KeyFilter([u64; 16]);
 
 impl KeyFilter {
     pub(crate) fn add(&mut self, keys: &[Arc<[u8]>]) {
         for key in keys {
-            let (word, bit) = Self::place(key);
+            let (word, bit) = Self::position(key);
             self.0[word] |= bit;
         }
     }
 
-    pub(crate) fn may_have(&self, keys: &[Arc<[u8]>]) -> bool {
+    /// Whether one of `keys` may be in the set. `false` is certain.
+    pub(crate) fn may_contain(&self, keys: &[Arc<[u8]>]) -> bool {
         keys.iter().any(|key| {
-            let (word, bit) = Self::place(key);
+            let (word, bit) = Self::position(key);
             self.0[word] & bit != 0
         })
     }
 
-    /// By the end of the key, in which keys differ most.
-    fn place(key: &[u8]) -> (usize, u64) {
+    /// Hashes the end of the key, where keys differ most.
+    fn position(key: &[u8]) -> (usize, u64) {
         let end = match key.last_chunk() {
             Some(end) => u64::from_le_bytes(*end),
             None => key.iter().fold(0, |end, byte| end << 8 | u64::from(*byte)),
@@ -37,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_added_is_never_missed_and_little_else_is_found() {
+    fn added_keys_are_always_found_and_others_rarely() {
         let key = |number: usize| {
             [Arc::<[u8]>::from(
                 &*format!("resource {number}").into_bytes(),
@@ -50,9 +51,12 @@ mod tests {
             filter.add(&short(number));
         }
         for number in 0..16 {
-            assert!(filter.may_have(&key(number)) && filter.may_have(&short(number)));
+            assert!(filter.may_contain(&key(number)) && filter.may_contain(&short(number)));
         }
-        let found = (100..1_100).filter(|number| filter.may_have(&key(*number)));
-        assert!(found.count() < 100, "a thirty-second of it has been filled");
+        let found = (100..1_100).filter(|number| filter.may_contain(&key(*number)));
+        assert!(
+            found.count() < 100,
+            "at most a thirty-second of the bits is set"
+        );
     }
 }

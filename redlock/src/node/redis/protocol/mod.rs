@@ -1,10 +1,11 @@
-//! What is written to a server, and what it answers.
+//! The protocol: commands as they are written, and responses as they are read.
 
 pub(crate) mod batch;
 pub(crate) mod compare_delete;
 pub(crate) mod counter_ttl;
 pub(crate) mod decode;
 pub(crate) mod decode_acquire;
+pub(crate) mod decode_batch;
 pub(crate) mod encode;
 pub(crate) mod error;
 pub(crate) mod invalidation;

@@ -1,4 +1,4 @@
-//! A command, and the form in which it goes to the server.
+//! A command, and its encoding for the server.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,55 +8,59 @@ use crate::node::{Command, Release, Responder, Watch};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// A command in the form in which it goes to the server.
+/// A command with the encoding in which it is sent.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) command: Command,
     pub(crate) encoding: Encoding,
 }
 
-/// How a command is put to the server.
+/// The form in which a command is sent to the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Encoding {
-    /// As commands of the server's own.
+    /// Native commands of the server.
     Native,
-    /// A release, as the server's own command for it.
+    /// The server's native command for a release.
     CompareDelete(CompareDelete),
-    /// As a script that the server has; releases share one.
+    /// A script by its hash. Releases share one call.
     Evalsha,
-    /// The same, but not shared with others, one of which has made it fail; also what comes after
-    /// a command of the server's own that it did not carry out.
+    /// A script by its hash, not shared with other releases.
+    ///
+    /// Used after one release made a shared call fail, or after the server refused its native
+    /// command for a release.
     EvalshaAlone,
-    /// As a script that the server had forgotten, by its text.
+    /// A script by its text, because the server no longer has it.
     Eval,
-    /// A native acquire was refused; now ask who has the key and for how long.
+    /// A query for the holder and its remaining time, after a native acquire was refused.
     Inspect,
-    /// A native acquire was granted, and its proposal was not beyond the counter.
+    /// A script that moves the counter, after a native acquire was granted but its proposal was not
+    /// beyond the counter.
     Stamp,
 }
 
-/// What an answer means for the command.
+/// The state of a request after its responses were read.
 #[derive(Debug)]
 pub(crate) enum Settled {
-    /// The answer was given to whoever asked.
+    /// The response was sent to the caller.
     Done,
-    /// The command goes to the server once more, in another form.
+    /// The request must be sent again, with another encoding.
     Resend(Request),
-    /// The server will not have its own command for a release: this one goes once more, as a
-    /// script, and so do those that follow.
+    /// The server refuses its native command for a release. This request must be sent again as a
+    /// script, and later releases must use scripts too.
     Unsupported(Request),
-    /// The server will not remember who has asked, and so tells nobody.
+    /// The server refuses to track keys, so it pushes no invalidations.
     Untracked,
-    /// A release found no key of ours; the answer was given.
+    /// The response was sent to the caller: the release found no key of ours.
     NothingReleased(Release),
 }
 
 impl Request {
+    /// Chooses the first encoding of a command.
     pub(crate) fn new(command: Command) -> Self {
         let encoding = match &command {
-            // A third of the script's cost on the server, and as good where a grant is likely.
-            // Where it is not, it would move the counter for nothing. Several keys are only ever
-            // taken by a script: commands one after the other could take some of them.
+            // Native commands cost the server a third of the script, and suffice when a grant is
+            // likely. Under contention they would move the counter without a grant. Several keys
+            // need a script: commands one after the other could take some of them.
             Command::Acquire(it) if !it.contended && it.keys.as_one().is_some() => Encoding::Native,
             Command::Ping(_) => Encoding::Native,
             _ => Encoding::Evalsha,
@@ -64,40 +68,37 @@ impl Request {
         Self { command, encoding }
     }
 
-    /// Whether somebody still wants this to be sent.
+    /// Whether the request should still be sent.
     pub(crate) fn is_wanted(&self) -> bool {
-        match &self.command {
-            Command::Acquire(acquire) => acquire.responder.is_wanted(),
-            _ => true,
-        }
+        self.command
+            .as_acquire()
+            .is_none_or(|acquire| acquire.responder.is_wanted())
     }
 
-    /// The release that this is.
-    pub(crate) fn as_release(&self) -> Option<&Release> {
-        match &self.command {
-            Command::Release(it) => Some(it),
-            _ => None,
-        }
+    /// Returns the keys of the command.
+    pub(crate) fn keys(&self) -> &[Arc<[u8]>] {
+        self.command.keys()
     }
 
-    /// Puts a release that deletes its one key into the form that costs the server least. Says
-    /// whether this is such a release.
-    pub(crate) fn tune_release(&mut self, delete: Option<CompareDelete>) -> bool {
-        let Command::Release(it) = &self.command else {
-            return false;
-        };
-        let is_simple = matches!(
+    /// Chooses the cheapest encoding if this is a simple release: one that deletes a single key and
+    /// need not be sent alone. Returns whether it is.
+    pub(crate) fn optimize_simple_release(&mut self, delete: Option<CompareDelete>) -> bool {
+        let may_change = matches!(
             self.encoding,
             Encoding::Evalsha | Encoding::CompareDelete(_)
-        ) && it.keys.as_one().is_some()
-            && keep(it).is_none();
+        );
+        let is_simple = may_change
+            && self
+                .command
+                .as_release()
+                .is_some_and(|it| it.keys.as_one().is_some() && expiry_delay(it).is_none());
         if is_simple {
             self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
         }
         is_simple
     }
 
-    /// About how much of a server's time the command takes, in units of two microseconds.
+    /// Estimates the server's time for the command, in units of two microseconds.
     pub(crate) fn cost(&self) -> usize {
         let keys = self.keys().len();
         match (&self.command, self.encoding) {
@@ -109,47 +110,33 @@ impl Request {
         }
     }
 
-    /// The keys that the command is about.
-    pub(crate) fn keys(&self) -> &[Arc<[u8]>] {
-        match &self.command {
-            Command::Acquire(it) => it.keys.as_slice(),
-            Command::Extend(it) => it.keys.as_slice(),
-            Command::Raise(it) => it.keys.as_slice(),
-            Command::Release(it) => it.keys.as_slice(),
-            Command::Inspect(it) => std::slice::from_ref(&it.key),
-            Command::Ping(_) => &[],
-        }
-    }
-
-    /// Whom to tell when the keys change, if the server is to remember that they were asked for.
+    /// Returns the watch for which the server must track the keys, if there is one.
     pub(crate) fn watch(&self) -> Option<&Watch> {
-        match (&self.command, self.encoding) {
-            // Not worth it where a grant is likely, and too late where there was one.
-            (_, Encoding::Native | Encoding::Stamp) => None,
-            (Command::Acquire(it), _) => it.watch.as_ref(),
-            _ => None,
+        match self.encoding {
+            // Tracking is too expensive when a grant is likely, and useless after one.
+            Encoding::Native | Encoding::Stamp => None,
+            _ => self.command.as_acquire()?.watch.as_ref(),
         }
     }
 
-    /// What undoes this command, if it may have been carried out.
-    pub(crate) fn undo(&self) -> Option<Self> {
-        let Command::Acquire(it) = &self.command else {
-            return None;
-        };
-        let until = validity::gone_by(Moment::now(), it.ttl, 0.0);
-        let (keys, id, responder) = (it.keys.clone(), it.id.clone(), Responder::ignored());
-        let command = Command::Release(Release::new(keys, id, until, responder));
-        // By its text: a server without the script would have it sent once more, behind the
-        // command that follows, whose key it would then delete.
+    /// Returns a release that undoes this request if it is an acquire that may have been carried
+    /// out.
+    pub(crate) fn compensating_release(&self) -> Option<Self> {
+        let acquire = self.command.as_acquire()?;
+        let until = validity::gone_by(Moment::now(), acquire.ttl, 0.0);
+        let (keys, id) = (acquire.keys.clone(), acquire.id.clone());
+        let release = Release::new(keys, id, until, Responder::ignored());
+        // By its text: without the script, a call by hash would be sent again behind the acquire,
+        // whose key it would then delete.
         Some(Self {
-            command,
+            command: Command::Release(release),
             encoding: Encoding::Eval,
         })
     }
 }
 
-/// For how long the keys of a release are still to stay; `None` if they are to be deleted.
-pub(crate) fn keep(release: &Release) -> Option<Duration> {
+/// Returns how long the keys of a release should still stay, or `None` if they should be deleted.
+pub(crate) fn expiry_delay(release: &Release) -> Option<Duration> {
     let left = validity::remaining(release.keep_until?, Moment::now());
     (!left.is_zero()).then_some(left)
 }

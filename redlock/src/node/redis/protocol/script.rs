@@ -1,12 +1,11 @@
-//! The scripts: composed from the files in `lua/`, called by text or by hash.
+//! Lua scripts, composed from the files in `lua/` and called by text or by hash.
 //!
 //! A script is a body, such as `lua/stamp.lua`, in which each line `--@include owned` is replaced
-//! by the text of `lua/parts/owned.lua`. Local functions would cost a server time on each call;
-//! included text does not. A part uses and sets the variables that its first comment names.
+//! by the text of `lua/parts/owned.lua`. Local functions would cost a server time on each call.
+//! Included text does not. A part uses and sets the variables that its first comment names.
 //!
-//! The numbers and names that Lua shares with Rust are written in capitals, as `KEYS` and `ARGV`
-//! are, and are replaced by their values: [`CONSTANTS`]. Comments are left out of what a server
-//! receives.
+//! Constants that Lua shares with Rust are written in capitals, like `KEYS` and `ARGV`. They are
+//! replaced by the values in [`CONSTANTS`]. A server receives no comments.
 
 use std::sync::LazyLock;
 
@@ -54,7 +53,7 @@ const PARTS: [(&str, &str); 5] = [
     ),
 ];
 
-/// The names that stand for a value in Lua, and the value as Lua reads it.
+/// The names of constants in Lua, and their values in Lua syntax.
 static CONSTANTS: LazyLock<[(&str, String); 2]> = LazyLock::new(|| {
     [
         ("MAX_TOKEN", FencingToken::MAX.to_string()),
@@ -62,7 +61,7 @@ static CONSTANTS: LazyLock<[(&str, String); 2]> = LazyLock::new(|| {
     ]
 });
 
-/// The one member of the sorted set that is a counter.
+/// The only member of the sorted set that stores a counter. Its score is the counter.
 pub(crate) const MEMBER: &str = "c";
 
 /// Returns one `SCRIPT LOAD` for each script.
@@ -91,8 +90,9 @@ impl LuaScript {
         }
     }
 
-    /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys and
-    /// `args` arguments, `bytes` bytes in all.
+    /// Starts a call of the script, by its text or by its hash.
+    ///
+    /// The caller adds `keys` keys and `args` arguments, `bytes` bytes in all.
     pub(crate) fn call(&self, by_text: bool, keys: usize, args: usize, bytes: usize) -> Cmd {
         let (verb, script) = if by_text {
             ("EVAL", self.text.as_str())
@@ -143,7 +143,7 @@ mod tests {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("src/node/redis/lua")
     }
 
-    /// The texts of the Lua files in a folder.
+    /// Returns the texts of the Lua files in a folder.
     fn files(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();
         let paths = entries.map(|entry| entry.unwrap().path());
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_lua_file_is_used_and_starts_with_its_documentation() {
+    fn every_lua_file_is_used_and_documented() {
         let (bodies, parts) = (files(&folder()), files(&folder().join("parts")));
         assert_eq!((bodies.len(), parts.len()), (ALL.len(), PARTS.len()));
         for source in [bodies, parts].concat() {

@@ -1,4 +1,4 @@
-//! What a server's values say.
+//! Readers for the values in a server's responses.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::lease_id::LeaseId;
 use crate::node::{Record, Snapshot};
 use crate::token::FencingToken;
 
-/// What is under a key, and where its counter is.
+/// Reads the response of `lua/inspect.lua`: a key and its counter.
 pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
     let Value::Array(fields) = value else {
         return Err(unexpected(value));
@@ -21,32 +21,33 @@ pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
         Value::BulkString(id) => std::str::from_utf8(id).ok().map(LeaseId::from),
         _ => None,
     };
-    let record = (*left != -2).then(|| Record::new(id, remaining(*left)));
-    Ok(Snapshot::new(record, score(counter).ok()))
+    let record = (*left != -2).then(|| Record::new(id, remaining_ttl(*left)));
+    Ok(Snapshot::new(record, counter_value(counter).ok()))
 }
 
-/// `PTTL` in our words: -1 is a key without expiry, -2 a key that is gone.
-pub(crate) fn remaining(left: i64) -> Option<Duration> {
+/// Reads the response to `PTTL`. `None` is a key without expiry (-1). Zero is a key that is gone
+/// (-2).
+pub(crate) fn remaining_ttl(left: i64) -> Option<Duration> {
     match left {
         -1 => None,
         left => Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))),
     }
 }
 
-/// A counter: a whole number that is exact as a floating point number.
-pub(crate) fn score(value: &Value) -> Result<u64, NodeError> {
+/// Reads a counter: a whole number that a floating point number represents exactly.
+pub(crate) fn counter_value(value: &Value) -> Result<u64, NodeError> {
     let number = match value {
         Value::Int(number) => u64::try_from(*number).ok(),
         Value::BulkString(text) => std::str::from_utf8(text)
             .ok()
             .and_then(|text| text.parse().ok()),
-        // As the server's newer protocol has it.
+        // In RESP3.
         Value::Double(number) => number.to_string().parse().ok(),
         _ => None,
     };
     number
         .filter(|number| *number <= FencingToken::MAX.get())
-        .ok_or_else(no_counter)
+        .ok_or_else(corrupt_counter)
 }
 
 /// Reads a response that is text of any kind.
@@ -59,7 +60,7 @@ pub(crate) fn text(value: &Value) -> Option<String> {
 }
 
 /// Reads the response to `TIME`, seconds and microseconds, as microseconds.
-pub(crate) fn micros(value: &Value) -> Option<u64> {
+pub(crate) fn time_micros(value: &Value) -> Option<u64> {
     let Value::Array(fields) = value else {
         return None;
     };
@@ -67,12 +68,14 @@ pub(crate) fn micros(value: &Value) -> Option<u64> {
     number(0)?.checked_mul(1_000_000)?.checked_add(number(1)?)
 }
 
-pub(crate) fn no_counter() -> NodeError {
+/// The error of a counter that is corrupt or exhausted.
+pub(crate) fn corrupt_counter() -> NodeError {
     NodeError::new(NodeErrorKind::Counter, "")
 }
 
+/// The error of a response whose type does not fit its command.
 pub(crate) fn unexpected(value: &Value) -> NodeError {
-    let kind = match value {
+    let found = match value {
         Value::Nil => "nil",
         Value::Int(_) => "an integer",
         Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
@@ -81,6 +84,6 @@ pub(crate) fn unexpected(value: &Value) -> NodeError {
     };
     NodeError::new(
         NodeErrorKind::Protocol,
-        format!("the server answered with {kind}"),
+        format!("the server responded with {found}"),
     )
 }

@@ -1,5 +1,6 @@
-//! The task that talks to a server: it sends what waits as one batch, never waits for an answer
-//! before it sends the next, and reconnects in the background.
+//! The task of a session: it sends commands in batches and reconnects in the background.
+//!
+//! Batches are pipelined: a batch never waits for the responses to the previous one.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,32 +18,34 @@ use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::session::event::{Event, Sources};
-use crate::node::redis::session::in_flight::{InFlight, Response, SentBatch};
+use crate::node::redis::session::in_flight::{BatchResponse, InFlight, SentBatch};
 use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
 use crate::node::{Command, Identity, NodeHealth};
 
-/// Everything one session does.
+/// The state of the task of one session.
 pub(crate) struct Driver {
     server: Arc<Server>,
     shared: Arc<Shared>,
     queue: mpsc::UnboundedReceiver<Command>,
-    /// Where the queue is emptied to; kept for its memory.
+    /// Commands just taken from the queue. Empty between uses, but keeps its allocation.
     inbox: Vec<Command>,
-    /// What has to be sent before anything from the queue.
+    /// Requests to send before anything from the queue.
     pending: VecDeque<Request>,
     connection: Connection,
     in_flight: InFlight,
-    /// How many batches of one command have left in a row.
+    /// The number of batches of one command that were sent in a row.
     lone_batches: u32,
     pending_releases: PendingReleases,
-    counters: CounterTtls,
-    /// The server's own way to delete a key that is ours, for as long as it lets us.
+    counter_ttls: CounterTtls,
+    /// The server's native command for releases, until the server refuses it.
     delete: Option<CompareDelete>,
     identity: Identity,
     silence_limit: Duration,
+    /// When the server last responded, or when the first batch in flight was sent, if that is
+    /// later.
     responded_at: Instant,
 }
 
@@ -63,7 +66,7 @@ impl Driver {
             in_flight: InFlight::default(),
             lone_batches: 0,
             pending_releases: PendingReleases::default(),
-            counters: CounterTtls::default(),
+            counter_ttls: CounterTtls::default(),
             delete: None,
             identity: Identity::default(),
             silence_limit,
@@ -71,30 +74,30 @@ impl Driver {
         }
     }
 
-    /// Runs until the session is dropped and nothing is owed any more.
+    /// Runs until the session is dropped and all releases are done.
     pub(crate) async fn run(mut self) {
-        // One timer for all silences: it is moved when it fires, not whenever an answer comes.
-        let mut watch = std::pin::pin!(tokio::time::sleep_until(self.silence_ends()));
+        // The timer is reset only when it fires, not at each response.
+        let mut silence_timer = std::pin::pin!(tokio::time::sleep_until(self.silence_ends()));
         loop {
-            let event = self.sources().next(watch.as_mut()).await;
+            let event = self.sources().next(silence_timer.as_mut()).await;
             match event {
-                // The session is gone and the queue is empty.
-                Event::Commands(0) if self.is_done() => return,
+                // The session was dropped and the queue is empty.
+                Event::Commands(0) if self.try_finish() => return,
                 Event::Commands(count) => {
                     self.take_commands(count);
                     self.coalesce().await;
                 }
-                Event::Responses(responses) => self.take_responses(responses),
+                Event::Responses(responses) => self.on_responses(responses),
                 Event::Connected(outcome) => match *outcome {
-                    Ok(ready) => self.connected(ready),
-                    Err(cause) => self.not_connected(cause),
+                    Ok(ready) => self.on_connected(ready),
+                    Err(cause) => self.on_connect_error(cause),
                 },
                 Event::Silence if self.silence_ends() > Instant::now() => {
-                    watch.as_mut().reset(self.silence_ends());
+                    silence_timer.as_mut().reset(self.silence_ends());
                 }
                 Event::Silence => {
-                    let text = format!("no answer for {:?}", self.silence_limit);
-                    self.disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
+                    let text = format!("no response for {:?}", self.silence_limit);
+                    self.on_disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
                 }
                 Event::RepeatDue => self.pending.extend(self.pending_releases.pop_repeat()),
             }
@@ -104,7 +107,7 @@ impl Driver {
 
     fn sources(&mut self) -> Sources<'_> {
         Sources {
-            is_done: self.is_done(),
+            is_done: self.try_finish(),
             repeat_at: self.pending_releases.next_repeat(),
             queue: &mut self.queue,
             inbox: &mut self.inbox,
@@ -113,9 +116,10 @@ impl Driver {
         }
     }
 
-    /// While answers are awaited others are about to ask as well: lets them, so that what they
-    /// ask leaves in the same batch. Half the system calls, on both sides. Who asks alone is sent
-    /// on at once.
+    /// Yields once while batches are in flight, so that other tasks can add commands to this batch.
+    ///
+    /// It halves the system calls on both sides. A single caller does not wait: without batches in
+    /// flight, or after [`MAX_LONE_BATCHES`], its command is sent at once.
     async fn coalesce(&mut self) {
         if self.in_flight.is_empty() || self.lone_batches >= MAX_LONE_BATCHES {
             return;
@@ -129,9 +133,9 @@ impl Driver {
         self.take_commands(self.inbox.len());
     }
 
-    /// Moves commands from the queue to where they are sent from, or fails them.
+    /// Moves commands from the inbox to the pending requests, or fails them without a connection.
     fn take_commands(&mut self, count: usize) {
-        self.shared.dequeued(count);
+        self.shared.record_dequeued(count);
         let mut inbox = std::mem::take(&mut self.inbox);
         let cause = self.connection.cause().cloned();
         for command in inbox.drain(..) {
@@ -143,7 +147,7 @@ impl Driver {
         self.inbox = inbox;
     }
 
-    /// Sends what waits, as batches. Never blocks.
+    /// Sends the pending requests in batches. Never blocks.
     fn send(&mut self) {
         while let State::Up(connection, io) = &self.connection.state {
             if self.pending.is_empty() || !self.in_flight.has_room() {
@@ -153,9 +157,9 @@ impl Driver {
                 .shared
                 .notifies()
                 .then_some(self.server.invalidations());
-            let (pending, counters) = (&mut self.pending, &mut self.counters);
+            let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
             let (batch, pipeline, count) =
-                Batch::load(pending, counters, self.delete, invalidations);
+                Batch::take_from(pending, counter_ttls, self.delete, invalidations);
             if batch.is_empty() {
                 continue;
             }
@@ -164,40 +168,44 @@ impl Driver {
             } else {
                 0
             };
-            let sent = Instant::now();
+            let sent_at = Instant::now();
             let connection = connection.clone();
-            let responses = self.in_flight.reroute(connection, io, pipeline, count);
-            if let Response::Ready(Err(_)) = responses {
-                return self.resend(batch);
+            let responses = self.in_flight.send(connection, io, pipeline, count);
+            if let BatchResponse::Ready(Err(_)) = responses {
+                return self.requeue(batch);
             }
             if self.in_flight.is_empty() {
-                self.responded_at = sent;
+                self.responded_at = sent_at;
             }
             self.in_flight.push(SentBatch {
                 responses,
                 batch,
-                sent,
+                sent_at,
             });
         }
     }
 
-    /// The connection had ended while it was idle: not worth a failure unless there is no other.
-    fn resend(&mut self, batch: Batch) {
+    /// Requeues a batch whose connection had ended while it was idle, and reconnects at once.
+    ///
+    /// The requests fail only if no new connection can be made.
+    fn requeue(&mut self, batch: Batch) {
         for request in batch.into_requests().rev() {
-            // In all likelihood nothing was sent. If it was, the acquire must not meet itself.
-            let undo = request.undo();
+            // Most likely nothing was sent. If an acquire was carried out, it must be undone first,
+            // or it would find its own key.
+            let release = request.compensating_release();
             self.pending.push_front(request);
-            if let Some(undo) = undo {
-                self.pending.push_front(undo);
+            if let Some(release) = release {
+                self.pending.push_front(release);
             }
         }
         self.shared.set_notifies(false);
-        self.connection.renew();
+        self.connection.reconnect_now();
     }
 
-    fn connected(&mut self, ready: ReadyConnection) {
+    fn on_connected(&mut self, ready: ReadyConnection) {
+        let node = self.shared.name();
         for warning in &ready.warnings {
-            tracing::warn!(node = %self.shared.name(), %warning, "redlock node");
+            tracing::warn!(%node, %warning, "the configuration of the node may weaken locks");
         }
         {
             let mut report = self.shared.report();
@@ -207,42 +215,45 @@ impl Driver {
         }
         self.shared.set_time(ready.time);
         self.shared.set_notifies(ready.notifies);
-        // Whatever was to be told over the connection before has not been.
+        // Invalidations for the previous connection are lost.
         self.server.invalidations().notify_all();
         self.identity = ready.identity;
-        self.counters.clear();
+        self.counter_ttls.clear();
         self.delete = ready.delete;
-        // Releases of acquires that an earlier connection may have left behind go first.
+        // Releases that an earlier connection could not deliver precede all new commands.
         let mut first = self
             .pending_releases
-            .due_on_connect(ready.previous_is_settled);
+            .take_due_on_connect(ready.previous_is_settled);
         first.append(&mut self.pending);
         self.pending = first;
-        self.connection.up(ready.connection, ready.io, ready.client);
+        self.connection
+            .set_up(ready.connection, ready.io, ready.client);
     }
 
-    fn not_connected(&mut self, cause: NodeError) {
+    fn on_connect_error(&mut self, cause: NodeError) {
         self.fail_pending(&cause);
-        if self.connection.failed(cause.clone()) {
-            tracing::warn!(node = %self.shared.name(), %cause, "redlock node is down");
+        if self.connection.retry_after_failure(cause.clone()) {
+            let node = self.shared.name();
+            tracing::warn!(%node, %cause, "node is down; reconnecting in the background");
         }
     }
 
-    /// The connection is of no use any more; what was under way has an unknown fate.
-    fn disconnected(&mut self, cause: NodeError) {
-        tracing::debug!(node = %self.shared.name(), %cause, "redlock connection ended");
+    /// Fails all requests and reconnects. Whether those in flight were carried out is unknown.
+    fn on_disconnected(&mut self, cause: NodeError) {
+        let node = self.shared.name();
+        tracing::debug!(%node, %cause, "connection to the node ended; reconnecting");
         for request in self.in_flight.take().flat_map(Batch::into_requests) {
-            if let Command::Acquire(acquire) = &request.command {
-                self.pending_releases.unknown(acquire);
+            if let Some(acquire) = request.command.as_acquire() {
+                self.pending_releases.add_unknown(acquire);
             }
             self.refuse(request.command, &cause);
         }
         let unsent = NodeError::unsent(cause.kind(), cause.message());
         self.fail_pending(&unsent);
-        self.connection.lost(unsent);
+        self.connection.reconnect_after_loss(unsent);
     }
 
-    /// Until there is a connection, what cannot wait for it fails.
+    /// Fails the pending requests. Releases among them are kept.
     fn fail_pending(&mut self, cause: &NodeError) {
         self.shared.set_notifies(false);
         self.shared.set_health(NodeHealth::Down(cause.clone()));
@@ -251,29 +262,28 @@ impl Driver {
         }
     }
 
-    /// There is no connection for `command`. Whoever waits is told when there is one again.
+    /// Fails a command for which there is no connection. Its watch is notified at the next one.
     fn refuse(&mut self, command: Command, cause: &NodeError) {
-        if let Command::Acquire(it) = &command
-            && let Some(watch) = &it.watch
+        if let Some(acquire) = command.as_acquire()
+            && let Some(watch) = &acquire.watch
         {
-            self.server
-                .invalidations()
-                .register(it.keys.as_slice(), watch);
+            let keys = acquire.keys.as_slice();
+            self.server.invalidations().register(keys, watch);
         }
         self.pending_releases.refuse(command, cause);
     }
 
-    fn take_responses(&mut self, responses: RedisResult<Vec<Value>>) {
+    fn on_responses(&mut self, responses: RedisResult<Vec<Value>>) {
         let values = match responses {
             Ok(values) => values,
-            Err(error) => return self.disconnected(error::of_command(&error)),
+            Err(error) => return self.on_disconnected(error::of_command(&error)),
         };
-        let Some((batch, sent)) = self.in_flight.pop() else {
+        let Some((batch, sent_at)) = self.in_flight.pop() else {
             return;
         };
         self.responded_at = Instant::now();
         self.shared
-            .observe_round_trip(self.responded_at.saturating_duration_since(sent));
+            .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
         let (pending, pending_releases, delete) = (
             &mut self.pending,
             &mut self.pending_releases,
@@ -288,7 +298,7 @@ impl Driver {
                 pending.push_back(request);
             }
             Settled::Untracked => shared.set_notifies(false),
-            Settled::NothingReleased(release) => pending_releases.found_nothing(release),
+            Settled::NothingReleased(release) => pending_releases.on_nothing_released(release),
         });
     }
 
@@ -296,36 +306,43 @@ impl Driver {
         self.responded_at + self.silence_limit
     }
 
-    fn is_done(&mut self) -> bool {
-        self.queue.is_closed()
+    /// Returns whether the session was dropped and no work is left. Discards expired releases.
+    fn try_finish(&mut self) -> bool {
+        let is_idle = self.queue.is_closed()
             && self.queue.is_empty()
             && self.pending.is_empty()
-            && self.in_flight.is_empty()
-            && !self.pending_releases.remain()
+            && self.in_flight.is_empty();
+        if is_idle {
+            self.pending_releases.discard_expired();
+        }
+        is_idle && self.pending_releases.is_empty()
     }
 }
 
 impl Drop for Driver {
-    /// The runtime ends with work left: releases are worth another way.
+    /// Passes remaining releases to a session on another runtime, if this runtime ends first.
     fn drop(&mut self) {
         self.queue.close();
         while let Ok(command) = self.queue.try_recv() {
             self.pending.push_back(Request::new(command));
         }
-        let left = self.in_flight.take();
-        let left = left
+        let in_flight = self.in_flight.take();
+        let releases = in_flight
             .flat_map(Batch::into_requests)
             .chain(std::mem::take(&mut self.pending))
             .chain(self.pending_releases.take())
-            .filter(|request| matches!(request.command, Command::Release(_)));
-        for request in left {
+            .filter(|request| request.command.as_release().is_some());
+        for request in releases {
             if let Some(command) = self.server.reroute(request.command) {
-                let error = NodeError::new(NodeErrorKind::Closed, "its runtime has ended");
+                let error = NodeError::new(
+                    NodeErrorKind::Closed,
+                    "the runtime of the session has ended",
+                );
                 command.fail(error);
             }
         }
     }
 }
 
-/// After so many commands that nobody joined nobody is waited for.
+/// The number of batches of one command in a row after which batches no longer wait for more.
 const MAX_LONE_BATCHES: u32 = 16;

@@ -1,4 +1,4 @@
-//! What the task of a session wakes up for.
+//! Events for which the task of a session wakes.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -16,37 +16,42 @@ use crate::node::redis::session::reconnect::{Connection, State};
 use crate::time::clock;
 use crate::time::clock::Moment;
 
-/// One thing that happened.
+/// One event.
 pub(crate) enum Event {
+    /// So many commands are in the inbox. 0: the queue is closed and empty.
     Commands(usize),
+    /// The responses to the first batch in flight, or the error that ended the connection.
     Responses(RedisResult<Vec<Value>>),
+    /// An attempt to connect has succeeded or failed.
     Connected(Box<Result<ReadyConnection, NodeError>>),
+    /// The silence timer has fired.
     Silence,
+    /// A release is due to be repeated.
     RepeatDue,
 }
 
-/// Everything that the task waits on.
+/// The sources of events.
 pub(crate) struct Sources<'a> {
     pub(crate) queue: &'a mut mpsc::UnboundedReceiver<Command>,
-    /// Where the queue is emptied to.
+    /// Receives the commands from the queue.
     pub(crate) inbox: &'a mut Vec<Command>,
     pub(crate) connection: &'a mut Connection,
     pub(crate) in_flight: &'a mut InFlight,
     /// When a release is due to be repeated.
     pub(crate) repeat_at: Option<Moment>,
-    /// Whether the task has nothing left to do but to see the queue end.
+    /// Whether the task has no work left, and ends with the queue.
     pub(crate) is_done: bool,
 }
 
 impl Sources<'_> {
-    /// Waits for the next event. `watch` ends when the server has been silent for too long.
-    pub(crate) async fn next(self, watch: Pin<&mut Sleep>) -> Event {
+    /// Waits for the next event. `silence_timer` matters only while batches are in flight.
+    pub(crate) async fn next(self, silence_timer: Pin<&mut Sleep>) -> Event {
         let has_ended = self.queue.is_closed() && self.queue.is_empty();
         let is_receiving = match &self.connection.state {
             State::Up(..) => self.in_flight.has_room(),
             State::Down { cause, .. } => cause.is_some(),
         } && (self.is_done || !has_ended);
-        let is_waiting = !self.in_flight.is_empty();
+        let has_in_flight = !self.in_flight.is_empty();
         let (io, connecting, repeat_at) = match &mut self.connection.state {
             State::Up(_, io) => (Some(io), None, self.repeat_at),
             State::Down { connecting, .. } => (None, Some(connecting), None),
@@ -55,19 +60,19 @@ impl Sources<'_> {
         let responses = io.map(|io| in_flight.first_responses(io));
         tokio::select! {
             biased;
-            Some(responses) = maybe(responses) => Event::Responses(responses),
+            Some(responses) = optional(responses) => Event::Responses(responses),
             count = self.queue.recv_many(self.inbox, MAX_BATCH), if is_receiving => {
                 Event::Commands(count)
             }
-            Some(outcome) = maybe(connecting) => Event::Connected(Box::new(outcome)),
-            () = watch, if is_waiting => Event::Silence,
-            Some(()) = maybe(repeat_at.map(clock::sleep_until)) => Event::RepeatDue,
+            Some(outcome) = optional(connecting) => Event::Connected(Box::new(outcome)),
+            () = silence_timer, if has_in_flight => Event::Silence,
+            Some(()) = optional(repeat_at.map(clock::sleep_until)) => Event::RepeatDue,
         }
     }
 }
 
-/// Waits for a future that may not be there.
-async fn maybe<F: Future>(future: Option<F>) -> Option<F::Output> {
+/// Waits for a future, if there is one.
+async fn optional<F: Future>(future: Option<F>) -> Option<F::Output> {
     match future {
         Some(future) => Some(future.await),
         None => None,

@@ -1,4 +1,4 @@
-//! Batches on their way to the server, and their answers on their way back.
+//! Batches in flight, and their responses.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -12,72 +12,73 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
 
-/// The batches that are under way. Answers come in the order in which they were sent.
+/// The batches in flight. Their responses arrive in the order in which they were sent.
 #[derive(Default)]
 pub(crate) struct InFlight {
-    in_flight: VecDeque<SentBatch>,
-    /// Whether the first was looked at since the connection last did something.
-    is_seen: bool,
-    /// Room for the next answers, where others were awaited: more than an allocator has at hand.
-    room: Option<Awaited>,
+    batches: VecDeque<SentBatch>,
+    /// Whether the first batch was polled since the connection was last driven.
+    is_first_polled: bool,
+    /// The allocation of a finished response future, for the next one. It is larger than what an
+    /// allocator keeps at hand.
+    spare: Option<ResponseFuture>,
 }
 
 /// A batch that was sent.
 pub(crate) struct SentBatch {
-    pub(crate) responses: Response,
+    pub(crate) responses: BatchResponse,
     pub(crate) batch: Batch,
-    pub(crate) sent: Instant,
+    pub(crate) sent_at: Instant,
 }
 
-/// The answers to a batch.
-pub(crate) enum Response {
-    /// On their way.
-    Pending(Awaited),
-    /// Here already.
+/// The responses to a batch.
+pub(crate) enum BatchResponse {
+    Pending(ResponseFuture),
     Ready(RedisResult<Vec<Value>>),
 }
 
-type Awaited = ReusableBoxFuture<'static, RedisResult<Vec<Value>>>;
+type ResponseFuture = ReusableBoxFuture<'static, RedisResult<Vec<Value>>>;
 
 impl InFlight {
     /// Whether another batch can be sent.
     pub(crate) fn has_room(&self) -> bool {
-        self.in_flight.len() < MAX_FLIGHTS
+        self.batches.len() < MAX_IN_FLIGHT
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.in_flight.is_empty()
+        self.batches.is_empty()
     }
 
-    pub(crate) fn push(&mut self, flight: SentBatch) {
+    pub(crate) fn push(&mut self, sent: SentBatch) {
         if self.is_empty() {
-            self.is_seen = matches!(flight.responses, Response::Pending(_));
+            // `send` has just polled it.
+            self.is_first_polled = matches!(sent.responses, BatchResponse::Pending(_));
         }
-        self.in_flight.push_back(flight);
+        self.batches.push_back(sent);
     }
 
-    /// Takes out the first, whose answers were found. Returns its batch, and when it was sent.
+    /// Removes the first batch, whose responses are ready. Returns it with the time of sending.
     pub(crate) fn pop(&mut self) -> Option<(Batch, Instant)> {
-        self.is_seen = false;
-        let first = self.in_flight.pop_front()?;
-        if let Response::Pending(pending) = first.responses {
-            self.room = Some(pending);
+        self.is_first_polled = false;
+        let first = self.batches.pop_front()?;
+        if let BatchResponse::Pending(future) = first.responses {
+            self.spare = Some(future);
         }
-        Some((first.batch, first.sent))
+        Some((first.batch, first.sent_at))
     }
 
-    /// Hands a batch over to the connection, which is worked by `pump`.
-    pub(crate) fn reroute(
+    /// Passes a batch to the connection, which `io` drives. Never blocks.
+    pub(crate) fn send(
         &mut self,
         mut connection: MultiplexedConnection,
         io: &ConnectionIo,
         pipeline: Pipeline,
         count: usize,
-    ) -> Response {
-        let answered = async move {
+    ) -> BatchResponse {
+        let responses = async move {
             let mut commands = pipeline.cmd_iter();
             match (commands.next(), commands.next()) {
-                // As most batches are where few tasks lock: without lists of one, on either way.
+                // The usual batch without contention. It needs no lists of one command and
+                // response.
                 (Some(command), None) if count == 1 => {
                     let response = connection.send_packed_command(command).await;
                     Ok(vec![response?])
@@ -85,62 +86,62 @@ impl InFlight {
                 _ => connection.send_packed_commands(&pipeline, 0, count).await,
             }
         };
-        let mut pending = match self.room.take() {
-            Some(mut room) => {
-                room.set(answered);
-                room
+        let mut future = match self.spare.take() {
+            Some(mut spare) => {
+                spare.set(responses);
+                spare
             }
-            None => Awaited::new(answered),
+            None => ResponseFuture::new(responses),
         };
-        // The first poll hands the bytes over, so that batches leave in order. Outside the task's
-        // budget, which must not make it an empty gesture.
-        let first = tokio::task::coop::unconstrained(pending.get_pin());
-        match std::pin::pin!(first).poll(&mut Context::from_waker(io.waker())) {
-            Poll::Ready(responses) => Response::Ready(responses),
-            Poll::Pending => Response::Pending(pending),
+        // The first poll passes the bytes to the connection, so that batches are sent in order. An
+        // exhausted task budget would make that poll do nothing, so it is unconstrained.
+        let first_poll = tokio::task::coop::unconstrained(future.get_pin());
+        match std::pin::pin!(first_poll).poll(&mut Context::from_waker(io.waker())) {
+            Poll::Ready(responses) => BatchResponse::Ready(responses),
+            Poll::Pending => BatchResponse::Pending(future),
         }
     }
 
-    /// Takes out all that was sent, in order.
+    /// Removes and returns all batches, in order.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Batch> + use<> {
-        let in_flight = std::mem::take(&mut self.in_flight).into_iter();
-        in_flight.map(|flight| flight.batch)
+        let batches = std::mem::take(&mut self.batches).into_iter();
+        batches.map(|sent| sent.batch)
     }
 
-    /// The answers to the batch that was sent first, over a connection that is worked by `pump`.
-    /// Cancel safe.
+    /// Waits for the responses to the first batch, and drives the connection meanwhile. Cancel
+    /// safe.
     pub(crate) async fn first_responses(
         &mut self,
         io: &mut ConnectionIo,
     ) -> RedisResult<Vec<Value>> {
         loop {
-            if !self.is_seen
-                && let Some(flight) = self.in_flight.front_mut()
+            if !self.is_first_polled
+                && let Some(first) = self.batches.front_mut()
             {
-                self.is_seen = true;
+                self.is_first_polled = true;
                 let mut context = Context::from_waker(io.waker());
-                if let Poll::Ready(responses) = flight.responses.poll(&mut context) {
+                if let Poll::Ready(responses) = first.responses.poll(&mut context) {
                     return responses;
                 }
             }
             io.drive().await;
-            self.is_seen = false;
+            self.is_first_polled = false;
         }
     }
 }
 
-impl Response {
+impl BatchResponse {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<RedisResult<Vec<Value>>> {
         match self {
-            Self::Pending(responses) => responses.poll(cx),
+            Self::Pending(future) => future.poll(cx),
             Self::Ready(responses) => Poll::Ready(std::mem::replace(responses, Ok(Vec::new()))),
         }
     }
 }
 
-/// Batches under way at once. Below what the client library queues for a connection, so that
-/// handing one over never waits.
-const MAX_FLIGHTS: usize = 32;
+/// The maximum number of batches in flight. It is below what the client library queues for a
+/// connection, so that passing a batch on never waits.
+const MAX_IN_FLIGHT: usize = 32;
 
 #[cfg(test)]
 mod tests {
@@ -149,8 +150,8 @@ mod tests {
     use super::*;
     use crate::node::redis::protocol::counter_ttl::CounterTtls;
 
-    fn flight(responses: Response) -> SentBatch {
-        let (batch, ..) = Batch::load(
+    fn sent(responses: BatchResponse) -> SentBatch {
+        let (batch, ..) = Batch::take_from(
             &mut VecDeque::new(),
             &mut CounterTtls::default(),
             None,
@@ -159,19 +160,19 @@ mod tests {
         SentBatch {
             responses,
             batch,
-            sent: Instant::now(),
+            sent_at: Instant::now(),
         }
     }
 
     #[tokio::test(start_paused = true)]
-    async fn answers_are_found_however_early_they_come_and_in_the_order_of_the_batches() {
-        let (mut in_flight, mut io) = (InFlight::default(), ConnectionIo::elsewhere());
-        // The first turn is due; none comes after it, as nobody works this connection.
+    async fn responses_are_found_in_the_order_of_the_batches() {
+        let (mut in_flight, mut io) = (InFlight::default(), ConnectionIo::external());
+        // The first call returns at once. Later ones wait, because nothing wakes this connection.
         io.drive().await;
         let pending = std::future::ready(Ok(vec![Value::Int(2)]));
-        let pending = Response::Pending(Awaited::new(pending));
-        in_flight.push(flight(Response::Ready(Ok(vec![Value::Int(1)]))));
-        in_flight.push(flight(pending));
+        let pending = BatchResponse::Pending(ResponseFuture::new(pending));
+        in_flight.push(sent(BatchResponse::Ready(Ok(vec![Value::Int(1)]))));
+        in_flight.push(sent(pending));
         for expected in [1, 2] {
             let first = in_flight.first_responses(&mut io);
             let responses = tokio::time::timeout(Duration::from_secs(1), first).await;
@@ -180,6 +181,6 @@ mod tests {
         }
         let first = in_flight.first_responses(&mut io);
         let responses = tokio::time::timeout(Duration::from_secs(1), first).await;
-        assert!(responses.is_err(), "nothing is under way");
+        assert!(responses.is_err(), "no batch is in flight");
     }
 }

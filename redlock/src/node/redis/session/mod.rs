@@ -1,4 +1,4 @@
-//! The ordered way to a server: a queue, and a task that empties it.
+//! An ordered session with a server: a queue, and a task that sends its commands.
 
 mod driver;
 mod event;
@@ -20,12 +20,13 @@ use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
 use crate::node::{Command, NodeReport, Session, SessionOptions};
 
-/// A session with a server. Commands go into a queue, which a task on the session's runtime sends
-/// in batches.
+/// A session with a server.
+///
+/// Commands enter a queue. A task on the session's runtime sends them in batches.
 pub(crate) struct RedisSession {
     server: Arc<Server>,
     shared: Arc<Shared>,
-    /// Ends the task, once it is done, when it is dropped.
+    /// The task ends after this is dropped, once its work is done.
     queue: mpsc::UnboundedSender<Command>,
 }
 
@@ -36,7 +37,7 @@ impl RedisSession {
         let (node, state) = (Arc::clone(server), Arc::clone(&shared));
         let driver = Driver::new(node, state, commands, options.silence_limit);
         let _detached = options.runtime.spawn(driver.run());
-        server.add(&shared);
+        server.add_session(&shared);
         Arc::new(Self {
             server: Arc::clone(server),
             shared,
@@ -50,13 +51,16 @@ impl Session for RedisSession {
         let Some(command) = self.shared.submit_to(&self.queue, command) else {
             return;
         };
-        // The runtime of this session has ended. A release is worth another way.
+        // The runtime of this session has ended. A session on another runtime may send a release.
         let unsent = match command {
             Command::Release(_) => self.server.reroute(command),
             _ => Some(command),
         };
         if let Some(command) = unsent {
-            let error = NodeError::unsent(NodeErrorKind::Closed, "its runtime has ended");
+            let error = NodeError::unsent(
+                NodeErrorKind::Closed,
+                "the runtime of the session has ended",
+            );
             command.fail(error);
         }
     }

@@ -1,4 +1,23 @@
-//! What a node is still owed: releases that must reach it.
+//! Releases waiting for a connection.
+//!
+//! # After a lost connection
+//!
+//! A connection breaks with an acquire in flight. The server may be hung, with the acquire in its
+//! buffers, so the release must follow it:
+//!
+//! ```text
+//! acquire 1      in flight: fails, and is recorded as unknown
+//! release 1      no connection: fails, but is kept
+//! reconnect      the handshake kills the previous connection
+//!
+//! killed         acquire 1 was carried out, or never will be
+//!   release 1    sent before new commands; final, whatever it finds
+//!
+//! not killed     acquire 1 may still be carried out
+//!   release 1    sent before new commands, and finds no key
+//!   release 1    repeated with increasing delays, until it deletes the key
+//!                or the ttl of acquire 1 has passed
+//! ```
 
 use std::collections::{HashMap, VecDeque};
 use std::time::Duration;
@@ -11,63 +30,67 @@ use crate::time::clock::Moment;
 use crate::time::jitter::reconnect_delay;
 use crate::time::validity;
 
-/// Releases that wait for a connection, and acquires whose fate is unknown.
+/// Releases waiting for a connection, and acquires that may still be carried out.
 ///
-/// An acquire that was under way when its connection broke may still be carried out: the server
-/// may be hung with the command in its buffers. Its release must come after it, or the key stays
-/// for a whole ttl and the node is of no use for the resource meanwhile.
+/// Without such a release, the key stays for a whole ttl, and the node is of no use for the
+/// resource meanwhile.
 #[derive(Debug, Default)]
 pub(crate) struct PendingReleases {
-    /// Releases to be sent first when there is a connection.
-    owed: VecDeque<Request>,
-    /// Acquires of unknown fate, with their ttl.
+    /// Releases to send first over the next connection.
+    due_on_connect: VecDeque<Request>,
+    /// Acquires that were in flight on a lost connection, with their ttl.
     unknown: HashMap<LeaseId, Duration>,
-    /// The same, after a reconnect that could not stop the old connection: until when a release
-    /// that finds nothing must be repeated.
+    /// Acquires whose connection could not be killed. Until this moment, a release that finds no
+    /// key must be repeated.
     unsettled: HashMap<LeaseId, Moment>,
-    /// Such releases, in the order in which they are due.
+    /// Releases to repeat, in the order in which they are due.
     repeats: VecDeque<(Moment, Request)>,
-    /// How many repeats there have been, to slow them down.
-    attempts: u32,
+    /// The number of repeats so far, which sets their delay.
+    repeat_count: u32,
 }
 
 impl PendingReleases {
-    /// An acquire was under way when its connection broke.
-    pub(crate) fn unknown(&mut self, acquire: &Acquire) {
+    /// Records an acquire that was in flight when its connection broke.
+    pub(crate) fn add_unknown(&mut self, acquire: &Acquire) {
         self.unknown.insert(acquire.id.clone(), acquire.ttl);
     }
 
-    /// There is no connection for `command`. It fails; but a release is kept all the same.
+    /// Fails a command for which there is no connection. A release is kept for the next one.
     pub(crate) fn refuse(&mut self, command: Command, cause: &NodeError) {
         let Command::Release(mut release) = command else {
             return command.fail(cause.clone());
         };
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
+        // Not as unsent: the release will be sent.
         responder.send(Err(NodeError::new(cause.kind(), cause.message())));
         if release.until > Moment::now() || self.unknown.contains_key(&release.id) {
-            self.owed.push_back(Request::new(Command::Release(release)));
+            let request = Request::new(Command::Release(release));
+            self.due_on_connect.push_back(request);
         }
     }
 
-    /// There is a connection: what has to be sent over it before anything else.
-    pub(crate) fn due_on_connect(&mut self, previous_is_settled: bool) -> VecDeque<Request> {
+    /// Returns the releases to send first over a new connection.
+    ///
+    /// `previous_is_settled`: whether every acquire of the previous connection was carried out or
+    /// never will be.
+    pub(crate) fn take_due_on_connect(&mut self, previous_is_settled: bool) -> VecDeque<Request> {
         let now = Moment::now();
         for (id, ttl) in self.unknown.drain().filter(|_| !previous_is_settled) {
             self.unsettled.insert(id, validity::gone_by(now, ttl, 0.0));
         }
-        std::mem::take(&mut self.owed)
+        std::mem::take(&mut self.due_on_connect)
     }
 
-    /// A release found nothing. If the acquire may still come, the release is due again later.
-    pub(crate) fn found_nothing(&mut self, release: Release) {
+    /// Schedules a repeat of a release that found no key, if its acquire may still be carried out.
+    pub(crate) fn on_nothing_released(&mut self, release: Release) {
         let now = Moment::now();
         self.unsettled.retain(|_, until| *until > now);
         let Some(until) = self.unsettled.get(&release.id).copied() else {
             return;
         };
-        self.attempts = self.attempts.saturating_add(1);
+        self.repeat_count = self.repeat_count.saturating_add(1);
         let due = now
-            .checked_add(reconnect_delay(self.attempts))
+            .checked_add(reconnect_delay(self.repeat_count))
             .unwrap_or(until)
             .min(until);
         let release = Release { until, ..release };
@@ -75,34 +98,40 @@ impl PendingReleases {
             .push_back((due, Request::new(Command::Release(release))));
     }
 
-    /// When the next repeat is due.
+    /// Returns when the next repeat is due.
     pub(crate) fn next_repeat(&self) -> Option<Moment> {
         self.repeats.front().map(|(due, _)| *due)
     }
 
-    /// The repeat that is due now.
+    /// Removes and returns the next repeat, if it is due.
     pub(crate) fn pop_repeat(&mut self) -> Option<Request> {
-        let due = self.next_repeat()? <= Moment::now();
-        due.then(|| self.repeats.pop_front())
+        let is_due = self.next_repeat()? <= Moment::now();
+        is_due
+            .then(|| self.repeats.pop_front())
             .flatten()
             .map(|(_, request)| request)
     }
 
-    /// Forgets what time has settled. Whether anything is still owed.
-    pub(crate) fn remain(&mut self) -> bool {
+    /// Discards releases whose keys have expired.
+    pub(crate) fn discard_expired(&mut self) {
         let now = Moment::now();
-        self.owed.retain(|request| match &request.command {
-            Command::Release(release) => release.until > now,
-            _ => false,
+        self.due_on_connect.retain(|request| {
+            let release = request.command.as_release();
+            release.is_some_and(|release| release.until > now)
         });
-        !self.owed.is_empty() || !self.repeats.is_empty()
     }
 
-    /// Everything that is owed, for somebody else to pay.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.due_on_connect.is_empty() && self.repeats.is_empty()
+    }
+
+    /// Removes and returns all releases, for another session to send.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
         let repeats = std::mem::take(&mut self.repeats)
             .into_iter()
             .map(|(_, request)| request);
-        std::mem::take(&mut self.owed).into_iter().chain(repeats)
+        std::mem::take(&mut self.due_on_connect)
+            .into_iter()
+            .chain(repeats)
     }
 }

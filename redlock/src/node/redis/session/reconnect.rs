@@ -1,4 +1,4 @@
-//! The connection of a session: made in the background, lost, and made again.
+//! The connection of a session, and its reconnects in the background.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -15,21 +15,22 @@ use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::session::server::Server;
 use crate::time::jitter::{Jitter, reconnect_delay};
 
-/// The connection of a session, or the attempt to make one.
+/// The connection of a session, or an attempt to connect.
 pub(crate) struct Connection {
     server: Arc<Server>,
     pub(crate) state: State,
-    /// How the server calls the last connection.
+    /// The server's name for the last connection.
     client: Option<Client>,
-    /// How many attempts to connect have failed in a row.
+    /// The number of attempts to connect that have failed in a row.
     attempts: u32,
     jitter: Jitter,
 }
 
+/// Whether there is a connection.
 pub(crate) enum State {
     Up(MultiplexedConnection, ConnectionIo),
     Down {
-        /// Why commands fail meanwhile; without a cause yet they wait for the outcome.
+        /// The error with which commands fail meanwhile. Without one, they wait for the attempt.
         cause: Option<NodeError>,
         connecting: Connecting,
     },
@@ -39,7 +40,7 @@ pub(crate) type Connecting =
     Pin<Box<dyn Future<Output = Result<ReadyConnection, NodeError>> + Send>>;
 
 impl Connection {
-    /// Starts to connect.
+    /// Starts the first attempt to connect.
     pub(crate) fn open(server: Arc<Server>) -> Self {
         Self {
             state: State::connecting(&server, None, None, Duration::ZERO),
@@ -50,7 +51,7 @@ impl Connection {
         }
     }
 
-    /// Why commands fail, if they do.
+    /// Returns the error with which commands fail, if they do.
     pub(crate) fn cause(&self) -> Option<&NodeError> {
         match &self.state {
             State::Down { cause, .. } => cause.as_ref(),
@@ -58,8 +59,8 @@ impl Connection {
         }
     }
 
-    /// The connection is made.
-    pub(crate) fn up(
+    /// Sets a connection that is ready.
+    pub(crate) fn set_up(
         &mut self,
         connection: MultiplexedConnection,
         io: ConnectionIo,
@@ -70,9 +71,9 @@ impl Connection {
         self.state = State::Up(connection, io);
     }
 
-    /// The connection could not be made; the next attempt comes later each time. Says whether this
-    /// was the first in a row.
-    pub(crate) fn failed(&mut self, cause: NodeError) -> bool {
+    /// Backs off and connects again after a failed attempt. Returns whether it was the first in a
+    /// row.
+    pub(crate) fn retry_after_failure(&mut self, cause: NodeError) -> bool {
         let is_first = self.attempts == 0;
         self.attempts = self.attempts.saturating_add(1);
         let delay = self.jitter.before(reconnect_delay(self.attempts));
@@ -80,15 +81,15 @@ impl Connection {
         is_first
     }
 
-    /// The connection has ended.
-    pub(crate) fn lost(&mut self, cause: NodeError) {
+    /// Reconnects after a short random delay, because the connection was lost.
+    pub(crate) fn reconnect_after_loss(&mut self, cause: NodeError) {
         let delay = self.jitter.up_to(reconnect_delay(0));
         self.reconnect(Some(cause), delay);
     }
 
-    /// The connection had ended while it was idle: it is made again at once, and what there is to
-    /// send waits for the outcome.
-    pub(crate) fn renew(&mut self) {
+    /// Reconnects at once, because the connection had ended while it was idle. Pending requests
+    /// wait for the outcome.
+    pub(crate) fn reconnect_now(&mut self) {
         self.reconnect(None, Duration::ZERO);
     }
 

@@ -1,4 +1,4 @@
-//! A server, as all sessions with it share it.
+//! State that all sessions with one server share.
 
 use std::sync::{Arc, Weak};
 
@@ -8,12 +8,12 @@ use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::session::shared::Shared;
 use crate::sync::Mutex;
 
-/// What all sessions with one server share.
+/// State that all sessions with one server share.
 pub(crate) struct Server {
     name: Arc<str>,
     connector: Connector,
     invalidations: Invalidations,
-    /// The open sessions, so that what one leaves undone another can do.
+    /// The open sessions. One can send the releases that another left behind.
     sessions: Mutex<Vec<Weak<Shared>>>,
 }
 
@@ -39,14 +39,14 @@ impl Server {
         &self.invalidations
     }
 
-    /// Adds a session.
-    pub(crate) fn add(&self, session: &Arc<Shared>) {
+    /// Adds an open session.
+    pub(crate) fn add_session(&self, session: &Arc<Shared>) {
         let mut sessions = self.sessions.lock();
         sessions.retain(|other| other.strong_count() > 0);
         sessions.push(Arc::downgrade(session));
     }
 
-    /// Hands a command to any session whose runtime is alive. Returns it if there is none.
+    /// Queues a command in any session whose runtime is alive. Returns it if there is none.
     pub(crate) fn reroute(&self, mut command: Command) -> Option<Command> {
         let sessions = self.sessions.lock().clone();
         for session in sessions.iter().filter_map(Weak::upgrade) {

@@ -1,4 +1,4 @@
-//! The state that a session and its task share.
+//! State that a session and its task share.
 
 use std::sync::Arc;
 use std::sync::MutexGuard;
@@ -12,19 +12,19 @@ use crate::node::{Command, NodeHealth, NodeReport};
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
 
-/// What the session and its task both see.
+/// State that a session and its task share.
 pub(crate) struct Shared {
     name: Arc<str>,
-    /// The session's end of the queue, while there is a session.
+    /// The sender of the queue, while the session exists.
     queue: mpsc::WeakUnboundedSender<Command>,
     /// The number of commands in the queue.
     queued: AtomicUsize,
-    /// Whether the server tells those who wait.
+    /// Whether the server pushes invalidations.
     notifies: AtomicBool,
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
     report: Mutex<NodeReport>,
-    /// The server's time of day in microseconds, and when it was that.
+    /// The server's time of day in microseconds, and the moment at which it was read.
     time: Mutex<Option<(u64, Moment)>>,
 }
 
@@ -46,7 +46,7 @@ impl Shared {
         &self.name
     }
 
-    /// Queues a command from elsewhere. Returns it if the session or its runtime has ended.
+    /// Queues a command of another session. Returns it if this session or its runtime has ended.
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         match self.queue.upgrade() {
             Some(queue) => self.submit_to(&queue, command),
@@ -54,27 +54,28 @@ impl Shared {
         }
     }
 
-    /// Queues a command of the session's own. Returns it if the session's runtime has ended.
+    /// Queues a command of this session. Returns it if the runtime has ended.
     pub(crate) fn submit_to(
         &self,
         queue: &mpsc::UnboundedSender<Command>,
         command: Command,
     ) -> Option<Command> {
-        let is_release = matches!(command, Command::Release(_));
-        if !is_release && self.queued.load(Ordering::Relaxed) >= QUEUE_BOUND {
-            command.fail(NodeError::unsent(NodeErrorKind::Overloaded, ""));
+        let is_release = command.as_release().is_some();
+        if !is_release && self.queued.load(Ordering::Relaxed) >= MAX_QUEUED {
+            let message = format!("{MAX_QUEUED} commands are queued for this node");
+            command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
             return None;
         }
         self.queued.fetch_add(1, Ordering::Relaxed);
         queue.send(command).err().map(|unsent| unsent.0)
     }
 
-    /// `count` commands have left the queue.
-    pub(crate) fn dequeued(&self, count: usize) {
+    /// Records that `count` commands have left the queue.
+    pub(crate) fn record_dequeued(&self, count: usize) {
         self.queued.fetch_sub(count, Ordering::Relaxed);
     }
 
-    /// The smoothed round trip, once there was one.
+    /// Returns the smoothed round trip, after the first one.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
         match self.round_trip.load(Ordering::Relaxed) {
             0 => None,
@@ -82,7 +83,7 @@ impl Shared {
         }
     }
 
-    /// Takes one more measurement into the smoothed round trip (Jacobson's filter, gain 1/8).
+    /// Adds a sample to the smoothed round trip (Jacobson's filter, gain 1/8).
     pub(crate) fn observe_round_trip(&self, round_trip: Duration) {
         let sample = u64::try_from(round_trip.as_nanos())
             .unwrap_or(u64::MAX)
@@ -96,7 +97,7 @@ impl Shared {
         self.round_trip.store(smoothed.max(1), Ordering::Relaxed);
     }
 
-    /// The server's time of day in microseconds, counted on from when it was read.
+    /// Returns the server's time of day in microseconds, advanced by the time since it was read.
     pub(crate) fn time_of_day(&self) -> Option<u64> {
         let (time, at) = (*self.time.lock())?;
         let passed = Moment::now().saturating_since(at).as_micros();
@@ -124,6 +125,6 @@ impl Shared {
     }
 }
 
-/// Commands that may wait for one node. More than this are not waiting, they are lost in a crowd:
-/// they fail at once, releases excepted.
-const QUEUE_BOUND: usize = 64 * 1024;
+/// The maximum number of commands in the queue of one node. Further commands fail at once, except
+/// releases.
+const MAX_QUEUED: usize = 64 * 1024;

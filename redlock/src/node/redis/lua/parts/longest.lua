@@ -7,8 +7,8 @@ local longest = -2
 for n = 1, count do
   local left = redis.call('PTTL', KEYS[n])
   if left ~= -2 then
-    -- Changes nothing, but fails on a server that must not write, whose vote would be worthless.
-    -- A single key was already tried.
+    -- Changes nothing, because the key exists, but raises an error on a server that must not write.
+    -- The vote of such a server is worthless. The caller has already tried a single key.
     if count > 1 then
       redis.call('SET', KEYS[n], ARGV[1], 'NX', 'PX', ARGV[2])
     end

@@ -1,0 +1,86 @@
+//! The responses to a batch, read in the order of its requests.
+
+use deadpool_redis::redis::Value;
+
+use crate::node::Identity;
+use crate::node::redis::protocol::batch::Batch;
+use crate::node::redis::protocol::request::{Encoding, Request, Settled};
+
+impl Batch {
+    /// Sends the responses to their callers, and passes the state of each request to `on_settled`.
+    pub(crate) fn settle(
+        self,
+        responses: Vec<Value>,
+        identity: &Identity,
+        mut on_settled: impl FnMut(Settled),
+    ) {
+        let mut responses = responses.into_iter();
+        let per_call = self.releases_per_call;
+        settle_releases(self.leading, per_call, &mut responses, &mut on_settled);
+        for ordered in self.ordered {
+            let mut tracking = responses.by_ref().take(ordered.tracking_responses);
+            // The watch stays registered. Its waiter polls, so nothing else is left to do.
+            if tracking.any(|response| is_refused(&response)) {
+                on_settled(Settled::Untracked);
+            }
+            tracking.for_each(drop);
+            let mut own = responses.by_ref().take(ordered.responses);
+            on_settled(ordered.request.settle(&mut own, identity));
+            own.for_each(drop);
+        }
+        settle_releases(self.trailing, per_call, &mut responses, &mut on_settled);
+    }
+}
+
+/// Settles releases that were sent `per_call` to a call.
+fn settle_releases(
+    releases: Vec<Request>,
+    per_call: usize,
+    responses: &mut impl Iterator<Item = Value>,
+    on_settled: &mut impl FnMut(Settled),
+) {
+    let mut releases = releases.into_iter();
+    while releases.len() > 0 {
+        let call = releases.by_ref().take(per_call);
+        let response = responses.next().unwrap_or(Value::Nil);
+        settle_call(call, response, on_settled);
+    }
+}
+
+/// Settles releases that shared a call.
+fn settle_call(
+    releases: impl ExactSizeIterator<Item = Request>,
+    value: Value,
+    on_settled: &mut impl FnMut(Settled),
+) {
+    let settle =
+        |request: Request, value| request.settle(&mut std::iter::once(value), &Identity::default());
+    match value {
+        Value::Array(values) => {
+            // One value for each release. A missing value is settled as an unexpected one.
+            let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
+            for (request, value) in releases.zip(values) {
+                on_settled(settle(request, value));
+            }
+        }
+        // One release made the call fail, perhaps because the user may not write its key.
+        Value::ServerError(error) if error.code() != "NOSCRIPT" && releases.len() > 1 => {
+            for request in releases {
+                on_settled(Settled::Resend(Request {
+                    encoding: Encoding::EvalshaAlone,
+                    ..request
+                }));
+            }
+        }
+        value => {
+            for request in releases {
+                on_settled(settle(request, value.clone()));
+            }
+        }
+    }
+}
+
+/// Whether the server does not support a command, or does not permit it to the user.
+fn is_refused(response: &Value) -> bool {
+    matches!(response, Value::ServerError(error) if matches!(error.code(), "NOPERM" | "ERR"))
+}
