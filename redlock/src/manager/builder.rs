@@ -175,8 +175,10 @@ impl RedlockBuilder {
         self
     }
 
-    /// The number of nodes that must record a fencing token before the guard is returned. At most
-    /// the number of nodes. Without [`fencing`](Self::fencing), or below a quorum, it has no effect.
+    /// The number of nodes that must record a fencing token before the guard is returned.
+    ///
+    /// At most the number of nodes. It has no effect below a quorum, or without
+    /// [`fencing`](Self::fencing).
     ///
     /// With `w` of `n` nodes, tokens stay unique and in order while at most `2 * w - n - 1` nodes
     /// lose their data between two acquisitions. Acquiring then needs `w` nodes; extending and

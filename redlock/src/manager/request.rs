@@ -140,8 +140,8 @@ impl LockRequest {
     ///
     /// A release within that time returns as fast as any other: by drop, by
     /// [`release`](LockGuard::release), by unwinding or by [`shutdown`](crate::Redlock::shutdown).
-    /// It leaves the keys to expire when the time is over, by the clocks of the nodes. Until then no
-    /// request gets the lock, not even one of the same manager.
+    /// It leaves the keys to expire when the time is over, by the clocks of the nodes. Until then
+    /// no request gets the lock, not even one of the same manager.
     ///
     /// A lease is not kept if it was [detached](LockGuard::detach), released by its id, or deleted
     /// from the nodes. If the process dies, the lock is kept only for the rest of its ttl. To cover
