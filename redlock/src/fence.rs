@@ -150,8 +150,8 @@ impl FenceGate {
         self.write(token, || ())
     }
 
-    /// Runs `write` if `token` is accepted. Check and write are one step: all other calls wait until
-    /// `write` returns.
+    /// Runs `write` if `token` is accepted. Check and write are one step: all other calls wait
+    /// until `write` returns.
     ///
     /// The token counts as seen even if `write` fails or panics. `write` is deliberately not
     /// asynchronous. A write in flight to another system may arrive at any time, so that system has

@@ -56,7 +56,7 @@ pub async fn finish(guard: LockGuard) {
 /// A return type that can carry a lock error. `V` is the conversion.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot carry a lock error",
-    label = "this type cannot carry the error of a lock that was not acquired, or was lost",
+    label = "cannot return the error of a lock that was not acquired, or was lost",
     note = "return `Result<T, E>` where `E: From<redlock::Error>`, or `E: From<redlock::LockError>`",
     note = "`on_busy = skip` also allows `()` and `Option<T>`"
 )]
@@ -82,7 +82,7 @@ impl<T, E: From<LockError>> Outcome<ViaLockError<Self>> for Result<T, E> {
 /// A return type with a value for a skipped call. `V` is the conversion for all other errors.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be used with `on_busy = skip`",
-    label = "this type has no value for a skipped call",
+    label = "has no value for a skipped call",
     note = "return `()`, `Option<T>`, `Result<(), E>` or `Result<Option<T>, E>`, where `E: From<redlock::Error>`",
     note = "or set the value to return if the lock is busy: `on_busy = default(value)`"
 )]

@@ -25,7 +25,8 @@ pub enum InvalidRequest {
     /// The request names no resource.
     #[error("no resources: name at least one")]
     NoResources,
-    /// The request names more resources than [`Resource::MAX_TOGETHER`](crate::Resource::MAX_TOGETHER).
+    /// The request names more resources than
+    /// [`Resource::MAX_TOGETHER`](crate::Resource::MAX_TOGETHER).
     #[error("{count} resources are requested, but at most {max} can be locked together")]
     TooManyResources {
         /// The number of different resources.
