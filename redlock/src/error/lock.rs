@@ -36,7 +36,7 @@ pub enum LockError {
         Causes(failures)
     )]
     NoQuorum {
-        /// The number of nodes that granted the lock. All of these grants are released.
+        /// The number of nodes that granted the lock in time. All of these grants are released.
         granted: u16,
         /// The number of grants that the acquisition needs.
         needed: u16,

@@ -3,7 +3,7 @@
 //! A lease must end on time on a laptop that was closed and in a test that runs on paused time.
 //! Tokio's clock follows paused time but, like [`std::time::Instant`] on Linux and macOS, stands
 //! still while the machine is suspended. So `now` is Tokio's clock plus all the time this
-//! machine has been suspended since the process first asked.
+//! machine has been suspended since the process first read it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
