@@ -1,4 +1,4 @@
-//! The names of what is locked.
+//! Resource names, and the set of them that one lease covers.
 
 use std::borrow::Cow;
 use std::fmt;
