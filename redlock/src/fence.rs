@@ -1,8 +1,8 @@
 //! The protected system's side of fencing: recipes that refuse late writes.
 //!
 //! A lock with a timeout cannot stop a holder that is paused between checking its guard and
-//! writing, by its scheduler, a debugger or the network. The write arrives later, while another
-//! owner holds the lock. Only the system that is written to can refuse it. Every acquisition has a
+//! writing. A scheduler, a debugger or the network may pause it. The write arrives later, while
+//! another owner holds the lock. Only the system that is written to can refuse it. Every acquisition has a
 //! [`FencingToken`] larger than those before it, and every write carries the token of its holder.
 //! The system remembers the largest token that it has seen, and refuses smaller ones. The
 //! [`guarantees`](crate::guarantees#fencing-tokens) state exactly what the tokens promise.
@@ -16,8 +16,8 @@
 //!   Refuse equal tokens only where an acquisition may write at most once. Tokens do not order the
 //!   writes of *one* holder: it waits for one before it sends the next.
 //! - **The token is shown before the first read.** Until the system has seen the newer token it
-//!   accepts the older one, and a late write between the newer holder's read and its write would
-//!   be overwritten. Advance first, then read.
+//!   accepts the older one. A late write between the newer holder's read and its write would be
+//!   overwritten. Advance first, then read.
 //! - **The number is kept with the data**, as durable, and as long. If the data can be deleted and
 //!   created again, the number stays.
 //! - **One number for one resource.** Tokens of different resources have no order. Data that is

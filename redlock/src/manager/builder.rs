@@ -85,8 +85,8 @@ impl RedlockBuilder {
     /// The longest ttl that a request may have. It bounds how long a crashed holder can block
     /// others.
     ///
-    /// Default: 60 s. It is also how long a node that lost its data must stay away, so it should
-    /// not be much longer than the longest ttl in use.
+    /// Default: 60 s. A node that lost its data must stay away for this time, so it should not be
+    /// much longer than the longest ttl in use.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.config.max_ttl = max_ttl;
         self

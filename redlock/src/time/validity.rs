@@ -84,8 +84,8 @@ pub(crate) fn silence_limit(node_timeout: Duration) -> Duration {
     node_timeout.saturating_mul(3).max(Duration::from_secs(1))
 }
 
-/// Returns the moment until which a node may still have a key, even with a slow clock, after a
-/// command that was sent at `sent` with `ttl`. A later release is pointless.
+/// Returns the moment by which a key is gone, even from a node with a slow clock, after a command
+/// that was sent at `sent` with `ttl`. A later release is pointless.
 pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
     let longest = ttl
         .saturating_add(drift(ttl, drift_factor))
