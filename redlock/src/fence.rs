@@ -2,10 +2,12 @@
 //!
 //! A lock with a timeout cannot stop a holder that is paused between checking its guard and
 //! writing. A scheduler, a debugger or the network may pause it. The write arrives later, while
-//! another owner holds the lock. Only the system that is written to can refuse it. Every acquisition has a
-//! [`FencingToken`] larger than those before it, and every write carries the token of its holder.
-//! The system remembers the largest token that it has seen, and refuses smaller ones. The
-//! [`guarantees`](crate::guarantees#fencing-tokens) state exactly what the tokens promise.
+//! another owner holds the lock. Only the system that is written to can refuse it.
+//!
+//! Every acquisition has a [`FencingToken`] larger than those before it, and every write carries
+//! the token of its holder. The system remembers the largest token that it has seen, and refuses
+//! smaller ones. The [`guarantees`](crate::guarantees#fencing-tokens) state exactly what the tokens
+//! promise.
 //!
 //! # Rules
 //!

@@ -195,8 +195,7 @@ impl RedlockBuilder {
     /// extension. At least twice [`max_ttl`](Self::max_ttl).
     ///
     /// After that time the order of tokens relies on clocks: those of the managers must be within
-    /// half of this of those of the servers. Where managers differ, the last one to acquire
-    /// decides.
+    /// half of this of those of the servers. Where managers differ, rely on the shortest.
     ///
     /// Default: 1 h, or twice `max_ttl` if that is longer. The counters of names that are used only
     /// once do not pile up.
