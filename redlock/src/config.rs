@@ -1,4 +1,4 @@
-//! What a manager was told, and what one request was told on top of it.
+//! The options of a manager, and the overrides of one request.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::error::{ConfigError, InvalidRequest};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// The options of a manager. Each is documented at its setter on the builder.
+/// The options of a manager. Each is documented at its setter on `RedlockBuilder`.
 #[derive(Clone, Debug)]
 pub(crate) struct Config {
     pub(crate) ttl: Duration,
@@ -47,7 +47,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Checks the options against each other and against the number of nodes.
+    /// Validates the options against each other, and against the number of nodes.
     pub(crate) fn validate(&self, nodes: usize) -> Result<(), ConfigError> {
         if !(0.0..1.0).contains(&self.drift_factor) {
             return Err(ConfigError::DriftFactor {
@@ -78,7 +78,7 @@ impl Config {
         self.check_ttl(self.ttl).map_err(ConfigError::Ttl)
     }
 
-    /// Whether a lease of `ttl` can be taken under these options.
+    /// Validates the ttl of a lease.
     pub(crate) fn check_ttl(&self, ttl: Duration) -> Result<(), InvalidRequest> {
         if ttl < validity::MIN_TTL {
             return Err(InvalidRequest::TtlTooShort {
@@ -99,10 +99,10 @@ impl Config {
         Ok(())
     }
 
-    /// Whether the lock can be kept for as long as `hold_at_least` says.
+    /// Validates `hold_at_least` against `max_ttl` and `max_hold`.
     pub(crate) fn check_hold(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
         let hold_at_least = options.hold_at_least.unwrap_or_default();
-        // A crash right after the release must not block others for longer than any other.
+        // A crash right after the release must not block others for longer than any other crash.
         if hold_at_least > self.max_ttl {
             return Err(InvalidRequest::HoldTooLong {
                 hold_at_least,
@@ -118,7 +118,7 @@ impl Config {
         }
     }
 
-    /// How long one node may take over a lease of `ttl`.
+    /// The time within which one node must respond to a command for a lease of `ttl`.
     pub(crate) fn node_timeout(&self, ttl: Duration, round_trip: Option<Duration>) -> Duration {
         self.node_timeout.map_or_else(
             || validity::node_timeout(ttl, round_trip),
@@ -126,25 +126,24 @@ impl Config {
         )
     }
 
-    /// How long counters are kept: at least twice as long as any lease.
+    /// How long the nodes keep token counters: at least twice as long as any lease.
     pub(crate) fn fence_retention(&self) -> Duration {
-        let usual = Duration::from_secs(3600).max(self.max_ttl.saturating_mul(2));
-        self.fence_retention.unwrap_or(usual)
+        let default = Duration::from_secs(3600).max(self.max_ttl.saturating_mul(2));
+        self.fence_retention.unwrap_or(default)
     }
 
-    /// The number of nodes that must record a token before the guard is handed out; 0 leaves it to
-    /// the quorum.
+    /// The number of nodes that must record a token before the guard is returned; 0 means a quorum.
     pub(crate) fn token_durability(&self) -> usize {
         self.token_durability.filter(|_| self.fencing).unwrap_or(0)
     }
 
-    /// How long a session may be silent while work is outstanding.
+    /// How long a node may be silent while commands are in flight.
     pub(crate) fn silence_limit(&self) -> Duration {
         validity::silence_limit(self.node_timeout(self.ttl, None))
     }
 }
 
-/// What one request sets. Each is documented at its setter on the request.
+/// The options that one request overrides. Each is documented at its setter on `LockRequest`.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Overrides {
     pub(crate) ttl: Option<Duration>,
@@ -154,7 +153,7 @@ pub(crate) struct Overrides {
     pub(crate) hold_at_least: Option<Duration>,
 }
 
-/// The options of one request: the manager's, with the request's own in their place.
+/// The options of one request: those of the manager, with the request's overrides.
 #[derive(Clone, Debug)]
 pub(crate) struct LockOptions {
     pub(crate) ttl: Duration,
@@ -165,6 +164,7 @@ pub(crate) struct LockOptions {
 }
 
 impl LockOptions {
+    /// The options of a request that overrides nothing.
     pub(crate) fn of(config: &Config) -> Self {
         Self::resolve(config, &Overrides::default())
     }
@@ -179,13 +179,13 @@ impl LockOptions {
         }
     }
 
-    /// The ttl to ask nodes for: never beyond what `max_hold` allows.
+    /// The ttl of the first round: at most `max_hold`.
     pub(crate) fn first_ttl(&self) -> Duration {
-        self.max_hold.map_or(self.ttl, |most| most.min(self.ttl))
+        self.max_hold.map_or(self.ttl, |limit| limit.min(self.ttl))
     }
 }
 
-/// How long a request goes on trying.
+/// How long a request waits.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Wait {
     /// One round.
@@ -195,7 +195,7 @@ pub(crate) enum Wait {
 }
 
 impl Wait {
-    /// When the last round starts; `None` is never, for waits beyond what a clock can count.
+    /// Returns the moment after which no round starts, or `None` if the clock cannot represent it.
     pub(crate) fn until(self, now: Moment) -> Option<Moment> {
         match self {
             Self::No => Some(now),
@@ -216,19 +216,19 @@ mod tests {
     }
 
     #[test]
-    fn a_ttl_out_of_bounds_is_refused_with_the_bound() {
+    fn a_ttl_out_of_bounds_is_invalid() {
         let config = Config::default();
         for ttl in [Duration::ZERO, Duration::from_micros(1), MS * 9] {
-            let refused = config.check_ttl(ttl);
+            let result = config.check_ttl(ttl);
             assert!(
-                matches!(refused, Err(InvalidRequest::TtlTooShort { .. })),
+                matches!(result, Err(InvalidRequest::TtlTooShort { .. })),
                 "{ttl:?}"
             );
         }
         for ttl in [Duration::from_secs(61), Duration::MAX] {
-            let refused = config.check_ttl(ttl);
+            let result = config.check_ttl(ttl);
             assert!(
-                matches!(refused, Err(InvalidRequest::TtlTooLong { .. })),
+                matches!(result, Err(InvalidRequest::TtlTooLong { .. })),
                 "{ttl:?}"
             );
         }
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drift_that_leaves_no_validity_is_refused() {
+    fn a_drift_that_leaves_no_validity_is_invalid() {
         for factor in [1.0, -0.1, f64::NAN, f64::INFINITY] {
             let config = Config {
                 drift_factor: factor,
@@ -251,15 +251,15 @@ mod tests {
             drift_factor: 0.8,
             ..Config::default()
         };
-        let refused = config.validate(3);
+        let result = config.validate(3);
         assert!(matches!(
-            refused,
+            result,
             Err(ConfigError::Ttl(InvalidRequest::NoValidity { .. }))
         ));
     }
 
     #[test]
-    fn nothing_that_can_be_set_overflows() {
+    fn the_longest_durations_do_not_overflow() {
         let config = Config {
             max_ttl: Duration::MAX,
             ..Config::default()
@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn no_rounds_and_no_patience_are_refused() {
+    fn zero_rounds_and_a_zero_node_timeout_are_invalid() {
         let config = Config {
             retry_count: Some(0),
             ..Config::default()

@@ -1,26 +1,28 @@
-//! The protected side: how a system refuses a write that comes too late.
+//! The protected system's side of fencing: recipes that refuse late writes.
 //!
-//! A lock with a timeout cannot stop a holder that is paused, by its scheduler, a debugger or the
-//! network, between looking at its guard and writing. The write arrives later, when somebody else
-//! has the lock. What can refuse it is the system that is written to: every acquisition has a
-//! [`FencingToken`] larger than those before it, every write carries the token of its holder, and
-//! the system remembers the largest that it has seen and refuses smaller ones. What exactly the
-//! tokens promise is in [`guarantees`](crate::guarantees#fencing-tokens).
+//! A lock with a timeout cannot stop a holder that is paused between checking its guard and
+//! writing. A scheduler, a debugger or the network may pause it. The write arrives later, while
+//! another owner holds the lock. Only the system that is written to can refuse it.
+//!
+//! Every acquisition has a [`FencingToken`] larger than those before it, and every write carries
+//! the token of its holder. The system remembers the largest token that it has seen, and refuses
+//! smaller ones. The [`guarantees`](crate::guarantees#fencing-tokens) state exactly what the tokens
+//! promise.
 //!
 //! # Rules
 //!
-//! - **Check and write are one atomic step.** Between a check and a write that are two, the next
-//!   holder may do both.
-//! - **Equal is accepted.** No two acquisitions of a resource have the same token, so an equal one
-//!   is the same holder writing again, or repeating a write whose answer was lost. Only where an
-//!   acquisition is to write at most once is equal to be refused. The writes of *one* holder are
-//!   not put in order: it waits for one before it sends the next.
+//! - **Check and write are one atomic step.** If they are two steps, the next holder may do both
+//!   between them.
+//! - **Equal is accepted.** No two acquisitions of a resource have the same token. An equal token
+//!   is therefore the same holder writing again, or repeating a write whose response was lost.
+//!   Refuse equal tokens only where an acquisition may write at most once. Tokens do not order the
+//!   writes of *one* holder: it waits for one before it sends the next.
 //! - **The token is shown before the first read.** Until the system has seen the newer token it
-//!   accepts the older one, and a late write between the newer holder's read and its write would
-//!   be overwritten. Advance first, then read.
-//! - **The number is kept with the data**, as durable, and as long. Where the data can be deleted
-//!   and made again, the number stays.
-//! - **One number for one resource.** Tokens of different resources have no order: what is
+//!   accepts the older one. A late write between the newer holder's read and its write would be
+//!   overwritten. Advance first, then read.
+//! - **The number is kept with the data**, as durable, and as long. If the data can be deleted and
+//!   created again, the number stays.
+//! - **One number for one resource.** Tokens of different resources have no order. Data that is
 //!   protected by one resource is always protected by that one.
 //!
 //! # In memory
@@ -36,9 +38,9 @@
 //! UPDATE accounts SET token = $1, balance = $2 WHERE id = $3 AND token <= $1
 //! ```
 //!
-//! with [`as_i64`](FencingToken::as_i64) for `$1`. No row changed: the token is stale, or there is
-//! no such row. `<=` and not `<`, as equal is the same holder's second write; with `<` each
-//! acquisition can write a row once. A row that may not exist yet:
+//! Bind `$1` to [`as_i64`](FencingToken::as_i64). If no row changes, the token is stale, or there
+//! is no such row. The comparison is `<=`, because an equal token is the same holder's second
+//! write. With `<` each acquisition can write a row once. For a row that may not exist yet:
 //!
 //! ```sql
 //! INSERT INTO accounts (token, balance, id) VALUES ($1, $2, $3)
@@ -46,14 +48,14 @@
 //!     WHERE accounts.token <= excluded.token
 //! ```
 //!
-//! Reading, with the token shown first:
+//! To read, with the token shown first:
 //!
 //! ```sql
 //! UPDATE accounts SET token = $1 WHERE id = $2 AND token <= $1 RETURNING balance
 //! ```
 //!
-//! More than one row: a table of fences, of which a row is updated first in the transaction. Its
-//! row lock keeps others out until the commit; if no row changed, roll back.
+//! For more than one row, use a table of fences, and update its row first in the transaction. The
+//! row lock keeps others out until the commit. If no row changes, roll back.
 //!
 //! ```sql
 //! UPDATE fences SET token = $1 WHERE resource = $2 AND token <= $1
@@ -61,8 +63,8 @@
 //!
 //! # In Redis
 //!
-//! A script is one atomic step, and a hash keeps the number with the data. It returns the largest
-//! token that was seen: the write was done if that is one's own.
+//! A script is one atomic step, and a hash keeps the number with the data. The script returns the
+//! largest token seen. The write was done if that is the caller's own token.
 //!
 //! ```lua
 //! -- KEYS[1]: the record. ARGV[1]: the token. ARGV[2]: what to write.
@@ -74,26 +76,26 @@
 //! return ARGV[1]
 //! ```
 //!
-//! `tonumber` is exact, as tokens stay below 2^53; what is stored is the text that was sent, since
-//! Lua's own `tostring` keeps fourteen digits, too few to tell neighbours apart. The record may not
-//! be evicted, and may not expire before the last paused writer has given up. A server that is
-//! replicated asynchronously may forget the number with the data when a replica takes over.
+//! `tonumber` is exact, because tokens stay below 2^53. The script stores the text that was sent,
+//! because Lua's `tostring` keeps fourteen digits, too few to distinguish neighbouring tokens. The
+//! record must not be evicted, and must not expire before the last paused writer has given up. A
+//! server with asynchronous replication may forget the number and the data in a failover.
 //!
 //! # Over HTTP
 //!
-//! The holder sends the token in a header of each request that writes, `Fencing-Token: 42`, and
-//! the server refuses: 412 (precondition failed) for a stale token, 428 (precondition required)
-//! for none. The `axum` example does it on both sides. It is the server that checks, where it
-//! writes; a gateway in front of it could still be overtaken by the next request.
+//! The holder sends the token in a header of each request that writes: `Fencing-Token: 42`. The
+//! server refuses a stale token with 412 (precondition failed), and a missing one with 428
+//! (precondition required). The `axum` example shows both sides. The server must check where it
+//! writes: a request that passed a check in a gateway could still be overtaken by the next one.
 
 use crate::sync::Mutex;
 use crate::token::FencingToken;
 
-/// Remembers the largest token of one resource, and refuses smaller ones.
+/// A gate that remembers the largest token of one resource, and refuses smaller ones.
 ///
-/// For what lives in this process, such as a cache, a device or a file that only this process
-/// writes. It forgets when the process ends: what outlives the process keeps the number itself
-/// (see the [module](self)), or gives it back to [`resume`](Self::resume).
+/// It protects a system within this process, such as a cache, or a device or file that only this
+/// process writes. The gate is lost when the process ends. Data that outlives the process keeps the
+/// number itself (see the [module](self)), or passes it to [`resume`](Self::resume).
 ///
 /// # Examples
 ///
@@ -108,7 +110,7 @@ use crate::token::FencingToken;
 /// gate.write(newer, || file.push("from the holder"))?;
 /// gate.write(newer, || file.push("and once more"))?;
 ///
-/// // A holder that was paused, and is late:
+/// // An earlier holder, which was paused:
 /// let stale = gate.write(older, || file.push("too late")).unwrap_err();
 /// assert_eq!(stale.to_string(), "token 7 is stale: 8 was seen");
 /// assert_eq!(file, ["from the holder", "and once more"]);
@@ -120,7 +122,7 @@ pub struct FenceGate {
 }
 
 impl FenceGate {
-    /// A gate that has seen nothing, and accepts any first token.
+    /// Creates a gate that has seen no token, and accepts any first one.
     #[must_use]
     pub const fn new() -> Self {
         Self {
@@ -128,7 +130,7 @@ impl FenceGate {
         }
     }
 
-    /// A gate that has seen `highest`, read from where it was kept with the data.
+    /// Creates a gate that has seen `highest`, as it was stored with the data.
     #[must_use]
     pub const fn resume(highest: FencingToken) -> Self {
         Self {
@@ -138,34 +140,34 @@ impl FenceGate {
 
     /// Accepts `token` unless a larger one was seen, and refuses smaller ones from now on.
     ///
-    /// A token equal to the largest is the same holder's, and accepted. For showing the token
-    /// before the first read; when this has returned, the next holder may come. What has to happen
-    /// before that belongs in [`write`](Self::write).
+    /// A token equal to the largest belongs to the same holder, and is accepted. Use this to show
+    /// the token before the first read. When it has returned, the next holder may come. Work that
+    /// must precede the next holder belongs in [`write`](Self::write).
     ///
     /// # Errors
     ///
-    /// [`Stale`] if a larger token was seen: there is a newer holder. The lock is lost, whatever
-    /// the guard said last.
+    /// [`Stale`] if a larger token was seen. There is a newer holder, so the lock is lost, even if
+    /// the guard still reports it as held.
     pub fn advance(&self, token: FencingToken) -> Result<(), Stale> {
         self.write(token, || ())
     }
 
-    /// Runs `write` if `token` is accepted, and lets nobody else through meanwhile: check and
-    /// write are one step.
+    /// Runs `write` if `token` is accepted. Check and write are one step: all other calls wait
+    /// until `write` returns.
     ///
-    /// The token counts as seen even if `write` fails or panics. `write` is not asynchronous, on
-    /// purpose: of a write under way to another system nobody can tell when it arrives, so that
-    /// system has to check. `write` must not use the same gate, which would wait for itself.
+    /// The token counts as seen even if `write` fails or panics. `write` is deliberately not
+    /// asynchronous. A write in flight to another system may arrive at any time, so that system has
+    /// to check by itself. `write` must not use the same gate, because it would deadlock.
     ///
     /// # Errors
     ///
-    /// [`Stale`] if a larger token was seen. `write` was not run.
+    /// [`Stale`] if a larger token was seen. `write` is not run.
     ///
     /// # Panics
     ///
     /// If `write` panics. The gate stays usable.
     pub fn write<T>(&self, token: FencingToken, write: impl FnOnce() -> T) -> Result<T, Stale> {
-        // The token is recorded before the write begins, so a panic leaves nothing half done.
+        // Recorded before the write starts, so that a panic leaves the gate in a valid state.
         let mut highest = self.highest.lock();
         match *highest {
             Some(highest) if token < highest => return Err(Stale { token, highest }),
@@ -174,14 +176,14 @@ impl FenceGate {
         Ok(write())
     }
 
-    /// The largest token seen. Waits for a [`write`](Self::write) that is under way.
+    /// The largest token seen. Blocks while a [`write`](Self::write) is running.
     #[must_use]
     pub fn highest(&self) -> Option<FencingToken> {
         *self.highest.lock()
     }
 }
 
-/// A write was refused, because a later holder has been there.
+/// A refused write: the protected system has seen the token of a later holder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[error("token {token} is stale: {highest} was seen")]
 pub struct Stale {
@@ -190,7 +192,7 @@ pub struct Stale {
 }
 
 impl Stale {
-    /// The refusal of a store of your own.
+    /// Creates the error for a store of your own.
     #[must_use]
     pub const fn new(token: FencingToken, highest: FencingToken) -> Self {
         Self { token, highest }
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn the_smallest_and_the_largest_number_are_tokens_too() {
+    fn the_smallest_and_the_largest_number_are_valid_tokens() {
         let gate = FenceGate::default();
         assert_eq!(gate.advance(token(0)), Ok(()));
         assert_eq!(gate.advance(token(u64::MAX)), Ok(()));
@@ -246,23 +248,25 @@ mod tests {
     }
 
     #[test]
-    fn what_is_refused_is_not_run() {
+    fn a_refused_write_is_not_run() {
         static GATE: FenceGate = FenceGate::resume(token(8));
-        let stale = GATE.write(token(7), || panic!("run")).unwrap_err();
+        let stale = GATE
+            .write(token(7), || panic!("a refused write was run"))
+            .unwrap_err();
         assert_eq!((stale.token(), stale.highest()), (token(7), token(8)));
     }
 
     #[test]
-    fn a_write_that_panics_has_shown_its_token_and_leaves_the_gate_usable() {
+    fn a_panic_in_a_write_keeps_its_token_and_the_gate_usable() {
         let gate = FenceGate::new();
-        let write = || gate.write(token(7), || panic!("as it should"));
+        let write = || gate.write(token(7), || panic!("expected"));
         catch_unwind(AssertUnwindSafe(write)).unwrap_err();
         assert!(gate.advance(token(6)).is_err());
         assert_eq!(gate.write(token(7), || "again"), Ok("again"));
     }
 
     #[test]
-    fn of_many_threads_at_once_the_writes_that_pass_are_in_order() {
+    fn accepted_writes_of_many_threads_are_in_order() {
         let gate = FenceGate::new();
         let written = Mutex::new(Vec::new());
         thread::scope(|scope| {

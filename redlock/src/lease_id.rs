@@ -7,14 +7,16 @@ use std::sync::Arc;
 
 use rand::Rng;
 
-/// The value under the key: whoever knows it owns the lease.
+/// The value of the key: it proves ownership of the lease.
 ///
-/// A fresh one is drawn for every round from the operating system's random generator (20 bytes,
-/// written as 40 hexadecimal characters), is never reused and never chosen by a caller. A late
-/// release of one round can therefore never delete the key of another.
+/// Every round draws a new id: 20 random bytes, written as 40 hexadecimal characters. They come
+/// from a cryptographic generator of the thread, which is seeded by the operating system. An id is
+/// never reused, and never chosen by a caller. A late release of one round can therefore never
+/// delete the key of another. A [forked process](crate::guide::operations#forking) has a copy of
+/// the generator, and is the exception.
 ///
-/// Text converts into a lease id so that a lease made elsewhere, by another process or another
-/// library, can be [released](crate::Redlock::unlock) or [adopted](crate::Redlock::adopt).
+/// Text converts into a lease id. A lease of another process or another library can thus be
+/// [released](crate::Redlock::unlock) or [adopted](crate::Redlock::adopt).
 ///
 /// # Examples
 ///
@@ -29,16 +31,17 @@ pub struct LeaseId(Repr);
 
 #[derive(Clone)]
 enum Repr {
-    /// Drawn here. Kept inline: one is made for every round.
+    /// Drawn here. Stored inline, because every round draws one.
     Drawn([u8; LeaseId::LEN]),
-    /// Handed in by a caller, of any length.
+    /// Passed in by a caller, of any length.
     Given(Arc<str>),
 }
 
 impl LeaseId {
     const LEN: usize = 40;
 
-    /// Draws a fresh id. Never seeded: two managers with one seed would own each other's leases.
+    /// Draws a new id. Never from a seed: two managers with the same seed would own each other's
+    /// leases.
     pub(crate) fn draw() -> Self {
         let mut random = [0_u8; Self::LEN / 2];
         rand::rng().fill_bytes(&mut random);
@@ -50,7 +53,7 @@ impl LeaseId {
         Self(Repr::Drawn(text))
     }
 
-    /// The id as it stands under the key, byte for byte.
+    /// The id as the bytes of the key's value.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         match &self.0 {
             Repr::Drawn(text) => text,
@@ -58,11 +61,11 @@ impl LeaseId {
         }
     }
 
-    /// The id as it stands under the key.
+    /// The id as text, as it is stored in the key.
     #[must_use]
     pub fn as_str(&self) -> &str {
         match &self.0 {
-            // Hexadecimal digits are UTF-8; the empty string is unreachable.
+            // Hexadecimal digits are UTF-8, so the default is never used.
             Repr::Drawn(text) => std::str::from_utf8(text).unwrap_or_default(),
             Repr::Given(text) => text,
         }
@@ -130,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn drawn_ids_are_forty_hex_characters_and_never_repeat() {
+    fn drawn_ids_are_forty_hex_digits_and_do_not_repeat() {
         let ids: HashSet<_> = (0..10_000).map(|_| LeaseId::draw()).collect();
         assert_eq!(ids.len(), 10_000);
         for id in &ids {
@@ -140,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_survives_the_way_through_text() {
+    fn an_id_converts_to_text_and_back() {
         let id = LeaseId::draw();
         assert_eq!(LeaseId::from(id.to_string()), id);
         assert_eq!(id.as_str().parse::<LeaseId>(), Ok(id));

@@ -1,21 +1,22 @@
-//! One value, or several that differ.
+//! A sorted set of one or more values.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// One value, or several: in order, and each there once. Cloning copies a reference or two.
+/// A sorted set of at least one value, without duplicates. Cloning does not copy the values of a
+/// larger set.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct OneOrMany<T>(Repr<T>);
 
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr<T> {
-    /// Almost always: without an allocation of its own.
+    /// The common case, without an allocation.
     One(T),
     Several(Arc<[T]>),
 }
 
 impl<T> OneOrMany<T> {
-    /// Sorts the values, and keeps one of those that are equal. `None` if there is none.
+    /// Sorts the values and removes duplicates. Returns `None` if there are no values.
     pub(crate) fn of(mut values: Vec<T>) -> Option<Self>
     where
         T: Ord,
@@ -44,7 +45,7 @@ impl<T> OneOrMany<T> {
         }
     }
 
-    /// The smallest value, which stands for all where there is room for one.
+    /// The smallest value, which represents all where there is room for one.
     pub(crate) fn first(&self) -> &T {
         match &self.0 {
             Repr::One(value) => value,
@@ -52,12 +53,13 @@ impl<T> OneOrMany<T> {
         }
     }
 
-    /// Goes through the values.
+    /// Iterates over the values.
     pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
         self.as_slice().iter()
     }
 
-    /// Makes another value of each. They must come out in the same order, and differ.
+    /// Applies `f` to each value. `f` must keep the order, and map different values to different
+    /// ones.
     pub(crate) fn map<U>(&self, f: impl Fn(&T) -> U) -> OneOrMany<U> {
         OneOrMany(match &self.0 {
             Repr::One(value) => Repr::One(f(value)),
@@ -86,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_in_order_and_there_once() {
+    fn values_are_sorted_without_duplicates() {
         let values = OneOrMany::of(vec!["b", "a", "b"]).unwrap();
         assert_eq!(values.as_slice(), ["a", "b"]);
         assert_eq!(values.first(), &"a");
@@ -95,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn several_times_the_same_is_one() {
+    fn equal_values_are_one_value() {
         let values = OneOrMany::of(vec!["a", "a"]).unwrap();
         assert_eq!(values, OneOrMany::from("a"));
         assert_eq!(values.as_one(), Some(&"a"));

@@ -1,5 +1,6 @@
-//! What the code that `#[redlocked]` generates is made of. Not a public interface: it may change
-//! in any release, together with `redlock-macros`.
+//! The functions and traits that `#[redlocked]` expands to.
+//!
+//! This is not a public interface. It may change in any release, together with `redlock-macros`.
 
 use std::future::Future;
 use std::marker::PhantomData;
@@ -20,47 +21,47 @@ pub use std::{concat, format, module_path};
 
 pub use crate::guard::LockGuard;
 
-/// Requests a lock on one resource from the default manager.
+/// Requests a lock on one resource, from the default manager.
 pub fn request(resource: impl Into<Resource>) -> LockRequest {
     LockRequest::new(None, Ok(resource.into().into()))
 }
 
-/// Requests a lock on all of these resources from the default manager.
+/// Requests a lock on several resources together, from the default manager.
 pub fn request_all<const N: usize>(resources: [Resource; N]) -> LockRequest {
     LockRequest::new(None, Resources::all(resources))
 }
 
-/// Uses this manager instead of the default one.
+/// Uses `manager` instead of the default manager.
 pub fn on(request: LockRequest, manager: &Redlock) -> LockRequest {
     request.on(manager)
 }
 
-/// Makes a resource of one key among several, which may be of different types.
+/// Converts one of several keys into a resource. The keys may have different types.
 pub fn resource(key: impl Into<Resource>) -> Resource {
     key.into()
 }
 
-/// Awaits the body for as long as the lock is held.
+/// Runs the body while the lock is held, and drops it when the lock is lost.
 pub async fn run<F: Future>(guard: &LockGuard, body: Pin<&mut F>) -> Result<F::Output, LockError> {
     guard.run(body).await.map_err(LockError::from)
 }
 
-/// Gives the lock back. What the body has returned stays the result, whatever comes of this.
+/// Releases the lock. An error does not replace the output of the body.
 pub async fn finish(guard: LockGuard) {
     if let Err(error) = guard.release().await {
-        debug!(%error, "redlock release");
+        debug!(%error, "the release of a lock was not confirmed");
     }
 }
 
-/// A return type that an error of the lock fits into; `V` is the conversion.
+/// A return type that can carry a lock error. `V` is the conversion.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot carry a lock error",
-    label = "no place for the error of a lock that was not taken, or was lost",
+    label = "cannot return the error of a lock that was not acquired, or was lost",
     note = "return `Result<T, E>` where `E: From<redlock::Error>`, or `E: From<redlock::LockError>`",
     note = "`on_busy = skip` also allows `()` and `Option<T>`"
 )]
 pub trait Outcome<V>: Sized {
-    /// The result of a call that had no lock, or lost it.
+    /// Returns the output of a call that did not get the lock, or lost it.
     fn refused(via: V, error: LockError) -> Self;
 }
 
@@ -78,29 +79,29 @@ impl<T, E: From<LockError>> Outcome<ViaLockError<Self>> for Result<T, E> {
     }
 }
 
-/// A return type with a value that says "skipped"; `V` is the conversion for all other errors.
+/// A return type with a value for a skipped call. `V` is the conversion for all other errors.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not go with `on_busy = skip`",
-    label = "not a type that a call can be skipped with",
+    message = "`{Self}` cannot be used with `on_busy = skip`",
+    label = "has no value for a skipped call",
     note = "return `()`, `Option<T>`, `Result<(), E>` or `Result<Option<T>, E>`, where `E: From<redlock::Error>`",
-    note = "or say what a busy lock stands for: `on_busy = default(value)`"
+    note = "or set the value to return if the lock is busy: `on_busy = default(value)`"
 )]
 pub trait Skip<V>: Sized {
-    /// The result of a call of `function` that had no lock, or lost it.
+    /// Returns the output of a call of `function` that did not get the lock, or lost it.
     fn skipped(via: V, error: LockError, function: &str) -> Self;
 }
 
 #[diagnostic::do_not_recommend]
 impl Skip<ViaError<Self>> for () {
     fn skipped(_: ViaError<Self>, error: LockError, function: &str) {
-        unreported(&error, function);
+        log_dropped(&error, function);
     }
 }
 
 #[diagnostic::do_not_recommend]
 impl<T> Skip<ViaError<Self>> for Option<T> {
     fn skipped(_: ViaError<Self>, error: LockError, function: &str) -> Self {
-        unreported(&error, function);
+        log_dropped(&error, function);
         None
     }
 }
@@ -133,60 +134,65 @@ where
     }
 }
 
-/// Reports what the return type cannot; that the lock is busy is no news.
-fn unreported(error: &LockError, function: &str) {
+/// Logs an error that the return type cannot carry. A busy lock is expected, and is not logged.
+fn log_dropped(error: &LockError, function: &str) {
     if !error.is_busy() {
-        warn!(function, %error, "redlock error that a function cannot return");
+        warn!(function, %error, "a lock error was dropped: the function cannot return it");
     }
 }
 
-/// Finds the conversion for a return type: `Via::<R>::new().via()` is the first of the methods
-/// below whose bounds hold, because method look-up tries each step of `Deref` in turn. A trait
-/// could not choose: many an `E` can be made from both errors.
+/// Selects the conversion for a return type, by autoderef.
+///
+/// `Via::<R>::new().via()` is the first of the methods below whose bounds hold, because method
+/// lookup tries each step of `Deref` in turn. A trait could not choose: many error types can be
+/// made from both errors.
 #[derive(Debug)]
 pub struct Via<R>(Otherwise<R>);
 
-/// The second choice.
+/// The second step, for types that are not made from `redlock::Error`.
 #[derive(Debug)]
 pub struct Otherwise<R>(Neither<R>);
 
-/// What is left for a type that neither fits.
+/// The last step, for types that are made from neither error.
 #[derive(Debug)]
 pub struct Neither<R>(PhantomData<fn() -> R>);
 
-/// Through `redlock::Error`. It names the whole return type, so that a part of it that is still to
-/// be inferred is the same part everywhere.
+/// The conversion through `redlock::Error`.
+///
+/// It names the whole return type, so that a part of it that is not inferred yet is inferred as the
+/// same type everywhere.
 #[derive(Debug)]
 pub struct ViaError<R>(PhantomData<fn() -> R>);
 
-/// Through `redlock::LockError`.
+/// The conversion through `redlock::LockError`.
 #[derive(Debug)]
 pub struct ViaLockError<R>(PhantomData<fn() -> R>);
 
 impl<R> Via<R> {
-    /// Looks for the conversion of `R`.
-    #[expect(clippy::new_without_default, reason = "only generated code makes one")]
+    /// Creates the selector for `R`.
+    #[expect(clippy::new_without_default, reason = "only generated code creates it")]
     pub const fn new() -> Self {
         Self(Otherwise(Neither(PhantomData)))
     }
 }
 
 impl<T, E: From<Error>> Via<Result<T, E>> {
-    /// `E` is made from a `redlock::Error`.
+    /// Selects `redlock::Error`.
     pub const fn via(&self) -> ViaError<Result<T, E>> {
         ViaError(PhantomData)
     }
 }
 
 impl<T, E: From<LockError>> Otherwise<Result<T, E>> {
-    /// `E` is made from a `redlock::LockError`.
+    /// Selects `redlock::LockError`.
     pub const fn via(&self) -> ViaLockError<Result<T, E>> {
         ViaLockError(PhantomData)
     }
 }
 
 impl<R> Neither<R> {
-    /// `R` has no conversion. Where it needs one, the missing [`Outcome`] is the error to show.
+    /// Selects a conversion that `R` lacks. If the code needs it, the compiler reports the missing
+    /// [`Outcome`].
     pub const fn via(&self) -> ViaError<R> {
         ViaError(PhantomData)
     }

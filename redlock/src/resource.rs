@@ -1,4 +1,4 @@
-//! What is locked.
+//! Resource names, and the set of them that one lease covers.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::sync::Arc;
 use crate::error::invalid::InvalidRequest;
 use crate::one_or_many::OneOrMany;
 
-/// The name of the thing that is locked: any bytes, not empty, at most 64 KiB.
+/// The name of what is locked: any bytes, not empty, at most 64 KiB.
 ///
 /// On the servers a resource is the key `<prefix><resource>`. Text and bytes convert into a
-/// resource without a check; a name that cannot be locked is refused by the request that uses it,
-/// with [`LockError::Invalid`](crate::LockError::Invalid), before anything is sent.
+/// resource without a check. A request with an invalid name fails with
+/// [`LockError::Invalid`](crate::LockError::Invalid) before anything is sent.
 ///
-/// Your own identifiers become resources with `impl From<InvoiceId> for Resource`.
+/// Implement `From<InvoiceId> for Resource` to lock by an identifier of your own.
 ///
 /// ```
 /// use redlock::Resource;
@@ -28,17 +28,17 @@ use crate::one_or_many::OneOrMany;
 pub struct Resource(Arc<[u8]>);
 
 impl Resource {
-    /// The longest name that can be locked, in bytes.
+    /// The maximum length of a name, in bytes.
     pub const MAX_LEN: usize = 64 * 1024;
 
-    /// The most names that can be [locked together](crate::Redlock::lock_all).
+    /// The maximum number of names that can be [locked together](crate::Redlock::lock_all).
     ///
-    /// A server deals with all of them in one step, and with nothing else meanwhile: with so many
-    /// for several milliseconds, which others do not notice, and with four times as many for
-    /// longer than the shortest node timeout.
+    /// A server handles all of them in one step, and nothing else meanwhile. This many take several
+    /// milliseconds, which other clients do not notice. Four times as many take longer than the
+    /// shortest node timeout.
     pub const MAX_TOGETHER: usize = 1024;
 
-    /// The name, byte for byte.
+    /// The bytes of the name.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -50,7 +50,7 @@ impl Resource {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// Refuses names that no node could hold apart from others.
+    /// Validates the name: not empty, not too long, not a name of a token counter.
     pub(crate) fn validate(&self) -> Result<(), InvalidRequest> {
         if self.0.is_empty() {
             return Err(InvalidRequest::EmptyResource);
@@ -68,7 +68,7 @@ impl Resource {
         Ok(())
     }
 
-    /// The key that stands for this resource on a server. Shares the bytes when there is no prefix.
+    /// The key of this resource on the servers. Without a prefix it shares the bytes of the name.
     pub(crate) fn key(&self, prefix: &str) -> Arc<[u8]> {
         if prefix.is_empty() {
             return Arc::clone(&self.0);
@@ -77,11 +77,11 @@ impl Resource {
     }
 }
 
-/// What one lease is about: one resource, or several that share its fate.
+/// The resources of one lease, which are acquired, extended and released together.
 pub(crate) type Resources = OneOrMany<Resource>;
 
 impl Resources {
-    /// All that differ of `resources`, of which there has to be one.
+    /// Collects `resources`, without duplicates. There must be at least one.
     pub(crate) fn all(
         resources: impl IntoIterator<Item = impl Into<Resource>>,
     ) -> Result<Self, InvalidRequest> {
@@ -89,8 +89,7 @@ impl Resources {
         Self::of(resources).ok_or(InvalidRequest::NoResources)
     }
 
-    /// Refuses more than can be locked together, and names that no node could hold apart from
-    /// others.
+    /// Validates the number of resources, and each name.
     pub(crate) fn validate(&self) -> Result<(), InvalidRequest> {
         let (count, max) = (self.as_slice().len(), Resource::MAX_TOGETHER);
         if count > max {
@@ -99,8 +98,8 @@ impl Resources {
         self.iter().try_for_each(Resource::validate)
     }
 
-    /// The keys that stand for the resources on a server, in the same order: the prefix is the
-    /// same for all.
+    /// The keys of the resources on the servers. The prefix is the same for all, so the order is
+    /// too.
     pub(crate) fn keys(&self, prefix: &str) -> OneOrMany<Arc<[u8]>> {
         self.map(|resource| resource.key(prefix))
     }
@@ -111,7 +110,7 @@ impl Resources {
     }
 }
 
-/// The first, and how many there are besides: there may be a thousand.
+/// Displays the first name and the number of others, of which there may be a thousand.
 impl fmt::Display for Resources {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.first().fmt(f)?;
@@ -171,7 +170,7 @@ impl From<Cow<'_, str>> for Resource {
     }
 }
 
-/// Each of these is its bytes; the list is what callers have in hand.
+/// Implements `From` for the types of text and bytes that callers usually have.
 macro_rules! from_bytes {
     ($($source:ty => |$value:ident| $bytes:expr;)+) => {$(
         impl From<$source> for Resource {
@@ -194,7 +193,7 @@ from_bytes! {
     &Vec<u8> => |value| value.as_slice();
 }
 
-/// Endings of the keys that hold a resource's fencing counter.
+/// The endings of the keys of token counters.
 const RESERVED_SUFFIXES: [&[u8]; 2] = [b":fence", b":fence!"];
 
 #[cfg(test)]
@@ -202,7 +201,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_source_is_its_bytes() {
+    fn text_and_bytes_convert_to_the_same_name() {
         let expected = Resource::from("a:1");
         assert_eq!(Resource::from(&"a:1"), expected);
         assert_eq!(Resource::from(String::from("a:1")), expected);
@@ -219,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_cannot_be_locked_are_refused() {
+    fn empty_long_and_reserved_names_are_invalid() {
         assert!(matches!(
             Resource::from("").validate(),
             Err(InvalidRequest::EmptyResource)
@@ -235,16 +234,16 @@ mod tests {
                 .is_ok()
         );
         for reserved in ["{a}:fence", "a{b}c:fence!"] {
-            let verdict = Resource::from(reserved).validate();
+            let result = Resource::from(reserved).validate();
             assert!(
-                matches!(verdict, Err(InvalidRequest::ReservedResource)),
+                matches!(result, Err(InvalidRequest::ReservedResource)),
                 "{reserved}"
             );
         }
     }
 
     #[test]
-    fn a_prefix_is_part_of_the_key_and_not_of_the_name() {
+    fn a_prefix_is_part_of_the_key_but_not_of_the_name() {
         let resource = Resource::from("a");
         assert_eq!(&*resource.key("app:"), b"app:a");
         assert_eq!(&*resource.key(""), b"a");

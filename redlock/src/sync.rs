@@ -1,4 +1,4 @@
-//! Synchronization primitives.
+//! A mutex without poisoning, and a condition for one waiting task.
 
 use std::future::poll_fn;
 use std::ops::{Deref, DerefMut};
@@ -7,8 +7,8 @@ use std::task::{Poll, Waker};
 
 /// A mutex without poisoning.
 ///
-/// Everything behind one is whole between any two statements that could panic, so a panic of
-/// another thread leaves nothing half done.
+/// Every value behind such a mutex is consistent wherever a panic is possible. A panic of another
+/// thread therefore leaves it in a valid state.
 #[derive(Debug, Default)]
 pub(crate) struct Mutex<T>(std::sync::Mutex<T>);
 
@@ -22,10 +22,10 @@ impl<T> Mutex<T> {
     }
 }
 
-/// A value behind a mutex, and one task that waits for it to change.
+/// A value behind a mutex, and at most one task that waits for it to change.
 ///
-/// The task registers under the lock, so no change is missed. A second task that waits takes the
-/// place of the first.
+/// The task registers its waker under the lock, so it misses no change. A second waiting task
+/// replaces the first.
 #[derive(Debug)]
 pub(crate) struct Condition<T>(Mutex<Slot<T>>);
 
@@ -35,7 +35,7 @@ struct Slot<T> {
     waker: Option<Waker>,
 }
 
-/// The value, locked.
+/// The locked value of a [`Condition`].
 #[derive(Debug)]
 pub(crate) struct Locked<'a, T>(MutexGuard<'a, Slot<T>>);
 
@@ -49,8 +49,8 @@ impl<T> Condition<T> {
         Locked(self.0.lock())
     }
 
-    /// Waits until the value meets the condition. It is looked at now, and whenever the task is
-    /// [woken](Locked::notify).
+    /// Waits until `is_met` returns true. It is called now, and each time the task is
+    /// [notified](Locked::notify).
     ///
     /// Cancel safe.
     pub(crate) async fn until(&self, is_met: impl Fn(&T) -> bool) {
@@ -67,7 +67,7 @@ impl<T> Condition<T> {
 }
 
 impl<T> Locked<'_, T> {
-    /// Unlocks the value and wakes the task that waits for it.
+    /// Unlocks the value and wakes the waiting task.
     pub(crate) fn notify(mut self) {
         let waker = self.take_waker();
         drop(self);
@@ -76,7 +76,7 @@ impl<T> Locked<'_, T> {
         }
     }
 
-    /// Takes out the waker of the task that waits, to be woken after unlocking.
+    /// Takes the waker of the waiting task, to wake it after unlocking.
     pub(crate) fn take_waker(&mut self) -> Option<Waker> {
         self.0.waker.take()
     }
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_panic_under_the_lock_does_not_poison_it() {
+    fn a_panic_under_the_lock_does_not_poison_the_mutex() {
         let mutex = Arc::new(Mutex::new(1));
         let other = Arc::clone(&mutex);
         let panicked = std::thread::spawn(move || {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_change_is_seen_before_and_while_a_task_waits() {
+    async fn a_condition_is_checked_at_first_and_when_notified() {
         let condition = Arc::new(Condition::new(0));
         *condition.lock() = 1;
         condition.until(|value| *value == 1).await;

@@ -1,4 +1,4 @@
-//! The number that a protected system can check.
+//! The fencing token: a number that a protected system can check.
 
 use std::fmt;
 use std::num::ParseIntError;
@@ -6,9 +6,9 @@ use std::str::FromStr;
 
 /// A number that grows with every acquisition of a resource.
 ///
-/// A protected system that remembers the largest token it has seen, and refuses smaller ones,
-/// is safe from a holder that was paused beyond its lease: the classic answer to the limits of
-/// any lock with a timeout (Martin Kleppmann, "How to do distributed locking", 2016).
+/// A protected system remembers the largest token it has seen, and refuses smaller ones. It is then
+/// safe from a holder that was paused for longer than its lease. This is the classic remedy for the
+/// limits of any lock with a timeout (Martin Kleppmann, "How to do distributed locking", 2016).
 ///
 /// # Examples
 ///
@@ -24,8 +24,8 @@ use std::str::FromStr;
 pub struct FencingToken(u64);
 
 impl FencingToken {
-    /// The largest token that is handed out. Servers count in floating point numbers, which are
-    /// exact up to 2^53; some room is left below it.
+    /// The largest token that is minted. Servers count in floating-point numbers, which are exact
+    /// up to 2^53. Some room is left below that.
     pub const MAX: Self = Self(9_007_199_254_740_000);
 
     /// Wraps a number read back from a protected system.
@@ -40,8 +40,8 @@ impl FencingToken {
         self.0
     }
 
-    /// The number as databases store it. Tokens stay below 2^53, so nothing is lost; a larger
-    /// number made with [`new`](Self::new) saturates.
+    /// The number as databases store it. Tokens stay below 2^53, so the conversion is exact. A
+    /// larger number that was made with [`new`](Self::new) saturates.
     #[must_use]
     pub fn as_i64(self) -> i64 {
         i64::try_from(self.0).unwrap_or(i64::MAX)

@@ -124,7 +124,10 @@ fn an_empty_list_of_nodes_is_an_error() {
                 .env("REDLOCK_NODES", nodes),
         );
         assert_eq!(ran.code, 2, "{ran:?}");
-        assert_eq!(ran.err, "redlock: no nodes are configured\n");
+        assert_eq!(
+            ran.err,
+            "redlock: no nodes are configured: a lock needs at least one\n"
+        );
     }
 }
 

@@ -1,4 +1,4 @@
-//! Why a manager could not be made.
+//! Errors of building and connecting a manager.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,66 +6,70 @@ use std::time::Duration;
 use crate::error::invalid::InvalidRequest;
 use crate::error::node::{Causes, NodeFailure};
 
-/// Options that contradict each other or make no sense.
+/// An invalid option, or options that contradict each other. Nothing was connected.
+///
+/// It is a mistake in the configuration: correct the option that the message names.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// A lock needs nodes.
-    #[error("no nodes are configured")]
+    /// No nodes are configured. Add at least one; three tolerate the failure of one.
+    #[error("no nodes are configured: a lock needs at least one")]
     NoNodes,
-    /// One node was configured twice. It would have two votes.
-    #[error("{node} is configured twice")]
+    /// One node is configured twice. It would have two votes: configure independent servers.
+    #[error("{node} is configured twice: configure independent servers")]
     DuplicateNode {
         /// Its name.
         node: Arc<str>,
     },
-    /// A node's address cannot be understood. The address itself is not repeated: it may hold a
-    /// password.
-    #[error("nodes[{index}] has no valid address: {reason}")]
+    /// The address of a node cannot be parsed. The message does not repeat the address: it may
+    /// contain a password.
+    #[error("nodes[{index}] has an invalid address: {reason}")]
     Address {
         /// The position of the node, from 0.
         index: usize,
-        /// What is wrong with it.
+        /// What is wrong with the address.
         reason: Arc<str>,
     },
-    /// The default ttl cannot be used.
+    /// The default ttl is invalid.
     #[error(transparent)]
     Ttl(InvalidRequest),
-    /// `max_ttl` is beyond what a server can count.
-    #[error("a max_ttl of {max_ttl:?} is beyond what servers can count")]
+    /// `max_ttl` is longer than servers can count.
+    #[error("max_ttl is {max_ttl:?}, but must be below 2^62 ms")]
     MaxTtl {
-        /// What was asked for.
+        /// The configured `max_ttl`.
         max_ttl: Duration,
     },
-    /// The drift factor must be at least 0 and below 1.
-    #[error("a drift factor of {factor} is not in 0..1")]
+    /// The drift factor is not at least 0 and below 1.
+    #[error("drift_factor is {factor}, but must be at least 0 and below 1")]
     DriftFactor {
-        /// What was asked for.
+        /// The configured drift factor.
         factor: f64,
     },
-    /// `retry_count` counts rounds, and there must be one.
-    #[error("retry_count must be at least 1")]
+    /// `retry_count` is 0. It counts the first round too.
+    #[error("retry_count is 0, but must be at least 1")]
     RetryCount,
-    /// The node timeout must not be zero.
-    #[error("node_timeout must not be zero")]
+    /// The node timeout is zero.
+    #[error("node_timeout is 0, but must be longer")]
     NodeTimeout,
-    /// `token_durability` asks for more nodes than there are.
-    #[error("a token_durability of {durability} needs as many nodes, and there are {nodes}")]
+    /// `token_durability` is larger than the number of nodes.
+    #[error("token_durability is {durability}, but only {nodes} nodes are configured")]
     TokenDurability {
-        /// What was asked for.
+        /// The configured `token_durability`.
         durability: usize,
         /// The number of configured nodes.
         nodes: usize,
     },
-    /// Counters would be gone before the leases are.
-    #[error("a fence_retention of {retention:?} is below twice the max_ttl of {max_ttl:?}")]
+    /// `fence_retention` is below twice the `max_ttl`. Counters could expire before leases do.
+    #[error(
+        "fence_retention is {retention:?}, but must be at least twice the max_ttl of {max_ttl:?}"
+    )]
     FenceRetention {
-        /// What was asked for.
+        /// The configured `fence_retention`.
         retention: Duration,
         /// The manager's `max_ttl`.
         max_ttl: Duration,
     },
-    /// An environment variable is missing or cannot be understood.
+    /// An environment variable is missing or cannot be parsed.
     #[error("{variable}: {reason}")]
     Environment {
         /// The name of the variable.
@@ -75,14 +79,14 @@ pub enum ConfigError {
     },
 }
 
-/// Why [`Redlock::connect`](crate::Redlock::connect) did not end with a usable manager.
+/// An error of [`Redlock::connect`](crate::Redlock::connect).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConnectError {
-    /// The options make no sense, and nothing was sent.
+    /// The options are invalid. Nothing was sent.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Fewer nodes than a quorum are usable.
+    /// Fewer nodes than a quorum are usable. Check the nodes in `failures`, or try again later.
     #[error(
         "no quorum: {usable} of {nodes} nodes are usable, {needed} needed{}",
         Causes(failures)
@@ -90,27 +94,30 @@ pub enum ConnectError {
     NoQuorum {
         /// The number of usable nodes.
         usable: u16,
-        /// The number a quorum needs.
+        /// The number of nodes that a quorum needs.
         needed: u16,
         /// The number of configured nodes.
         nodes: u16,
-        /// Every failed node, with its cause.
+        /// Each failed node, with its cause.
         failures: Arc<[NodeFailure]>,
     },
-    /// Two addresses lead to the same server, which would have two votes.
-    #[error("{first} and {second} are the same server")]
+    /// Two addresses lead to the same server, which would have two votes. Configure independent
+    /// servers.
+    #[error("{first} and {second} are the same server: configure independent servers")]
     SameServer {
         /// One address.
         first: Arc<str>,
-        /// The other.
+        /// The other address.
         second: Arc<str>,
     },
     /// `connect` was polled outside a Tokio runtime.
-    #[error("connections are made inside a tokio runtime")]
+    #[error("no Tokio runtime: await the connection inside one, with timers enabled")]
     NoRuntime,
 }
 
-/// A manager was already installed for the process; it stays.
+/// A manager was already installed for the process, and stays installed.
+///
+/// Call [`install_global`](crate::Redlock::install_global) once, in `main`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a manager is already installed for this process")]
+#[error("a manager is already installed for this process: call install_global once")]
 pub struct AlreadyInstalled;

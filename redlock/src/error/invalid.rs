@@ -1,78 +1,87 @@
-//! Requests that cannot be carried out.
+//! Invalid requests.
 
 use std::time::Duration;
 
-/// A request that cannot be carried out whatever the nodes say. Nothing was sent.
+/// An invalid request, which fails whatever the state of the nodes. Nothing was sent.
+///
+/// It is a mistake in the calling code: correct the value that the message names.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidRequest {
-    /// A resource needs a name.
-    #[error("a resource needs a name")]
+    /// The name of the resource is empty.
+    #[error("the resource name is empty: it needs at least 1 byte")]
     EmptyResource,
     /// The name is longer than [`Resource::MAX_LEN`](crate::Resource::MAX_LEN).
-    #[error("a resource of {len} bytes is longer than {max}")]
+    #[error("the resource name has {len} bytes, but may have at most {max}")]
     ResourceTooLong {
-        /// The length of the name.
+        /// The length of the name, in bytes.
         len: usize,
-        /// The longest that can be locked.
+        /// The maximum length, in bytes.
         max: usize,
     },
-    /// The name ends in `:fence` or `:fence!`, which is where fencing counters are kept.
-    #[error("a resource must not end in :fence or :fence!")]
+    /// The name ends in `:fence` or `:fence!`. Keys with these endings hold token counters.
+    #[error("the resource name ends in `:fence` or `:fence!`, which is reserved: choose another")]
     ReservedResource,
-    /// A request names no resource at all.
-    #[error("no resources")]
+    /// The request names no resource.
+    #[error("no resources: name at least one")]
     NoResources,
-    /// A request names more resources than [`Resource::MAX_TOGETHER`](crate::Resource::MAX_TOGETHER).
-    #[error("{count} resources are more than the {max} that can be locked together")]
+    /// The request names more resources than
+    /// [`Resource::MAX_TOGETHER`](crate::Resource::MAX_TOGETHER).
+    #[error("{count} resources are requested, but at most {max} can be locked together")]
     TooManyResources {
-        /// How many differ.
+        /// The number of different resources.
         count: usize,
-        /// How many can be locked together.
+        /// The maximum number.
         max: usize,
     },
     /// The lease id is empty.
-    #[error("a lease id must not be empty")]
+    #[error("the lease id is empty: pass the id of an acquired lease")]
     EmptyLeaseId,
-    /// The ttl is too short for any round trip.
-    #[error("a ttl of {ttl:?} is below {min:?}")]
+    /// The ttl, or the `max_hold` that limits it, is shorter than a round trip may take.
+    #[error("ttl or max_hold is {ttl:?}, but must be at least {min:?}")]
     TtlTooShort {
-        /// What was asked for.
+        /// The requested ttl, or the `max_hold` if that is shorter.
         ttl: Duration,
-        /// The shortest that is possible.
+        /// The minimum.
         min: Duration,
     },
     /// The ttl is longer than the manager's `max_ttl`.
-    #[error("a ttl of {ttl:?} is above the manager's max_ttl of {max:?}")]
+    #[error("ttl is {ttl:?}, but the manager's max_ttl is {max:?}")]
     TtlTooLong {
-        /// What was asked for.
+        /// The requested ttl.
         ttl: Duration,
         /// The manager's `max_ttl`.
         max: Duration,
     },
-    /// Nothing would be left of the ttl after the allowance for drift.
-    #[error("the allowance for drift leaves nothing of a ttl of {ttl:?}")]
+    /// The allowance for clock drift leaves too little of the ttl, or of the `max_hold` that limits
+    /// it.
+    #[error(
+        "ttl or max_hold is {ttl:?}, of which the allowance for clock drift leaves too little: \
+         set a longer one, or a smaller drift_factor"
+    )]
     NoValidity {
-        /// What was asked for.
+        /// The requested ttl, or the `max_hold` if that is shorter.
         ttl: Duration,
     },
-    /// `hold_at_least` is longer than the manager's `max_ttl`, and no key is kept for longer.
-    #[error("a hold_at_least of {hold_at_least:?} is above the manager's max_ttl of {max_ttl:?}")]
+    /// `hold_at_least` is longer than the manager's `max_ttl`. No key is kept for longer.
+    #[error("hold_at_least is {hold_at_least:?}, but the manager's max_ttl is {max_ttl:?}")]
     HoldTooLong {
-        /// What was asked for.
+        /// The requested `hold_at_least`.
         hold_at_least: Duration,
         /// The manager's `max_ttl`.
         max_ttl: Duration,
     },
     /// `hold_at_least` is longer than `max_hold`.
-    #[error("a hold_at_least of {hold_at_least:?} is above the max_hold of {max_hold:?}")]
+    #[error("hold_at_least is {hold_at_least:?}, but max_hold is {max_hold:?}")]
     HoldAboveMaxHold {
-        /// What was asked for.
+        /// The requested `hold_at_least`.
         hold_at_least: Duration,
-        /// The request's `max_hold`, or the manager's.
+        /// The `max_hold` of the request, or of the manager.
         max_hold: Duration,
     },
-    /// The request was polled outside a Tokio runtime with its timers enabled.
-    #[error("locks are acquired inside a tokio runtime")]
+    /// The request was polled outside a Tokio runtime.
+    ///
+    /// Await it inside one, with timers enabled (`enable_time` or `enable_all`).
+    #[error("no Tokio runtime: await the request inside one, with timers enabled")]
     NoRuntime,
 }

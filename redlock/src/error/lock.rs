@@ -1,4 +1,4 @@
-//! Why a lock was not acquired.
+//! Errors of acquiring a lock.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,56 +9,57 @@ use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeFailure};
 use crate::resource::Resource;
 
-/// Why a lock was not acquired.
+/// The reason why a lock was not acquired.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Somebody else holds it. Try again later, or do without: nothing is wrong.
+    /// Another owner holds the lock. Try again later, or do without it: nothing is wrong.
     #[error("{resource}{} is {}", OrOthers(*others), Owner(*busy, *nodes))]
     Busy {
-        /// What was asked for; of several, the first in byte order.
+        /// The requested resource; of several, the first in byte order.
         resource: Resource,
-        /// The number of other resources that were asked for together with it: any of them may be
-        /// what another owner has.
+        /// The number of other resources in the same request. Another owner may hold any of them.
         others: u16,
-        /// When the holder's lease ends if it is not extended, as far as the nodes told.
+        /// The time until the holder's lease ends if it is not extended, as far as the nodes
+        /// reported it.
         remaining: Option<Duration>,
-        /// The number of nodes where another owner has it; 0 if another task of this process was
-        /// first to ask for it and has no answer yet.
+        /// The number of nodes where another owner holds the lock. 0 if another task of this
+        /// process requested it first, and its outcome is not known yet.
         busy: u16,
         /// The number of configured nodes.
         nodes: u16,
     },
 
-    /// Too few nodes could be reached to decide. Check the nodes that `failures` names.
+    /// Too few nodes responded to decide. Check the nodes in `failures`, or try again later.
     #[error(
         "no quorum: {granted} of {nodes} nodes granted, {needed} needed{}",
         Causes(failures)
     )]
     NoQuorum {
-        /// The number of nodes that granted the lock, all released again.
+        /// The number of nodes that granted the lock in time. All of these grants are released.
         granted: u16,
-        /// The number of grants a quorum needs.
+        /// The number of grants that the acquisition needs.
         needed: u16,
         /// The number of configured nodes.
         nodes: u16,
-        /// Every failed node, with its cause. Nodes that are in neither count were busy.
+        /// Each failed node, with its cause. Nodes that neither granted nor failed were busy.
         failures: Arc<[NodeFailure]>,
     },
 
-    /// The key holds something that is not a lock, which was left untouched. Choose another name,
-    /// or set a key prefix.
+    /// The key holds something that is not a lock: another type, or a value without an expiry. It
+    /// was left untouched. Choose another name, or set a
+    /// [`key_prefix`](crate::RedlockBuilder::key_prefix).
     #[error(
-        "the key of {resource}{} on {node} holds something that is not a lock",
+        "the key of {resource}{} on {node} holds something that is not a lock: \
+         choose another name, or set a key_prefix",
         OrOthers(*others)
     )]
     NotALock {
-        /// What was asked for; of several, the first in byte order.
+        /// The requested resource; of several, the first in byte order.
         resource: Resource,
-        /// The number of other resources that were asked for together with it: the key may be
-        /// that of any of them.
+        /// The number of other resources in the same request. The key may be that of any of them.
         others: u16,
-        /// A node where it was found.
+        /// A node that has such a key.
         node: Arc<str>,
     },
 
@@ -66,33 +67,34 @@ pub enum LockError {
     #[error(transparent)]
     Lost(#[from] LockLost),
 
-    /// No manager was named, none is in scope, and none is installed for the process.
-    #[error("no manager: install one with Redlock::install_global, or name one")]
+    /// There is no default manager: none is in scope, and none is installed for the process. Call
+    /// [`install_global`](crate::Redlock::install_global), or name a manager.
+    #[error("no default manager: call Redlock::install_global, or name a manager")]
     NoGlobal,
 
-    /// The manager was shut down.
+    /// The manager was shut down, and acquires no more locks.
     #[error("the manager was shut down")]
     Closed,
 
-    /// The request makes no sense, and nothing was sent.
+    /// The request is invalid. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
 }
 
 impl LockError {
-    /// Whether somebody else holds the lock.
+    /// Whether another owner holds the lock.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Busy { .. })
     }
 
-    /// Whether too few nodes could be reached to decide.
+    /// Whether too few nodes responded to decide, or the manager was shut down.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         matches!(self, Self::NoQuorum { .. } | Self::Closed)
     }
 
-    /// When another attempt may succeed, where that is known.
+    /// The time after which another attempt may succeed, if it is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -111,7 +113,7 @@ impl LockError {
     }
 }
 
-/// Shows who has a lock: on how many of how many nodes.
+/// Displays the owner of a lock, with the number of its nodes and of all nodes.
 struct Owner(u16, u16);
 
 impl fmt::Display for Owner {
@@ -123,7 +125,7 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Shows that the resource before it was asked for together with others.
+/// Displays, behind a resource, the number of other resources in the same request.
 struct OrOthers(u16);
 
 impl fmt::Display for OrOthers {

@@ -1,9 +1,11 @@
-//! The end of a lease that nobody asked for.
+//! The loss of a lock that was held.
 
 use crate::resource::{Resource, Resources};
 
-/// A lease ended while its guard was alive. It does not come back: stop the protected work, undo
-/// or hand over what can be undone, and acquire again.
+/// A lease ended while its guard was alive.
+///
+/// A lost lock does not come back. Stop the protected work, undo or hand over what it has done so
+/// far, and request the lock again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("lost the lock on {resources}: {reason}")]
 pub struct LockLost {
@@ -16,41 +18,42 @@ impl LockLost {
         Self { resources, reason }
     }
 
-    /// What was locked; of several, the first in byte order.
+    /// The resource that was locked; of several, the first in byte order.
     #[must_use]
     pub fn resource(&self) -> &Resource {
         self.resources.first()
     }
 
-    /// Everything that was locked, in byte order. All of it is lost.
+    /// The resources that were locked, in byte order. All of them are lost.
     #[must_use]
     pub fn resources(&self) -> &[Resource] {
         self.resources.as_slice()
     }
 
-    /// Why the lease ended.
+    /// The reason for the loss.
     #[must_use]
     pub fn reason(&self) -> LossReason {
         self.reason
     }
 }
 
-/// Why a lease ended.
+/// The reason why a lock was lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
 pub enum LossReason {
-    /// The validity ended before a quorum of nodes extended it: nodes were unreachable, this
-    /// process was paused or the machine suspended, or extension is off.
+    /// The validity of the lease ended before a quorum of nodes extended it. Nodes were
+    /// unreachable, the process was paused, the machine was suspended, or
+    /// [`auto_extend`](crate::LockRequest::auto_extend) is off.
     #[error("its validity ended before a quorum of nodes extended it")]
     Expired,
-    /// Fewer nodes than a quorum still hold the key: it was released by id, deleted, or lost with
-    /// a node's data.
+    /// Fewer nodes than a quorum still have the key. It was released by id, deleted, or lost with
+    /// the data of a node.
     #[error("fewer nodes than a quorum still hold it")]
     Gone,
-    /// The lease was held for as long as `max_hold` allows.
+    /// The lock was held for as long as [`max_hold`](crate::LockRequest::max_hold) allows.
     #[error("it was held for as long as max_hold allows")]
     MaxHold,
-    /// The runtime that extended it has ended, or the manager was shut down.
+    /// The manager was shut down, or the runtime that extended the lease has ended.
     #[error("its manager was shut down or its runtime has ended")]
     Shutdown,
 }

@@ -1,7 +1,7 @@
-//! What can go wrong, one type per operation.
+//! Errors, one type for each operation.
 //!
-//! Every error is cheap to clone, at most 64 bytes, and says what the caller can do about it. The
-//! types of the client library never appear in a signature.
+//! Every error is cheap to clone, has at most 64 bytes, and says what the caller can do about it.
+//! The types of the client library never appear in a signature.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,8 +22,10 @@ pub use self::report::{
     ExtendError, NodeRelease, ReleaseError, ReleaseOutcome, Released, UnlockError,
 };
 
-/// Any error of this crate: what `?` in a function of your own converts into, and what
-/// `#[redlocked]` asks your error type to be convertible from.
+/// Any error of this crate.
+///
+/// `?` converts the error of every operation on a manager or a guard into it. A function with
+/// `#[redlocked]` can return any error type that is made from it:
 ///
 /// ```
 /// # #[derive(Debug)] struct Receipt;
@@ -55,18 +57,18 @@ pub enum Error {
     Connect(#[from] ConnectError),
     /// A manager could not be configured.
     Config(#[from] ConfigError),
-    /// A second manager was to be installed for the process.
+    /// A second manager could not be installed for the process.
     Install(#[from] AlreadyInstalled),
 }
 
 impl Error {
-    /// Whether somebody else holds the lock.
+    /// Whether another owner holds the lock.
     #[must_use]
     pub fn is_busy(&self) -> bool {
         matches!(self, Self::Lock(error) if error.is_busy())
     }
 
-    /// Whether too few nodes could be reached to decide.
+    /// Whether too few nodes responded, or the manager was shut down before it acquired a lock.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match self {
@@ -78,7 +80,7 @@ impl Error {
         }
     }
 
-    /// When another attempt may succeed, where that is known.
+    /// The time after which another attempt may succeed, if it is known.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -120,9 +122,9 @@ impl From<LockLost> for Error {
 mod tests {
     use super::*;
 
-    /// A large error makes every `Result` on the way up large.
+    /// A large error makes every `Result` that carries it large.
     #[test]
-    fn errors_stay_small() {
+    fn errors_are_at_most_64_bytes() {
         assert!(size_of::<Error>() <= 64, "{}", size_of::<Error>());
         assert!(size_of::<LockError>() <= 64, "{}", size_of::<LockError>());
         assert!(

@@ -1,11 +1,11 @@
-//! Why one node did not answer as asked.
+//! The failure of one node.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// Why one node gave no vote.
+/// The reason why a command failed on one node.
 ///
-/// Never carries a password: addresses are stripped of credentials before they get here.
+/// It never contains a password: credentials are removed from addresses first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeError {
     kind: NodeErrorKind,
@@ -14,7 +14,7 @@ pub struct NodeError {
 }
 
 impl NodeError {
-    /// An error of a command whose fate is unknown: it may have been carried out.
+    /// Creates the error of a command that was sent, and may have been carried out.
     #[must_use]
     pub fn new(kind: NodeErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self {
@@ -24,7 +24,7 @@ impl NodeError {
         }
     }
 
-    /// An error of a command that never left this process, so that nothing needs to be undone.
+    /// Creates the error of a command that never left this process. Nothing needs to be undone.
     #[must_use]
     pub fn unsent(kind: NodeErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self {
@@ -34,13 +34,13 @@ impl NodeError {
         }
     }
 
-    /// What kind of failure this is.
+    /// The kind of failure.
     #[must_use]
     pub fn kind(&self) -> NodeErrorKind {
         self.kind
     }
 
-    /// The details, as the server or the operating system put them.
+    /// The details, in the words of the server or the operating system. May be empty.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message
@@ -69,32 +69,33 @@ impl std::error::Error for NodeError {}
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NodeErrorKind {
-    /// No answer within the node timeout. The node may be slow, hung or cut off.
+    /// No response arrived within the node timeout. The node may be slow, hung or cut off.
     Timeout,
-    /// No connection could be made. Is the node running, and is the address right?
+    /// No connection could be made. Check that the node is running, and that the address is right.
     Unreachable,
-    /// The connection broke while the command was under way.
+    /// The connection broke while the command was in flight.
     Disconnected,
-    /// Nothing has come back for so long that the node is not asked until it answers again.
+    /// The node has been silent for too long with commands in flight. Commands fail at once until
+    /// it responds again.
     Unresponsive,
-    /// More commands wait for this node than its queue takes.
+    /// The queue of commands for this node is full.
     Overloaded,
-    /// The user or password is wrong or missing. Check the node's URL.
+    /// The user or the password is wrong or missing. Check the URL of the node.
     Authentication,
-    /// The user may not run a command or touch a key that the lock needs. Check the ACL.
+    /// The user lacks a right that the lock needs, to a command or a key. Check the ACL.
     Permission,
     /// The node is a replica, or refuses writes. Configure masters only.
     ReadOnly,
-    /// The node is still loading its data.
+    /// The node is still loading its data. Try again later.
     Loading,
-    /// The node is out of memory. It must run with `maxmemory-policy noeviction`, and have room.
+    /// The node is out of memory. Give it more, and set `maxmemory-policy noeviction`.
     OutOfMemory,
-    /// What stands where the node keeps the resource's fencing counter is none: another type, no
-    /// whole number, or one beyond 2^53. Delete that key if nothing else needs it.
+    /// The key of the resource's token counter holds something else: another type, not an integer,
+    /// or one that is not below 2^53. Delete that key if nothing else needs it.
     Counter,
-    /// The server answered with another error.
+    /// The server responded with another error, which is in the message.
     Server,
-    /// The answer made no sense.
+    /// The response could not be understood.
     Protocol,
     /// The session was shut down, or its runtime has ended.
     Closed,
@@ -103,25 +104,25 @@ pub enum NodeErrorKind {
 impl fmt::Display for NodeErrorKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Timeout => "no answer in time",
+            Self::Timeout => "no response in time",
             Self::Unreachable => "cannot connect",
             Self::Disconnected => "connection lost",
             Self::Unresponsive => "node does not respond",
-            Self::Overloaded => "too many commands waiting",
+            Self::Overloaded => "too many commands are queued",
             Self::Authentication => "authentication failed",
             Self::Permission => "permission denied",
             Self::ReadOnly => "node refuses writes",
             Self::Loading => "node is loading its data",
             Self::OutOfMemory => "node is out of memory",
-            Self::Counter => "the fencing counter is no counter",
+            Self::Counter => "fencing counter is corrupt: expected an integer below 2^53",
             Self::Server => "server error",
-            Self::Protocol => "unexpected answer",
+            Self::Protocol => "unexpected response",
             Self::Closed => "session closed",
         })
     }
 }
 
-/// The failure of one named node, as part of an error of a whole operation.
+/// The failure of one named node, as part of the error of an operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeFailure {
     node: Arc<str>,
@@ -133,13 +134,13 @@ impl NodeFailure {
         Self { node, error }
     }
 
-    /// The node's name: its address, without credentials.
+    /// The name of the node: its address, without credentials.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
     }
 
-    /// What went wrong there.
+    /// The error of that node.
     #[must_use]
     pub fn error(&self) -> &NodeError {
         &self.error
@@ -158,7 +159,7 @@ impl std::error::Error for NodeFailure {
     }
 }
 
-/// Shows failures behind a summary: ` (a: cannot connect; b: no answer in time)`.
+/// Displays failures behind a summary: ` (a: cannot connect; b: no response in time)`.
 pub(super) struct Causes<'a>(pub(super) &'a [NodeFailure]);
 
 impl fmt::Display for Causes<'_> {

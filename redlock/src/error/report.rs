@@ -1,4 +1,4 @@
-//! What became of an extension or a release, node by node.
+//! Outcomes of extensions and releases, node by node.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,15 +7,15 @@ use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeError, NodeFailure};
 
-/// Why a lease was not extended by [`LockGuard::extend`](crate::LockGuard::extend).
+/// An error of [`LockGuard::extend`](crate::LockGuard::extend).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtendError {
-    /// The lease is gone.
+    /// The lock is lost. Stop the protected work.
     #[error(transparent)]
     Lost(#[from] LockLost),
-    /// Too few nodes confirmed. The lease is still held until its deadline, and extension in the
-    /// background, where it is on, goes on trying.
+    /// Too few nodes confirmed. The lock is still held until its deadline. Extension in the
+    /// background, if it is on, continues to retry.
     #[error(
         "no quorum: {confirmed} of {nodes} nodes extended, {needed} needed{}",
         Causes(failures)
@@ -23,19 +23,19 @@ pub enum ExtendError {
     NoQuorum {
         /// The number of nodes that extended the lease.
         confirmed: u16,
-        /// The number a quorum needs.
+        /// The number of nodes that a quorum needs.
         needed: u16,
         /// The number of configured nodes.
         nodes: u16,
-        /// Every failed node, with its cause.
+        /// Each failed node, with its cause.
         failures: Arc<[NodeFailure]>,
     },
-    /// The ttl makes no sense, and nothing was sent.
+    /// The ttl is invalid. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
 }
 
-/// What a release found, node by node.
+/// The outcome of a release, node by node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Released {
     was_held: bool,
@@ -47,17 +47,25 @@ impl Released {
         Self { was_held, nodes }
     }
 
-    /// Whether the lease was still held when the release was asked for. A lease that had already
-    /// ended is information, not an error.
+    /// Whether the lease was still held when it was released. A lease that had already ended is
+    /// not an error.
     #[must_use]
     pub fn was_held(&self) -> bool {
         self.was_held
     }
 
-    /// What each node said, as far as known when a quorum had answered.
+    /// The outcome at each node, as far as it was known when a quorum had responded.
     #[must_use]
     pub fn nodes(&self) -> &[NodeRelease] {
         &self.nodes
+    }
+
+    /// The number of nodes that have no key of the lease, as far as they confirmed it.
+    fn confirmed(&self) -> usize {
+        let is_open = |outcome: &ReleaseOutcome| {
+            matches!(outcome, ReleaseOutcome::Pending | ReleaseOutcome::Failed(_))
+        };
+        self.nodes.iter().filter(|it| !is_open(&it.outcome)).count()
     }
 
     /// The nodes that failed, with their causes.
@@ -74,7 +82,7 @@ impl Released {
     }
 }
 
-/// What one node said to a release.
+/// The outcome of a release at one named node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeRelease {
     node: Arc<str>,
@@ -86,13 +94,13 @@ impl NodeRelease {
         Self { node, outcome }
     }
 
-    /// The node's name: its address, without credentials.
+    /// The name of the node: its address, without credentials.
     #[must_use]
     pub fn node(&self) -> &str {
         &self.node
     }
 
-    /// What it said.
+    /// The outcome at that node.
     #[must_use]
     pub fn outcome(&self) -> &ReleaseOutcome {
         &self.outcome
@@ -103,25 +111,32 @@ impl NodeRelease {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ReleaseOutcome {
-    /// The key was there and is deleted.
+    /// The node had the key, and deleted it.
     Deleted,
-    /// The key was there and stays until the time of
+    /// The node had the key, and keeps it until the time of
     /// [`hold_at_least`](crate::LockRequest::hold_at_least) is over.
     Kept,
-    /// The key was not there, or is somebody else's.
+    /// The node did not have the key, or another owner has it.
     Absent,
-    /// Not asked, because the key cannot be there.
+    /// The node was not contacted, because it cannot have the key.
     NotAsked,
-    /// No answer yet when the report was made. The release stays queued for that node.
+    /// The node had not responded yet. The release stays queued for it.
     Pending,
     /// The node failed.
     Failed(NodeError),
 }
 
-/// A release that no quorum of nodes confirmed. It stays queued for the nodes that are down, and
-/// the ttl ends the lease there in any case.
+/// A release that no quorum of nodes confirmed.
+///
+/// There is nothing to do. The release stays queued for nodes that are down, and the ttl ends the
+/// lock on those nodes.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("release was not confirmed by a quorum{}", Causes(&.report.failures()))]
+#[error(
+    "no quorum: {} of {} nodes confirmed the release{}: the ttl ends the lock on the others",
+    .report.confirmed(),
+    .report.nodes().len(),
+    Causes(&.report.failures())
+)]
 pub struct ReleaseError {
     report: Released,
 }
@@ -131,27 +146,33 @@ impl ReleaseError {
         Self { report }
     }
 
-    /// What the nodes said.
+    /// The outcome at each node.
     #[must_use]
     pub fn report(&self) -> &Released {
         &self.report
     }
 }
 
-/// Why [`Redlock::unlock`](crate::Redlock::unlock) is not sure of having released a lease.
+/// An error of [`Redlock::unlock`](crate::Redlock::unlock).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnlockError {
-    /// Too few nodes answered; the report tells which.
-    #[error("release was not confirmed by a quorum{}", Causes(&.report.failures()))]
+    /// Too few nodes confirmed the release. There is nothing to do: it stays queued for nodes that
+    /// are down, and the ttl ends the lock on those nodes.
+    #[error(
+        "no quorum: {} of {} nodes confirmed the release{}: the ttl ends the lock on the others",
+        .report.confirmed(),
+        .report.nodes().len(),
+        Causes(&.report.failures())
+    )]
     NoQuorum {
-        /// What the nodes said.
+        /// The outcome at each node.
         report: Released,
     },
-    /// The manager was shut down.
+    /// The manager was shut down. Nothing was sent.
     #[error("the manager was shut down")]
     Closed,
-    /// The request makes no sense, and nothing was sent.
+    /// The request is invalid. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
 }
@@ -162,8 +183,8 @@ impl fmt::Display for ReleaseOutcome {
             Self::Deleted => f.write_str("deleted"),
             Self::Kept => f.write_str("kept"),
             Self::Absent => f.write_str("not held"),
-            Self::NotAsked => f.write_str("not asked"),
-            Self::Pending => f.write_str("no answer yet"),
+            Self::NotAsked => f.write_str("not contacted"),
+            Self::Pending => f.write_str("no response yet"),
             Self::Failed(error) => error.fmt(f),
         }
     }

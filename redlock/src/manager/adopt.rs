@@ -1,4 +1,4 @@
-//! Leases that were made elsewhere: taken over, or released by their id.
+//! Adoption of a lease, and its release by id.
 
 use crate::acquire;
 use crate::config::LockOptions;
@@ -13,22 +13,25 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 
 impl Redlock {
-    /// Releases a lease of which only the id is known: made by another process, or by another
-    /// library that keeps its locks the same way.
+    /// Releases a lease by its id.
     ///
-    /// Returns when a quorum has answered. [`Released::was_held`] tells whether any node had it.
-    /// A lease of [several resources](Self::lock_all) is lost if one of them is released; all are
-    /// by [`unlock_lease`](Self::unlock_lease).
+    /// The lease may have been acquired by another process, or by another library that stores its
+    /// locks in the same way. Returns when a quorum has confirmed, at most after the node timeout.
+    /// [`Released::was_held`] is whether any node that responded by then had the lease.
+    ///
+    /// A lease of [several resources](Self::lock_all) is lost if one of them is released. To
+    /// release all of them, use [`unlock_lease`](Self::unlock_lease).
     ///
     /// # Errors
     ///
-    /// - [`UnlockError::NoQuorum`]: too few nodes answered within the node timeout.
-    /// - [`UnlockError::Invalid`]: the resource or the id is empty or too long.
+    /// - [`UnlockError::NoQuorum`]: too few nodes confirmed within the node timeout.
+    /// - [`UnlockError::Invalid`]: the id is empty, the resource is invalid, or there is no Tokio
+    ///   runtime.
     /// - [`UnlockError::Closed`]: the manager was shut down.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the release goes on in the background.
+    /// Once polled, the release continues in the background.
     pub async fn unlock(
         &self,
         resource: impl Into<Resource>,
@@ -38,16 +41,17 @@ impl Redlock {
             .await
     }
 
-    /// Releases a lease that was [detached](LockGuard::detach), with all its resources: otherwise
-    /// as [`unlock`](Self::unlock).
+    /// Releases a [detached](LockGuard::detach) lease, with all its resources.
+    ///
+    /// In all other respects this is [`unlock`](Self::unlock).
     ///
     /// # Errors
     ///
-    /// As of [`unlock`](Self::unlock).
+    /// Those of [`unlock`](Self::unlock).
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the release goes on in the background.
+    /// Once polled, the release continues in the background.
     ///
     /// # Examples
     ///
@@ -65,23 +69,26 @@ impl Redlock {
         self.release_by_id(lease.all(), lease.lease_id()).await
     }
 
-    /// Takes over a live lease that was made elsewhere, with the manager's default ttl: extends it
-    /// at a quorum, and goes on extending.
+    /// Takes over a live lease by its id.
     ///
-    /// Whoever had it before is not told: this is for a lease that was
-    /// [detached](LockGuard::detach), or whose holder is gone. One of
-    /// [several resources](Self::lock_all) is taken over as a whole by
-    /// [`adopt_lease`](Self::adopt_lease).
+    /// The lease is extended on a quorum of nodes, with the manager's default ttl. From then on the
+    /// returned guard extends it, unless the manager has
+    /// [`auto_extend(false)`](crate::RedlockBuilder::auto_extend).
+    ///
+    /// The previous holder is not notified. Adopt only a lease that was
+    /// [detached](LockGuard::detach), or whose holder is gone. To take over a lease of
+    /// [several resources](Self::lock_all), use [`adopt_lease`](Self::adopt_lease).
     ///
     /// # Errors
     ///
-    /// - [`LockError::Lost`]: the lease is gone, or somebody else's.
-    /// - [`LockError::NoQuorum`]: too few nodes answered within the node timeout.
-    /// - [`LockError::Invalid`], [`LockError::Closed`]: as for a request.
+    /// - [`LockError::Lost`]: the lease is gone, or another owner has the lock.
+    /// - [`LockError::NoQuorum`]: too few nodes confirmed within the node timeout.
+    /// - [`LockError::Invalid`], [`LockError::Closed`]: as for a
+    ///   [request](crate::LockRequest#errors).
     ///
     /// # Cancel safety
     ///
-    /// Cancelling leaves the lease as it was, though it may have been extended once.
+    /// Cancelling leaves the lease in place. It may have been extended once.
     pub async fn adopt(
         &self,
         resource: impl Into<Resource>,
@@ -90,16 +97,17 @@ impl Redlock {
         self.take_over(&resource.into().into(), id.into()).await
     }
 
-    /// Takes over a lease that was [detached](LockGuard::detach), with all its resources: otherwise
-    /// as [`adopt`](Self::adopt).
+    /// Takes over a [detached](LockGuard::detach) lease, with all its resources.
+    ///
+    /// In all other respects this is [`adopt`](Self::adopt).
     ///
     /// # Errors
     ///
-    /// As of [`adopt`](Self::adopt). A lease that has lost one of its resources is gone.
+    /// Those of [`adopt`](Self::adopt). A lease that has lost one of its resources is gone.
     ///
     /// # Cancel safety
     ///
-    /// Cancelling leaves the lease as it was, though it may have been extended once.
+    /// Cancelling leaves the lease in place. It may have been extended once.
     ///
     /// # Examples
     ///
@@ -125,14 +133,14 @@ impl Redlock {
         resources: &Resources,
         id: &LeaseId,
     ) -> Result<Released, UnlockError> {
-        check(resources, id)?;
+        validate(resources, id)?;
         if self.is_closed() {
             return Err(UnlockError::Closed);
         }
         let engine = self.engine()?;
         let config = self.config();
         let keys = resources.keys(&config.key_prefix).into();
-        // Whatever ttl the lease was made with.
+        // The ttl of the lease is unknown, so the longest is assumed.
         let until = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
         let timeout = engine.node_timeout(config.ttl);
         lease::release_by_id(&engine, &keys, id, until, timeout)
@@ -141,13 +149,13 @@ impl Redlock {
     }
 
     async fn take_over(&self, resources: &Resources, id: LeaseId) -> Result<LockGuard, LockError> {
-        check(resources, &id)?;
+        validate(resources, &id)?;
         let engine = self.open_engine()?;
         acquire::adopt(&engine, resources, id, &LockOptions::of(self.config())).await
     }
 }
 
-fn check(resources: &Resources, id: &LeaseId) -> Result<(), InvalidRequest> {
+fn validate(resources: &Resources, id: &LeaseId) -> Result<(), InvalidRequest> {
     resources.validate()?;
     if id.as_str().is_empty() {
         Err(InvalidRequest::EmptyLeaseId)

@@ -1,4 +1,4 @@
-//! Making a manager.
+//! The builder of a manager, with the options of all its requests.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +11,9 @@ use crate::manager::connect::Connect;
 use crate::node::into_node::IntoNode;
 use crate::node::{MemoryNode, Node};
 
-/// Options of a manager, then [`build`](Self::build) or [`connect`](Self::connect).
+/// The options of a manager, followed by [`build`](Self::build) or [`connect`](Self::connect).
+///
+/// Servers count whole milliseconds. A fraction of one is rounded up.
 ///
 /// # Examples
 ///
@@ -31,7 +33,7 @@ use crate::node::{MemoryNode, Node};
 #[must_use = "a builder does nothing until build() or connect()"]
 #[derive(Clone, Debug)]
 pub struct RedlockBuilder {
-    /// The nodes, or the first that could not be made: setters do not fail.
+    /// The nodes, or the error of the first invalid one. Setters do not fail; `build` does.
     nodes: Result<Vec<Arc<dyn Node>>, ConfigError>,
     config: Config,
 }
@@ -46,9 +48,9 @@ impl RedlockBuilder {
 
     /// Adds a node: a URL, connection settings, a pool, or a [`Node`].
     ///
-    /// Every manager of the same locks needs the same nodes: quorums of different sets of nodes
-    /// need not meet. Use an odd number of at least three; an even number tolerates no more
-    /// failures than one less.
+    /// Configure the same nodes in every manager that uses the same locks: quorums of different
+    /// sets of nodes need not overlap. Use an odd number, at least three. An even number tolerates
+    /// no more failures than one less.
     pub fn node(mut self, node: impl IntoNode) -> Self {
         if let Ok(nodes) = &mut self.nodes {
             match node.into_node() {
@@ -65,88 +67,93 @@ impl RedlockBuilder {
         self
     }
 
-    /// Adds nodes.
+    /// Adds nodes, as [`node`](Self::node) does.
     pub fn nodes(self, nodes: impl IntoIterator<Item = impl IntoNode>) -> Self {
         nodes.into_iter().fold(self, Self::node)
     }
 
-    /// How long nodes keep a lock when nothing extends it.
+    /// How long the nodes keep a lock that is not extended. At least 10 ms, at most
+    /// [`max_ttl`](Self::max_ttl).
     ///
-    /// Default: 30 s. Shorter lets others in sooner after a crash; longer outlives longer pauses.
+    /// Default: 30 s. A shorter ttl lets others in sooner after a crash. A longer one survives
+    /// longer pauses of the holder.
     pub fn ttl(mut self, ttl: Duration) -> Self {
         self.config.ttl = ttl;
         self
     }
 
-    /// The longest ttl that is accepted, which bounds how long a crash can block others.
+    /// The longest ttl that a request may have. It bounds how long a crashed holder can block
+    /// others.
     ///
-    /// Default: 60 s.
+    /// Default: 60 s. A node that lost its data must stay away for this time, so it should not be
+    /// much longer than the longest ttl in use.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.config.max_ttl = max_ttl;
         self
     }
 
-    /// How long a request goes on trying.
-    ///
-    /// Default: 10 s. Whoever wants an answer at once asks with
+    /// How long a request waits for a lock that another owner holds. For an immediate result, use
     /// [`try_lock`](crate::Redlock::try_lock).
+    ///
+    /// Default: 10 s. A request that fails returns within a bounded time, whatever the holder does.
     pub fn wait(mut self, wait: Duration) -> Self {
         self.config.wait = wait;
         self
     }
 
-    /// The longest pause after which a request that waits asks again untold; each is drawn at random
-    /// from nothing to this, at least a millisecond.
+    /// Upper bound of the randomized polling interval while waiting (full jitter, at least 1 ms).
     ///
-    /// Where a quorum of nodes tells when a lock may be free, that is what is waited for, and this
-    /// is only what is left if messages are lost: pauses are then up to five times as long. With a
-    /// [`retry_count`](Self::retry_count) they never are. A request asks at the end of the holder's
-    /// lease in any case.
+    /// When a quorum of nodes can push wake-ups, polling is only a fallback and the bound is five
+    /// times this. With a [`retry_count`](Self::retry_count) it is never longer than this. A
+    /// request also polls when the holder's lease ends, as far as the nodes reported it.
     ///
-    /// Default: 200 ms, after which nobody minds a lock that was free for so long; a hundred
-    /// processes that wait untold ask a server a thousand times a second.
+    /// Default: 200 ms. At this setting 100 polling processes cost each server about 1,000 requests
+    /// per second.
     pub fn retry_delay(mut self, retry_delay: Duration) -> Self {
         self.config.retry_delay = retry_delay;
         self
     }
 
-    /// The largest number of rounds of one request, the first included. `wait` ends it too: the
-    /// first limit reached counts. Behind a guard or a request of the same manager, which it need
-    /// not ask the nodes about, a request waits for as long as so many rounds would take.
+    /// The maximum number of rounds of one request, including the first. At least 1.
     ///
-    /// Default: none, because `wait` says in time what this says in rounds.
+    /// The request ends at this limit or after [`wait`](Self::wait), whichever comes first. Behind
+    /// a guard or a request of the same manager it does not contact the nodes. It then waits for at
+    /// most as long as that many rounds would take.
+    ///
+    /// Default: none. `wait` limits the same thing, in time instead of rounds.
     pub fn retry_count(mut self, retry_count: u32) -> Self {
         self.config.retry_count = Some(retry_count);
         self
     }
 
-    /// How long to wait for one node's answer; at most a quarter of the ttl is used.
+    /// How long to wait for the response of one node. Must not be zero. At most a quarter of the
+    /// ttl is used.
     ///
     /// Default: a twentieth of the ttl or four round trips, whichever is longer, between 50 ms
-    /// and 1 s. A node that is late costs nothing while a quorum of others answers.
+    /// and 1 s. A late node costs nothing while a quorum of the others responds.
     pub fn node_timeout(mut self, node_timeout: Duration) -> Self {
         self.config.node_timeout = Some(node_timeout);
         self
     }
 
-    /// The part of the ttl by which clocks may run apart while it is counted down; another 2 ms
-    /// are always allowed.
+    /// The fraction of the ttl by which clocks may drift apart while it is counted down. At least
+    /// 0, and below 1. Another 2 ms are always allowed for.
     ///
-    /// Default: 0.01. Quartz is a thousand times better; a virtual machine may not be.
+    /// Default: 0.01. A quartz clock is a thousand times better, but a virtual machine may not be.
     pub fn drift_factor(mut self, drift_factor: f64) -> Self {
         self.config.drift_factor = drift_factor;
         self
     }
 
-    /// Whether guards extend themselves in the background.
+    /// Whether guards extend their lease in the background, every third of the ttl.
     ///
-    /// Default: true.
+    /// Default: true. Work takes longer than expected.
     pub fn auto_extend(mut self, auto_extend: bool) -> Self {
         self.config.auto_extend = auto_extend;
         self
     }
 
-    /// The longest time any lock can be held, whatever extends it.
+    /// The maximum time for which a lock can be held, however often it is extended. At least 10 ms.
     ///
     /// Default: none. Set it where work that hangs must not lock others out for ever.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
@@ -156,61 +163,71 @@ impl RedlockBuilder {
 
     /// Whether every guard gets a fencing token.
     ///
-    /// Default: true, because nothing else stops a holder that was paused for longer than its
-    /// lease: see [`guarantees`](crate::guarantees#fencing-tokens). Off for locks that only save work: then nothing stays
-    /// behind on the servers, and they have half as much to do. All managers of a resource should
-    /// agree: a holder without a token is excluded like any other, but does not fence an earlier
-    /// holder that is still paused.
+    /// Turn tokens off for locks that only save work. Nothing is then left behind on the servers,
+    /// and each lock costs them about half as much. All managers of a resource should agree. A
+    /// holder without a token is excluded like any other, but does not fence an earlier holder that
+    /// is still paused.
+    ///
+    /// Default: true. Nothing else stops a holder that was paused for longer than its lease: see
+    /// [`guarantees`](crate::guarantees#fencing-tokens).
     pub fn fencing(mut self, fencing: bool) -> Self {
         self.config.fencing = fencing;
         self
     }
 
-    /// On how many nodes a fencing token must be recorded before the guard is handed out. With
-    /// `w` of `n` nodes, tokens stay unique and in order while at most `2 * w - n - 1` nodes lose
-    /// their data between two acquisitions.
+    /// The number of nodes that must record a fencing token before the guard is returned.
     ///
-    /// Default: a quorum, so that a minority can be down. More is for nodes that lose their data
-    /// when they restart; so many nodes must then be up.
+    /// At most the number of nodes. It has no effect below a quorum, or without
+    /// [`fencing`](Self::fencing).
+    ///
+    /// With `w` of `n` nodes, tokens stay unique and in order while at most `2 * w - n - 1` nodes
+    /// lose their data between two acquisitions. Acquiring then needs `w` nodes; extending and
+    /// releasing still need a quorum.
+    ///
+    /// Default: a quorum, so that a minority of the nodes can be down. A larger number is for nodes
+    /// that lose their data when they restart.
     pub fn token_durability(mut self, nodes: usize) -> Self {
         self.config.token_durability = Some(nodes);
         self
     }
 
-    /// How long the servers keep the counter behind the fencing tokens of a resource after it was
-    /// last acquired or extended. Beyond that the order of tokens rests on the clocks of managers
-    /// being within half of this of the servers'. At least twice `max_ttl`; where managers
-    /// differ, the last one to acquire decides.
+    /// How long the servers keep the token counter of a resource after its last acquisition or
+    /// extension. At least twice [`max_ttl`](Self::max_ttl).
     ///
-    /// Default: 1 h, or twice `max_ttl` if that is more, so that names which are used once do not
-    /// pile up.
+    /// After that time the order of tokens relies on clocks: those of the managers must be within
+    /// half of this of those of the servers. Where managers differ, rely on the shortest.
+    ///
+    /// Default: 1 h, or twice `max_ttl` if that is longer. The counters of names that are used only
+    /// once do not pile up.
     pub fn fence_retention(mut self, retention: Duration) -> Self {
         self.config.fence_retention = Some(retention);
         self
     }
 
-    /// What stands before every resource in the keys on the servers.
+    /// The text before the name of the resource in every key on the servers. It keeps locks apart
+    /// from other data.
     ///
-    /// Default: nothing, so that this crate and the Redlock libraries of other languages exclude
-    /// each other on the same name. A prefix keeps locks apart from data.
+    /// Default: empty. On the same name, this crate and the Redlock libraries of other languages
+    /// then exclude each other.
     pub fn key_prefix(mut self, key_prefix: impl Into<String>) -> Self {
         self.config.key_prefix = key_prefix.into();
         self
     }
 
-    /// Seeds the random delays, so that a simulation can be replayed. Lease ids are never seeded.
+    /// The seed of the random delays, to replay a simulation. Lease ids are never seeded.
     ///
-    /// Default: random.
+    /// Default: random. Contenders with the same seed draw the same delays, and may collide
+    /// repeatedly.
     pub fn rng_seed(mut self, rng_seed: u64) -> Self {
         self.config.rng_seed = Some(rng_seed);
         self
     }
 
-    /// Makes the manager. Nodes are connected to when they are first needed.
+    /// Builds the manager. It connects to the nodes when it first needs them.
     ///
     /// # Errors
     ///
-    /// [`ConfigError`]: what is wrong with a node or an option.
+    /// [`ConfigError`] if a node or an option is invalid.
     pub fn build(self) -> Result<Redlock, ConfigError> {
         let nodes = self.nodes?;
         if nodes.is_empty() {
@@ -234,48 +251,52 @@ impl RedlockBuilder {
         ))
     }
 
-    /// Makes the manager and connects: `Ok` as soon as a quorum of the nodes is usable.
+    /// Builds the manager and connects it. Resolves when a quorum of the nodes is usable.
     ///
     /// # Errors
     ///
-    /// As [`Redlock::connect`](crate::Redlock::connect).
+    /// Those of [`Redlock::connect`](crate::Redlock::connect).
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the connections made so far are closed.
+    /// Cancelling closes the connections made so far.
     pub fn connect(self) -> Connect {
         Connect::new(self.build())
     }
 }
 
 impl Redlock {
-    /// Starts a manager with options.
+    /// Returns a builder, to set the options of a manager.
     pub fn builder() -> RedlockBuilder {
         RedlockBuilder::new()
     }
 
-    /// Connects to `nodes` with the default options: `Ok` as soon as a quorum of them is usable.
-    /// [`builder`](Self::builder) has the options.
+    /// Connects to `nodes` with the default options. Resolves when a quorum of them is usable.
+    ///
+    /// [`builder`](Self::builder) sets other options.
     ///
     /// # Errors
     ///
-    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address makes no sense, there
-    ///   is none, or one stands there twice.
+    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address is invalid or given
+    ///   twice, or there are no nodes.
     /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes are usable.
-    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to one
-    ///   server.
+    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to the
+    ///   same server. Configure independent servers.
+    /// - [`ConnectError::NoRuntime`](crate::ConnectError::NoRuntime): polled outside a Tokio
+    ///   runtime.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: the connections made so far are closed.
+    /// Cancelling closes the connections made so far.
     pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
         Self::builder().nodes(nodes).connect()
     }
 
-    /// A manager over `n` fresh nodes in this process: for tests, examples, and locks among the
-    /// tasks of one process. Nothing is spawned, so it can stand in a `static`.
+    /// Returns a manager over `n` new nodes in this process: for tests, examples, and locks among
+    /// the tasks of one process.
     ///
-    /// To disturb the nodes, make them first: [`MemoryNode`].
+    /// Creating it spawns nothing, so the manager can be stored in a `static`. To inject faults,
+    /// create the nodes yourself: see [`MemoryNode`].
     ///
     /// # Panics
     ///
@@ -285,6 +306,6 @@ impl Redlock {
         assert!(n > 0, "a lock needs at least one node");
         let nodes = std::iter::repeat_with(MemoryNode::new).take(n);
         let manager = Self::builder().nodes(nodes).build();
-        manager.unwrap_or_else(|error| unreachable!("the default options are valid: {error}"))
+        manager.unwrap_or_else(|error| unreachable!("default options are valid: {error}"))
     }
 }

@@ -1,4 +1,4 @@
-//! Connecting to a quorum.
+//! The first connection of a manager: a quorum of nodes, and no server twice.
 
 use std::fmt;
 use std::future::Future;
@@ -16,14 +16,14 @@ use crate::quorum;
 use crate::quorum::responses;
 use crate::quorum::responses::NodeResults;
 
-/// A manager that is connecting. Made by [`Redlock::connect`](crate::Redlock::connect).
+/// A future that connects a manager, returned by [`Redlock::connect`](crate::Redlock::connect).
 #[must_use = "nothing is connected unless this is awaited"]
 pub struct Connect {
     work: Pin<Box<dyn Future<Output = Result<Redlock, ConnectError>> + Send>>,
 }
 
 impl Connect {
-    /// Connects a manager that was built, or returns what is wrong with it when polled.
+    /// Connects a built manager. A configuration error is returned by the first poll.
     pub(crate) fn new(redlock: Result<Redlock, ConfigError>) -> Self {
         Self {
             work: Box::pin(async move { connect(redlock?).await }),
@@ -66,7 +66,7 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
             failures: responses::failures(&results, engine.names()),
         });
     }
-    // A moment for the rest: two addresses of one server are better found now than never.
+    // Wait a little for the other nodes. Two addresses of one server are only detected here.
     let results = responses.until(GRACE, responses::all).await;
     match same_server(&results) {
         Some((first, second)) => Err(ConnectError::SameServer {
@@ -77,7 +77,7 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
     }
 }
 
-/// Two nodes that are one server, where servers tell.
+/// Returns the positions of two nodes that are the same server, as far as servers report a run id.
 fn same_server(results: &NodeResults<Identity>) -> Option<(usize, usize)> {
     let run_ids: Vec<(usize, &Arc<str>)> = results
         .iter()
@@ -101,8 +101,8 @@ fn same_server(results: &NodeResults<Identity>) -> Option<(usize, usize)> {
         })
 }
 
-/// For nodes that neither answer nor refuse: a little more than one attempt to connect.
+/// The limit for nodes that neither respond nor refuse: a little more than one connection attempt.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How much longer to listen once a quorum is usable.
+/// How much longer to wait for responses once a quorum is usable.
 const GRACE: Duration = Duration::from_millis(100);

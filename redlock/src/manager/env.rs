@@ -1,4 +1,4 @@
-//! Options from the environment.
+//! Nodes and options from environment variables.
 
 use std::env::VarError;
 use std::str::FromStr;
@@ -9,20 +9,23 @@ use crate::manager::Redlock;
 use crate::manager::builder::RedlockBuilder;
 
 impl Redlock {
-    /// Starts a manager with nodes and options from the environment:
+    /// Returns a builder with nodes and options from environment variables.
     ///
-    /// | variable | meaning |
+    /// | variable | value |
     /// |---|---|
-    /// | `REDLOCK_NODES` | the nodes' URLs, separated by commas; required |
+    /// | `REDLOCK_NODES` | the URLs of the nodes, separated by commas; required |
     /// | `REDLOCK_TTL`, `REDLOCK_WAIT`, `REDLOCK_MAX_TTL` | durations such as `30s` or `1m 30s` |
     /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
     /// | `REDLOCK_RETRY_COUNT` | a number of rounds |
     /// | `REDLOCK_KEY_PREFIX` | text |
     ///
+    /// Each is documented at its setter on [`RedlockBuilder`]. A variable that is not set leaves
+    /// its option at the default.
+    ///
     /// # Errors
     ///
-    /// [`ConfigError::Environment`], which names the variable. A value that may hold a password
-    /// is not repeated.
+    /// [`ConfigError::Environment`], with the name of the variable. The value is not repeated: it
+    /// may contain a password.
     pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
         builder(std::env::var::<&str>)
     }
@@ -33,9 +36,10 @@ fn builder(
     read: impl Fn(&'static str) -> Result<String, VarError>,
 ) -> Result<RedlockBuilder, ConfigError> {
     let env = Env(read);
-    let nodes = env
-        .text("REDLOCK_NODES")?
-        .ok_or_else(|| refused("REDLOCK_NODES", "not set"))?;
+    let nodes = env.text("REDLOCK_NODES")?.ok_or_else(|| {
+        let reason = "not set: list the URLs of the nodes, separated by commas";
+        invalid("REDLOCK_NODES", reason)
+    })?;
     let nodes = nodes
         .split(',')
         .map(str::trim)
@@ -65,6 +69,7 @@ fn builder(
     Ok(builder)
 }
 
+/// Environment variables, read through a function and parsed by type.
 struct Env<F>(F);
 
 impl<F: Fn(&'static str) -> Result<String, VarError>> Env<F> {
@@ -72,20 +77,20 @@ impl<F: Fn(&'static str) -> Result<String, VarError>> Env<F> {
         match (self.0)(variable) {
             Ok(text) => Ok(Some(text)),
             Err(VarError::NotPresent) => Ok(None),
-            Err(VarError::NotUnicode(_)) => Err(refused(variable, "not UTF-8")),
+            Err(VarError::NotUnicode(_)) => Err(invalid(variable, "expected UTF-8")),
         }
     }
 
     fn duration(&self, variable: &'static str) -> Result<Option<Duration>, ConfigError> {
         self.parsed(
             variable,
-            "expected a duration such as 30s or 1m 30s",
+            "expected a duration, such as 30s or 1m 30s",
             |text| humantime::parse_duration(text).ok(),
         )
     }
 
     fn number(&self, variable: &'static str) -> Result<Option<u32>, ConfigError> {
-        self.parsed(variable, "expected a number", |text| {
+        self.parsed(variable, "expected a whole number", |text| {
             u32::from_str(text).ok()
         })
     }
@@ -101,11 +106,11 @@ impl<F: Fn(&'static str) -> Result<String, VarError>> Env<F> {
         };
         parse(text.trim())
             .map(Some)
-            .ok_or_else(|| refused(variable, expected))
+            .ok_or_else(|| invalid(variable, expected))
     }
 }
 
-fn refused(variable: &'static str, reason: &str) -> ConfigError {
+fn invalid(variable: &'static str, reason: &str) -> ConfigError {
     ConfigError::Environment {
         variable,
         reason: reason.into(),
@@ -127,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_and_options_are_read() {
+    fn nodes_and_options_are_read_from_variables() {
         let nodes = "redis://a, redis://:secret@b:1 ,";
         let vars = [
             ("REDLOCK_NODES", nodes),
@@ -142,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_wrong_is_named() {
+    fn an_error_names_the_variable() {
         let missing = read(&[]).unwrap_err();
         assert!(
             missing.to_string().starts_with("REDLOCK_NODES"),

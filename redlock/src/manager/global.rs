@@ -1,4 +1,4 @@
-//! The manager that is meant when none is named.
+//! The default manager, of a process or of a task.
 
 use std::future::Future;
 use std::sync::OnceLock;
@@ -13,13 +13,14 @@ tokio::task_local! {
 }
 
 impl Redlock {
-    /// Makes this the manager that `#[redlocked]` functions use when they name none.
+    /// Installs this manager as the default of `#[redlocked]` functions that name no manager.
     ///
-    /// For applications, once, in `main`. A library takes a manager from its caller instead.
+    /// This is for applications: call it once, in `main`. A library takes a manager from its caller
+    /// instead.
     ///
     /// # Errors
     ///
-    /// [`AlreadyInstalled`] if there is one, which stays.
+    /// [`AlreadyInstalled`] if a manager was installed before. That one stays installed.
     ///
     /// # Examples
     ///
@@ -41,16 +42,16 @@ impl Redlock {
         GLOBAL.set(self).map_err(|_| AlreadyInstalled)
     }
 
-    /// The manager that was installed for the process.
+    /// The manager that is installed for the process, if any.
     #[must_use]
     pub fn global() -> Option<&'static Self> {
         GLOBAL.get()
     }
 
-    /// Runs `future` with this as the manager that `#[redlocked]` functions use when they name
-    /// none, instead of the global one. For tests, which can each have nodes of their own.
+    /// Runs `future` with this manager as the default, instead of the global one.
     ///
-    /// The scope is that of the task: tasks spawned inside do not inherit it.
+    /// `#[redlocked]` functions that name no manager use it. Each test can thus have its own nodes.
+    /// The scope is limited to the current task: tasks that are spawned inside do not inherit it.
     ///
     /// # Examples
     ///
@@ -74,7 +75,7 @@ impl Redlock {
     }
 }
 
-/// The manager in scope: that of the task, or else that of the process.
+/// The default manager: the one in the task's scope, or else the one installed for the process.
 pub(crate) fn current() -> Option<Redlock> {
     SCOPED
         .try_with(Clone::clone)

@@ -1,6 +1,6 @@
-//! The front door.
+//! The lock manager, which applications call.
 
-// In the order in which the documentation of `Redlock` shows their methods.
+// In the order in which the documentation of `Redlock` lists their methods.
 pub(crate) mod builder;
 
 pub(crate) mod request;
@@ -28,11 +28,11 @@ use crate::quorum::responses;
 use crate::resource::Resources;
 use crate::sync::Mutex;
 
-/// A lock manager: the nodes, the options, and the way to every lock.
+/// A lock manager: a set of nodes, and the options of every lock on them.
 ///
-/// Cloning is cheap and gives another handle to the same manager. It works from every thread and
-/// runtime; each runtime that uses it gets connections of its own, which end with the runtime or
-/// with the last handle and guard.
+/// Cloning is cheap, and returns another handle to the same manager. Handles work on every thread
+/// and in every runtime. Each runtime that uses the manager has its own connections. They close
+/// when the runtime ends, or with the last handle and guard.
 ///
 /// # Examples
 ///
@@ -52,11 +52,11 @@ use crate::sync::Mutex;
 #[derive(Clone)]
 pub struct Redlock(Arc<Inner>);
 
-/// What all handles share.
+/// The state that all handles share.
 struct Inner {
     shared: Arc<Shared>,
     node_set: NodeSet,
-    /// One engine for every runtime that has used the manager and is alive.
+    /// One engine for each live runtime that has used the manager.
     engines: Mutex<Vec<(runtime::Id, Arc<Engine>)>>,
 }
 
@@ -69,16 +69,19 @@ impl Redlock {
         }))
     }
 
-    /// Releases everything that is still held, ends all guards as lost, and waits until the nodes
-    /// have carried out all releases, those of guards dropped earlier included. Bounded: a node
-    /// that does not answer is waited for at most three node timeouts, or a second. Requests that
-    /// wait, and those that come later, end with [`LockError::Closed`].
+    /// Releases all locks, and waits until the nodes have carried out the releases.
     ///
-    /// Call it at the end of `main`, so that others need not wait for the ttl.
+    /// All guards end as [lost](LockGuard::lost). Waiting and later requests fail with
+    /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier. A
+    /// node that does not respond is waited for at most three node timeouts, or one second if that
+    /// is longer.
+    ///
+    /// Await it at the end of `main`. Otherwise the process may end before the releases are sent,
+    /// and other processes wait for the ttl.
     ///
     /// # Cancel safety
     ///
-    /// Once polled, everything is released in the background.
+    /// Once polled, the releases continue in the background.
     pub async fn shutdown(&self) {
         self.0.shared.shutdown_signal.close();
         let engines: Vec<_> = {
@@ -91,13 +94,13 @@ impl Redlock {
         for engine in &engines {
             engine.timers().shut_down_all();
         }
-        // Sessions keep the order: what answers now has carried out every release before.
-        let gathers: Vec<_> = engines
+        // A session is ordered: a node that responds to this ping has carried out every release.
+        let pings: Vec<_> = engines
             .iter()
             .map(|engine| engine.ask(|responder| Command::Ping(Ping::new(responder))))
             .collect();
-        for responses in gathers {
-            let _answers = responses
+        for responses in pings {
+            let _results = responses
                 .until(self.config().silence_limit(), responses::all)
                 .await;
         }
@@ -112,7 +115,7 @@ impl Redlock {
         &self.0.shared.config
     }
 
-    /// Carries out a request.
+    /// Validates a request and acquires the lock.
     pub(crate) async fn acquire(
         &self,
         resources: &Resources,
@@ -126,7 +129,7 @@ impl Redlock {
         acquire::acquire(&engine, resources, options).await
     }
 
-    /// The engine of the current runtime.
+    /// Returns the engine of the current runtime. Starts one if there is none.
     pub(crate) fn engine(&self) -> Result<Arc<Engine>, InvalidRequest> {
         let runtime = Handle::try_current().map_err(|_| InvalidRequest::NoRuntime)?;
         let id = runtime.id();
@@ -140,6 +143,7 @@ impl Redlock {
         Ok(engine)
     }
 
+    /// Returns the engine of the current runtime, unless the manager was shut down.
     pub(crate) fn open_engine(&self) -> Result<Arc<Engine>, LockError> {
         if self.is_closed() {
             return Err(LockError::Closed);

@@ -1,4 +1,4 @@
-//! A lock that was asked for.
+//! A request for a lock, with its options.
 
 use std::fmt;
 use std::future::Future;
@@ -12,25 +12,24 @@ use crate::guard::LockGuard;
 use crate::manager::{Redlock, global};
 use crate::resource::{Resource, Resources};
 
-/// A request for a lock: options to set, then a future to await. Made by
-/// [`Redlock::lock`](crate::Redlock::lock), [`try_lock`](crate::Redlock::try_lock) and
-/// [`lock_all`](crate::Redlock::lock_all).
+/// A request for a lock: set options, then await it.
 ///
-/// It owns what it needs, so it can be spawned, boxed and collected. Nothing is sent before the
-/// first poll; options cannot be changed after it.
+/// Returned by [`Redlock::lock`](crate::Redlock::lock), [`try_lock`](crate::Redlock::try_lock) and
+/// [`lock_all`](crate::Redlock::lock_all). It owns what it needs, so it can be spawned, boxed and
+/// collected. Nothing is sent before the first poll.
 ///
 /// # Errors
 ///
-/// - [`LockError::Busy`]: another owner has it, and `wait` is over.
-/// - [`LockError::NoQuorum`]: too few nodes can be reached to decide, and `wait` is over.
+/// - [`LockError::Busy`]: another owner holds the lock, and `wait` is over.
+/// - [`LockError::NoQuorum`]: too few nodes responded to decide, and `wait` is over.
 /// - [`LockError::NotALock`]: the key holds something else.
-/// - [`LockError::Invalid`]: a resource or an option makes no sense, or there is no runtime.
+/// - [`LockError::Invalid`]: a resource or an option is invalid, or there is no Tokio runtime.
 /// - [`LockError::Closed`]: the manager was shut down.
 ///
 /// # Cancel safety
 ///
-/// Dropping the request at any point leaves nothing behind but the time a release takes: whatever
-/// was taken, on whichever node, is released in the background.
+/// A request can be dropped at any point. Keys that it has set, on any node, are released in the
+/// background.
 ///
 /// # Examples
 ///
@@ -50,19 +49,20 @@ use crate::resource::{Resource, Resources};
 /// ```
 #[must_use = "a request does nothing unless it is awaited"]
 pub struct LockRequest {
-    /// The manager; `None` looks up the default one at the first poll.
+    /// The manager. `None` looks up the default manager at the first poll.
     manager: Option<Redlock>,
-    /// What to lock; setters do not fail, nor does what makes a request.
+    /// The resources, or the error that the first poll returns. Constructors and setters do not
+    /// fail.
     resources: Result<Resources, InvalidRequest>,
     overrides: Overrides,
-    /// Under way since the first poll.
+    /// The acquisition, started by the first poll.
     work: Option<Work>,
 }
 
 type Work = Pin<Box<dyn Future<Output = Result<LockGuard, LockError>> + Send>>;
 
 impl LockRequest {
-    /// A request to `manager`, or to the default one at the first poll.
+    /// Creates a request to `manager`, or to the default manager if it is `None`.
     pub(crate) fn new(
         manager: Option<Redlock>,
         resources: Result<Resources, InvalidRequest>,
@@ -75,15 +75,18 @@ impl LockRequest {
         }
     }
 
-    /// Uses `manager` instead of the default one.
+    /// Uses `manager` instead of the default manager.
     #[cfg(feature = "macros")]
     pub(crate) fn on(mut self, manager: &Redlock) -> Self {
         self.manager = Some(manager.clone());
         self
     }
 
-    /// How long nodes keep the lock when nothing extends it: the time others wait after a holder
-    /// has crashed, and the time a holder may be cut off or paused without losing it.
+    /// How long the nodes keep the lock if it is not extended. At least 10 ms, at most the
+    /// manager's [`max_ttl`](crate::RedlockBuilder::max_ttl).
+    ///
+    /// This is how long others wait after the holder crashed. It is also how long the holder may be
+    /// cut off or paused without losing the lock.
     ///
     /// Default: the manager's, 30 s unless set.
     pub fn ttl(mut self, ttl: Duration) -> Self {
@@ -91,8 +94,9 @@ impl LockRequest {
         self
     }
 
-    /// How long to go on trying; `Duration::MAX` is for ever. The error comes at most one node
-    /// timeout later.
+    /// How long to wait for the lock. `Duration::MAX` waits for ever.
+    ///
+    /// If the lock is not acquired by then, the error is returned at most one node timeout later.
     ///
     /// Default: the manager's, 10 s unless set.
     pub fn wait(mut self, wait: Duration) -> Self {
@@ -100,24 +104,26 @@ impl LockRequest {
         self
     }
 
-    /// Tries once. What [`Redlock::try_lock`](crate::Redlock::try_lock) does.
+    /// Tries once, without waiting, as [`Redlock::try_lock`](crate::Redlock::try_lock) does.
     pub fn no_wait(mut self) -> Self {
         self.overrides.wait = Some(Wait::No);
         self
     }
 
-    /// Whether the lock is extended in the background while the guard lives. Without it, the lock
-    /// is lost after its ttl.
+    /// Whether the lock is extended in the background while the guard lives. If not, the lock is
+    /// lost after its ttl.
     ///
-    /// Default: the manager's, true unless set, because work takes longer than expected.
+    /// Default: the manager's, true unless set.
     pub fn auto_extend(mut self, auto_extend: bool) -> Self {
         self.overrides.auto_extend = Some(auto_extend);
         self
     }
 
-    /// The longest time the lock can be held, whatever extends it: a bound on work that hangs
-    /// while its process lives. The guard is then [lost](LockGuard::lost), for the reason
-    /// [`MaxHold`](crate::LossReason::MaxHold). At least 10 ms.
+    /// The maximum time for which the lock can be held, however often it is extended. At least
+    /// 10 ms.
+    ///
+    /// It limits work that hangs while its process lives. After that time the guard is
+    /// [lost](LockGuard::lost), with the reason [`MaxHold`](crate::LossReason::MaxHold).
     ///
     /// Default: the manager's, none unless set.
     pub fn max_hold(mut self, max_hold: Duration) -> Self {
@@ -125,20 +131,23 @@ impl LockRequest {
         self
     }
 
-    /// Keeps others out for at least so long, counted from the acquisition, even if the lock is
-    /// released sooner: for jobs that every machine starts at about the same time, and one of them
-    /// is to do. A machine whose clock is late then finds the lock taken, however fast the job was.
+    /// Keeps others out for at least this long after the acquisition, even if the lock is released
+    /// sooner. At most the manager's [`max_ttl`](crate::RedlockBuilder::max_ttl), and at most
+    /// [`max_hold`](Self::max_hold).
     ///
-    /// A release within that time, by drop, [`release`](LockGuard::release), unwinding or
-    /// [`shutdown`](crate::Redlock::shutdown), returns as fast as any other. It leaves the keys to
-    /// expire when the time is over, by the nodes' clocks; nobody, this manager included, gets the
-    /// lock before. A lease that was [detached](LockGuard::detach), released by its id, or taken
-    /// from the nodes by others is not kept. If the process dies the lock is kept for the rest of
-    /// its ttl and no longer, so that a `ttl` of as much is what covers that too.
+    /// This is for a job that every machine starts at about the same time, and only one should run.
+    /// A machine whose clock is late then finds the lock held, however short the job was.
     ///
-    /// At most the manager's [`max_ttl`](crate::RedlockBuilder::max_ttl), and `max_hold`.
+    /// A release within that time returns as fast as any other: by drop, by
+    /// [`release`](LockGuard::release), by unwinding or by [`shutdown`](crate::Redlock::shutdown).
+    /// It leaves the keys to expire when the time is over, by the clocks of the nodes. Until then
+    /// no request gets the lock, not even one of the same manager.
     ///
-    /// Default: none.
+    /// A lease is not kept if it was [detached](LockGuard::detach), released by its id, or deleted
+    /// from the nodes. If the process dies, the lock is kept only for the rest of its ttl. To cover
+    /// that case, set a [`ttl`](Self::ttl) of the same length.
+    ///
+    /// Default: none. A released lock is free at once.
     ///
     /// # Examples
     ///
@@ -163,17 +172,17 @@ impl LockRequest {
 
     /// Acquires the lock, runs `f` while it is held, and releases it.
     ///
-    /// The release is awaited, so that the next holder need not wait; its outcome does not
-    /// replace that of `f`.
+    /// The release is awaited, so that the lock is free when this returns. An error of the release
+    /// does not replace the output of `f`.
     ///
     /// # Errors
     ///
-    /// As of the request itself; and [`LockError::Lost`] if the lock was lost before `f` had
-    /// completed, which is then dropped.
+    /// Those of the [request](Self#errors), and [`LockError::Lost`] if the lock was lost before `f`
+    /// completed. `f` is then dropped.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops `f` and releases the lock in the background.
+    /// Dropping the future drops `f`, and releases the lock in the background.
     ///
     /// # Examples
     ///
@@ -190,39 +199,39 @@ impl LockRequest {
         let guard = self.await?;
         let outcome = guard.run(f(&guard)).await;
         if let Err(error) = guard.release().await {
-            tracing::debug!(%error, "redlock release");
+            tracing::debug!(%error, "the release of a lock was not confirmed");
         }
         Ok(outcome?)
     }
 }
 
 impl Redlock {
-    /// Asks for a lock on `resource`, and waits for it while another owner has it.
+    /// Requests a lock on `resource`, and waits while another owner holds it.
     ///
-    /// The guard that comes of it extends itself in the background and releases on drop.
+    /// The returned guard extends the lock in the background, and releases it when dropped.
     pub fn lock(&self, resource: impl Into<Resource>) -> LockRequest {
         LockRequest::new(Some(self.clone()), Ok(resource.into().into()))
     }
 
-    /// Asks for a lock on `resource`, once: `lock(resource).no_wait()`.
+    /// Requests a lock on `resource` once, without waiting: `lock(resource).no_wait()`.
     ///
-    /// While another owner has it this is [`LockError::Busy`]; so it is, without asking the nodes,
-    /// while a guard or a request of this manager is before it.
+    /// If another owner holds the lock, the error is [`LockError::Busy`]. It is also `Busy` if a
+    /// guard or a request of the same manager comes first; the nodes are then not contacted.
     pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
         self.lock(resource).no_wait()
     }
 
-    /// Asks for a lock on several resources as one: all of them, or none.
+    /// Requests a lock on several resources together: all of them, or none.
     ///
-    /// One guard, one lease and one [token](LockGuard::token) stand for all. Every node is asked
-    /// for all resources in one command, and has none of them for whoever does not get them all:
-    /// nobody holds one while waiting for another, so that requests for overlapping sets cannot
-    /// lock each other out, in whatever order they name them. Whoever loses one, loses all.
+    /// All resources share one guard, one lease and one [token](LockGuard::token). Each node gets
+    /// one command for all of them, and grants all or none. No request holds one resource while it
+    /// waits for another, so requests for overlapping sets cannot deadlock. A lease that loses one
+    /// of its resources has lost them all.
     ///
-    /// The resources can come in any order, and more than once;
-    /// [`resources`](LockGuard::resources) has them in byte order. Up to
-    /// [`Resource::MAX_TOGETHER`] are locked at once. Byte strings of different lengths are
-    /// different types, so that a list of them needs slices: `[&b"a"[..], &b"bc"[..]]`.
+    /// The resources can be in any order, and contain duplicates.
+    /// [`resources`](LockGuard::resources) returns them in byte order, each once. At most
+    /// [`Resource::MAX_TOGETHER`] can be locked together. Byte strings of different lengths have
+    /// different types, so a list of them needs slices: `[&b"a"[..], &b"bc"[..]]`.
     ///
     /// # Examples
     ///
@@ -268,7 +277,7 @@ impl fmt::Debug for LockRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let resources: &dyn fmt::Debug = match &self.resources {
             Ok(resources) => resources,
-            Err(refused) => refused,
+            Err(invalid) => invalid,
         };
         f.debug_struct("LockRequest")
             .field("resources", resources)

@@ -1,4 +1,4 @@
-//! Who holds a resource, as far as the nodes tell.
+//! The state of a resource and of the nodes, as the nodes report it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::time::validity;
 use crate::token::FencingToken;
 
 impl Redlock {
-    /// Asks the nodes who holds `resource`, without touching it.
+    /// Queries the nodes for the holder of `resource`. Changes nothing.
     ///
-    /// By the time the answer is here it may have changed: this is for operators and dashboards,
-    /// not for deciding whether to lock.
+    /// The result may be out of date when it is returned. It is for operators and dashboards, not
+    /// for deciding whether to request the lock.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: nothing is changed.
+    /// Cancelling has no effect.
     pub async fn status(&self, resource: impl Into<Resource>) -> Status {
         let resource = resource.into();
         let quorum = Quorum::of(self.node_set().nodes.len());
@@ -37,32 +37,34 @@ impl Redlock {
         let is_certain =
             |results: &NodeResults<_>| Status::new(quorum, names, results).is_certain();
         responses.until(timeout, is_certain).await;
-        // The other nodes get a moment, so that those that are well are not shown as silent.
+        // Wait a little for the other nodes. Otherwise healthy ones would be shown as timed out.
         let results = responses
             .until(validity::grace(timeout), responses::all)
             .await;
         Status::new(quorum, names, &results)
     }
 
-    /// How each node is doing, in the order in which they were configured. Nodes that have not
-    /// been connected to in this runtime are connected to first.
+    /// Reports the health of each node, in the order of configuration.
+    ///
+    /// Connects first to nodes that this runtime has no connection to. Outside a Tokio runtime the
+    /// list is empty.
     ///
     /// # Cancel safety
     ///
-    /// Cancel safe: nothing is changed.
+    /// Cancelling has no effect.
     pub async fn nodes(&self) -> Vec<NodeReport> {
         let Ok(engine) = self.engine() else {
             return Vec::new();
         };
         let responses = engine.ask(|responder| Command::Ping(Ping::new(responder)));
-        let _answers = responses
+        let _results = responses
             .until(self.config().silence_limit(), responses::all)
             .await;
         engine.reports()
     }
 }
 
-/// Who holds a resource, as [`Redlock::status`](crate::Redlock::status) found it.
+/// The state of a resource, returned by [`Redlock::status`](crate::Redlock::status).
 #[derive(Clone, Debug)]
 pub struct Status {
     state: LockState,
@@ -81,35 +83,24 @@ pub enum LockState {
     Held,
     /// No lease id can have a quorum.
     Free,
-    /// Too few nodes answered to tell.
+    /// Too few nodes responded to decide.
     Unknown,
 }
 
-/// What one node said about a resource.
+/// The state of a resource on one node.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct NodeStatus {
     /// The node's name: its address, without credentials.
     pub node: Arc<str>,
-    /// What is under the key there; `Ok(None)` if there is nothing.
+    /// The content of the key, or `Ok(None)` if there is no such key.
     pub record: Result<Option<Record>, NodeError>,
 }
 
 impl Status {
     pub(crate) fn new(quorum: Quorum, names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Self {
-        let records: Vec<&Record> = results
-            .iter()
-            .flatten()
-            .flatten()
-            .filter_map(|it| it.record.as_ref())
-            .filter(|it| it.id.is_some())
-            .collect();
-        let votes = |id: &Option<LeaseId>| records.iter().filter(|it| it.id == *id).count();
-        let holder = records
-            .iter()
-            .map(|it| (votes(&it.id), &it.id))
-            .max_by_key(|(count, _)| *count);
-        let (most, lease_id) = holder.map_or((0, None), |(count, id)| (count, id.clone()));
+        let records = records_with_id(results);
+        let (votes, most_common_id) = most_common_id(&records);
         let silent = results.iter().filter(|result| result.is_none()).count();
         let failed = results
             .iter()
@@ -117,45 +108,23 @@ impl Status {
             .filter(|result| result.is_err())
             .count();
 
-        let state = if most >= quorum.needed() {
+        let state = if votes >= quorum.needed() {
             LockState::Held
-        } else if most + silent + failed < quorum.needed() {
+        } else if votes + silent + failed < quorum.needed() {
             LockState::Free
         } else {
             LockState::Unknown
         };
-        let lease_id = lease_id.filter(|_| state == LockState::Held);
-        // Nodes that have another holder, or none, do not count: the quorum-th longest of the rest.
-        let mut left: Vec<_> = records
-            .iter()
-            .filter(|it| it.id == lease_id)
-            .filter_map(|it| it.remaining)
-            .collect();
-        left.sort_unstable_by(|a, b| b.cmp(a));
-        let remaining = left.get(quorum.needed() - 1).copied();
-
-        let unanswered = || NodeError::new(NodeErrorKind::Timeout, "");
-        let nodes = names.iter().zip(results).map(|(name, result)| NodeStatus {
-            node: Arc::clone(name),
-            record: result
-                .clone()
-                .map_or_else(|| Err(unanswered()), |result| result.map(|it| it.record)),
-        });
-        let counters = results
-            .iter()
-            .flatten()
-            .flatten()
-            .filter_map(|it| it.counter);
-        let token = counters.max().map(FencingToken::new);
         let is_certain = silent == 0
             || state == LockState::Held
-            || (state == LockState::Free && most + silent < quorum.needed());
+            || (state == LockState::Free && votes + silent < quorum.needed());
+        let lease_id = most_common_id.filter(|_| state == LockState::Held);
         Self {
             state,
+            remaining: remaining_at_quorum(&records, lease_id.as_ref(), quorum),
             lease_id,
-            remaining,
-            token,
-            nodes: nodes.collect(),
+            token: largest_token(results),
+            nodes: node_statuses(names, results),
             is_certain,
         }
     }
@@ -166,40 +135,96 @@ impl Status {
         self.state == LockState::Held
     }
 
-    /// Held, free, or unknown.
+    /// Whether the resource is held, free, or neither is known.
     #[must_use]
     pub fn state(&self) -> LockState {
         self.state
     }
 
-    /// By which lease it is held.
+    /// The id of the lease that holds the resource.
     #[must_use]
     pub fn lease_id(&self) -> Option<&LeaseId> {
         self.lease_id.as_ref()
     }
 
-    /// How long a quorum of nodes keeps it if nothing extends it.
+    /// How long a quorum of nodes keeps the lock if it is not extended.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.remaining
     }
 
-    /// The largest fencing token that any node has recorded: that of the last holder, or one that
-    /// an attempt has used up without getting the lock.
+    /// The largest fencing token that any node has recorded. It belongs to the last holder, or to a
+    /// later attempt that did not get the lock.
     #[must_use]
     pub fn token(&self) -> Option<FencingToken> {
         self.token
     }
 
-    /// What each node said, in the order in which they were configured. Nodes that had not
-    /// answered when the rest was certain count as silent.
+    /// The state on each node, in the order of configuration.
+    ///
+    /// A node that had not responded when the result was certain has a
+    /// [timeout](NodeErrorKind::Timeout).
     #[must_use]
     pub fn nodes(&self) -> &[NodeStatus] {
         &self.nodes
     }
 
-    /// Whether answers that are still out would change nothing.
+    /// Whether the responses that are still missing cannot change the result.
     pub(crate) fn is_certain(&self) -> bool {
         self.is_certain
     }
+}
+
+/// Returns the records that have a lease id, which are those that can be locks.
+fn records_with_id(results: &NodeResults<Snapshot>) -> Vec<&Record> {
+    results
+        .iter()
+        .flatten()
+        .flatten()
+        .filter_map(|snapshot| snapshot.record.as_ref())
+        .filter(|record| record.id.is_some())
+        .collect()
+}
+
+/// Returns the lease id that most nodes have, with the number of those nodes.
+fn most_common_id(records: &[&Record]) -> (usize, Option<LeaseId>) {
+    let votes = |id: &Option<LeaseId>| records.iter().filter(|it| it.id == *id).count();
+    records
+        .iter()
+        .map(|record| (votes(&record.id), &record.id))
+        .max_by_key(|(votes, _)| *votes)
+        .map_or((0, None), |(votes, id)| (votes, id.clone()))
+}
+
+/// Returns the time for which a quorum of nodes keeps the lease: the quorum-th longest of those
+/// that have it.
+fn remaining_at_quorum(
+    records: &[&Record],
+    lease_id: Option<&LeaseId>,
+    quorum: Quorum,
+) -> Option<Duration> {
+    let mut remaining: Vec<_> = records
+        .iter()
+        .filter(|record| record.id.as_ref() == lease_id)
+        .filter_map(|record| record.remaining)
+        .collect();
+    remaining.sort_unstable_by(|a, b| b.cmp(a));
+    remaining.get(quorum.needed() - 1).copied()
+}
+
+fn largest_token(results: &NodeResults<Snapshot>) -> Option<FencingToken> {
+    let snapshots = results.iter().flatten().flatten();
+    let counters = snapshots.filter_map(|snapshot| snapshot.counter);
+    counters.max().map(FencingToken::new)
+}
+
+fn node_statuses(names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Vec<NodeStatus> {
+    let timed_out = || NodeError::new(NodeErrorKind::Timeout, "");
+    let nodes = names.iter().zip(results).map(|(name, result)| NodeStatus {
+        node: Arc::clone(name),
+        record: result
+            .clone()
+            .map_or_else(|| Err(timed_out()), |result| result.map(|it| it.record)),
+    });
+    nodes.collect()
 }

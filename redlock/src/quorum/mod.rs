@@ -1,4 +1,6 @@
-//! Counting votes. The only place that knows how many nodes there are and how many are enough.
+//! The counting of votes.
+//!
+//! Only this folder knows what a majority is.
 
 pub(crate) mod responses;
 pub(crate) mod token;
@@ -12,7 +14,7 @@ use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
-/// How many nodes are configured, and how many of them decide.
+/// The number of configured nodes, and the number of votes that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quorum {
     nodes: usize,
@@ -20,8 +22,8 @@ pub(crate) struct Quorum {
 }
 
 impl Quorum {
-    /// A quorum of the *configured* nodes: of those that happen to answer, two sides of a
-    /// partition would each have one.
+    /// Returns the majority of the *configured* nodes. If only responding nodes counted, both sides
+    /// of a partition would have a quorum.
     pub(crate) fn of(nodes: usize) -> Self {
         Self {
             nodes,
@@ -29,7 +31,7 @@ impl Quorum {
         }
     }
 
-    /// As many votes as `durability` asks for, where that is more.
+    /// Raises the number of votes that decides to `durability`, if that is more.
     pub(crate) fn at_least(self, durability: usize) -> Self {
         Self {
             needed: self.needed.max(durability),
@@ -37,28 +39,28 @@ impl Quorum {
         }
     }
 
-    /// N.
+    /// The number of configured nodes.
     pub(crate) fn nodes(self) -> usize {
         self.nodes
     }
 
-    /// The number of votes that decides: any two sets of so many nodes have one in common.
+    /// The number of votes that decides. Any two sets of this many nodes have a node in common.
     pub(crate) fn needed(self) -> usize {
         self.needed
     }
 
     /// The number of votes against that makes a quorum impossible. With an even number of nodes
-    /// this is less than a majority: a tie must not wait for ever.
+    /// this is less than a majority, so that a tie is decided.
     pub(crate) fn blocking(self) -> usize {
         self.nodes - self.needed() + 1
     }
 
-    /// With fewer votes, for and against, nothing is certain.
+    /// The smallest number of votes, for and against together, that can decide.
     pub(crate) fn least(self) -> usize {
         self.needed.min(self.blocking())
     }
 
-    /// What is certain after `votes` for and `against` votes against.
+    /// Returns what is certain after `votes` for and `against` votes against.
     pub(crate) fn verdict(self, votes: usize, against: usize) -> Verdict {
         if votes >= self.needed() {
             Verdict::Reached
@@ -70,132 +72,135 @@ impl Quorum {
     }
 }
 
-/// What is certain about a round.
+/// The decision of a round, as far as it is certain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Not decided yet.
     Open,
     /// A quorum has agreed.
     Reached,
-    /// A quorum cannot agree any more.
+    /// A quorum can no longer agree.
     Impossible,
 }
 
-/// All nodes' parts in a lease, in the order of the nodes.
+/// The votes of all nodes on a lease, in the order of the nodes.
 #[derive(Clone, Debug)]
 pub(crate) struct Tally {
-    standings: Box<[VoteState]>,
+    votes: Box<[VoteState]>,
     quorum: Quorum,
 }
 
 impl Tally {
+    /// Creates a tally in which every vote is pending.
     pub(crate) fn asked(quorum: Quorum) -> Self {
         Self {
-            standings: vec![VoteState::Pending; quorum.nodes()].into(),
+            votes: vec![VoteState::Pending; quorum.nodes()].into(),
             quorum,
         }
     }
 
     pub(crate) fn get(&self, node: usize) -> &VoteState {
-        &self.standings[node]
+        &self.votes[node]
     }
 
-    pub(crate) fn set(&mut self, node: usize, standing: VoteState) {
-        self.standings[node] = standing;
+    pub(crate) fn set(&mut self, node: usize, vote: VoteState) {
+        self.votes[node] = vote;
     }
 
     pub(crate) fn quorum(&self) -> Quorum {
         self.quorum
     }
 
-    /// The number of nodes that keep a lease, however many it took to get it.
+    /// The number of nodes that keep a lease alive, even if the acquisition needed more.
     fn majority(&self) -> usize {
-        Quorum::of(self.standings.len()).needed()
+        Quorum::of(self.votes.len()).needed()
     }
 
-    /// What is certain about the acquisition.
+    /// Returns what is certain about the acquisition.
     pub(crate) fn verdict(&self) -> Verdict {
-        let undecided = self.count(|standing| matches!(standing, VoteState::Pending));
-        let votes = self.granted();
+        let pending = self.count(|vote| matches!(vote, VoteState::Pending));
+        let granted = self.granted();
         self.quorum()
-            .verdict(votes, self.standings.len() - undecided - votes)
+            .verdict(granted, self.votes.len() - pending - granted)
     }
 
-    /// Whether every node has answered.
+    /// Whether every node has responded.
     pub(crate) fn is_complete(&self) -> bool {
-        self.count(|standing| matches!(standing, VoteState::Pending)) == 0
+        self.count(|vote| matches!(vote, VoteState::Pending)) == 0
     }
 
-    /// The number of nodes that hold the key.
+    /// The number of nodes that granted the lease.
     pub(crate) fn granted(&self) -> usize {
-        self.count(|standing| matches!(standing, VoteState::Granted(_)))
+        self.count(|vote| matches!(vote, VoteState::Granted(_)))
     }
 
-    /// The number of nodes that hold the key until `moment` at least.
+    /// The number of nodes that granted the lease until `moment` at least.
     pub(crate) fn granted_until(&self, moment: Moment) -> usize {
-        self.count(|standing| matches!(standing, VoteState::Granted(expiry) if *expiry >= moment))
+        self.count(|vote| matches!(vote, VoteState::Granted(expiry) if *expiry >= moment))
     }
 
-    /// The number of nodes where another owner has it.
+    /// The number of nodes where another owner has a key.
     pub(crate) fn busy(&self) -> usize {
-        self.count(|standing| matches!(standing, VoteState::Busy(_)))
+        self.count(|vote| matches!(vote, VoteState::Busy(_)))
     }
 
-    /// A node where a lock without an expiry stands in the way, if a quorum of nodes has one.
+    /// A node whose key has no expiry, if a quorum of nodes has such a key.
     pub(crate) fn busy_for_ever(&self) -> Option<usize> {
-        let is_eternal = |standing: &VoteState| matches!(standing, VoteState::Busy(None));
+        let is_eternal = |vote: &VoteState| matches!(vote, VoteState::Busy(None));
         let blocked = self.count(is_eternal) >= self.quorum().needed();
         blocked
-            .then(|| self.standings.iter().position(is_eternal))
+            .then(|| self.votes.iter().position(is_eternal))
             .flatten()
     }
 
-    /// Whether so many nodes have said they do not have the key that a quorum cannot have it.
+    /// Whether so many nodes have lost the keys that a quorum can no longer have them.
     pub(crate) fn is_gone(&self) -> bool {
-        self.count(|standing| matches!(standing, VoteState::Lost))
-            > self.standings.len() - self.majority()
+        self.count(|vote| matches!(vote, VoteState::Lost)) > self.votes.len() - self.majority()
     }
 
-    /// A node where the key is no lock, if so many of them stand in the way.
+    /// A node whose key is not a lock, if such nodes make a quorum impossible.
     pub(crate) fn not_a_lock(&self) -> Option<usize> {
-        let is_foreign = |standing: &VoteState| matches!(standing, VoteState::NotALock);
+        let is_foreign = |vote: &VoteState| matches!(vote, VoteState::NotALock);
         let blocked = self.count(is_foreign) >= self.quorum().blocking();
         blocked
-            .then(|| self.standings.iter().position(is_foreign))
+            .then(|| self.votes.iter().position(is_foreign))
             .flatten()
     }
 
-    /// Whether nobody had the lock at all nodes that said no: contenders met, or it was just let go.
+    /// Whether some node granted the lease, or found its key free right after refusing it.
+    /// Contenders have split the vote, or the lock was just released.
     pub(crate) fn is_split(&self) -> bool {
-        self.standings.iter().any(|standing| {
+        self.votes.iter().any(|vote| {
             matches!(
-                standing,
+                vote,
                 VoteState::Granted(_) | VoteState::Busy(Some(Duration::ZERO))
             )
         })
     }
 
-    /// Whether the nodes said no for good, rather than nothing: enough of them have another owner.
+    /// Whether enough nodes are busy, or hold something else, to make a quorum impossible. Failed
+    /// nodes do not count.
     pub(crate) fn is_busy(&self) -> bool {
-        let foreign = self.count(|standing| matches!(standing, VoteState::NotALock));
+        let foreign = self.count(|vote| matches!(vote, VoteState::NotALock));
         self.busy() + foreign >= self.quorum().blocking()
     }
 
-    /// When the lease must be treated as gone; `None` without a quorum.
+    /// The moment after which the lease must be treated as gone, or `None` without a majority.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let expiries = self.standings.iter().filter_map(|standing| match standing {
+        let expiries = self.votes.iter().filter_map(|vote| match vote {
             VoteState::Granted(expiry) => Some(*expiry),
             _ => None,
         });
         validity::deadline(expiries, self.majority())
     }
 
-    /// When enough nodes are free for a quorum if no holder extends, as far as is known.
+    /// The time until a quorum of nodes is free if no holder extends its lease. `None` if too few
+    /// nodes reported it.
     pub(crate) fn free_in(&self) -> Option<Duration> {
         let mut waits: Vec<Duration> = self
-            .standings
+            .votes
             .iter()
-            .filter_map(|standing| match standing {
+            .filter_map(|vote| match vote {
                 VoteState::Granted(_) => Some(Duration::ZERO),
                 VoteState::Busy(remaining) => *remaining,
                 _ => None,
@@ -205,29 +210,27 @@ impl Tally {
         waits.get(self.quorum().needed() - 1).copied()
     }
 
-    /// Counts silence as failure, for the reports; a later answer still changes the standing.
+    /// The nodes that failed, including those that have not responded. A late response still
+    /// changes the vote.
     pub(crate) fn failures(&self, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
-        let silent = NodeError::new(NodeErrorKind::Timeout, "");
-        self.standings
+        let timed_out = NodeError::new(NodeErrorKind::Timeout, "");
+        self.votes
             .iter()
             .zip(names)
-            .filter_map(|(standing, name)| match standing {
+            .filter_map(|(vote, name)| match vote {
                 VoteState::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
-                VoteState::Pending => Some(NodeFailure::new(Arc::clone(name), silent.clone())),
+                VoteState::Pending => Some(NodeFailure::new(Arc::clone(name), timed_out.clone())),
                 _ => None,
             })
             .collect()
     }
 
     fn count(&self, is: impl Fn(&VoteState) -> bool) -> usize {
-        self.standings
-            .iter()
-            .filter(|standing| is(standing))
-            .count()
+        self.votes.iter().filter(|vote| is(vote)).count()
     }
 }
 
-/// A number of nodes, as errors carry it.
+/// Converts a number of nodes to the type that errors carry.
 pub(crate) fn nodes(count: usize) -> u16 {
     u16::try_from(count).unwrap_or(u16::MAX)
 }
@@ -237,11 +240,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn any_two_quorums_meet_and_no_tie_waits() {
+    fn any_two_quorums_overlap_and_every_tie_is_decided() {
         for n in 1..100 {
             let quorum = Quorum::of(n);
             assert!(2 * quorum.needed() > n);
-            // Whatever the nodes say, once all have said it the round is decided.
+            // Once all nodes have voted, the round is decided.
             for votes in 0..=n {
                 assert_ne!(
                     quorum.verdict(votes, n - votes),
@@ -262,14 +265,14 @@ mod tests {
         assert_eq!(Quorum::of(2).verdict(1, 1), Verdict::Impossible);
     }
 
-    fn tally(standings: impl Into<Box<[VoteState]>>) -> Tally {
-        let standings = standings.into();
-        let quorum = Quorum::of(standings.len());
-        Tally { standings, quorum }
+    fn tally(votes: impl Into<Box<[VoteState]>>) -> Tally {
+        let votes = votes.into();
+        let quorum = Quorum::of(votes.len());
+        Tally { votes, quorum }
     }
 
     #[test]
-    fn durability_asks_for_more_votes_and_not_for_more_to_keep_the_lease() {
+    fn durability_needs_more_votes_to_acquire_but_not_to_keep() {
         let quorum = Quorum::of(5).at_least(4);
         assert_eq!((quorum.needed(), quorum.blocking()), (4, 2));
         assert_eq!(Quorum::of(5).at_least(1).needed(), 3);
@@ -297,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_until_a_quorum_is_free_counts_what_is_free_already() {
+    fn the_time_until_a_quorum_is_free_counts_own_grants() {
         let secs = |secs| VoteState::Busy(Some(Duration::from_secs(secs)));
         let holds = || VoteState::Granted(Moment::now());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Asking every node one question and waiting for as many answers as it takes.
+//! The responses of all nodes to one command.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,12 +7,12 @@ use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::node::{NodeResult, Responder, ResponseSink};
 use crate::sync::Condition;
 
-/// The answers to one question, by node.
+/// The results of one command, by node. `None` stands for a node that has not responded.
 pub(crate) type NodeResults<T> = Vec<Option<NodeResult<T>>>;
 
-/// Collects the answers to one question.
+/// A collector of the responses to one command that was sent to all nodes.
 pub(crate) struct Responses<T> {
-    /// With fewer answers nothing can be certain, so nobody is woken.
+    /// With fewer responses nothing is certain, so the waiting task is not woken.
     least: usize,
     state: Condition<State<T>>,
 }
@@ -23,13 +23,13 @@ struct State<T> {
 }
 
 impl<T: Clone + Send + 'static> Responses<T> {
-    /// A place for the answers of `nodes` nodes.
+    /// Creates a collector for `nodes` nodes.
     pub(crate) fn new(nodes: usize) -> Arc<Self> {
         Self::of_at_least(0, nodes)
     }
 
-    /// A place for the answers of `nodes` nodes, of which it takes at least so many for whoever
-    /// waits to learn anything.
+    /// Creates a collector for `nodes` nodes that wakes the waiting task only once `least` of them
+    /// have responded.
     pub(crate) fn of_at_least(least: usize, nodes: usize) -> Arc<Self> {
         let results = std::iter::repeat_with(|| None).take(nodes).collect();
         Arc::new(Self {
@@ -41,21 +41,21 @@ impl<T: Clone + Send + 'static> Responses<T> {
         })
     }
 
-    /// Where the answer of the node at position `node` goes.
+    /// Returns the responder for the node at position `node`.
     pub(crate) fn responder(self: &Arc<Self>, node: usize) -> Responder<T> {
         Responder::new(Arc::<Self>::clone(self), node)
     }
 
-    /// Waits until the answers are `enough`, at most for `timeout`, and returns what is there.
+    /// Waits until the results are `enough`, at most for `timeout`, and returns the results so far.
     ///
-    /// Cancel safe: the answers stay, and come in without anybody waiting.
+    /// Cancel safe: results are kept, and collected even while no task waits.
     pub(crate) async fn until(
         &self,
         timeout: Duration,
         enough: impl Fn(&NodeResults<T>) -> bool,
     ) -> NodeResults<T> {
         let waiting = self.state.until(|state| enough(&state.results));
-        // Out of time, or enough: what is there is the answer.
+        // The caller judges the results, whether they were enough or the time is over.
         let _elapsed = tokio::time::timeout(timeout, waiting).await;
         self.state.lock().results.clone()
     }
@@ -72,14 +72,14 @@ impl<T: Clone + Send + 'static> ResponseSink<T> for Responses<T> {
     }
 }
 
-/// Whether every node has answered.
+/// Whether every node has responded.
 pub(crate) fn all<T>(results: &NodeResults<T>) -> bool {
     results.iter().all(Option::is_some)
 }
 
-/// The nodes that failed, those that were silent included.
+/// The nodes that failed, including those that did not respond.
 pub(crate) fn failures<T>(results: &NodeResults<T>, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
-    let silent = || NodeError::new(NodeErrorKind::Timeout, "");
+    let timed_out = || NodeError::new(NodeErrorKind::Timeout, "");
     results
         .iter()
         .zip(names)
@@ -87,7 +87,7 @@ pub(crate) fn failures<T>(results: &NodeResults<T>, names: &[Arc<str>]) -> Arc<[
             let error = match result {
                 Some(Ok(_)) => return None,
                 Some(Err(error)) => error.clone(),
-                None => silent(),
+                None => timed_out(),
             };
             Some(NodeFailure::new(Arc::clone(name), error))
         })

@@ -1,4 +1,4 @@
-//! Choosing the fencing token from what the nodes stamped.
+//! The choice of the fencing token from the nodes' stamps.
 //!
 //! Every node keeps a counter for every resource. A node that grants a lock moves its counter to
 //! a larger value, its *stamp*; a token is a value to which a quorum of nodes were moved by one
@@ -11,9 +11,9 @@
 //! order of messages; both rest on the counters being kept.
 //!
 //! Several resources that are locked together have one token. A node moves the counters of all of
-//! them, in one step, to one value that is beyond each, so that its stamp is a stamp of every one;
-//! the same nodes were moved to the token for each, and all of the above is true of each by itself,
-//! whichever others it is locked with the next time.
+//! them, in one step, to one value that is beyond each. Its stamp is therefore a stamp of every
+//! one, and the same nodes were moved to the token for each. All of the above is true of each
+//! resource by itself, whichever others it is locked with the next time.
 //!
 //! The pieces are those of Gifford's version numbers (1979) and of the first phase of Paxos.
 
@@ -22,18 +22,19 @@ use crate::token::FencingToken;
 
 const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
-/// What follows from the stamps.
+/// The next step that the stamps allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
     /// Enough nodes were moved to this value by this acquisition: it is the token.
     Token(u64),
-    /// Raise the counters of the nodes that are not at this value by us, and choose again.
+    /// Raise the counters of all nodes that this acquisition has not moved to this value. Then
+    /// choose again.
     Raise(u64),
-    /// There is no number left.
+    /// No larger number is left.
     Exhausted,
 }
 
-/// Chooses from the stamps of the nodes that granted the lock, of which `needed` must agree.
+/// Chooses a token from the stamps of the nodes that granted the lock. `needed` of them must agree.
 pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize) -> Choice {
     let agreeing = |token| {
         stamps
@@ -45,13 +46,13 @@ pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize)
         Stamp::Moved(value) => Some(value),
         Stamp::Beyond(_) => None,
     });
-    // Any value that enough nodes were moved to will do, the largest stamp or not.
     let largest = stamps.clone().map(|stamp| match stamp {
         Stamp::Moved(value) | Stamp::Beyond(value) => value,
     });
     if largest.max().is_none_or(|largest| largest > MAX_TOKEN) {
         return Choice::Exhausted;
     }
+    // Any value to which enough nodes were moved is a token. It need not be the largest stamp.
     if let Some(token) = ours
         .clone()
         .filter(|token| agreeing(*token) >= needed)
@@ -59,7 +60,7 @@ pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize)
     {
         return Choice::Token(token);
     }
-    // The largest stamp of ours is kept if nothing is beyond it: its node need not be asked again.
+    // If no counter is beyond our largest stamp, raise to it: its node then needs no command.
     let theirs = stamps.clone().filter_map(|stamp| match stamp {
         Stamp::Beyond(value) => value.checked_add(1),
         Stamp::Moved(_) => None,
@@ -79,10 +80,9 @@ mod tests {
         choose(stamps.iter().copied(), needed)
     }
 
-    /// What has to be true of every choice, over all stamps of up to four nodes with values from
-    /// one to four.
+    /// Checks every choice, over all stamps of up to four nodes with values from one to four.
     #[test]
-    fn no_choice_breaks_what_the_proof_rests_on() {
+    fn every_choice_meets_the_premises_of_the_proof() {
         let all: Vec<Stamp> = (1..=4)
             .flat_map(|value| [Moved(value), Beyond(value)])
             .collect();
@@ -97,8 +97,8 @@ mod tests {
                 match choice(&stamps, needed) {
                     Choice::Token(token) => assert!(moved(token) >= needed, "{stamps:?}"),
                     Choice::Raise(token) => {
-                        // Nobody agreed; every other counter can be moved up to it; and no node
-                        // that somebody else may have moved there counts as ours.
+                        // No value had enough nodes. Every other counter can be moved up to this
+                        // one. No node counts as ours that another acquisition may have moved here.
                         assert!((1..=5).all(|value| moved(value) < needed), "{stamps:?}");
                         let is_below = stamps.iter().all(|stamp| match stamp {
                             Moved(value) => *value <= token,
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_agree_make_a_token() {
+    fn a_value_with_enough_nodes_is_the_token() {
         assert_eq!(choice(&[Moved(5), Moved(5), Moved(5)], 2), Choice::Token(5));
         assert_eq!(choice(&[Moved(5), Moved(5), Moved(7)], 2), Choice::Token(5));
         assert_eq!(
@@ -125,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn nodes_that_do_not_agree_are_raised_to_the_largest() {
+    fn nodes_that_disagree_are_raised_to_the_largest_stamp() {
         assert_eq!(choice(&[Moved(5), Moved(7), Moved(9)], 2), Choice::Raise(9));
         assert_eq!(choice(&[Moved(5), Moved(5), Moved(7)], 3), Choice::Raise(7));
     }
 
     #[test]
-    fn a_value_that_somebody_else_wrote_is_never_ours() {
+    fn a_value_of_another_acquisition_is_never_the_token() {
         assert_eq!(
             choice(&[Moved(5), Beyond(5), Beyond(5)], 2),
             Choice::Raise(6)
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_numbers_end_without_wrapping() {
+    fn exhausted_numbers_do_not_wrap() {
         assert_eq!(choice(&[Beyond(MAX_TOKEN)], 1), Choice::Exhausted);
         assert_eq!(choice(&[Beyond(u64::MAX)], 1), Choice::Exhausted);
         assert_eq!(choice(&[], 1), Choice::Exhausted);

@@ -1,30 +1,31 @@
-//! What is known of one node's part in a lease.
+//! The vote of one node on a lease.
 
 use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::time::clock::Moment;
 
-/// One node's part in a lease: its vote, and later whether it still holds the key.
+/// The vote of one node on a lease, and later whether the node still has the keys.
 #[derive(Clone, Debug)]
 pub(crate) enum VoteState {
-    /// Asked, and no answer yet.
+    /// The node has not responded yet.
     Pending,
-    /// Holds the key until then at least.
+    /// The node keeps the keys until this moment at least.
     Granted(Moment),
-    /// Another owner has it, for so long.
+    /// Another owner has a key, for this long if the node reported it.
     Busy(Option<Duration>),
-    /// The key there is no lock.
+    /// A key holds something that is not a lock.
     NotALock,
-    /// Had the keys, and said that at least one of them is there no more.
+    /// The node reported that at least one of the keys is gone.
     Lost,
-    /// Failed.
+    /// The command failed.
     Failed(NodeError),
 }
 
 impl VoteState {
-    /// Whether a key of ours may be on the node, so that a release must go there. One key cannot
-    /// be, once it is gone; of `several` the others can.
+    /// Whether the node may have a key of this lease, so that a release must be sent to it.
+    ///
+    /// With `several` keys, `Lost` means that one of them is gone. The others may still be there.
     pub(crate) fn may_hold(&self, several: bool) -> bool {
         match self {
             Self::Pending | Self::Granted(_) => true,
@@ -34,8 +35,10 @@ impl VoteState {
         }
     }
 
-    /// Whether the node may have the key for nobody, once what this round took is given back. One
-    /// that has not answered may grant it yet, and is then told to let go of it.
+    /// Whether the keys may be free on the node once this round's own grants are released.
+    ///
+    /// A node that has not responded may still grant the keys. The release behind that grant frees
+    /// them again.
     pub(crate) fn may_be_free(&self) -> bool {
         match self {
             Self::Pending | Self::Granted(_) | Self::Lost => true,
@@ -51,9 +54,9 @@ mod tests {
     use crate::error::NodeErrorKind;
 
     #[test]
-    fn a_release_goes_wherever_the_key_may_be() {
+    fn a_release_is_sent_wherever_a_key_may_be() {
         for several in [false, true] {
-            let may_hold = |standing: VoteState| standing.may_hold(several);
+            let may_hold = |vote: VoteState| vote.may_hold(several);
             let sent = NodeError::new(NodeErrorKind::Timeout, "");
             let unsent = NodeError::unsent(NodeErrorKind::Closed, "");
             assert!(may_hold(VoteState::Pending));
@@ -66,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn a_node_may_be_free_unless_it_said_otherwise() {
+    fn a_node_may_be_free_unless_it_is_busy_or_failed() {
         let failed = NodeError::new(NodeErrorKind::Timeout, "");
         assert!(VoteState::Pending.may_be_free());
         assert!(VoteState::Granted(Moment::now()).may_be_free());

@@ -3,7 +3,7 @@
 //! A lease must end on time on a laptop that was closed and in a test that runs on paused time.
 //! Tokio's clock follows paused time but, like [`std::time::Instant`] on Linux and macOS, stands
 //! still while the machine is suspended. So `now` is Tokio's clock plus all the time this
-//! machine has been suspended since the process first asked.
+//! machine has been suspended since the process first read it.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,30 +13,30 @@ use tokio::time::Instant;
 
 /// A point in time on the suspend-aware clock.
 ///
-/// A type of its own, so that it is never compared with an instant of a clock that stops.
+/// A separate type, so that it cannot be compared with an instant of a clock that stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Moment(Instant);
 
 impl Moment {
-    /// Reads the clock.
+    /// Returns the current moment.
     #[must_use]
     pub fn now() -> Self {
         Self(Instant::now() + suspended())
     }
 
-    /// The moment `duration` later; `None` where the clock cannot count that far.
+    /// The moment `duration` later, or `None` if the clock cannot represent it.
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         self.0.checked_add(duration).map(Self)
     }
 
-    /// The moment `duration` earlier; `None` where the clock cannot count that far.
+    /// The moment `duration` earlier, or `None` if the clock cannot represent it.
     #[must_use]
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
         self.0.checked_sub(duration).map(Self)
     }
 
-    /// The time from `earlier` to this moment, zero if it is not earlier.
+    /// The time from `earlier` to this moment, or zero if `earlier` is later.
     #[must_use]
     pub fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_duration_since(earlier.0)
@@ -49,8 +49,8 @@ impl Moment {
     }
 }
 
-/// Sleeps until `moment`, waking in between to notice a suspend: a timer alone fires late by the
-/// time the machine slept.
+/// Sleeps until `moment`. Wakes up in between to notice a suspend: a timer alone would fire late by
+/// the time for which the machine was suspended.
 pub(crate) async fn sleep_until(moment: Moment) {
     loop {
         let now = Moment::now();
@@ -62,7 +62,7 @@ pub(crate) async fn sleep_until(moment: Moment) {
     }
 }
 
-/// How late a suspend may be noticed.
+/// The maximum delay before a suspend is noticed.
 pub(crate) const TICK: Duration = Duration::from_secs(1);
 
 /// How long this machine has been suspended since the first call, in steps: it changes only when
@@ -84,23 +84,23 @@ fn suspended() -> Duration {
     Duration::from_nanos(known)
 }
 
-/// Differences below this are noise of reading two clocks: 500 µs, in nanoseconds.
+/// Differences below this are noise from reading two clocks: 500 µs, in nanoseconds.
 const NOISE: u64 = 500_000;
 
-/// A clock that goes on while the machine is suspended.
+/// Reads a clock that continues while the machine is suspended.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn continuous() -> Duration {
     read(rustix::time::ClockId::Boottime)
 }
 
-/// A clock that goes on while the machine is suspended: on Apple systems this is
+/// Reads a clock that continues while the machine is suspended. On Apple systems this is
 /// `CLOCK_MONOTONIC`, while [`Awake`] reads `CLOCK_UPTIME_RAW`.
 #[cfg(target_vendor = "apple")]
 fn continuous() -> Duration {
     read(rustix::time::ClockId::Monotonic)
 }
 
-/// Elsewhere there is no such clock, or [`Awake`] is one already (Windows).
+/// Returns zero where there is no such clock, or where [`Awake`] is one already (Windows).
 #[cfg(not(any(target_os = "linux", target_os = "android", target_vendor = "apple")))]
 fn continuous() -> Duration {
     Duration::ZERO
@@ -125,12 +125,12 @@ mod tests {
         let before = Moment::now();
         tokio::time::advance(Duration::from_secs(3600)).await;
         let passed = Moment::now().saturating_since(before);
-        // Real suspends would add to it; nothing can take from it.
+        // A real suspend would add to it. Nothing can subtract from it.
         assert!(passed >= Duration::from_secs(3600), "{passed:?}");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn sleeping_ends_at_the_moment_and_not_before() {
+    async fn a_sleep_ends_at_the_moment_and_not_before() {
         let end = Moment::now()
             .checked_add(Duration::from_millis(3456))
             .unwrap();
@@ -145,12 +145,12 @@ mod tests {
         for _ in 0..100_000 {
             let _same = suspended();
         }
-        // Equal unless the machine really slept in these milliseconds.
+        // Equal, unless the machine was really suspended in these milliseconds.
         assert!(suspended().saturating_sub(first) < Duration::from_millis(1));
     }
 
     #[test]
-    fn arithmetic_at_the_ends_of_the_clock_does_not_wrap() {
+    fn arithmetic_at_the_limits_of_the_clock_does_not_wrap() {
         let now = Moment::now();
         assert_eq!(now.checked_add(Duration::MAX), None);
         assert_eq!(

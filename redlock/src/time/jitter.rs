@@ -1,4 +1,4 @@
-//! How long to pause between rounds.
+//! Random delays, and the delay between connection attempts.
 
 use std::time::Duration;
 
@@ -6,9 +6,9 @@ use crate::sync::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-/// The source of every random delay of a manager.
+/// The source of all random delays of a manager.
 ///
-/// Seedable so that a simulation can be replayed; lease ids never come from here.
+/// It can be seeded, so that a simulation can be replayed. Lease ids never come from here.
 #[derive(Debug)]
 pub(crate) struct Jitter(Mutex<StdRng>);
 
@@ -18,30 +18,30 @@ impl Jitter {
         Self(Mutex::new(rng))
     }
 
-    /// A delay anywhere between nothing and `most`: full jitter, which breaks up contenders that
-    /// met in one round better than a fixed delay with some noise (Marc Brooker, "Exponential
-    /// Backoff And Jitter", 2015).
-    pub(crate) fn up_to(&self, most: Duration) -> Duration {
-        most.mul_f64(self.fraction())
+    /// Returns a delay between zero and `max`: full jitter. It separates contenders that collided
+    /// in a round better than a fixed delay with some noise (Marc Brooker, "Exponential Backoff
+    /// And Jitter", 2015).
+    pub(crate) fn up_to(&self, max: Duration) -> Duration {
+        max.mul_f64(self.fraction())
     }
 
-    /// A delay between four fifths of `usual` and `usual`, for work that must not be late.
-    pub(crate) fn before(&self, usual: Duration) -> Duration {
-        usual.mul_f64(0.8 + 0.2 * self.fraction())
+    /// Returns a delay between four fifths of `max` and `max`, for work that must not be late.
+    pub(crate) fn before(&self, max: Duration) -> Duration {
+        max.mul_f64(0.8 + 0.2 * self.fraction())
     }
 
-    /// A delay between half of `most` and `most`, for work that is rarely needed.
-    pub(crate) fn upper_half(&self, most: Duration) -> Duration {
-        most.mul_f64(0.5 + 0.5 * self.fraction())
+    /// Returns a delay between half of `max` and `max`, for work that is rarely needed.
+    pub(crate) fn upper_half(&self, max: Duration) -> Duration {
+        max.mul_f64(0.5 + 0.5 * self.fraction())
     }
 
     fn fraction(&self) -> f64 {
-        // A poisoned generator is as random as any.
         self.0.lock().random_range(0.0..1.0)
     }
 }
 
-/// The delay before reconnect attempt number `attempt`, before jitter: doubles from 50 ms to 1 s.
+/// Returns the delay before reconnect attempt number `attempt`, without jitter. It doubles from
+/// 50 ms up to 1 s.
 pub(crate) fn reconnect_delay(attempt: u32) -> Duration {
     Duration::from_millis(50)
         .saturating_mul(1 << attempt.min(5))
@@ -64,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn no_delay_is_no_delay() {
+    fn jitter_of_a_zero_delay_is_zero() {
         assert_eq!(Jitter::new(None).up_to(Duration::ZERO), Duration::ZERO);
     }
 
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn reconnecting_slows_down_to_a_second() {
+    fn the_reconnect_delay_doubles_up_to_one_second() {
         assert_eq!(reconnect_delay(0), Duration::from_millis(50));
         assert_eq!(reconnect_delay(1), Duration::from_millis(100));
         assert_eq!(reconnect_delay(u32::MAX), Duration::from_secs(1));

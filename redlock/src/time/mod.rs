@@ -1,4 +1,4 @@
-//! Clocks, spans of time and what is drawn at random from them.
+//! The clock, the arithmetic of leases, and random delays.
 
 pub(crate) mod clock;
 pub(crate) mod jitter;

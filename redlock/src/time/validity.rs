@@ -1,88 +1,91 @@
-//! The arithmetic of leases. Nothing else in the crate subtracts durations, and nothing here
-//! reads a clock.
+//! The arithmetic of a lease's times.
+//!
+//! All its margins and limits are decided here. Nothing here reads a clock.
 
 use std::time::Duration;
 
 use crate::time::clock::Moment;
 
-/// The shortest ttl that is accepted: below it, a round trip may be longer than the lease.
+/// The shortest valid ttl. With a shorter one, a round trip may take longer than the lease.
 pub(crate) const MIN_TTL: Duration = Duration::from_millis(10);
 
-/// What a node's clock may gain on ours while it counts down `ttl`, plus 2 ms for the servers'
-/// granularity of expiry (1 ms) and for rounding (1 ms).
+/// Returns the allowance for clock drift: what a node's clock may gain on ours during `ttl`.
+///
+/// It includes 2 ms for the servers' granularity of expiry (1 ms) and for rounding (1 ms).
 pub(crate) fn drift(ttl: Duration, factor: f64) -> Duration {
     ttl.mul_f64(factor).saturating_add(Duration::from_millis(2))
 }
 
-/// Until when a node that was asked at `sent` to keep the key for `ttl` keeps it for certain.
+/// Returns the moment until which a node certainly keeps a key, after a command that was sent at
+/// `sent` with `ttl`.
 ///
-/// The count starts before the command was handed over, so it can only end early.
+/// The time is counted from before the command was submitted, so the result can only be too early.
 pub(crate) fn expiry(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
     let validity = ttl.saturating_sub(drift(ttl, drift_factor));
     sent.checked_add(validity).unwrap_or(sent)
 }
 
-/// The instant after which a lease must be treated as gone: the `quorum`-th largest expiry,
-/// `None` where fewer nodes hold it.
+/// Returns the moment after which a lease must be treated as gone: the `quorum`-th largest expiry.
+/// Returns `None` if fewer nodes hold it.
 ///
-/// Looks at every pair, which for a handful of nodes is less work than making a list to sort.
+/// Compares every pair. For a handful of nodes this is less work than sorting a list.
 pub(crate) fn deadline(
     expiries: impl Iterator<Item = Moment> + Clone,
     quorum: usize,
 ) -> Option<Moment> {
     let reaches = |moment: &Moment| expiries.clone().filter(|it| it >= moment).count() >= quorum;
-    // As after a round or an extension, in which all were asked at once.
+    // The common case after a round or an extension, where all commands were sent together.
     let latest = expiries.clone().max().filter(reaches);
     latest.or_else(|| expiries.clone().filter(reaches).max())
 }
 
-/// When to act on a `deadline`: somewhat before it, because timers round up.
+/// Returns the moment at which to act on `deadline`: a little before it, because timers round up.
 pub(crate) fn act_before(deadline: Moment, ttl: Duration) -> Moment {
     let margin = (ttl / 100).max(Duration::from_millis(2));
     deadline.checked_sub(margin).unwrap_or(deadline)
 }
 
-/// What is left until `deadline`.
+/// Returns the time until `deadline`.
 pub(crate) fn remaining(deadline: Moment, now: Moment) -> Duration {
     deadline.saturating_since(now)
 }
 
-/// Servers count whole milliseconds: parts are rounded up, so that a lease is never shorter than
-/// asked for. `None` for what no server can count.
+/// Converts to whole milliseconds, in which servers count. Rounds up, so that a lease is never
+/// shorter than requested. Returns `None` for what no server can count.
 pub(crate) fn whole_millis(duration: Duration) -> Option<u64> {
     let rounded = duration.checked_add(Duration::from_nanos(999_999))?;
-    // Servers add the time of day to it, in a signed 64-bit number.
+    // Servers add the time of day, in a signed 64-bit number.
     u64::try_from(rounded.as_millis())
         .ok()
         .filter(|millis| *millis <= i64::MAX.unsigned_abs() / 2)
 }
 
-/// The part of `ttl` that must be left when a round is won.
+/// Returns the part of `ttl` that must be left when a round is won.
 pub(crate) fn min_validity(ttl: Duration) -> Duration {
     ttl / 4
 }
 
-/// How long to wait for one node's answer. Bounded below, because a busy server needs a moment;
-/// above, because one node must not use up the lease.
+/// Returns how long to wait for the response of one node. The lower bound gives a busy server time.
+/// The upper bound keeps one node from using up the lease.
 pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Duration {
-    let usual = (ttl / 20).max(round_trip.unwrap_or_default().saturating_mul(4));
-    usual
+    let timeout = (ttl / 20).max(round_trip.unwrap_or_default().saturating_mul(4));
+    timeout
         .clamp(Duration::from_millis(50), Duration::from_secs(1))
         .min(ttl / 4)
 }
 
-/// How long to listen to the other nodes once an outcome is certain.
+/// Returns how long to wait for the other nodes once an outcome is certain.
 pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10
 }
 
-/// How long a session may stay silent on outstanding work before it counts as failed.
+/// Returns how long a node may be silent with commands in flight before its session has failed.
 pub(crate) fn silence_limit(node_timeout: Duration) -> Duration {
     node_timeout.saturating_mul(3).max(Duration::from_secs(1))
 }
 
-/// Until when a node may still hold a key that it was asked at `sent` to keep for `ttl`, even with
-/// a slow clock: afterwards a release is pointless.
+/// Returns the moment by which a key is gone, even from a node with a slow clock, after a command
+/// that was sent at `sent` with `ttl`. A later release is pointless.
 pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
     let longest = ttl
         .saturating_add(drift(ttl, drift_factor))
@@ -90,7 +93,7 @@ pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment 
     sent.checked_add(longest).unwrap_or(sent)
 }
 
-/// For a command that was still on its way when its connection broke.
+/// The allowance for a command that was in flight when its connection broke.
 const GONE_MARGIN: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ttl_shorter_than_its_drift_is_no_lease_and_does_not_wrap() {
+    fn a_ttl_below_its_drift_leaves_no_lease_and_does_not_wrap() {
         let now = Moment::now();
         assert_eq!(expiry(now, MS, 0.01), now);
         assert_eq!(remaining(now, after(now, 1)), Duration::ZERO);
@@ -130,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn milliseconds_round_up_and_never_to_nothing() {
+    fn milliseconds_round_up_and_never_to_zero() {
         assert_eq!(whole_millis(Duration::from_nanos(1)), Some(1));
         assert_eq!(whole_millis(MS), Some(1));
         assert_eq!(whole_millis(Duration::from_micros(1001)), Some(2));
