@@ -251,7 +251,7 @@ impl<'a> Contender<'a> {
         if let Some(node) = refused.not_a_lock() {
             return Some(node);
         }
-        let node = refused.busy_for_ever()?;
+        let node = refused.busy_without_expiry()?;
         contest.eternal_rounds += 1;
         (contest.eternal_rounds >= 2).then_some(node)
     }

@@ -135,7 +135,7 @@ impl ActiveLease {
         for node in 0..self.engine.quorum().nodes() {
             let holds = matches!(self.lock().tally.get(node), VoteState::Granted(_));
             if holds {
-                let text = "the fencing counter is exhausted: no larger token is left below 2^53";
+                let text = "it is exhausted, no larger token is left";
                 self.fail_node(node, &NodeError::new(NodeErrorKind::Counter, text));
             }
         }

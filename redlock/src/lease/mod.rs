@@ -89,7 +89,7 @@ impl ActiveLease {
             hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
             state: Condition::new(State::new(
-                Tally::asked(engine.grants()),
+                Tally::pending(engine.grants()),
                 validity::gone_by(asked, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),

@@ -115,7 +115,7 @@ impl Report {
         let not_asked = quorum.nodes() - plan.nodes.len();
         let least = quorum.least().saturating_sub(not_asked);
         Self {
-            responses: Responses::of_at_least(least, quorum.nodes()),
+            responses: Responses::with_minimum(least, quorum.nodes()),
             asked: plan.nodes.clone(),
             was_held: Some(was_held),
             is_kept: plan.keep_until.is_some(),

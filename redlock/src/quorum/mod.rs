@@ -92,7 +92,7 @@ pub(crate) struct Tally {
 
 impl Tally {
     /// Creates a tally in which every vote is pending.
-    pub(crate) fn asked(quorum: Quorum) -> Self {
+    pub(crate) fn pending(quorum: Quorum) -> Self {
         Self {
             votes: vec![VoteState::Pending; quorum.nodes()].into(),
             quorum,
@@ -145,7 +145,7 @@ impl Tally {
     }
 
     /// A node whose key has no expiry, if a quorum of nodes has such a key.
-    pub(crate) fn busy_for_ever(&self) -> Option<usize> {
+    pub(crate) fn busy_without_expiry(&self) -> Option<usize> {
         let is_eternal = |vote: &VoteState| matches!(vote, VoteState::Busy(None));
         let blocked = self.count(is_eternal) >= self.quorum().needed();
         blocked
@@ -276,7 +276,7 @@ mod tests {
         let quorum = Quorum::of(5).at_least(4);
         assert_eq!((quorum.needed(), quorum.blocking()), (4, 2));
         assert_eq!(Quorum::of(5).at_least(1).needed(), 3);
-        let mut tally = Tally::asked(quorum);
+        let mut tally = Tally::pending(quorum);
         for node in 0..3 {
             tally.set(node, VoteState::Granted(Moment::now()));
         }

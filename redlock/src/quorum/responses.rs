@@ -25,12 +25,12 @@ struct State<T> {
 impl<T: Clone + Send + 'static> Responses<T> {
     /// Creates a collector for `nodes` nodes.
     pub(crate) fn new(nodes: usize) -> Arc<Self> {
-        Self::of_at_least(0, nodes)
+        Self::with_minimum(0, nodes)
     }
 
     /// Creates a collector for `nodes` nodes that wakes the waiting task only once `least` of them
     /// have responded.
-    pub(crate) fn of_at_least(least: usize, nodes: usize) -> Arc<Self> {
+    pub(crate) fn with_minimum(least: usize, nodes: usize) -> Arc<Self> {
         let results = std::iter::repeat_with(|| None).take(nodes).collect();
         Arc::new(Self {
             least,

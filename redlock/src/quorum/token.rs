@@ -4,7 +4,7 @@
 //! a larger value, its *stamp*; a token is a value to which a quorum of nodes were moved by one
 //! acquisition.
 //!
-//! Why that is enough: a counter only grows, so no value is ever written to a node twice. Two
+//! This is enough. A counter only grows, so no value is ever written to a node twice. Two
 //! acquisitions with one token would share a node that was moved to it twice: tokens are unique.
 //! If one acquisition had returned before another was called, the node they share was at its
 //! token or beyond when the other moved it: tokens grow. Neither rests on clocks, leases, or the
