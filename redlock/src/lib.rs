@@ -1,13 +1,13 @@
 //! Distributed locks for Rust, backed by a quorum of independent Redis or Valkey servers.
 //!
-//! A lock survives the loss of a minority of servers, renews itself while you work, and signals
+//! A lock survives the loss of a minority of servers, extends itself while you work, and signals
 //! you before it expires.
 //!
 //! # The guard
 //!
 //! [`Redlock::connect`] makes a manager from the addresses of the servers. [`Redlock::lock`]
 //! requests a lock, and waits while another caller holds it. The lock is a [`LockGuard`]: it
-//! renews itself in the background, and dropping it releases the lock.
+//! extends itself in the background, and dropping it releases the lock.
 //!
 //! ```no_run
 //! use std::time::Duration;

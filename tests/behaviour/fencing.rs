@@ -75,11 +75,11 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
         let acquire = Acquire::new(keys.clone(), id.clone(), SECOND, Responder::ignored());
         let fence = Fence::new(*counter, 3600 * SECOND);
         session.submit(Command::Acquire(acquire.fence(fence)));
-        let until = Moment::now().checked_add(SECOND).unwrap();
+        let gone_by = Moment::now().checked_add(SECOND).unwrap();
         session.submit(Command::Release(Release::new(
             keys,
             id,
-            until,
+            gone_by,
             Responder::ignored(),
         )));
     }

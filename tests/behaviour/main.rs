@@ -6,7 +6,7 @@
 //! - `queue`: the local queue of a manager
 //! - `cancellation`: futures that are dropped before they complete
 //! - `holding`: extensions, deadlines, and the end of a lease
-//! - `renewals`: the extensions of many locks
+//! - `extensions`: the extensions of many locks
 //! - `running`: work bound to a lease
 //! - `release`: drop, release, and their reports
 //! - `hold_at_least`: keys that outlast an early release
@@ -31,6 +31,7 @@ mod cancellation;
 mod common;
 mod configuration;
 mod exclusion;
+mod extensions;
 mod fencing;
 mod hold_at_least;
 mod holding;
@@ -39,7 +40,6 @@ mod parity;
 mod queue;
 mod recorder;
 mod release;
-mod renewals;
 mod rounds;
 mod running;
 mod runtimes;

@@ -220,7 +220,12 @@ fn stamp(vote: &Vote) -> Stamp {
 }
 
 pub(crate) async fn a_grant_moves_the_counter_to_the_proposal(node: Subject) {
-    let forms = [Form::First, Form::Contended, Form::Tried, Form::First];
+    let forms = [
+        Form::First,
+        Form::Contended,
+        Form::LikelyAccepted,
+        Form::First,
+    ];
     for (proposal, form) in (100..).step_by(100).zip(forms) {
         let vote = node.acquire_fenced(b"a", "1", proposal, form).get().await;
         assert_eq!(stamp(&vote), Stamp::Moved(proposal));
@@ -246,7 +251,7 @@ pub(crate) async fn a_counter_beyond_the_proposal_is_never_lowered(node: Subject
     }
     node.release(b"a", "2").get().await;
     // In the other forms the counter moves on by one.
-    for form in [Form::Tried, Form::Contended] {
+    for form in [Form::LikelyAccepted, Form::Contended] {
         let before = node.inspect(b"a").get().await.counter.unwrap();
         let vote = node.acquire_fenced(b"a", "3", 5, form).get().await;
         assert_eq!(stamp(&vote), Stamp::Moved(before + 1));
@@ -257,7 +262,7 @@ pub(crate) async fn a_counter_beyond_the_proposal_is_never_lowered(node: Subject
 pub(crate) async fn a_counter_at_the_proposal_does_not_count_as_moved(node: Subject) {
     node.acquire_fenced(b"a", "1", 100, Form::First).get().await;
     node.release(b"a", "1").get().await;
-    for form in [Form::First, Form::Tried, Form::Contended] {
+    for form in [Form::First, Form::LikelyAccepted, Form::Contended] {
         let vote = node.acquire_fenced(b"a", "2", 100, form).get().await;
         assert_ne!(
             stamp(&vote),

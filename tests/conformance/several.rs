@@ -148,7 +148,7 @@ pub(crate) async fn a_grant_of_several_stamps_all_above_the_largest(node: Subjec
     node.release(b"c", "1").get().await;
     let mut largest = 300;
     for proposal in [250, 301, 5, 1_000] {
-        for form in [Form::First, Form::Tried, Form::Contended] {
+        for form in [Form::First, Form::LikelyAccepted, Form::Contended] {
             largest = proposal.max(largest + 1);
             let vote = node.acquire_fenced(keys, "2", proposal, form).get().await;
             assert_eq!(stamped(vote), largest, "{proposal}");

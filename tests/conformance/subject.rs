@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 pub(crate) enum Form {
     First,
     /// The form of a manager whose recent proposals were accepted.
-    Tried,
+    LikelyAccepted,
     /// The form of a later round.
     Contended,
 }
@@ -143,7 +143,7 @@ impl Subject {
         self.submit(|responder| {
             let acquire = Acquire::new(keys, id, RETENTION, responder)
                 .contended(form == Form::Contended)
-                .fence(Fence::new(100, RETENTION).is_tried(form == Form::Tried))
+                .fence(Fence::new(100, RETENTION).likely_accepted(form == Form::LikelyAccepted))
                 .watch(watch);
             Command::Acquire(acquire)
         })
@@ -172,9 +172,9 @@ impl Subject {
     ) -> Pending<Removal> {
         let keep_until = keep_until.into();
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        let until = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
+        let gone_by = Moment::now().checked_add(Duration::from_secs(60)).unwrap();
         self.submit(|responder| {
-            Command::Release(Release::new(keys, id, until, responder).keep_until(keep_until))
+            Command::Release(Release::new(keys, id, gone_by, responder).keep_until(keep_until))
         })
     }
 
@@ -188,7 +188,7 @@ impl Subject {
     ) -> Pending<Vote> {
         let (keys, id, ttl) = (keys.into_keys(), LeaseId::from(id), RETENTION);
         let contended = form == Form::Contended;
-        let fence = Fence::new(proposal, RETENTION).is_tried(form == Form::Tried);
+        let fence = Fence::new(proposal, RETENTION).likely_accepted(form == Form::LikelyAccepted);
         self.submit(|responder| {
             let acquire = Acquire::new(keys, id, ttl, responder);
             Command::Acquire(acquire.contended(contended).fence(fence))

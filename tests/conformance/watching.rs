@@ -9,7 +9,7 @@ use crate::subject::{CountingWatcher, Form, Subject};
 
 const LONG: Duration = Duration::from_secs(60);
 
-const FORMS: [Form; 3] = [Form::First, Form::Tried, Form::Contended];
+const FORMS: [Form; 3] = [Form::First, Form::LikelyAccepted, Form::Contended];
 
 pub(crate) async fn a_refused_watcher_is_notified_of_the_release(node: Subject) {
     for form in FORMS {

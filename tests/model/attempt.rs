@@ -30,7 +30,7 @@ pub(crate) enum Phase {
     #[default]
     NotCalled,
     /// Its messages are in flight.
-    Asking,
+    Acquiring,
     /// It has returned this token.
     Granted(Number),
 }
@@ -38,7 +38,7 @@ pub(crate) enum Phase {
 impl Attempt {
     pub(crate) fn call(proposal: Number, pipeline: bool, floor: Number) -> Self {
         Self {
-            phase: Phase::Asking,
+            phase: Phase::Acquiring,
             proposal,
             pipeline,
             floor,
@@ -63,7 +63,7 @@ impl Attempt {
     }
 
     pub(crate) fn is_asking(&self) -> bool {
-        self.phase == Phase::Asking
+        self.phase == Phase::Acquiring
     }
 
     pub(crate) fn is_called(&self) -> bool {

@@ -19,7 +19,7 @@ pub(crate) struct Acquisition<'a> {
 
 /// The way an acquisition ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum Ending {
     Acquired,
     Busy,
     NoQuorum,
@@ -50,15 +50,15 @@ impl<'a> Acquisition<'a> {
         result: Result<LockGuard, LockError>,
     ) -> Result<LockGuard, LockError> {
         self.is_over = true;
-        self.observe(Outcome::of(&result));
+        self.observe(Ending::of(&result));
         result
     }
 
-    fn observe(&self, outcome: Outcome) {
+    fn observe(&self, ending: Ending) {
         let waited = || -> Duration { Moment::now().saturating_since(self.began) };
         tracing::debug!(
             resource = %self.resources,
-            ?outcome,
+            outcome = ?ending,
             waited = ?waited(),
             "lock acquisition ended"
         );
@@ -68,12 +68,12 @@ impl<'a> Acquisition<'a> {
 impl Drop for Acquisition<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.observe(Outcome::Cancelled);
+            self.observe(Ending::Cancelled);
         }
     }
 }
 
-impl Outcome {
+impl Ending {
     fn of(result: &Result<LockGuard, LockError>) -> Self {
         match result {
             Ok(_) => Self::Acquired,

@@ -93,13 +93,13 @@ struct Contender<'a> {
 }
 
 /// What a contender has learnt from its rounds so far.
-struct Contest {
+struct RoundHistory {
     /// Notified when a quorum of nodes may be free; `None` for a request that does not wait.
     wakeup: Option<Arc<Wakeup>>,
     pacing: PollPacing,
     rounds: u32,
     /// Rounds that met a lock without expiry.
-    eternal_rounds: u32,
+    rounds_without_expiry: u32,
     /// Whether other processes are known to contend.
     is_contended: bool,
     /// Whether a notification, not a poll, led to this round. True for the first.
@@ -175,34 +175,34 @@ impl<'a> Contender<'a> {
 
     /// Asks the nodes, decides and waits, round after round.
     async fn contend(&self, ticket: Ticket) -> Result<LockGuard, LockError> {
-        let mut contest = Contest::new(self);
-        if contest.wakeup.is_some() {
+        let mut history = RoundHistory::new(self);
+        if history.wakeup.is_some() {
             // Other processes may be waiting, and this one may just have had the lock.
-            contest.is_contended = self.yield_to_others(Duration::ZERO).await;
+            history.is_contended = self.yield_to_others(Duration::ZERO).await;
         }
         loop {
             // Shutdown may have come while the request yielded.
             if self.engine.shutdown_signal().is_closed() {
                 return Err(LockError::Closed);
             }
-            let refused = match self.ask(&mut contest).await {
+            let refused = match self.send_round(&mut history).await {
                 Ok(lease) => return Ok(self.win(lease, ticket)),
                 Err(Refused(tally)) => tally,
             };
-            match self.decide(&mut contest, &refused, &ticket) {
+            match self.decide(&mut history, &refused, &ticket) {
                 Decision::GiveUp(error) => return Err(error),
-                Decision::WaitUntil(next_poll) => self.wait(&mut contest, next_poll).await?,
+                Decision::WaitUntil(next_poll) => self.wait(&mut history, next_poll).await?,
             }
         }
     }
 
     /// Sends one round to all nodes.
-    async fn ask(&self, contest: &mut Contest) -> Result<Arc<ActiveLease>, Refused> {
-        contest.rounds = contest.rounds.saturating_add(1);
-        if let Some(wakeup) = &contest.wakeup {
+    async fn send_round(&self, history: &mut RoundHistory) -> Result<Arc<ActiveLease>, Refused> {
+        history.rounds = history.rounds.saturating_add(1);
+        if let Some(wakeup) = &history.wakeup {
             wakeup.clear();
         }
-        let (is_contended, wakeup) = (contest.is_contended, contest.wakeup.as_ref());
+        let (is_contended, wakeup) = (history.is_contended, history.wakeup.as_ref());
         let (engine, resources, options) = (self.engine, self.resources, self.options);
         let round = Round::start(engine, resources, options, is_contended, wakeup);
         round.outcome().await
@@ -216,30 +216,30 @@ impl<'a> Contender<'a> {
     }
 
     /// Decides what follows from a refused round.
-    fn decide(&self, contest: &mut Contest, refused: &Tally, ticket: &Ticket) -> Decision {
-        if let Some(node) = self.not_a_lock(contest, refused) {
+    fn decide(&self, history: &mut RoundHistory, refused: &Tally, ticket: &Ticket) -> Decision {
+        if let Some(node) = self.not_a_lock(history, refused) {
             let error = outcome::not_a_lock(self.engine, self.resources, node);
             return Decision::GiveUp(error);
         }
         let now = Moment::now();
         let error = outcome::busy_or_no_quorum(self.engine, self.resources, self.options, refused);
         let is_last =
-            contest.rounds >= self.max_rounds || self.last_start.is_some_and(|last| now >= last);
-        let Some(wakeup) = contest.wakeup.as_ref().filter(|_| !is_last) else {
+            history.rounds >= self.max_rounds || self.last_start.is_some_and(|last| now >= last);
+        let Some(wakeup) = history.wakeup.as_ref().filter(|_| !is_last) else {
             return Decision::GiveUp(error);
         };
         ticket.publish(&HeadStatus::Refused(now, error), Some(now));
         if refused.is_busy() {
             let fairness = self.engine.fairness();
-            fairness.observe_busy(&self.keys, Instant::now(), contest.was_notified);
+            fairness.observe_busy(&self.keys, Instant::now(), history.was_notified);
             wakeup.record_round(refused);
         }
-        contest.is_contended = true;
-        let changed_hands = contest.pacing.observe(refused, now);
-        if changed_hands && !contest.was_notified {
+        history.is_contended = true;
+        let changed_hands = history.pacing.observe(refused, now);
+        if changed_hands && !history.was_notified {
             self.engine.observe_notifications(false);
         }
-        let delay = contest.pacing.next_poll(self.engine, refused.free_in());
+        let delay = history.pacing.next_poll(self.engine, refused.free_in());
         Decision::WaitUntil(self.until_last_start(now, delay))
     }
 
@@ -247,21 +247,21 @@ impl<'a> Contender<'a> {
     ///
     /// A lock without expiry counts once it was seen twice: another library may have been between
     /// setting the key and setting its expiry.
-    fn not_a_lock(&self, contest: &mut Contest, refused: &Tally) -> Option<usize> {
+    fn not_a_lock(&self, history: &mut RoundHistory, refused: &Tally) -> Option<usize> {
         if let Some(node) = refused.not_a_lock() {
             return Some(node);
         }
         let node = refused.busy_without_expiry()?;
-        contest.eternal_rounds += 1;
-        (contest.eternal_rounds >= 2).then_some(node)
+        history.rounds_without_expiry += 1;
+        (history.rounds_without_expiry >= 2).then_some(node)
     }
 
     /// Waits for a notification from a quorum, and until `next_poll` without one.
-    async fn wait(&self, contest: &mut Contest, next_poll: Moment) -> Result<(), LockError> {
-        let Some(wakeup) = &contest.wakeup else {
+    async fn wait(&self, history: &mut RoundHistory, next_poll: Moment) -> Result<(), LockError> {
+        let Some(wakeup) = &history.wakeup else {
             return Ok(());
         };
-        contest.was_notified = tokio::select! {
+        history.was_notified = tokio::select! {
             biased;
             () = wakeup.notified() => true,
             () = clock::sleep_until(next_poll) => false,
@@ -270,8 +270,8 @@ impl<'a> Contender<'a> {
         if wakeup.was_notified() {
             self.engine.observe_notifications(true);
         }
-        if contest.was_notified {
-            let back_off = contest.pacing.back_off(self.engine);
+        if history.was_notified {
+            let back_off = history.pacing.back_off(self.engine);
             self.yield_to_others(back_off).await;
         }
         Ok(())
@@ -299,17 +299,17 @@ impl<'a> Contender<'a> {
     }
 }
 
-impl Contest {
+impl RoundHistory {
     fn new(contender: &Contender<'_>) -> Self {
         let wakeup = match contender.options.wait {
             Wait::No => None,
-            Wait::For(_) => Some(Wakeup::new(contender.engine.grants())),
+            Wait::For(_) => Some(Wakeup::new(contender.engine.acquire_quorum())),
         };
         Self {
             wakeup,
             pacing: PollPacing::default(),
             rounds: 0,
-            eternal_rounds: 0,
+            rounds_without_expiry: 0,
             is_contended: false,
             was_notified: true,
         }

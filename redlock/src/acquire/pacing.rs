@@ -46,7 +46,7 @@ impl PollPacing {
         let (config, jitter) = (engine.config(), engine.jitter());
         let delay = if config.retry_count.is_some() {
             jitter.up_to(config.retry_delay)
-        } else if engine.supports_wakeups() {
+        } else if engine.notifies() {
             jitter.upper_half(config.retry_delay.saturating_mul(POLL_FACTOR))
         } else {
             jitter.up_to(self.max_pause(config.retry_delay))

@@ -130,7 +130,7 @@ impl Engine {
     }
 
     /// The quorum that must grant a lock: a majority, or `token_durability` if that is more.
-    pub(crate) fn grants(&self) -> Quorum {
+    pub(crate) fn acquire_quorum(&self) -> Quorum {
         self.quorum().at_least(self.config().token_durability())
     }
 
@@ -139,7 +139,7 @@ impl Engine {
     }
 
     /// Whether a quorum of nodes pushes notifications, so that polling can be rare.
-    pub(crate) fn supports_wakeups(&self) -> bool {
+    pub(crate) fn notifies(&self) -> bool {
         if self.are_notifications_lost.load(Ordering::Relaxed) {
             return false;
         }
@@ -172,7 +172,7 @@ impl Engine {
         self.shared.config.fencing.then(|| {
             let proposals = &self.shared.proposals;
             Fence::new(proposals.next(self.max_proposal()), retention)
-                .is_tried(proposals.are_tried())
+                .likely_accepted(proposals.are_likely_accepted())
         })
     }
 
@@ -218,7 +218,7 @@ impl Engine {
     }
 
     /// Sends a command to every node and collects the responses.
-    pub(crate) fn ask<T: Clone + Send + 'static>(
+    pub(crate) fn broadcast<T: Clone + Send + 'static>(
         &self,
         command: impl Fn(Responder<T>) -> Command,
     ) -> Arc<Responses<T>> {

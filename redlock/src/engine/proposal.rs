@@ -43,7 +43,7 @@ impl Proposals {
     }
 
     /// Whether recent proposals were all beyond the counters.
-    pub(crate) fn are_tried(&self) -> bool {
+    pub(crate) fn are_likely_accepted(&self) -> bool {
         self.accepted.load(Ordering::Relaxed) >= ENOUGH
     }
 
@@ -101,12 +101,12 @@ mod tests {
     fn one_counter_ahead_resets_the_confidence_in_proposals() {
         let proposals = Proposals::default();
         for _ in 0..ENOUGH {
-            assert!(!proposals.are_tried());
+            assert!(!proposals.are_likely_accepted());
             proposals.count(true);
         }
-        assert!(proposals.are_tried());
+        assert!(proposals.are_likely_accepted());
         proposals.count(false);
-        assert!(!proposals.are_tried());
+        assert!(!proposals.are_likely_accepted());
     }
 
     /// The share of proposals that nodes accept unchanged, with skewed clocks and nodes that agree.

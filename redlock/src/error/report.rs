@@ -119,7 +119,7 @@ pub enum ReleaseOutcome {
     /// The node did not have the key, or another owner has it.
     Absent,
     /// The node was not contacted, because it cannot have the key.
-    NotAsked,
+    NotContacted,
     /// The node had not responded yet. The release stays queued for it.
     Pending,
     /// The node failed.
@@ -183,7 +183,7 @@ impl fmt::Display for ReleaseOutcome {
             Self::Deleted => f.write_str("deleted"),
             Self::Kept => f.write_str("kept"),
             Self::Absent => f.write_str("not held"),
-            Self::NotAsked => f.write_str("not contacted"),
+            Self::NotContacted => f.write_str("not contacted"),
             Self::Pending => f.write_str("no response yet"),
             Self::Failed(error) => error.fmt(f),
         }

@@ -130,7 +130,7 @@ impl ActiveLease {
         let holders: Vec<bool> = {
             let mut state = self.lock();
             let gone = validity::gone_by(sent, ttl, self.engine.config().drift_factor);
-            state.until = state.until.max(gone);
+            state.gone_by = state.gone_by.max(gone);
             let nodes = 0..state.tally.quorum().nodes();
             nodes
                 .map(|node| matches!(state.tally.get(node), VoteState::Granted(_)))

@@ -41,7 +41,7 @@ impl ActiveLease {
     /// Chooses from the stamps. `None` unless the round is won and lacks a token.
     fn choose(&self) -> Option<Choice> {
         let state = self.lock();
-        let is_open = state.phase == Phase::Asking
+        let is_open = state.phase == Phase::Acquiring
             && self.fence.is_some()
             && state.fencing_token.is_none()
             && state.tally.verdict() == Verdict::Reached;
@@ -61,7 +61,7 @@ impl ActiveLease {
         let Some(retention) = self.fence_retention() else {
             return;
         };
-        let asked: Vec<usize> = {
+        let nodes: Vec<usize> = {
             let state = self.lock();
             let is_behind = |node: &usize| {
                 matches!(state.tally.get(*node), VoteState::Granted(_))
@@ -74,10 +74,10 @@ impl ActiveLease {
         let sink = Arc::new(Raising {
             lease: Arc::clone(self),
             token,
-            responses: Responses::new(asked.len()),
-            asked,
+            responses: Responses::new(nodes.len()),
+            nodes,
         });
-        for (index, node) in sink.asked.iter().enumerate() {
+        for (index, node) in sink.nodes.iter().enumerate() {
             let responder = Responder::new(Arc::<Raising>::clone(&sink), index);
             let (keys, id) = (self.keys.clone(), self.id.clone());
             let raise = Raise::new(keys, id, token, retention, responder);
@@ -92,7 +92,7 @@ impl ActiveLease {
         if !is_token() {
             let silent = results
                 .iter()
-                .zip(&sink.asked)
+                .zip(&sink.nodes)
                 .filter(|(result, _)| result.is_none());
             for (_, node) in silent {
                 self.fail_node(*node, &NodeError::new(NodeErrorKind::Timeout, ""));
@@ -115,7 +115,7 @@ impl ActiveLease {
             self.engine.observe_counter(*counter);
         }
         let mut state = self.lock();
-        if state.phase != Phase::Asking || state.fencing_token.is_some() {
+        if state.phase != Phase::Acquiring || state.fencing_token.is_some() {
             // The round was decided without this node, which keeps the key until its expiry.
             return;
         }
@@ -147,13 +147,13 @@ struct Raising {
     lease: Arc<ActiveLease>,
     token: u64,
     /// The nodes, by the position of their responses.
-    asked: Vec<usize>,
+    nodes: Vec<usize>,
     responses: Arc<Responses<Raised>>,
 }
 
 impl ResponseSink<Raised> for Raising {
     fn on_response(&self, index: usize, result: NodeResult<Raised>) {
-        self.lease.raised(self.asked[index], self.token, &result);
+        self.lease.raised(self.nodes[index], self.token, &result);
         self.responses.on_response(index, result);
     }
 }

@@ -8,7 +8,7 @@
 //!
 //! ```text
 //! time      node  response            votes      deadline
-//!  0 ms      1-3  granted             G G G - -  asked + ttl - drift   won: the guard is returned
+//!  0 ms      1-3  granted             G G G - -  sent + ttl - drift    won: the guard is returned
 //!  9 ms        4  granted, late       G G G G -  unchanged             the late grant joins
 //! 10 s       1-4  extension confirmed G G G G -  sent + ttl - drift
 //! 20 s         2  "not held"          G L G G -  of 1, 3 and 4         still a quorum
@@ -57,10 +57,10 @@ pub(crate) struct ActiveLease {
     ttl: Duration,
     auto_extend: bool,
     /// The moment just before the first command was submitted.
-    asked: Moment,
+    sent_at: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
-    /// The time from `asked` for which the keys stay even if the lease is released sooner.
+    /// The time from `sent_at` for which the keys stay even if the lease is released sooner.
     hold_at_least: Option<Duration>,
     /// The proposal for the counters; `None` without fencing.
     fence: Option<Fence>,
@@ -75,7 +75,7 @@ impl ActiveLease {
         id: LeaseId,
         options: &LockOptions,
     ) -> Self {
-        let asked = Moment::now();
+        let sent_at = Moment::now();
         let ttl = options.first_ttl();
         let config = engine.config();
         Self {
@@ -84,13 +84,13 @@ impl ActiveLease {
             id,
             ttl,
             auto_extend: options.auto_extend,
-            asked,
+            sent_at,
             fence: engine.fence(),
             hold_at_least: options.hold_at_least,
-            hold_until: options.max_hold.and_then(|most| asked.checked_add(most)),
+            hold_until: options.max_hold.and_then(|most| sent_at.checked_add(most)),
             state: Condition::new(State::new(
-                Tally::pending(engine.grants()),
-                validity::gone_by(asked, ttl, config.drift_factor),
+                Tally::pending(engine.acquire_quorum()),
+                validity::gone_by(sent_at, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),
         }

@@ -19,12 +19,12 @@ impl ActiveLease {
     pub(super) fn release_plan(&self, state: &State, end: End) -> ReleasePlan {
         let hold = self.hold_at_least.filter(|_| end.keeps());
         let keep_until = hold
-            .and_then(|hold| self.asked.checked_add(hold))
+            .and_then(|hold| self.sent_at.checked_add(hold))
             .filter(|keep_until| *keep_until > Moment::now());
-        let kept = |hold| validity::gone_by(self.asked, hold, self.engine.config().drift_factor);
+        let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
         ReleasePlan {
             nodes: state.held_at(self.keys.as_one().is_none()),
-            until: hold.map_or(state.until, |hold| state.until.max(kept(hold))),
+            gone_by: hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold))),
             keep_until,
         }
     }
@@ -41,13 +41,13 @@ impl ActiveLease {
     /// Cancel safe: the releases are queued by the first poll.
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
         let was_held = self.is_held();
-        let mut asked = None;
+        let mut report = None;
         let mut send = |plan: &ReleasePlan| {
-            let report = Report::of(&self.engine, plan, was_held);
+            let sent = Report::of(&self.engine, plan, was_held);
             for node in &plan.nodes {
-                self.send_release(*node, plan, report.responses.responder(*node));
+                self.send_release(*node, plan, sent.responses.responder(*node));
             }
-            asked = Some(report);
+            report = Some(sent);
         };
         if !self.end_with(End::Released, &mut send) {
             // The lease was lost and has sent its releases before. These are for the report.
@@ -60,7 +60,7 @@ impl ActiveLease {
             };
             send(&plan);
         }
-        let Some(report) = asked else {
+        let Some(report) = report else {
             unreachable!("the plan was carried out here or there");
         };
         report
@@ -70,8 +70,8 @@ impl ActiveLease {
     }
 
     fn send_release(&self, node: usize, plan: &ReleasePlan, responder: Responder<Removal>) {
-        let (keys, id, until) = (self.keys.clone(), self.id.clone(), plan.until);
-        let release = Release::new(keys, id, until, responder).keep_until(plan.keep_until);
+        let (keys, id, gone_by) = (self.keys.clone(), self.id.clone(), plan.gone_by);
+        let release = Release::new(keys, id, gone_by, responder).keep_until(plan.keep_until);
         self.engine.submit(node, Command::Release(release));
     }
 }
@@ -81,16 +81,16 @@ pub(crate) async fn release_by_id(
     engine: &Engine,
     keys: &Keys,
     id: &LeaseId,
-    until: Moment,
+    gone_by: Moment,
     timeout: Duration,
 ) -> Result<Released, Released> {
-    let responses = engine.ask(|responder| {
-        Command::Release(Release::new(keys.clone(), id.clone(), until, responder))
+    let responses = engine.broadcast(|responder| {
+        Command::Release(Release::new(keys.clone(), id.clone(), gone_by, responder))
     });
-    let asked = (0..engine.quorum().nodes()).collect();
+    let nodes = (0..engine.quorum().nodes()).collect();
     let report = Report {
         responses,
-        asked,
+        nodes,
         was_held: None,
         is_kept: false,
     };
@@ -100,7 +100,7 @@ pub(crate) async fn release_by_id(
 /// A release that waits for its responses.
 struct Report {
     responses: Arc<Responses<Removal>>,
-    asked: Vec<usize>,
+    nodes: Vec<usize>,
     /// Whether the lease was held, if that is known here. Otherwise a node that deleted the key
     /// shows that it was.
     was_held: Option<bool>,
@@ -112,11 +112,11 @@ impl Report {
     /// Expects responses from the nodes of the plan. All others count as confirmed.
     fn of(engine: &Engine, plan: &ReleasePlan, was_held: bool) -> Self {
         let quorum = engine.quorum();
-        let not_asked = quorum.nodes() - plan.nodes.len();
-        let least = quorum.least().saturating_sub(not_asked);
+        let not_contacted = quorum.nodes() - plan.nodes.len();
+        let least = quorum.least().saturating_sub(not_contacted);
         Self {
             responses: Responses::with_minimum(least, quorum.nodes()),
-            asked: plan.nodes.clone(),
+            nodes: plan.nodes.clone(),
             was_held: Some(was_held),
             is_kept: plan.keep_until.is_some(),
         }
@@ -125,7 +125,7 @@ impl Report {
     /// Waits until a quorum has confirmed, or no longer can.
     async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
         let quorum = engine.quorum();
-        let not_asked = quorum.nodes() - self.asked.len();
+        let not_contacted = quorum.nodes() - self.nodes.len();
         let verdict = |results: &NodeResults<Removal>| {
             let failed = results
                 .iter()
@@ -133,7 +133,7 @@ impl Report {
                 .filter(|result| result.is_err())
                 .count();
             let confirmed = results.iter().flatten().count() - failed;
-            quorum.verdict(confirmed + not_asked, failed)
+            quorum.verdict(confirmed + not_contacted, failed)
         };
         let results = self
             .responses
@@ -159,8 +159,8 @@ impl Report {
                 Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
                 Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,
                 Some(Err(error)) => ReleaseOutcome::Failed(error),
-                None if self.asked.contains(&node) => ReleaseOutcome::Pending,
-                None => ReleaseOutcome::NotAsked,
+                None if self.nodes.contains(&node) => ReleaseOutcome::Pending,
+                None => ReleaseOutcome::NotContacted,
             };
             NodeRelease::new(Arc::clone(&engine.names()[node]), outcome)
         });

@@ -137,7 +137,7 @@ impl ActiveLease {
         let mut state = self.lock();
         let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
-        let is_won = state.phase == Phase::Asking
+        let is_won = state.phase == Phase::Acquiring
             && state.tally.verdict() == Verdict::Reached
             && state.tally.deadline() >= enough
             && enough.is_some()
@@ -154,7 +154,7 @@ impl ActiveLease {
     /// Arms the timer of a lease that was just won.
     fn schedule_first(self: &Arc<Self>, state: &mut State) {
         let delay = self.engine.jitter().before(self.extend_interval());
-        state.extend_at = self.asked.checked_add(delay).unwrap_or(self.asked);
+        state.extend_at = self.sent_at.checked_add(delay).unwrap_or(self.sent_at);
         self.arm(state);
     }
 
@@ -168,7 +168,7 @@ impl ActiveLease {
         if state.phase == Phase::Held {
             state.tally_changed();
         }
-        if state.phase == Phase::Asking && state.tally.verdict() != Verdict::Open {
+        if state.phase == Phase::Acquiring && state.tally.verdict() != Verdict::Open {
             state.notify();
         }
     }
@@ -181,9 +181,10 @@ impl ActiveLease {
 impl ResponseSink<Vote> for ActiveLease {
     fn on_response(&self, node: usize, result: NodeResult<Vote>) {
         let (vote, stamp) = match result {
-            Ok(Vote::Granted { stamp }) => {
-                (VoteState::Granted(self.expiry(self.asked, self.ttl)), stamp)
-            }
+            Ok(Vote::Granted { stamp }) => (
+                VoteState::Granted(self.expiry(self.sent_at, self.ttl)),
+                stamp,
+            ),
             Ok(Vote::Busy { remaining, counter }) => {
                 (VoteState::Busy(remaining), counter.map(Stamp::Beyond))
             }
@@ -212,7 +213,7 @@ impl ResponseSink<Extension> for Adoption {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let lease = &self.0;
         let vote = match result {
-            Ok(Extension::Confirmed) => VoteState::Granted(lease.expiry(lease.asked, lease.ttl)),
+            Ok(Extension::Confirmed) => VoteState::Granted(lease.expiry(lease.sent_at, lease.ttl)),
             Ok(Extension::NotHeld) => VoteState::Lost,
             Err(error) => VoteState::Failed(error),
         };

@@ -16,7 +16,7 @@ pub(super) struct State {
     pub(super) phase: Phase,
     pub(super) tally: Tally,
     /// The moment by which the key is gone from every node, at the latest.
-    pub(super) until: Moment,
+    pub(super) gone_by: Moment,
     /// Cancelled when the lease ends. Created on the first request for it.
     pub(super) cancellation: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
@@ -37,7 +37,7 @@ pub(super) struct State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// The round is undecided.
-    Asking,
+    Acquiring,
     /// A guard holds it.
     Held,
     /// It has ended for good.
@@ -79,7 +79,7 @@ pub(super) struct ReleasePlan {
     /// The nodes that may hold a key.
     pub(super) nodes: Vec<usize>,
     /// The moment by which the keys are gone from every node, at the latest.
-    pub(super) until: Moment,
+    pub(super) gone_by: Moment,
     /// The moment until which the keys stay; `None` deletes them.
     pub(super) keep_until: Option<Moment>,
 }
@@ -93,15 +93,15 @@ pub(super) struct Attempt {
 }
 
 impl State {
-    pub(super) fn new(tally: Tally, until: Moment) -> Self {
+    pub(super) fn new(tally: Tally, gone_by: Moment) -> Self {
         let stamps = vec![None; tally.quorum().nodes()].into();
         Self {
-            phase: Phase::Asking,
+            phase: Phase::Acquiring,
             tally,
-            until,
+            gone_by,
             cancellation: None,
             timer: None,
-            extend_at: until,
+            extend_at: gone_by,
             attempt: Attempt::default(),
             deadline: None,
             stamps,

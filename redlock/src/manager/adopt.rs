@@ -141,9 +141,9 @@ impl Redlock {
         let config = self.config();
         let keys = resources.keys(&config.key_prefix).into();
         // The ttl of the lease is unknown, so the longest is assumed.
-        let until = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
+        let gone_by = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
         let timeout = engine.node_timeout(config.ttl);
-        lease::release_by_id(&engine, &keys, id, until, timeout)
+        lease::release_by_id(&engine, &keys, id, gone_by, timeout)
             .await
             .map_err(|report| UnlockError::NoQuorum { report })
     }

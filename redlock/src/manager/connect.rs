@@ -51,7 +51,7 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
     }
     let engine = redlock.engine().map_err(|_| ConnectError::NoRuntime)?;
     let quorum = engine.quorum();
-    let responses = engine.ask(|responder| Command::Ping(Ping::new(responder)));
+    let responses = engine.broadcast(|responder| Command::Ping(Ping::new(responder)));
     let usable =
         |results: &NodeResults<Identity>| results.iter().flatten().filter(|it| it.is_ok()).count();
 

@@ -97,7 +97,7 @@ impl Redlock {
         // A session is ordered: a node that responds to this ping has carried out every release.
         let pings: Vec<_> = engines
             .iter()
-            .map(|engine| engine.ask(|responder| Command::Ping(Ping::new(responder))))
+            .map(|engine| engine.broadcast(|responder| Command::Ping(Ping::new(responder))))
             .collect();
         for responses in pings {
             let _results = responses

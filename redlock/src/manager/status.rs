@@ -31,8 +31,8 @@ impl Redlock {
             return Status::new(quorum, names, &vec![None; quorum.nodes()]);
         };
         let key = resource.key(&self.config().key_prefix);
-        let responses =
-            engine.ask(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
+        let responses = engine
+            .broadcast(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
         let timeout = engine.node_timeout(self.config().ttl);
         let is_certain =
             |results: &NodeResults<_>| Status::new(quorum, names, results).is_certain();
@@ -56,7 +56,7 @@ impl Redlock {
         let Ok(engine) = self.engine() else {
             return Vec::new();
         };
-        let responses = engine.ask(|responder| Command::Ping(Ping::new(responder)));
+        let responses = engine.broadcast(|responder| Command::Ping(Ping::new(responder)));
         let _results = responses
             .until(self.config().silence_limit(), responses::all)
             .await;

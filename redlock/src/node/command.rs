@@ -146,7 +146,7 @@ pub struct Fence {
     /// Whether recent proposals were beyond all counters.
     ///
     /// A hint: a node may use a cheaper command when this proposal is likely to be beyond them too.
-    pub is_tried: bool,
+    pub is_likely_accepted: bool,
     /// The minimum time for which the counter is kept, from now on.
     pub retention: Duration,
 }
@@ -157,15 +157,15 @@ impl Fence {
     pub fn new(proposal: u64, retention: Duration) -> Self {
         Self {
             proposal,
-            is_tried: false,
+            is_likely_accepted: false,
             retention,
         }
     }
 
     /// Sets whether recent proposals were beyond all counters.
     #[must_use]
-    pub fn is_tried(mut self, is_tried: bool) -> Self {
-        self.is_tried = is_tried;
+    pub fn likely_accepted(mut self, is_likely_accepted: bool) -> Self {
+        self.is_likely_accepted = is_likely_accepted;
         self
     }
 }
@@ -257,7 +257,7 @@ pub struct Release {
     pub id: LeaseId,
     /// The moment by which the keys have expired by themselves. From then on, a node that could
     /// not be reached no longer needs the release.
-    pub until: Moment,
+    pub gone_by: Moment,
     /// The moment at which the keys expire instead of being deleted now, whether they had more
     /// time left or less. A later release deletes them.
     pub keep_until: Option<Moment>,
@@ -266,13 +266,13 @@ pub struct Release {
 }
 
 impl Release {
-    /// Deletes `keys`, which expire by `until` even if the release never arrives.
+    /// Deletes `keys`, which are gone by `gone_by` even if the release never arrives.
     #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, until: Moment, responder: Responder<Removal>) -> Self {
+    pub fn new(keys: Keys, id: LeaseId, gone_by: Moment, responder: Responder<Removal>) -> Self {
         Self {
             keys,
             id,
-            until,
+            gone_by,
             keep_until: None,
             responder,
         }

@@ -67,7 +67,7 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 /// - A command gets at most one response, and the response is true. An `Err` for which
 ///   [`NodeError::is_sent`](crate::NodeError::is_sent) is false promises that the command took no
 ///   effect and never will. A node that hangs may never respond, so the caller sets a time limit.
-/// - A release is kept until it was carried out or its [`until`](Release::until) has passed, also
+/// - A release is kept until it was carried out or its [`gone_by`](Release::gone_by) has passed, also
 ///   across lost connections. It takes effect after every acquire that was submitted before it.
 /// - While there is no connection, every command fails at once. A release that is kept also gets
 ///   this error.

@@ -62,7 +62,7 @@ struct Streak {
     since: Option<Instant>,
     released_at: Option<Instant>,
     /// Pauses in which no other process was observed.
-    fruitless: u32,
+    unobserved: u32,
 }
 
 /// What to do before the next round.
@@ -160,7 +160,7 @@ impl Fairness {
 impl Observations {
     fn contention(&self, lock: u64, now: Instant) -> Option<Contention> {
         let contention = self.contended.get(&lock).copied()?;
-        (now.saturating_duration_since(contention.last_busy) < LATELY).then_some(contention)
+        (now.saturating_duration_since(contention.last_busy) < MEMORY).then_some(contention)
     }
 
     fn streak(&mut self, lock: u64) -> &mut Streak {
@@ -213,10 +213,11 @@ impl Streak {
             *self = Self::default();
             return false;
         }
-        let is_long = now.saturating_duration_since(since) >= STREAK * (1 << self.fruitless.min(4));
+        let is_long =
+            now.saturating_duration_since(since) >= STREAK * (1 << self.unobserved.min(4));
         if is_long {
             self.since = Some(now);
-            self.fruitless += 1;
+            self.unobserved += 1;
         }
         is_long
     }
@@ -224,7 +225,7 @@ impl Streak {
 
 /// The time for which other processes are remembered: long enough for their next turn, short enough
 /// not to yield to processes that are gone.
-const LATELY: Duration = Duration::from_secs(1);
+const MEMORY: Duration = Duration::from_secs(1);
 
 /// The pause for each missing handoff: the resolution of the timer.
 const STEP: Duration = Duration::from_millis(1);

@@ -126,7 +126,9 @@ impl CommandQueue {
 impl Queued {
     fn treatment(&self, fault: Option<Fault>, now: Moment) -> Treatment {
         let release = self.command.as_release();
-        let kept_until = release.map(|it| it.until).filter(|until| *until > now);
+        let kept_until = release
+            .map(|it| it.gone_by)
+            .filter(|gone_by| *gone_by > now);
         match fault {
             Some(Fault::Hang) => Treatment::HoldBack(None),
             Some(Fault::Crash | Fault::DropRequests) if kept_until.is_some() => {

@@ -40,7 +40,7 @@ pub(crate) struct ReadyConnection {
     pub(crate) connection: MultiplexedConnection,
     pub(crate) io: ConnectionIo,
     /// Whether the server pushes invalidations.
-    pub(crate) notifies: bool,
+    pub(crate) supports_push: bool,
     /// The server's name for this connection.
     pub(crate) client: Option<Client>,
     /// Whether every command sent over the previous connection was carried out or never will be.
@@ -176,7 +176,7 @@ impl Draft {
         Ok(ReadyConnection {
             connection,
             io,
-            notifies: self.supports_push,
+            supports_push: self.supports_push,
             client: self.client,
             previous_is_settled: self.previous_is_settled,
             identity: info.map(ServerInfo::identity).unwrap_or_default(),

@@ -148,7 +148,7 @@ impl Batch {
         delete: Option<CompareDelete>,
     ) -> (Self, Option<KeyFilter>) {
         // Most batches have one or two requests. More room would be most of their memory.
-        let count = pending.len().min(MAX_BATCH);
+        let count = pending.len().min(MAX_DRAINED);
         let releases = pending
             .iter()
             .take(count)
@@ -231,7 +231,7 @@ const MAX_RELEASES_PER_SCRIPT: usize = 64;
 
 /// The maximum number of commands that are taken from the queue at once. More rarely fit in a
 /// batch.
-pub(crate) const MAX_BATCH: usize = 256;
+pub(crate) const MAX_DRAINED: usize = 256;
 
 #[cfg(test)]
 mod tests;

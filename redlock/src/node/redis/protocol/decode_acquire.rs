@@ -28,7 +28,7 @@ pub(crate) fn settle_acquire(
         }
         (Encoding::Native, Value::Okay, Some(fence)) => {
             let moved = more.next().unwrap_or(Value::Nil);
-            if fence.is_tried && moved == Value::Int(0) {
+            if fence.is_likely_accepted && moved == Value::Int(0) {
                 return Settled::Resend(Request {
                     command: Command::Acquire(it),
                     encoding: Encoding::Stamp,

@@ -105,7 +105,7 @@ fn encode_native_acquire(
     let counter_key = counter_key(key);
     pipeline.add_command(raise_counter(&counter_key, fence.proposal));
     let mut responses = 2;
-    if !fence.is_tried {
+    if !fence.is_likely_accepted {
         let mut read = Cmd::with_capacity(3, counter_key.len() + 7);
         read.arg("ZSCORE").arg(&counter_key).arg(MEMBER);
         pipeline.add_command(read);

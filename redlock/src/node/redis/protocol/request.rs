@@ -123,9 +123,9 @@ impl Request {
     /// out.
     pub(crate) fn compensating_release(&self) -> Option<Self> {
         let acquire = self.command.as_acquire()?;
-        let until = validity::gone_by(Moment::now(), acquire.ttl, 0.0);
+        let gone_by = validity::gone_by(Moment::now(), acquire.ttl, 0.0);
         let (keys, id) = (acquire.keys.clone(), acquire.id.clone());
-        let release = Release::new(keys, id, until, Responder::ignored());
+        let release = Release::new(keys, id, gone_by, Responder::ignored());
         // By its text: without the script, a call by hash would be sent again behind the acquire,
         // whose key it would then delete.
         Some(Self {

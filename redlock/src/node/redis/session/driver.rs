@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::handshake::ReadyConnection;
-use crate::node::redis::protocol::batch::{Batch, MAX_BATCH};
+use crate::node::redis::protocol::batch::{Batch, MAX_DRAINED};
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::error;
@@ -125,7 +125,7 @@ impl Driver {
             return;
         }
         tokio::task::yield_now().await;
-        while self.inbox.len() < MAX_BATCH
+        while self.inbox.len() < MAX_DRAINED
             && let Ok(command) = self.queue.try_recv()
         {
             self.inbox.push(command);
@@ -214,7 +214,7 @@ impl Driver {
             report.warnings = ready.warnings;
         }
         self.shared.set_time(ready.time);
-        self.shared.set_notifies(ready.notifies);
+        self.shared.set_notifies(ready.supports_push);
         // Invalidations for the previous connection are lost.
         self.server.invalidations().notify_all();
         self.identity = ready.identity;

@@ -10,7 +10,7 @@ use tokio::time::Sleep;
 use crate::error::NodeError;
 use crate::node::Command;
 use crate::node::redis::connect::handshake::ReadyConnection;
-use crate::node::redis::protocol::batch::MAX_BATCH;
+use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::time::clock;
@@ -61,7 +61,7 @@ impl Sources<'_> {
         tokio::select! {
             biased;
             Some(responses) = optional(responses) => Event::Responses(responses),
-            count = self.queue.recv_many(self.inbox, MAX_BATCH), if is_receiving => {
+            count = self.queue.recv_many(self.inbox, MAX_DRAINED), if is_receiving => {
                 Event::Commands(count)
             }
             Some(outcome) = optional(connecting) => Event::Connected(Box::new(outcome)),

@@ -63,7 +63,7 @@ impl PendingReleases {
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
         // Not as unsent: the release will be sent.
         responder.send(Err(NodeError::new(cause.kind(), cause.message())));
-        if release.until > Moment::now() || self.unknown.contains_key(&release.id) {
+        if release.gone_by > Moment::now() || self.unknown.contains_key(&release.id) {
             let request = Request::new(Command::Release(release));
             self.due_on_connect.push_back(request);
         }
@@ -93,7 +93,10 @@ impl PendingReleases {
             .checked_add(reconnect_delay(self.repeat_count))
             .unwrap_or(until)
             .min(until);
-        let release = Release { until, ..release };
+        let release = Release {
+            gone_by: until,
+            ..release
+        };
         self.repeats
             .push_back((due, Request::new(Command::Release(release))));
     }
@@ -117,7 +120,7 @@ impl PendingReleases {
         let now = Moment::now();
         self.due_on_connect.retain(|request| {
             let release = request.command.as_release();
-            release.is_some_and(|release| release.until > now)
+            release.is_some_and(|release| release.gone_by > now)
         });
     }
 
