@@ -122,7 +122,7 @@ impl Config {
     pub(crate) fn node_timeout(&self, ttl: Duration, round_trip: Option<Duration>) -> Duration {
         self.node_timeout.map_or_else(
             || validity::node_timeout(ttl, round_trip),
-            |fixed| fixed.min(ttl / 4),
+            |fixed| validity::capped_node_timeout(fixed, ttl),
         )
     }
 

@@ -34,7 +34,7 @@ struct Extending {
 impl ActiveLease {
     /// The time from one background extension to the next.
     pub(super) fn extend_interval(&self) -> Duration {
-        self.ttl / 3
+        validity::extend_interval(self.ttl)
     }
 
     /// Extends the lease if that is due, and ends it if it is over.

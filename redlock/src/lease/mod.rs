@@ -224,10 +224,7 @@ impl ActiveLease {
 
     /// Whether the lease ends now because of `max_hold`, not for lack of extensions.
     fn is_near(&self, end: Moment) -> bool {
-        let drift = validity::drift(self.ttl, self.engine.config().drift_factor);
-        let margin = drift
-            .saturating_add(self.ttl / 100)
-            .saturating_add(Duration::from_millis(2));
+        let margin = validity::max_hold_margin(self.ttl, self.engine.config().drift_factor);
         validity::remaining(end, Moment::now()) <= margin
     }
 

@@ -1,6 +1,6 @@
 //! The arithmetic of a lease's times.
 //!
-//! All its margins and limits are decided here. Nothing here reads a clock.
+//! All margins and limits of a lease are decided here. Nothing here reads a clock.
 
 use std::time::Duration;
 
@@ -45,6 +45,21 @@ pub(crate) fn act_before(deadline: Moment, ttl: Duration) -> Moment {
     deadline.checked_sub(margin).unwrap_or(deadline)
 }
 
+/// Returns how long before the end of `max_hold` a lease may end because of that limit.
+///
+/// The last extension ends at the limit, less its drift. The lease ends a little before that.
+pub(crate) fn max_hold_margin(ttl: Duration, drift_factor: f64) -> Duration {
+    drift(ttl, drift_factor)
+        .saturating_add(ttl / 100)
+        .saturating_add(Duration::from_millis(2))
+}
+
+/// Returns the longest time from one background extension to the next. It leaves two thirds of the
+/// ttl for retries.
+pub(crate) fn extend_interval(ttl: Duration) -> Duration {
+    ttl / 3
+}
+
 /// Returns the time until `deadline`.
 pub(crate) fn remaining(deadline: Moment, now: Moment) -> Duration {
     deadline.saturating_since(now)
@@ -69,9 +84,13 @@ pub(crate) fn min_validity(ttl: Duration) -> Duration {
 /// The upper bound keeps one node from using up the lease.
 pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Duration {
     let timeout = (ttl / 20).max(round_trip.unwrap_or_default().saturating_mul(4));
-    timeout
-        .clamp(Duration::from_millis(50), Duration::from_secs(1))
-        .min(ttl / 4)
+    let timeout = timeout.clamp(Duration::from_millis(50), Duration::from_secs(1));
+    capped_node_timeout(timeout, ttl)
+}
+
+/// Returns `timeout`, at most the part of `ttl` that one node may use up.
+pub(crate) fn capped_node_timeout(timeout: Duration, ttl: Duration) -> Duration {
+    timeout.min(ttl / 4)
 }
 
 /// Returns how long to wait for the other nodes once an outcome is certain.
@@ -148,6 +167,7 @@ mod tests {
         assert_eq!(node_timeout(MS * 500, None), MS * 50);
         assert_eq!(node_timeout(MS * 100, None), MS * 25);
         assert_eq!(node_timeout(secs(2), Some(MS * 60)), MS * 240);
+        assert_eq!(capped_node_timeout(secs(5), secs(10)), MS * 2_500);
     }
 
     #[test]
