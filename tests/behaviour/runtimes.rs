@@ -4,10 +4,11 @@ use std::sync::LazyLock;
 use std::task::{Context, Poll, Waker};
 use std::thread;
 
+use redlock::node::Fault;
 use redlock::{InvalidRequest, LockError, LockGuard, LossReason, Redlock};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::common::{MS, SECOND, cluster, holding};
+use crate::common::{MS, NODE_TIMEOUT, SECOND, Stopwatch, cluster, holding};
 
 static SHARED: LazyLock<Redlock> = LazyLock::new(|| Redlock::in_memory(3));
 
@@ -109,6 +110,23 @@ fn guards_dropped_by_a_runtime_shutdown_are_released() {
     thread::sleep(20 * MS);
     runtime.shutdown_timeout(60 * SECOND);
     assert_eq!(holding(&nodes), 0);
+}
+
+#[test]
+fn shutdown_waits_for_several_runtimes_at_once() {
+    let (nodes, redlock) = cluster::<3>();
+    let mut paused = Builder::new_current_thread();
+    let paused = paused.enable_all().start_paused(true);
+    let runtimes = [(); 3].map(|()| paused.build().unwrap());
+    for runtime in &runtimes {
+        drop(runtime.block_on(redlock.lock("a")).unwrap());
+    }
+    nodes.iter().for_each(|node| node.fault(Fault::Hang));
+    runtimes[0].block_on(async {
+        let watch = Stopwatch::start();
+        redlock.shutdown().await;
+        assert!(watch.elapsed() <= 3 * NODE_TIMEOUT, "{:?}", watch.elapsed());
+    });
 }
 
 #[test]

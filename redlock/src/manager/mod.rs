@@ -17,6 +17,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use tokio::runtime::{self, Handle};
+use tokio::time::Instant;
 
 use crate::acquire;
 use crate::config::{Config, LockOptions};
@@ -94,15 +95,21 @@ impl Redlock {
         for engine in &engines {
             engine.timers().shut_down_all();
         }
-        // A session is ordered: a node that responds to this ping has carried out every release.
+        // A session is ordered: a node that responds to this ping has carried out every release
+        // before it. The exception is a release that is sent again, behind the ping: its script was
+        // not loaded, or the server refused its command.
         let pings: Vec<_> = engines
             .iter()
             .map(|engine| engine.broadcast(|responder| Command::Ping(Ping::new(responder))))
             .collect();
+        // One limit for all engines, whose pings are in flight together.
+        let start = Instant::now();
         for responses in pings {
-            let _results = responses
-                .until(self.config().silence_limit(), responses::all)
-                .await;
+            let left = self
+                .config()
+                .silence_limit()
+                .saturating_sub(start.elapsed());
+            let _results = responses.until(left, responses::all).await;
         }
     }
 
