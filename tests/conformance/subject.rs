@@ -18,7 +18,7 @@ use tokio::sync::oneshot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Form {
     First,
-    /// The form of a manager whose recent proposals were accepted.
+    /// The form of a proposal that is likely to be accepted.
     LikelyAccepted,
     /// The form of a later round.
     Contended,

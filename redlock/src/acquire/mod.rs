@@ -5,7 +5,7 @@
 //! request B                            └─ behind A: sends nothing until A's guard is released
 //! ```
 //!
-//! A request waits in the local queue first. At its head it asks the nodes, decides what the
+//! A request waits in the local queue first. At its head it contacts the nodes, decides what the
 //! refusal means, and waits for a notification or the next poll.
 
 mod acquisition;
@@ -92,7 +92,7 @@ struct Contender<'a> {
     max_rounds: u32,
 }
 
-/// What a contender has learnt from its rounds so far.
+/// The rounds of a contender so far, and what it has learnt from them.
 struct RoundHistory {
     /// Notified when a quorum of nodes may be free; `None` for a request that does not wait.
     wakeup: Option<Arc<Wakeup>>,
@@ -173,7 +173,7 @@ impl<'a> Contender<'a> {
         }
     }
 
-    /// Asks the nodes, decides and waits, round after round.
+    /// Sends rounds to the nodes, decides and waits in between.
     async fn contend(&self, ticket: Ticket) -> Result<LockGuard, LockError> {
         let mut history = RoundHistory::new(self);
         if history.wakeup.is_some() {

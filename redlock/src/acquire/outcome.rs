@@ -1,7 +1,7 @@
 //! The error of a request that did not get its lock.
 //!
-//! `Busy` needs the word of enough nodes that another owner holds the lock. Nodes that could not be
-//! reached make it `NoQuorum`.
+//! It is `Busy` if enough nodes reported that another owner holds the lock. If nodes that could not
+//! be reached prevent that, it is `NoQuorum`.
 
 use std::sync::Arc;
 

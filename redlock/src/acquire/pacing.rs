@@ -9,7 +9,7 @@ use crate::time::clock::Moment;
 /// The polling of one request, adapted to the handoffs and collisions that its rounds have met.
 #[derive(Debug, Default)]
 pub(crate) struct PollPacing {
-    /// Rounds in a row that found the lock in other hands than the round before.
+    /// Rounds in a row that found another lease than the round before, or an extended one.
     handoffs: u32,
     /// Rounds in a row in which contenders split the votes.
     collisions: u32,
@@ -64,7 +64,8 @@ impl PollPacing {
         match self.collisions {
             0 => Duration::ZERO,
             collisions => {
-                // Bounded: contenders that never back off would win every time.
+                // Bounded: with a longer delay, this contender would lose every round to those that
+                // do not back off.
                 let step = MIN_PAUSE.max(engine.round_trip().unwrap_or_default());
                 engine.jitter().up_to(step * (1 << collisions.min(3)))
             }

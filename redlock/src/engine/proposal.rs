@@ -2,8 +2,11 @@
 //!
 //! A node whose counter is below the proposal stamps the proposal itself, so all such nodes agree
 //! at once. A proposal should therefore be beyond every counter, but only just. It is the time of
-//! day in microseconds, plus the largest lead of any observed stamp over the local clock. Tokens do
-//! not depend on it: a proposal that is too small costs one more round trip.
+//! day in microseconds, plus the largest lead of any observed stamp over the local clock.
+//!
+//! While the nodes keep their counters, the order of tokens does not depend on proposals. One that
+//! is too small costs one more round trip. Once the counters have expired or are lost, proposals are
+//! all that is left: the order then rests on the clocks that they are made from.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};

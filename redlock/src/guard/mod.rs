@@ -21,8 +21,8 @@ use crate::token::FencingToken;
 /// A lock that is held. Dropping it releases the lock.
 ///
 /// When a guard is returned, a quorum of nodes holds the resource for its lease and for no other,
-/// and will for [`remaining`](Self::remaining). The lease is extended in the background every third
-/// of its ttl, until the guard is dropped or the lease is [lost](Self::lost).
+/// and will for [`remaining`](Self::remaining). The lease is extended in the background about every
+/// third of its ttl, until the guard is dropped or the lease is [lost](Self::lost).
 ///
 /// It is a permit, not a mutex guard. It contains no data, and it cannot stop a process that was
 /// paused for longer than the ttl from finishing its write. Work that must not outlive the lease
@@ -134,10 +134,11 @@ impl LockGuard {
 
     /// Waits until the lock is lost.
     ///
-    /// Completes at or shortly before the deadline, when no other client can hold the lock yet. It
-    /// also completes as soon as fewer nodes than a quorum hold the key. It completes at once if the
-    /// lock is already lost, and never if the guard was released first. The future does not borrow
-    /// the guard, so it can be used beside one that borrows it mutably.
+    /// Completes before the deadline, when no other client can hold the lock yet: by 1 % of the ttl,
+    /// at least 2 ms. It also completes as soon as fewer nodes than a quorum hold the key. It
+    /// completes at once if the lock is already lost, and never if the guard was released first.
+    ///
+    /// The future does not borrow the guard, so it can be used beside one that borrows it mutably.
     ///
     /// # Cancel safety
     ///

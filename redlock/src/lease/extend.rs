@@ -1,6 +1,6 @@
 //! Extensions of a lease, in the background and on request.
 //!
-//! An extension is due every third of the ttl. It goes to every node that holds the key. A
+//! An extension is due about every third of the ttl. It goes to every node that holds the key. A
 //! confirmation moves that node's expiry; a definite "not held" removes the node; silence and
 //! errors change nothing. Without a quorum of confirmations the next attempt follows after a node
 //! timeout, until the deadline.

@@ -23,8 +23,8 @@ impl ActiveLease {
     /// Leaves the lease without a token if that fails by `end`. Cancel safe: dropping the round
     /// ends the lease.
     pub(super) async fn mint(self: &Arc<Self>, end: Instant) {
-        // Only the owner of a key moves its counter, and first attempts of other contenders. Two
-        // raises are enough unless such an attempt comes in between.
+        // A counter is moved only by the owner of its key, and by the first attempts of other
+        // contenders. Two raises are enough unless such an attempt comes in between.
         for _ in 0..MAX_RAISES {
             match self.choose() {
                 None => return,

@@ -161,7 +161,7 @@ impl ActiveLease {
     }
 
     /// Keeps the head of the local queue until the lease ends. The next request in the queue then
-    /// asks the nodes behind the release of this lease.
+    /// contacts the nodes behind the release of this lease.
     pub(crate) fn keep_ticket(self: &Arc<Self>, ticket: Ticket) {
         let holder = Arc::downgrade(self);
         ticket.publish(&HeadStatus::Held(holder), None);

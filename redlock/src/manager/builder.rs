@@ -103,9 +103,10 @@ impl RedlockBuilder {
 
     /// Upper bound of the randomized polling interval while waiting (full jitter, at least 1 ms).
     ///
-    /// When a quorum of nodes can push wake-ups, polling is only a fallback and the bound is five
-    /// times this. With a [`retry_count`](Self::retry_count) it is never longer than this. A
-    /// request also polls when the holder's lease ends, as far as the nodes reported it.
+    /// When a quorum of nodes can push wake-ups, polling is only a fallback. The bound is then five
+    /// times this, and the interval is drawn from the upper half below it. With a
+    /// [`retry_count`](Self::retry_count) the bound stays at this, with full jitter. A request also
+    /// polls when the holder's lease ends, as far as the nodes reported it.
     ///
     /// Default: 200 ms. At this setting 100 polling processes cost each server about 1,000 requests
     /// per second.
@@ -130,14 +131,17 @@ impl RedlockBuilder {
     /// ttl is used.
     ///
     /// Default: a twentieth of the ttl or four round trips, whichever is longer, between 50 ms
-    /// and 1 s. A late node costs nothing while a quorum of the others responds.
+    /// and 1 s. A late node costs almost nothing while a quorum of the others responds.
     pub fn node_timeout(mut self, node_timeout: Duration) -> Self {
         self.config.node_timeout = Some(node_timeout);
         self
     }
 
-    /// The fraction of the ttl by which clocks may drift apart while it is counted down. At least
-    /// 0, and below 1. Another 2 ms are always allowed for.
+    /// The fraction of the ttl by which clocks may drift apart while it is counted down. Another
+    /// 2 ms are always allowed for.
+    ///
+    /// At least 0. More than a quarter of the ttl must remain after both, so the fraction is below
+    /// 0.75. A request with a short ttl is checked in the same way.
     ///
     /// Default: 0.01. A quartz clock is a thousand times better, but a virtual machine may not be.
     pub fn drift_factor(mut self, drift_factor: f64) -> Self {
@@ -145,9 +149,10 @@ impl RedlockBuilder {
         self
     }
 
-    /// Whether guards extend their lease in the background, every third of the ttl.
+    /// Whether guards extend their lease in the background, about every third of the ttl.
     ///
-    /// Default: true. Work takes longer than expected.
+    /// Default: true. The lock then lasts as long as the guard, even if the work takes longer than
+    /// the ttl.
     pub fn auto_extend(mut self, auto_extend: bool) -> Self {
         self.config.auto_extend = auto_extend;
         self
@@ -191,11 +196,14 @@ impl RedlockBuilder {
         self
     }
 
-    /// How long the servers keep the token counter of a resource after its last acquisition or
-    /// extension. At least twice [`max_ttl`](Self::max_ttl).
+    /// The minimum time for which servers keep the token counter of a resource after its last
+    /// acquisition or extension. At least twice [`max_ttl`](Self::max_ttl).
     ///
-    /// After that time the order of tokens relies on clocks: those of the managers must be within
-    /// half of this of those of the servers. Where managers differ, rely on the shortest.
+    /// Servers keep it for up to an eighth longer, and refused attempts can prolong it.
+    ///
+    /// After that time the order of tokens relies on clocks. No manager's clock may then differ from
+    /// those of the servers by more than half of the retention. If managers are configured
+    /// differently, the shortest retention counts.
     ///
     /// Default: 1 h, or twice `max_ttl` if that is longer. The counters of names that are used only
     /// once do not pile up.

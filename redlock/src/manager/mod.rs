@@ -73,9 +73,8 @@ impl Redlock {
     /// Releases all locks, and waits until the nodes have carried out the releases.
     ///
     /// All guards end as [lost](LockGuard::lost). Waiting and later requests fail with
-    /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier. A
-    /// node that does not respond is waited for at most three node timeouts, or one second if that
-    /// is longer.
+    /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier. It
+    /// lasts for at most three node timeouts, or one second if that is longer.
     ///
     /// Await it at the end of `main`. Otherwise the process may end before the releases are sent,
     /// and other processes wait for the ttl.

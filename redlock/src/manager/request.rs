@@ -215,8 +215,11 @@ impl Redlock {
 
     /// Requests a lock on `resource` once, without waiting: `lock(resource).no_wait()`.
     ///
-    /// If another owner holds the lock, the error is [`LockError::Busy`]. It is also `Busy` if a
-    /// guard or a request of the same manager comes first; the nodes are then not contacted.
+    /// If another owner holds the lock, the error is [`LockError::Busy`].
+    ///
+    /// Behind a guard or a request of the same manager, the nodes are not contacted. Behind a guard
+    /// the error is `Busy`. Behind a request it is the error of that request's last round, such as
+    /// [`LockError::NoQuorum`], and `Busy` before there is one.
     pub fn try_lock(&self, resource: impl Into<Resource>) -> LockRequest {
         self.lock(resource).no_wait()
     }

@@ -143,9 +143,9 @@ impl Acquire {
 pub struct Fence {
     /// The value to move the counter to, if the counter is below it.
     pub proposal: u64,
-    /// Whether recent proposals were beyond all counters.
+    /// Whether the proposal is likely to be beyond the counter, as recent proposals were.
     ///
-    /// A hint: a node may use a cheaper command when this proposal is likely to be beyond them too.
+    /// A hint: a node may then use a cheaper command, which costs one more if it was wrong.
     pub is_likely_accepted: bool,
     /// The minimum time for which the counter is kept, from now on.
     pub retention: Duration,
@@ -162,7 +162,7 @@ impl Fence {
         }
     }
 
-    /// Sets whether recent proposals were beyond all counters.
+    /// Sets whether the proposal is likely to be beyond the counter.
     #[must_use]
     pub fn likely_accepted(mut self, is_likely_accepted: bool) -> Self {
         self.is_likely_accepted = is_likely_accepted;
@@ -255,8 +255,8 @@ pub struct Release {
     pub keys: Keys,
     /// The value that a key must hold to be deleted.
     pub id: LeaseId,
-    /// The moment by which the keys have expired by themselves. From then on, a node that could
-    /// not be reached no longer needs the release.
+    /// The moment by which the keys are gone from the node by themselves. From then on, a node that
+    /// could not be reached no longer needs the release.
     pub gone_by: Moment,
     /// The moment at which the keys expire instead of being deleted now, whether they had more
     /// time left or less. A later release deletes them.

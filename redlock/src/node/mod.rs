@@ -42,12 +42,14 @@ pub use crate::time::clock::Moment;
 /// - *Extend* postpones the expiry of a key that holds the given id, and never brings it forward.
 /// - *Release* deletes a key that holds the given id.
 ///
-/// A key that holds another value is never changed. An expired key does not exist. Each command is
-/// atomic. With [several keys](Keys), acquire and extend apply to all of them or to none, and
-/// release deletes those that hold the given id.
+/// A key that holds another value is never changed. An expired key does not exist. Each key is
+/// checked and changed in one atomic step. With [several keys](Keys), acquire and extend apply to
+/// all of them or to none, and release deletes those that hold the given id.
 ///
 /// A node stores a counter for each key, from which fencing tokens are made: see [`Fence`] and
-/// [`Raise`]. A counter outlives its key and never decreases.
+/// [`Raise`]. A counter outlives its key and never decreases. The counter of a single key may move
+/// in a step of its own, after the key was set. A refused acquire may move it too, and prolong its
+/// retention.
 ///
 /// Commands reach a node through a [`Session`], which keeps their order.
 pub trait Node: fmt::Debug + Send + Sync + 'static {
@@ -62,8 +64,12 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///
 /// # Contract
 ///
-/// - Commands take effect in the order in which they were submitted. A release is queued behind
-///   the acquire that it undoes, so it never overtakes that acquire.
+/// - Commands for the same key take effect in the order in which they were submitted. A release is
+///   queued behind the acquire that it undoes, so it never overtakes that acquire. Commands for
+///   different keys have no order: a release may move ahead of them.
+/// - A server may reject a command, for lack of a script or a permission. A session may then send
+///   it again in another form, behind later commands. It does not send an acquire again that was
+///   released meanwhile.
 /// - A command gets at most one response, and the response is true. An `Err` for which
 ///   [`NodeError::is_sent`](crate::NodeError::is_sent) is false promises that the command took no
 ///   effect and never will. A node that hangs may never respond, so the caller sets a time limit.

@@ -1,6 +1,6 @@
 //! The counting of votes.
 //!
-//! Only this folder knows what a majority is.
+//! Only this folder computes a majority.
 
 pub(crate) mod responses;
 pub(crate) mod token;

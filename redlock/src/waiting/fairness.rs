@@ -2,7 +2,7 @@
 //!
 //! A waiting process sees the lock change hands once for every process that is served before it. If
 //! all are served in turn, it has seen as many handoffs as there are other processes when its own
-//! turn comes. A process that has seen the usual number therefore asks at once. One that has seen
+//! turn comes. A process that has seen the usual number therefore tries at once. One that has seen
 //! fewer yields a little for each that is missing: it then finds the lock taken by a process that
 //! has waited longer, or free.
 //!

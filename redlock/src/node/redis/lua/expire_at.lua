@@ -1,4 +1,4 @@
--- Releases keys later: each key that is ours expires after a delay.
+-- Releases keys later: sets a relative expiry on each key that is ours.
 -- KEYS keys   ARGV[1] lease id   ARGV[2] delay in milliseconds
 -- 1: at least one key was ours.
 -- 0: no key exists or is ours.

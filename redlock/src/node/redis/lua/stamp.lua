@@ -1,5 +1,5 @@
--- Moves the counters of keys that were just granted to their fencing token, after a proposal that
--- was not beyond them.
+-- Stamps keys that were just granted: moves their counters to one value that is beyond each of them.
+-- Sent if the proposal that came with the grant was not beyond the counters.
 -- KEYS keys, then as many counters
 -- ARGV[1] lease id   ARGV[2] proposal   ARGV[3] retention of the counters in milliseconds
 -- 1 or more: this call moved the counters to this value.

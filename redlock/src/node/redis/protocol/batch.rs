@@ -229,7 +229,7 @@ const MAX_COST: usize = 512;
 /// millisecond.
 const MAX_RELEASES_PER_SCRIPT: usize = 64;
 
-/// The maximum number of commands that are taken from the queue at once. More rarely fit in a
+/// The maximum number of commands that are drained from the queue at once. More rarely fit in a
 /// batch.
 pub(crate) const MAX_DRAINED: usize = 256;
 

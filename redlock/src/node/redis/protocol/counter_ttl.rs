@@ -13,8 +13,9 @@ use crate::time::clock::Moment;
 /// eighth longer than the retention, and is set again once that eighth has passed: a counter never
 /// has less than its retention left.
 ///
-/// Only hashes of keys are stored. If two keys share a hash, a counter's retention counts from its
-/// last extension or its next acquire instead. No token depends on that.
+/// Only hashes of keys are stored, of 64 bits. If two keys share a hash, an acquire of one may not
+/// set the ttl of its counter. The retention of that counter then counts from its last extension or
+/// its next acquire.
 #[derive(Debug, Default)]
 pub(crate) struct CounterTtls {
     /// When the ttl was set, by the hash of the key.
