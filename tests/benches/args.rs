@@ -1,3 +1,5 @@
+//! Command-line arguments of the benchmarks.
+
 /// Command-line arguments of a benchmark, those after `--`.
 #[derive(Clone, Copy, Debug)]
 pub struct Args {

@@ -1,3 +1,5 @@
+//! A lock made of bare commands, as the lower bound of the cost.
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Bar charts as SVG.
+
 use std::fmt::{self, Write};
 
 /// A grouped bar chart, rendered as an SVG for light and dark pages.

@@ -1,3 +1,5 @@
+//! Clients of the uncontended benchmarks.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

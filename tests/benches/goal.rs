@@ -1,3 +1,5 @@
+//! Goals for the figures of a benchmark.
+
 use std::fmt;
 
 use crate::Json;

@@ -1,3 +1,5 @@
+//! JSON output of results.
+
 use std::fmt;
 
 /// A JSON value.

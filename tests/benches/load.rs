@@ -1,3 +1,5 @@
+//! A load without contention, and its measurements.
+
 use std::time::{Duration, Instant};
 
 use crate::{Contender, Meter, Sample, usage};

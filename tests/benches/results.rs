@@ -1,3 +1,5 @@
+//! Results of a benchmark, by case.
+
 use std::fmt;
 
 use crate::{Json, Outcome, Sample};

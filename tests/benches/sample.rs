@@ -1,3 +1,5 @@
+//! Statistics of repeated measurements.
+
 /// Several measurements of one figure.
 #[derive(Clone, Debug)]
 pub struct Sample(Vec<f64>);

@@ -1,3 +1,5 @@
+//! Statistics of the servers.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Sub;

@@ -1,3 +1,5 @@
+//! CPU time and memory of this process.
+
 use std::fs;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The server binary on this machine.
+
 use std::env;
 use std::ffi::OsStr;
 use std::os::unix::fs::PermissionsExt;

@@ -1,3 +1,5 @@
+//! Settings of a test server.
+
 use std::path::Path;
 
 use crate::Server;

@@ -1,3 +1,5 @@
+//! Groups of test servers.
+
 use std::ops::Deref;
 use std::{iter, slice, thread};
 

@@ -1,3 +1,5 @@
+//! Conditions that tests wait for.
+
 use std::panic::Location;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! The flow of bytes through a proxy.
+
 use std::future;
 use std::time::Duration;
 

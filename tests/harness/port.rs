@@ -1,3 +1,5 @@
+//! Reserved loopback ports.
+
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 

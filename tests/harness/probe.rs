@@ -1,3 +1,5 @@
+//! Direct access to a test server.
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Mutex;

@@ -1,3 +1,5 @@
+//! Child processes that end with their parent.
+
 use std::ffi::OsStr;
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};

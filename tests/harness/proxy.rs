@@ -1,3 +1,5 @@
+//! A proxy between the library and a server.
+
 use std::sync::mpsc as std_mpsc;
 use std::thread::{self, JoinHandle};
 

@@ -1,3 +1,5 @@
+//! A filter for invalidation pushes.
+
 /// Filter that removes invalidation pushes from a server's byte stream.
 ///
 /// It imitates a proxy that does not know RESP3 pushes. All other bytes pass unchanged.

@@ -1,3 +1,5 @@
+//! The event loop of a proxy.
+
 use std::future;
 use std::net::Ipv4Addr;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! One test server.
+
 use std::fs::{File, read_to_string};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};

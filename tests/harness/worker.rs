@@ -1,3 +1,5 @@
+//! Worker processes that take locks.
+
 use std::ffi::OsString;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;

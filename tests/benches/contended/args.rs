@@ -1,3 +1,5 @@
+//! Command-line arguments of this benchmark.
+
 use crate::sections::Section;
 
 /// Parsed command line.

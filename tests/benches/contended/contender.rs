@@ -1,3 +1,5 @@
+//! One contender of a worker process.
+
 use std::error::Error;
 
 use tokio::time::{Instant, timeout_at};

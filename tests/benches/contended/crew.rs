@@ -1,3 +1,5 @@
+//! Worker processes that contend together.
+
 use std::env;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Figures over several rounds, for the report.
+
 use std::fmt;
 
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! A precise timer for the time that a lock is held.
+
 use std::io;
 use std::time::Duration;
 

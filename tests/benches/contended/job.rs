@@ -1,3 +1,5 @@
+//! The job of a worker process, as its command line.
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

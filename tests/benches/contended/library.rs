@@ -1,3 +1,5 @@
+//! The libraries under measurement, and their clients.
+
 use std::error::Error;
 use std::fmt;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The work of the servers during a round.
+
 use std::ops::Sub;
 
 use deadpool_redis::redis::cmd;

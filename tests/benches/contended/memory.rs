@@ -1,3 +1,5 @@
+//! The resident memory of a process.
+
 use std::fs::read_to_string;
 
 /// Returns the resident memory of this process in kilobytes, or 0 if the system does not report it.

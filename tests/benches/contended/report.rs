@@ -1,3 +1,5 @@
+//! The printed and saved report.
+
 use std::path::PathBuf;
 use std::{env, fs};
 

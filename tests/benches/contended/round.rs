@@ -1,3 +1,5 @@
+//! One run of a crew, and its results.
+
 use std::time::Duration;
 
 use hdrhistogram::Histogram;

@@ -1,3 +1,5 @@
+//! The turns of one contender.
+
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! A witness of overlapping critical sections.
+
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! The worker process of this benchmark.
+
 use std::io::Read;
 use std::{io, process};
 

@@ -1,3 +1,5 @@
+//! Cleanup after a test process that was killed.
+
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpStream};
 use std::path::Path;

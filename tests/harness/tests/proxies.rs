@@ -1,3 +1,5 @@
+//! Flows, resets and filters of a proxy.
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::time::{Duration, Instant};
@@ -31,13 +33,13 @@ fn delays_shift_every_byte_and_keep_the_order() {
 async fn a_held_request_arrives_after_its_sender_has_gone() {
     let (server, proxy) = proxied();
     let mut late = Client::new(&proxy);
-    assert_eq!(late.ask("SET key first"), "+OK");
+    assert_eq!(late.request("SET key first"), "+OK");
 
     proxy.requests(Flow::Hold);
     late.send("SET key late");
     drop(late);
     proxy.heal_new();
-    assert_eq!(Client::new(&proxy).ask("SET key second"), "+OK");
+    assert_eq!(Client::new(&proxy).request("SET key second"), "+OK");
     assert_eq!(server.probe().get("key").unwrap(), "second");
 
     proxy.heal();
@@ -61,7 +63,7 @@ fn a_lost_response_does_not_undo_its_request() {
     proxy.heal();
     client.send("PING");
     client.silent();
-    assert_eq!(Client::new(&proxy).ask("PING"), "+PONG");
+    assert_eq!(Client::new(&proxy).request("PING"), "+PONG");
 }
 
 #[test]
@@ -83,14 +85,14 @@ fn a_lost_request_never_arrives() {
 fn a_cut_resets_open_connections_only() {
     let (server, proxy) = proxied();
     let mut client = Client::new(&proxy);
-    assert_eq!(client.ask("PING"), "+PONG");
+    assert_eq!(client.request("PING"), "+PONG");
     proxy.requests(Flow::Hold);
     client.send("SET key value");
     proxy.cut();
     assert_eq!(client.end(), Some(ErrorKind::ConnectionReset));
 
     proxy.heal();
-    assert_eq!(Client::new(&proxy).ask("EXISTS key"), ":0");
+    assert_eq!(Client::new(&proxy).request("EXISTS key"), ":0");
     drop(server);
 }
 
@@ -103,10 +105,10 @@ fn a_refusing_proxy_keeps_its_open_connections() {
         proxy.refuse();
         let refused = TcpStream::connect((Ipv4Addr::LOCALHOST, proxy.port())).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
-        assert_eq!(client.ask("PING"), "+PONG");
+        assert_eq!(client.request("PING"), "+PONG");
 
         proxy.accept();
-        assert_eq!(Client::new(&proxy).ask("PING"), "+PONG");
+        assert_eq!(Client::new(&proxy).request("PING"), "+PONG");
     }
 }
 
@@ -115,17 +117,17 @@ fn a_refusing_proxy_keeps_its_open_connections() {
 async fn a_proxy_runs_while_the_test_blocks_and_closes_on_drop() {
     let (server, proxy) = proxied();
     let mut client = Client::new(&proxy);
-    assert_eq!(client.ask("PING"), "+PONG");
+    assert_eq!(client.request("PING"), "+PONG");
     server.restart();
     assert_eq!(client.end(), None);
 
     let mut client = Client::new(&proxy);
-    assert_eq!(client.ask("PING"), "+PONG");
+    assert_eq!(client.request("PING"), "+PONG");
     client.stream.shutdown(Shutdown::Write).unwrap();
     assert_eq!(client.end(), None);
 
     let mut client = Client::new(&proxy);
-    assert_eq!(client.ask("PING"), "+PONG");
+    assert_eq!(client.request("PING"), "+PONG");
     drop(proxy);
     assert_eq!(client.end(), None);
 }
@@ -155,7 +157,7 @@ impl Client {
     }
 
     #[track_caller]
-    fn ask(&mut self, command: &str) -> String {
+    fn request(&mut self, command: &str) -> String {
         self.send(command);
         self.receive()
     }

@@ -1,3 +1,5 @@
+//! Start, pause, kill and restart of servers.
+
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
@@ -78,15 +80,15 @@ async fn a_paused_server_responds_once_it_resumes() {
     let probe = server.probe();
     for _ in 0..20 {
         server.pause();
-        let asked = thread::spawn({
+        let read = thread::spawn({
             let probe = server.probe();
             move || probe.get("key")
         });
         thread::sleep(Duration::from_millis(20));
-        assert!(!asked.is_finished());
+        assert!(!read.is_finished());
 
         server.resume();
-        eventually("a response", Duration::from_secs(5), || asked.is_finished()).await;
+        eventually("a response", Duration::from_secs(5), || read.is_finished()).await;
         assert_eq!(probe.get("key"), None);
     }
 }

@@ -1,3 +1,5 @@
+//! The section of five hundred waiters.
+
 use std::time::Duration;
 
 use redlock_tests::Server;

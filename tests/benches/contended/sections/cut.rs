@@ -1,3 +1,5 @@
+//! The section without invalidation pushes.
+
 use std::time::Duration;
 
 use deadpool_redis::redis::cmd;

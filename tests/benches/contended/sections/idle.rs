@@ -1,3 +1,5 @@
+//! The section of one waiter behind a long holder.
+
 use std::time::Duration;
 
 use redlock::Redlock;

@@ -1,3 +1,5 @@
+//! The section of eight processes.
+
 use std::time::Duration;
 
 use redlock_tests::Server;

@@ -1,3 +1,5 @@
+//! The section of split votes.
+
 use std::time::Duration;
 
 use redlock_tests::Server;

@@ -1,3 +1,5 @@
+//! The section of eight tasks in one process.
+
 use std::time::Duration;
 
 use redlock_tests::Server;
