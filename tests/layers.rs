@@ -1,4 +1,6 @@
-//! The layers of the library: imports only go down, and no files import each other in a cycle.
+//! Tests of the library's layers.
+//!
+//! Imports only go down, and no files import each other in a cycle.
 //!
 //! The tests read the sources as text. An import is a path that begins with `crate::`, `super::` or
 //! `self::`, in a `use` item or in code. A re-export is followed to the file that it names. `mod`

@@ -13,8 +13,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::token::FencingToken;
 
-const MAX_TOKEN: u64 = FencingToken::MAX.get();
-
 /// The proposals of a manager.
 #[derive(Debug, Default)]
 pub(crate) struct Proposals {
@@ -73,6 +71,8 @@ pub(crate) fn now_micros() -> u64 {
 
 /// Accepted stamps after which the next proposal is expected to be accepted: a few acquisitions.
 const ENOUGH: u32 = 32;
+
+const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
 #[cfg(test)]
 mod tests {

@@ -1,4 +1,4 @@
-//! The guide: what the library promises, and how to run it.
+//! A guide to the promises of the library, and to running it.
 //!
 //! The pages, in reading order:
 //!

@@ -10,7 +10,6 @@ use crate::time::clock::Moment;
 use crate::token::FencingToken;
 use crate::waiting::queue::Ticket;
 
-/// The mutable state of a lease.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,

@@ -20,8 +20,6 @@
 use crate::node::Stamp;
 use crate::token::FencingToken;
 
-const MAX_TOKEN: u64 = FencingToken::MAX.get();
-
 /// The next step that the stamps allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Choice {
@@ -70,6 +68,8 @@ pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize)
         _ => Choice::Exhausted,
     }
 }
+
+const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,10 @@
-//! The vote of one node on a lease.
+//! The vote of one node on a lease, and later whether the node still has the keys.
 
 use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::time::clock::Moment;
 
-/// The vote of one node on a lease, and later whether the node still has the keys.
 #[derive(Clone, Debug)]
 pub(crate) enum VoteState {
     /// The node has not responded yet.

@@ -6,9 +6,6 @@ use std::time::Duration;
 
 use crate::time::clock::Moment;
 
-/// The shortest valid ttl. With a shorter one, a round trip may take longer than the lease.
-pub(crate) const MIN_TTL: Duration = Duration::from_millis(10);
-
 /// Returns the allowance for clock drift: what a node's clock may gain on ours during `ttl`.
 ///
 /// It includes 2 ms for the servers' granularity of expiry (1 ms) and for rounding (1 ms).
@@ -111,6 +108,9 @@ pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment 
         .saturating_add(GONE_MARGIN);
     sent.checked_add(longest).unwrap_or(sent)
 }
+
+/// The shortest valid ttl. With a shorter one, a round trip may take longer than the lease.
+pub(crate) const MIN_TTL: Duration = Duration::from_millis(10);
 
 /// The allowance for a command that was in flight when its connection broke.
 const GONE_MARGIN: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! The task of a session: it sends commands in batches and reconnects in the background.
+//! The task of a session, which sends commands in batches and reconnects in the background.
 //!
 //! Batches are pipelined: a batch never waits for the responses to the previous one.
 

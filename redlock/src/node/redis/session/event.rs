@@ -16,9 +16,8 @@ use crate::node::redis::session::reconnect::{Connection, State};
 use crate::time::clock;
 use crate::time::clock::Moment;
 
-/// One event.
 pub(crate) enum Event {
-    /// So many commands are in the inbox. 0: the queue is closed and empty.
+    /// This many commands were moved to the inbox. 0: the queue is closed and empty.
     Commands(usize),
     /// The responses to the first batch in flight, or the error that ended the connection.
     Responses(RedisResult<Vec<Value>>),
