@@ -146,10 +146,10 @@ impl Tally {
 
     /// A node whose key has no expiry, if a quorum of nodes has such a key.
     pub(crate) fn busy_without_expiry(&self) -> Option<usize> {
-        let is_eternal = |vote: &VoteState| matches!(vote, VoteState::Busy(None));
-        let blocked = self.count(is_eternal) >= self.quorum().needed();
+        let has_no_expiry = |vote: &VoteState| matches!(vote, VoteState::Busy(None));
+        let blocked = self.count(has_no_expiry) >= self.quorum().needed();
         blocked
-            .then(|| self.votes.iter().position(is_eternal))
+            .then(|| self.votes.iter().position(has_no_expiry))
             .flatten()
     }
 
