@@ -3,6 +3,7 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
+use rustix::net::{Shutdown, shutdown};
 use tokio::net::{TcpListener, TcpSocket};
 
 /// A loopback port, chosen by the kernel, that stays reserved while no server listens on it.
@@ -40,6 +41,14 @@ impl Port {
     }
 }
 
+/// Stops a listener at once. Dropping it alone is not enough: a server process that another thread
+/// starts at that moment has a copy of the socket, until it has replaced its own program.
+pub(crate) fn close(listener: TcpListener) {
+    // Only Linux stops a listener this way. Elsewhere the race remains.
+    shutdown(&listener, Shutdown::Both).ok();
+    drop(listener);
+}
+
 fn bind(port: u16) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     socket.set_reuseaddr(true)?;
@@ -61,7 +70,7 @@ mod tests {
 
             let listener = port.listen().unwrap();
             drop(tokio::net::TcpStream::connect(address).await.unwrap());
-            drop(listener);
+            close(listener);
         }
     }
 }

@@ -10,7 +10,7 @@ use tokio::runtime;
 use tokio::sync::{mpsc, watch};
 
 use crate::flow::{Flows, Way, carry};
-use crate::port::Port;
+use crate::port::{Port, close};
 
 /// The event loop of a [`Proxy`](crate::Proxy), run in the proxy's thread.
 #[derive(Debug)]
@@ -71,7 +71,9 @@ impl Relay {
     }
 
     pub(crate) fn refuse(&mut self) {
-        self.listener = None;
+        if let Some(listener) = self.listener.take() {
+            close(listener);
+        }
     }
 
     pub(crate) fn cut(&mut self) {
