@@ -7,6 +7,7 @@
 //! - `cancellation`: futures that are dropped before they complete
 //! - `holding`: extensions, deadlines, and the end of a lease
 //! - `extensions`: the extensions of many locks
+//! - `rearming`: leases whose nodes leave, come back, and lose their keys
 //! - `running`: work bound to a lease
 //! - `release`: drop, release, and their reports
 //! - `hold_at_least`: keys that outlast an early release
@@ -38,6 +39,7 @@ mod holding;
 mod inspection;
 mod parity;
 mod queue;
+mod rearming;
 mod recorder;
 mod release;
 mod rounds;

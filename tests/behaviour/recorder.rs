@@ -17,6 +17,7 @@ pub(crate) enum Note {
     Acquire { id: String, contended: bool },
     Extend { id: String },
     Raise { token: u64 },
+    Rearm { id: String },
     Release { id: String },
 }
 
@@ -65,6 +66,9 @@ impl Session for RecordingSession {
                 id: it.id.to_string(),
             }),
             Command::Raise(it) => Some(Note::Raise { token: it.token }),
+            Command::Rearm(it) => Some(Note::Rearm {
+                id: it.id.to_string(),
+            }),
             Command::Release(it) => Some(Note::Release {
                 id: it.id.to_string(),
             }),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
 use redlock::NodeErrorKind;
-use redlock::node::{Extension, Raised, Removal, Vote};
+use redlock::node::{Extension, Raised, Rearmed, Removal, Vote};
 use redlock_tests::Server;
 
 use crate::subject::{Form, Subject, on, server};
@@ -147,4 +147,39 @@ async fn keys_in_different_slots_are_rejected_with_the_reason() {
     let vote = node.acquire_fenced(keys, "1", 100, Form::First).get().await;
     assert!(matches!(vote, Vote::Granted { .. }), "{vote:?}");
     assert_eq!(node.release(keys, "1").get().await, Removal::Deleted);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_rearm_leaves_data_and_corrupt_counters_alone() {
+    let node = server();
+    make_list(&node, "a");
+    let rearmed = node.rearm(b"a", "1", LONG, None).get().await;
+    assert_eq!(rearmed, Rearmed::NotALock);
+    make_list(&node, "{b}:fence");
+    let rearmed = node.rearm(b"b", "1", LONG, Some((7, LONG))).get().await;
+    assert_eq!(rearmed, Rearmed::Armed);
+    let kind = node.probe().query::<String>(cmd("TYPE").arg("{b}:fence"));
+    assert_eq!(kind, "list");
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_replica_confirms_nothing() {
+    let (master, replica) = (Server::start(), Server::start());
+    let node = on(replica);
+    node.acquire(b"a", "1", LONG).get().await;
+    let mut replicate = cmd("REPLICAOF");
+    replicate.arg("127.0.0.1").arg(master.port());
+    master.probe().set("a", "1", LONG * 2);
+    node.probe().query::<()>(&replicate);
+    redlock_tests::eventually("the replica has the key", LONG, || {
+        node.probe().pttl("a").is_some_and(|left| left > LONG)
+    })
+    .await;
+    // Far below what is left, so that nothing would have to be written.
+    let extended = node.extend(b"a", "1", LONG / 60).outcome().await;
+    assert_eq!(extended.unwrap_err().kind(), NodeErrorKind::ReadOnly);
+    let rearmed = node.rearm(b"a", "1", LONG / 60, None).outcome().await;
+    assert_eq!(rearmed.unwrap_err().kind(), NodeErrorKind::ReadOnly);
 }

@@ -5,12 +5,14 @@
 //! - `cases`: every command on a single key
 //! - `watching`: notifications that a key may be free
 //! - `several`: commands on several keys
+//! - `rearming`: keys of a held lease that are put back
 //! - `keeping`: releases that keep their keys for a while
 //! - `foreign`: cases that only a server can have
 
 mod cases;
 mod foreign;
 mod keeping;
+mod rearming;
 mod several;
 mod subject;
 mod watching;
@@ -79,6 +81,12 @@ macro_rules! all_cases {
             a_deadline_in_the_past_deletes_the_key
             a_late_release_does_not_keep_a_key_longer
             keeping_and_deleting_releases_get_one_response_each;
+            rearming:
+            a_missing_key_is_set_with_its_ttl
+            our_own_key_is_extended_and_never_shortened
+            a_key_of_another_owner_is_left_alone
+            of_several_keys_all_are_set_or_none
+            a_counter_is_raised_to_the_token_and_never_lowered;
         }
     };
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use redlock::node::{
     Acquire, Command, Extend, Extension, Fault, Fence, Identity, Inspect, Keys, MemoryNode, Moment,
-    Node, NodeHealth, Ping, Raise, Raised, RedisNode, Release, Removal, Responder, Session,
-    SessionOptions, Snapshot, Vote, Watch, Watcher,
+    Node, NodeHealth, Ping, Raise, Raised, Rearm, Rearmed, RedisNode, Release, Removal, Responder,
+    Session, SessionOptions, Snapshot, Vote, Watch, Watcher,
 };
 use redlock::{LeaseId, NodeError};
 use redlock_tests::{Probe, Proxy, Server, eventually};
@@ -198,6 +198,17 @@ impl Subject {
     pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         self.submit(|responder| Command::Raise(Raise::new(keys, id, token, RETENTION, responder)))
+    }
+
+    pub(crate) fn rearm(
+        &self,
+        keys: impl IntoKeys,
+        id: &str,
+        ttl: Duration,
+        fence: Option<(u64, Duration)>,
+    ) -> Pending<Rearmed> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
+        self.submit(|responder| Command::Rearm(Rearm::new(keys, id, ttl, responder).fence(fence)))
     }
 
     pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {

@@ -177,10 +177,9 @@ async fn a_server_that_restarts_empty_is_used_again() {
     everywhere(&servers, "held").await;
     servers[2].restart();
     healthy(&redlock).await;
-    // The lease lives on the two others. The restarted server does not get it back.
-    tokio::time::sleep(4 * SECOND).await;
+    // The lease gets the restarted server back.
+    everywhere(&servers, "held").await;
     assert!(held.is_held());
-    assert_eq!(holding(&servers, "held"), 2);
     let guard = redlock.lock("a").await.unwrap();
     everywhere(&servers, "a").await;
     drop((guard, held));
@@ -247,13 +246,14 @@ async fn flushed_scripts_are_sent_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
-async fn keys_deleted_on_a_quorum_end_the_lock() {
+async fn keys_deleted_on_a_quorum_at_once_end_the_lock() {
     let (servers, redlock) = fleet(3).await;
     let guard = redlock.lock("a").ttl(2 * SECOND).await.unwrap();
     everywhere(&servers, "a").await;
     servers[0].probe().flushall();
-    tokio::time::sleep(2 * SECOND).await;
+    everywhere(&servers, "a").await;
     assert!(guard.is_held(), "only one of three lost the key");
+    servers[0].probe().flushall();
     servers[1].probe().flushall();
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     gone(&servers, "a").await;

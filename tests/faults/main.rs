@@ -3,6 +3,7 @@
 //! - `lease`: the life of a lock on healthy servers
 //! - `processes`: owners in different processes
 //! - `failing`: servers that die, hang and recover
+//! - `returning`: leases on servers that leave and come back
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
 //! - `latency`: distant servers
@@ -26,6 +27,7 @@ mod lease;
 mod network;
 mod processes;
 mod refusals;
+mod returning;
 mod setup;
 mod several;
 mod waiting;

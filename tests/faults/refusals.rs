@@ -1,11 +1,11 @@
 //! Servers that reject requests.
 
 use deadpool_redis::redis;
-use redlock::node::NodeWarning;
+use redlock::node::{NodeHealth, NodeWarning};
 use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
-use redlock_tests::{Server, Servers};
+use redlock_tests::{Server, Servers, eventually};
 
-use crate::common::{MS, SECOND, fleet, gone};
+use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -156,8 +156,71 @@ async fn a_replica_has_no_vote() {
     assert_eq!(kinds, [NodeErrorKind::ReadOnly; 2], "{refused}");
     let fresh = Redlock::builder().nodes(servers.urls()).build().unwrap();
     let reports = fresh.nodes().await;
-    assert_eq!(reports[0].warnings, []);
-    assert_eq!(reports[1].warnings, [NodeWarning::Replica]);
+    assert!(reports[0].is_usable());
+    for report in &reports[1..] {
+        let NodeHealth::Down(cause) = &report.health else {
+            panic!("{report:?}")
+        };
+        assert_eq!(cause.kind(), NodeErrorKind::ReadOnly);
+        assert!(cause.to_string().contains("replica"), "{cause}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_demoted_server_is_used_again_once_it_is_a_master() {
+    let (servers, redlock) = fleet(3).await;
+    let master = Server::start();
+    let held = redlock.lock("held").ttl(4 * SECOND).await.unwrap();
+    let port = master.port().to_string();
+    let replicate = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(&port).clone();
+    servers[0].probe().query::<()>(&replicate);
+    // The first write finds out, and the others form a quorum.
+    drop(redlock.lock("a").await.unwrap());
+    eventually("the replica has left", SOON, || {
+        servers[0].probe().keys().is_empty()
+    })
+    .await;
+    let promote = redis::cmd("REPLICAOF").arg("NO").arg("ONE").clone();
+    servers[0].probe().query::<()>(&promote);
+    everywhere(&servers, "held").await;
+    assert!(held.is_held());
+    let guard = redlock.lock("a").await.unwrap();
+    everywhere(&servers, "a").await;
+    drop((guard, held));
+    gone(&servers, "a").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn reconnects_to_a_replica_that_hides_its_role_back_off() {
+    let servers = Servers::start(3);
+    for server in servers.iter() {
+        let rules = ["on", ">pw", "~*", "&*", "+@all", "-info"];
+        let user = redis::cmd("ACL")
+            .arg("SETUSER")
+            .arg("app")
+            .arg(&rules)
+            .clone();
+        server.probe().query::<()>(&user);
+    }
+    let urls = servers
+        .iter()
+        .map(|server| format!("redis://app:pw@127.0.0.1:{}", server.port()));
+    let redlock = Redlock::connect(urls).await.unwrap();
+    let guard = redlock.lock("a").ttl(4 * SECOND).await.unwrap();
+    let port = servers[1].port().to_string();
+    let replicate = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).clone();
+    let connects = || servers[0].probe().calls_of("hello");
+    servers[0].probe().query::<()>(&replicate);
+    let before = connects();
+    // Every connection brings an extension with it, which finds the replica.
+    eventually("three reconnects", SOON, || connects() >= before + 3).await;
+    tokio::time::sleep(3 * SECOND).await;
+    // About one a second by now. Without a pause, there were a hundred.
+    let reconnects = connects() - before;
+    assert!(reconnects < 30, "{reconnects}");
+    assert!(guard.is_held());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! One runtime's share of a manager: a session with every node, and a timer.
 
 pub(crate) mod proposal;
+pub(crate) mod registry;
 pub(crate) mod shutdown;
 pub(crate) mod timer;
 
@@ -12,9 +13,12 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::engine::proposal::Proposals;
+use crate::engine::registry::Registry;
 use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
-use crate::node::{Command, Fence, Node, NodeReport, Responder, Session, SessionOptions, Stamp};
+use crate::node::{
+    Command, Fence, Node, NodeReport, Responder, Session, SessionEvents, SessionOptions, Stamp,
+};
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
@@ -66,6 +70,7 @@ pub(crate) struct Engine {
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
+    registry: Arc<Registry>,
     /// Whether the lock last changed hands without a notification that should have been pushed.
     are_notifications_lost: AtomicBool,
 }
@@ -75,16 +80,18 @@ impl Engine {
     pub(crate) fn start(node_set: &NodeSet, shared: &Arc<Shared>, runtime: &Handle) -> Arc<Self> {
         let options =
             SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
+        let registry = Registry::new(runtime);
+        let open = |(index, node): (usize, &Arc<dyn Node>)| {
+            node.open(options.clone().events(SessionEvents::new(&registry, index)))
+        };
+        let sessions = node_set.nodes.iter().enumerate().map(open).collect();
         Arc::new(Self {
             shared: Arc::clone(shared),
             max_proposal: Mutex::default(),
             names: Arc::clone(&node_set.names),
-            sessions: node_set
-                .nodes
-                .iter()
-                .map(|node| node.open(options.clone()))
-                .collect(),
-            timers: Timers::start(runtime),
+            sessions,
+            timers: Timers::start(runtime, &registry),
+            registry,
             are_notifications_lost: AtomicBool::new(false),
         })
     }
@@ -119,6 +126,11 @@ impl Engine {
 
     pub(crate) fn names(&self) -> &[Arc<str>] {
         &self.names
+    }
+
+    /// The leases that are held.
+    pub(crate) fn registry(&self) -> &Registry {
+        &self.registry
     }
 
     pub(crate) fn timers(&self) -> &Timers {

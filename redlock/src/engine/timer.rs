@@ -10,6 +10,7 @@ use std::sync::{Arc, MutexGuard, Weak};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::engine::registry::Registry;
 use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
@@ -18,9 +19,6 @@ use crate::time::clock::Moment;
 pub(crate) trait Timed: fmt::Debug + Send + Sync {
     /// Called when the moment has come. May insert the next one.
     fn on_timer(self: Arc<Self>);
-
-    /// Called when the engine ends. There are no calls after this.
-    fn on_shutdown(self: Arc<Self>);
 }
 
 /// The queue of entries, served by a task on the engine's runtime.
@@ -45,12 +43,18 @@ struct TimerQueue {
 pub(crate) type TimerKey = (Moment, u64);
 
 impl Timers {
-    pub(crate) fn start(runtime: &Handle) -> Arc<Self> {
+    /// Starts the task. When it ends, with the runtime or the engine, it shuts down the leases of
+    /// the registry.
+    pub(crate) fn start(runtime: &Handle, registry: &Arc<Registry>) -> Arc<Self> {
         let timers = Arc::new(Self {
             queue: Mutex::default(),
             earlier: Notify::new(),
         });
-        let _detached = runtime.spawn(TimerTask(Arc::clone(&timers)).run());
+        let task = TimerTask {
+            timers: Arc::clone(&timers),
+            registry: Arc::clone(registry),
+        };
+        let _detached = runtime.spawn(task.run());
         timers
     }
 
@@ -59,18 +63,10 @@ impl Timers {
         !self.lock().is_closed
     }
 
-    /// Ends the task, which shuts down all entries.
+    /// Ends the task, which shuts down all leases.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.earlier.notify_one();
-    }
-
-    /// Shuts down all entries, whenever they are due.
-    pub(crate) fn shut_down_all(&self) {
-        let all: Vec<_> = self.lock().due.values().filter_map(Weak::upgrade).collect();
-        for timed in all {
-            timed.on_shutdown();
-        }
     }
 
     /// Inserts an entry. Returns `None` if the task has ended.
@@ -116,31 +112,34 @@ impl Timers {
 }
 
 /// The task behind [`Timers`].
-struct TimerTask(Arc<Timers>);
+struct TimerTask {
+    timers: Arc<Timers>,
+    registry: Arc<Registry>,
+}
 
 impl TimerTask {
     async fn run(self) {
-        while self.0.is_alive() {
-            for timed in self.0.take_due() {
+        while self.timers.is_alive() {
+            for timed in self.timers.take_due() {
                 timed.on_timer();
             }
-            let awaited = self.0.lock().awaited;
+            let awaited = self.timers.lock().awaited;
             match awaited {
                 // Sleeps in ticks, so that a suspend of the machine is noticed within one.
                 Some(moment) => tokio::select! {
                     () = clock::sleep_until(moment) => {}
-                    () = self.0.earlier.notified() => {}
+                    () = self.timers.earlier.notified() => {}
                 },
-                None => self.0.earlier.notified().await,
+                None => self.timers.earlier.notified().await,
             }
         }
     }
 }
 
 impl Drop for TimerTask {
-    /// Shuts down all entries: the runtime or the engine has ended, and there are no more calls.
+    /// Shuts down all leases: the runtime or the engine has ended, and nothing extends them any more.
     fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.shut_down_all();
+        self.timers.lock().is_closed = true;
+        self.registry.shut_down_all();
     }
 }

@@ -1,35 +1,24 @@
 //! Extensions of a lease, in the background and on request.
 //!
-//! An extension is due about every third of the ttl. It goes to every node that holds the key. A
-//! confirmation moves that node's expiry; a definite "not held" removes the node; silence and
-//! errors change nothing. Without a quorum of confirmations the next attempt follows after a node
-//! timeout, until the deadline.
+//! An extension is due about every third of the ttl. It goes to every node. Without a quorum of
+//! [confirmations](super::extending) the next attempt follows after a node timeout, until the
+//! deadline.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use crate::engine::registry::LiveLease;
 use crate::engine::timer::Timed;
 use crate::error::{ExtendError, LossReason};
 use crate::lease::ActiveLease;
+use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
-use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink};
+use crate::node::{Command, Extend, Extension, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::responses::{self, NodeResults, Responses};
-use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
 use crate::time::validity;
-
-/// One extension, sent to all nodes of a lease.
-struct Extending {
-    lease: Arc<ActiveLease>,
-    /// The moment just before the first command was submitted. Confirmed ttls count from here.
-    sent: Moment,
-    ttl: Duration,
-    /// The number of the background attempt; `None` for an extension on request.
-    attempt: Option<u32>,
-    responses: Arc<Responses<Extension>>,
-}
 
 impl ActiveLease {
     /// The time from one background extension to the next.
@@ -42,6 +31,7 @@ impl ActiveLease {
         if self.expire_if_due().is_some() {
             return;
         }
+        let timeout = self.node_timeout();
         let attempt = {
             let mut state = self.lock();
             if state.phase != Phase::Held {
@@ -52,10 +42,12 @@ impl ActiveLease {
             let attempt = is_due.then(|| {
                 state.attempt = Attempt {
                     number: state.attempt.number.wrapping_add(1),
+                    sent: now,
                     confirmed: 0,
                 };
+                state.is_early = false;
                 // The next attempt, unless a quorum confirms this one before.
-                let retry = now.checked_add(self.node_timeout());
+                let retry = now.checked_add(timeout);
                 state.extend_at = retry.unwrap_or(state.extend_at);
                 state.attempt.number
             });
@@ -63,26 +55,43 @@ impl ActiveLease {
             attempt
         };
         if let Some(attempt) = attempt {
-            self.send_extensions(self.ttl, Some(attempt));
+            self.send_extensions(self.ttl, Reason::Due(attempt));
         }
     }
 
-    /// Sets the timer to the next extension or the deadline, whichever comes first.
+    /// Sets the timer to whatever is next: an extension, a re-arm, or the deadline.
     pub(super) fn arm(self: &Arc<Self>, state: &mut State) {
         let Some(deadline) = state.deadline() else {
             return;
         };
         let end = validity::act_before(deadline, self.ttl);
-        let next = if self.auto_extend {
-            state.extend_at.min(end)
-        } else {
-            end
-        };
+        let extension = self.auto_extend.then_some(state.extend_at);
+        let retries = state.retries.iter().map(|retry| retry.due);
+        let next = retries.chain(extension).fold(end, Moment::min);
         if let Some(old) = state.timer.take() {
             self.engine.timers().remove(old);
         }
         let timed: Weak<Self> = Arc::downgrade(self);
         state.timer = self.engine.timers().insert(next, timed);
+    }
+
+    /// Brings the next extension forward to `delay` from now, but not closer than `gap` to the one
+    /// before: a node may come back again and again.
+    pub(super) fn extend_early(self: &Arc<Self>, delay: Duration, gap: Duration) {
+        let mut state = self.lock();
+        if state.phase != Phase::Held || !self.auto_extend || state.is_early {
+            return;
+        }
+        let soon = Moment::now().checked_add(delay);
+        let earliest = state.attempt.sent.checked_add(gap);
+        let Some(at) = soon.max(earliest) else {
+            return;
+        };
+        state.is_early = true;
+        state.extend_at = state.extend_at.min(at);
+        // Confirmations of an attempt in flight do not put it off again.
+        state.attempt.number = state.attempt.number.wrapping_add(1);
+        self.arm(&mut state);
     }
 
     /// Extends the lease to `ttl` from now, unless it already lasts longer.
@@ -93,7 +102,7 @@ impl ActiveLease {
         if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }
-        let responses = self.send_extensions(ttl, None);
+        let responses = self.send_extensions(ttl, Reason::Requested);
         let quorum = self.engine.quorum();
         let verdict = |results: &NodeResults<Extension>| {
             let responded = results.iter().flatten();
@@ -117,104 +126,38 @@ impl ActiveLease {
         Err(self.not_extended(&results))
     }
 
-    /// Sends an extension to every node that holds the key. All other nodes count as a response of
-    /// "not held".
+    /// Sends an extension to every node.
     fn send_extensions(
         self: &Arc<Self>,
         ttl: Duration,
-        attempt: Option<u32>,
+        reason: Reason,
     ) -> Arc<Responses<Extension>> {
-        let responses = Responses::new(self.engine.quorum().nodes());
-        let sent = Moment::now();
-        let ttl = self.within_max_hold(ttl, sent);
-        let holders: Vec<bool> = {
-            let mut state = self.lock();
-            let gone = validity::gone_by(sent, ttl, self.engine.config().drift_factor);
-            state.gone_by = state.gone_by.max(gone);
-            let nodes = 0..state.tally.quorum().nodes();
-            nodes
-                .map(|node| matches!(state.tally.get(node), VoteState::Granted(_)))
-                .collect()
-        };
-        let sink = Arc::new(Extending {
-            lease: Arc::clone(self),
-            sent,
-            ttl,
-            attempt,
-            responses: Arc::clone(&responses),
-        });
-        for (node, holds) in holders.into_iter().enumerate() {
-            if !holds {
-                responses.on_response(node, Ok(Extension::NotHeld));
-                continue;
-            }
-            let responder = Responder::new(Arc::<Extending>::clone(&sink), node);
-            let (keys, id) = (self.keys.clone(), self.id.clone());
-            let extend =
-                Extend::new(keys, id, ttl, responder).fence_retention(self.fence_retention());
-            self.engine.submit(node, Command::Extend(extend));
+        let extending = self.extending(ttl, reason);
+        for node in 0..self.engine.quorum().nodes() {
+            self.send_extension(node, &extending);
         }
-        responses
+        Arc::clone(&extending.responses)
+    }
+
+    /// Extends the lease at one node. If the node lacks the keys, all nodes follow, so that it can be
+    /// re-armed.
+    pub(super) fn extend_node(self: &Arc<Self>, node: usize) {
+        let extending = self.extending(self.ttl, Reason::OneNode);
+        self.send_extension(node, &extending);
+    }
+
+    fn send_extension(&self, node: usize, extending: &Arc<Extending>) {
+        let responder = Responder::new(Arc::<Extending>::clone(extending), node);
+        let (keys, id) = (self.keys.clone(), self.id.clone());
+        let extend =
+            Extend::new(keys, id, extending.ttl, responder).fence_retention(self.fence_retention());
+        self.engine.submit(node, Command::Extend(extend));
     }
 
     /// Shortens a ttl to the end that `max_hold` sets.
-    fn within_max_hold(&self, ttl: Duration, now: Moment) -> Duration {
+    pub(super) fn within_max_hold(&self, ttl: Duration, now: Moment) -> Duration {
         self.hold_until
             .map_or(ttl, |end| ttl.min(validity::remaining(end, now)))
-    }
-
-    /// Records one node's response to an extension.
-    fn extended(
-        self: &Arc<Self>,
-        node: usize,
-        result: &NodeResult<Extension>,
-        extending: &Extending,
-    ) {
-        let is_gone = {
-            let mut state = self.lock();
-            // Only a node that granted the key can extend it.
-            let VoteState::Granted(expiry) = *state.tally.get(node) else {
-                return;
-            };
-            match result {
-                Ok(Extension::Confirmed) => {
-                    let confirmed = self.expiry_of(extending);
-                    state
-                        .tally
-                        .set(node, VoteState::Granted(expiry.max(confirmed)));
-                    self.count_confirmation(&mut state, extending);
-                }
-                Ok(Extension::NotHeld) => state.tally.set(node, VoteState::Lost),
-                // Errors change nothing: the node keeps the key until the expiry that it
-                // confirmed before.
-                Err(_) => return,
-            }
-            state.tally_changed();
-            state.phase == Phase::Held && state.deadline().is_none()
-        };
-        if is_gone {
-            self.lose(LossReason::Gone);
-        }
-    }
-
-    fn expiry_of(&self, extending: &Extending) -> Moment {
-        validity::expiry(
-            extending.sent,
-            extending.ttl,
-            self.engine.config().drift_factor,
-        )
-    }
-
-    /// Counts a confirmation. A quorum of them sets the next extension to its usual time.
-    fn count_confirmation(&self, state: &mut State, extending: &Extending) {
-        if extending.attempt != Some(state.attempt.number) {
-            return;
-        }
-        state.attempt.confirmed += 1;
-        if state.attempt.confirmed == self.engine.quorum().needed() {
-            let delay = self.engine.jitter().before(self.extend_interval());
-            state.extend_at = extending.sent.checked_add(delay).unwrap_or(state.extend_at);
-        }
     }
 
     fn not_extended(&self, results: &NodeResults<Extension>) -> ExtendError {
@@ -237,16 +180,22 @@ impl ActiveLease {
 impl Timed for ActiveLease {
     fn on_timer(self: Arc<Self>) {
         self.extend_if_due();
+        self.rearm_due();
+    }
+}
+
+impl LiveLease for ActiveLease {
+    fn on_node_connected(self: Arc<Self>, node: usize, are_many: bool) {
+        if are_many {
+            let part = self.ttl / 10;
+            let delay = self.engine.jitter().up_to(part);
+            self.extend_early(delay, part.max(self.node_timeout()));
+        } else if self.auto_extend {
+            self.extend_node(node);
+        }
     }
 
     fn on_shutdown(self: Arc<Self>) {
         self.lose(LossReason::Shutdown);
-    }
-}
-
-impl ResponseSink<Extension> for Extending {
-    fn on_response(&self, node: usize, result: NodeResult<Extension>) {
-        self.lease.extended(node, &result, self);
-        self.responses.on_response(node, result);
     }
 }

@@ -100,13 +100,12 @@ impl ActiveLease {
         }
     }
 
-    /// Counts a node as failed whose counter could not be raised. Its key may still be there, so it
-    /// gets a release.
+    /// Withdraws the vote of a node whose counter could not be raised. It may still hold the key, and
+    /// then carries the lease.
     fn fail_node(&self, node: usize, error: &NodeError) {
         let mut state = self.lock();
         let error = NodeError::new(error.kind(), error.message());
         state.tally.set(node, VoteState::Failed(error));
-        state.tally_changed();
     }
 
     /// Records one node's response to a raise.
@@ -122,13 +121,15 @@ impl ActiveLease {
         match result {
             Ok(Raised::Moved) => state.stamps[node] = Some(Stamp::Moved(token)),
             Ok(Raised::Beyond(counter)) => state.stamps[node] = Some(Stamp::Beyond(*counter)),
-            Ok(Raised::NotHeld) => state.tally.set(node, VoteState::Lost),
+            Ok(Raised::NotHeld) => {
+                state.tally.set(node, VoteState::Lost);
+                let _counts = state.holds.lose(node, self.sent_at);
+            }
             Err(error) => {
                 let error = NodeError::new(error.kind(), error.message());
                 state.tally.set(node, VoteState::Failed(error));
             }
         }
-        state.tally_changed();
     }
 
     fn fail_exhausted(&self) {

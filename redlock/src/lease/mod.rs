@@ -19,7 +19,9 @@
 //! would undo its late grant.
 
 mod extend;
+mod extending;
 mod mint;
+mod rearm;
 mod release;
 mod round;
 mod state;
@@ -90,6 +92,7 @@ impl ActiveLease {
             hold_until: options.max_hold.and_then(|most| sent_at.checked_add(most)),
             state: Condition::new(State::new(
                 Tally::pending(engine.acquire_quorum()),
+                sent_at,
                 validity::gone_by(sent_at, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),
@@ -250,6 +253,9 @@ impl ActiveLease {
             if let Some(timer) = state.timer.take() {
                 self.engine.timers().remove(timer);
             }
+            if let Some(slot) = state.slot.take() {
+                self.engine.registry().remove(slot);
+            }
             let plan = self.release_plan(&state, end);
             let (token, waker) = (state.cancellation.take(), state.take_waker());
             (plan, token, waker, state.ticket.take())
@@ -271,6 +277,11 @@ impl ActiveLease {
         true
     }
 
+    /// The moment by which keys that are set or extended at `sent` are gone from every node.
+    fn gone_by(&self, sent: Moment, ttl: Duration) -> Moment {
+        validity::gone_by(sent, ttl, self.engine.config().drift_factor)
+    }
+
     fn lock(&self) -> Locked<'_, State> {
         self.state.lock()
     }
@@ -278,8 +289,8 @@ impl ActiveLease {
 
 impl Holder for ActiveLease {
     fn hold(&self) -> (u16, Duration) {
-        let granted = self.lock().tally.granted();
-        (quorum::nodes(granted), self.time_left())
+        let held = self.lock().holds.held();
+        (quorum::nodes(held), self.time_left())
     }
 }
 

@@ -23,7 +23,7 @@ impl ActiveLease {
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
         ReleasePlan {
-            nodes: state.held_at(self.keys.as_one().is_none()),
+            nodes: state.holds.may_hold(),
             gone_by: hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold))),
             keep_until,
         }
@@ -69,7 +69,12 @@ impl ActiveLease {
             .map_err(ReleaseError::new)
     }
 
-    fn send_release(&self, node: usize, plan: &ReleasePlan, responder: Responder<Removal>) {
+    pub(super) fn send_release(
+        &self,
+        node: usize,
+        plan: &ReleasePlan,
+        responder: Responder<Removal>,
+    ) {
         let (keys, id, gone_by) = (self.keys.clone(), self.id.clone(), plan.gone_by);
         let release = Release::new(keys, id, gone_by, responder).keep_until(plan.keep_until);
         self.engine.submit(node, Command::Release(release));

@@ -1,18 +1,20 @@
 //! One attempt at all nodes, under a lease id of its own.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use crate::config::LockOptions;
 use crate::engine::Engine;
+use crate::error::NodeError;
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{
     Acquire, Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote,
 };
+use crate::quorum::hold::Hold;
 use crate::quorum::vote::VoteState;
 use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
@@ -139,13 +141,15 @@ impl ActiveLease {
         let enough = now.checked_add(validity::min_validity(self.ttl));
         let is_won = state.phase == Phase::Acquiring
             && state.tally.verdict() == Verdict::Reached
-            && state.tally.deadline() >= enough
+            && state.holds.deadline() >= enough
             && enough.is_some()
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
-            state.tally_changed();
+            let live: Weak<Self> = Arc::downgrade(self);
+            state.slot = Some(self.engine.registry().insert(live));
+            state.holds_changed();
             self.schedule_first(&mut state);
         }
         is_won
@@ -158,40 +162,54 @@ impl ActiveLease {
         self.arm(state);
     }
 
-    /// Records one node's vote.
-    fn vote(&self, node: usize, vote: VoteState, stamp: Option<Stamp>) {
+    /// Records one node's vote, and what the node holds since.
+    fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
         let mut state = self.lock();
         state.stamps[node] = stamp;
         // A late grant joins a lease that is held. After the end, the release queued behind the
         // acquire undoes it.
         state.tally.set(node, vote);
+        state.holds.vote(node, hold, self.sent_at);
         if state.phase == Phase::Held {
-            state.tally_changed();
+            state.holds_changed();
         }
         if state.phase == Phase::Acquiring && state.tally.verdict() != Verdict::Open {
             state.notify();
         }
     }
 
-    fn expiry(&self, sent: Moment, ttl: Duration) -> Moment {
+    /// What a node holds after a command that may set keys has failed.
+    fn hold_after(error: &NodeError) -> Hold {
+        if error.is_sent() {
+            Hold::Unknown
+        } else {
+            Hold::Absent
+        }
+    }
+
+    pub(super) fn expiry(&self, sent: Moment, ttl: Duration) -> Moment {
         validity::expiry(sent, ttl, self.engine.config().drift_factor)
     }
 }
 
 impl ResponseSink<Vote> for ActiveLease {
     fn on_response(&self, node: usize, result: NodeResult<Vote>) {
-        let (vote, stamp) = match result {
-            Ok(Vote::Granted { stamp }) => (
-                VoteState::Granted(self.expiry(self.sent_at, self.ttl)),
-                stamp,
-            ),
-            Ok(Vote::Busy { remaining, counter }) => {
-                (VoteState::Busy(remaining), counter.map(Stamp::Beyond))
+        let (vote, hold, stamp) = match result {
+            Ok(Vote::Granted { stamp }) => {
+                let expiry = self.expiry(self.sent_at, self.ttl);
+                (VoteState::Granted(expiry), Hold::Until(expiry), stamp)
             }
-            Ok(Vote::NotALock) => (VoteState::NotALock, None),
-            Err(error) => (VoteState::Failed(error), None),
+            Ok(Vote::Busy { remaining, counter }) => {
+                let stamp = counter.map(Stamp::Beyond);
+                (VoteState::Busy(remaining), Hold::Absent, stamp)
+            }
+            Ok(Vote::NotALock) => (VoteState::NotALock, Hold::Absent, None),
+            Err(error) => {
+                let hold = Self::hold_after(&error);
+                (VoteState::Failed(error), hold, None)
+            }
         };
-        self.vote(node, vote, stamp);
+        self.vote(node, vote, hold, stamp);
         if let Some(stamp) = stamp {
             let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
             self.engine.observe_counter(counter);
@@ -212,15 +230,19 @@ struct Adoption(Arc<ActiveLease>);
 impl ResponseSink<Extension> for Adoption {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let lease = &self.0;
-        let vote = match result {
-            Ok(Extension::Confirmed) => VoteState::Granted(lease.expiry(lease.sent_at, lease.ttl)),
-            Ok(Extension::NotHeld) => VoteState::Lost,
-            Err(error) => VoteState::Failed(error),
+        let (vote, hold) = match result {
+            Ok(Extension::Confirmed) => {
+                let expiry = lease.expiry(lease.sent_at, lease.ttl);
+                (VoteState::Granted(expiry), Hold::Until(expiry))
+            }
+            Ok(Extension::NotHeld) => (VoteState::Lost, Hold::Gone),
+            // The keys were set elsewhere, so they may be there whether or not this arrived.
+            Err(error) => (VoteState::Failed(error), Hold::Unknown),
         };
         // The counters are unknown yet. This value makes the first raise go to the proposal.
         let below = lease
             .fence
             .map(|fence| Stamp::Beyond(fence.proposal.saturating_sub(1)));
-        lease.vote(node, vote, below);
+        lease.vote(node, vote, hold, below);
     }
 }

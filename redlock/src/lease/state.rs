@@ -2,10 +2,12 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
 use crate::error::LossReason;
 use crate::node::Stamp;
 use crate::quorum::Tally;
+use crate::quorum::hold::Holds;
 use crate::time::clock::Moment;
 use crate::token::FencingToken;
 use crate::waiting::queue::Ticket;
@@ -13,17 +15,26 @@ use crate::waiting::queue::Ticket;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
+    /// The votes of the round.
     pub(super) tally: Tally,
+    /// What each node keeps of the lease.
+    pub(super) holds: Holds,
     /// The moment by which the key is gone from every node, at the latest.
     pub(super) gone_by: Moment,
     /// Cancelled when the lease ends. Created on the first request for it.
     pub(super) cancellation: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
+    /// The place in the registry of live leases, while it is held.
+    pub(super) slot: Option<Slot>,
     /// The moment of the next extension.
     pub(super) extend_at: Moment,
     /// The latest background extension.
     pub(super) attempt: Attempt,
-    /// The tally's deadline, recomputed whenever the tally changes.
+    /// Whether the next extension was brought forward.
+    pub(super) is_early: bool,
+    /// Re-arms that met another owner, to be repeated.
+    pub(super) retries: Vec<RearmRetry>,
+    /// The deadline of the holds, recomputed whenever they change.
     deadline: Option<Moment>,
     /// The counter of each node, as far as it is known.
     pub(super) stamps: Box<[Option<Stamp>]>,
@@ -83,25 +94,52 @@ pub(super) struct ReleasePlan {
     pub(super) keep_until: Option<Moment>,
 }
 
+/// A re-arm that is to be repeated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RearmRetry {
+    pub(super) node: usize,
+    pub(super) due: Moment,
+    pub(super) grant: RearmGrant,
+}
+
+/// What entitles a lease to re-arm a node: a quorum of others has just confirmed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RearmGrant {
+    /// The end of the repetitions: a node timeout after the confirmations were requested.
+    pub(super) until: Moment,
+    /// Attempts so far that met another owner.
+    pub(super) refused: u32,
+}
+
 /// One background extension.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Attempt {
     /// Distinguishes confirmations of this attempt from those of earlier ones.
     pub(super) number: u32,
+    /// The moment at which it was sent; before the first, that of the acquisition.
+    pub(super) sent: Moment,
     pub(super) confirmed: usize,
 }
 
 impl State {
-    pub(super) fn new(tally: Tally, gone_by: Moment) -> Self {
+    pub(super) fn new(tally: Tally, sent_at: Moment, gone_by: Moment) -> Self {
         let stamps = vec![None; tally.quorum().nodes()].into();
         Self {
             phase: Phase::Acquiring,
+            holds: Holds::unknown(tally.quorum().nodes(), sent_at),
             tally,
             gone_by,
             cancellation: None,
             timer: None,
+            slot: None,
             extend_at: gone_by,
-            attempt: Attempt::default(),
+            attempt: Attempt {
+                number: 0,
+                sent: sent_at,
+                confirmed: 0,
+            },
+            is_early: false,
+            retries: Vec::new(),
             deadline: None,
             stamps,
             fencing_token: None,
@@ -114,15 +152,13 @@ impl State {
         self.deadline.filter(|_| self.phase == Phase::Held)
     }
 
-    /// Recomputes the deadline.
-    pub(super) fn tally_changed(&mut self) {
-        self.deadline = self.tally.deadline();
+    /// Records that keys may stay on a node until this moment.
+    pub(super) fn keys_may_stay(&mut self, gone_by: Moment) {
+        self.gone_by = self.gone_by.max(gone_by);
     }
 
-    /// The nodes that may hold a key of a lease with `several` keys, or with one.
-    pub(super) fn held_at(&self, several: bool) -> Vec<usize> {
-        (0..self.tally.quorum().nodes())
-            .filter(|node| self.tally.get(*node).may_hold(several))
-            .collect()
+    /// Recomputes the deadline.
+    pub(super) fn holds_changed(&mut self) {
+        self.deadline = self.holds.deadline();
     }
 }

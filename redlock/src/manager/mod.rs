@@ -92,7 +92,7 @@ impl Redlock {
                 .collect()
         };
         for engine in &engines {
-            engine.timers().shut_down_all();
+            engine.registry().shut_down_all();
         }
         // A session is ordered: a node that responds to this ping has carried out every release
         // before it. The exception is a release that is sent again, behind the ping: its script was

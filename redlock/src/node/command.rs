@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
+use crate::node::acquire::Acquire;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
-use crate::node::response::{Extension, Identity, Raised, Removal, Snapshot, Vote};
-use crate::node::watch::Watch;
+use crate::node::response::{Extension, Identity, Raised, Rearmed, Removal, Snapshot};
 use crate::time::clock::Moment;
 
 /// A command, together with the responder that receives its result.
@@ -21,6 +21,8 @@ pub enum Command {
     Extend(Extend),
     /// Moves the counters of keys that are ours to a fencing token.
     Raise(Raise),
+    /// Puts the keys of a held lease back where they are missing.
+    Rearm(Rearm),
     /// Deletes keys that are ours.
     Release(Release),
     /// Reads a key without changing it.
@@ -36,6 +38,7 @@ impl Command {
             Self::Acquire(command) => command.responder.send(Err(error)),
             Self::Extend(command) => command.responder.send(Err(error)),
             Self::Raise(command) => command.responder.send(Err(error)),
+            Self::Rearm(command) => command.responder.send(Err(error)),
             Self::Release(command) => command.responder.send(Err(error)),
             Self::Inspect(command) => command.responder.send(Err(error)),
             Self::Ping(command) => command.responder.send(Err(error)),
@@ -48,9 +51,37 @@ impl Command {
             Self::Acquire(command) => command.keys.as_slice(),
             Self::Extend(command) => command.keys.as_slice(),
             Self::Raise(command) => command.keys.as_slice(),
+            Self::Rearm(command) => command.keys.as_slice(),
             Self::Release(command) => command.keys.as_slice(),
             Self::Inspect(command) => std::slice::from_ref(&command.key),
             Self::Ping(_) => &[],
+        }
+    }
+
+    /// Whether the command is still wanted. Releases always are. A command that is not wanted must
+    /// not be sent, because it could follow the release of its lease.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        match self {
+            Self::Acquire(command) => command.responder.is_wanted(),
+            Self::Extend(command) => command.responder.is_wanted(),
+            Self::Rearm(command) => command.responder.is_wanted(),
+            Self::Raise(_) | Self::Release(_) | Self::Inspect(_) | Self::Ping(_) => true,
+        }
+    }
+
+    /// Returns the lease whose keys the command may set, if it may set any.
+    ///
+    /// Such a command needs a release behind it, in whatever way it fails.
+    pub(crate) fn may_set(&self) -> Option<MaySet<'_>> {
+        match self {
+            Self::Acquire(Acquire { keys, id, ttl, .. })
+            | Self::Rearm(Rearm { keys, id, ttl, .. }) => Some(MaySet {
+                keys,
+                id,
+                ttl: *ttl,
+            }),
+            _ => None,
         }
     }
 
@@ -71,103 +102,12 @@ impl Command {
     }
 }
 
-/// Acquires keys for a lease.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Acquire {
-    /// The keys of one lease.
-    pub keys: Keys,
-    /// The value that marks the keys as ours.
-    pub id: LeaseId,
-    /// The time after which the keys expire.
-    pub ttl: Duration,
-    /// Whether an earlier round met another holder.
-    ///
-    /// A hint: a node may use a cheaper command when a grant is likely, and one that reports more
-    /// about the holder when it is not.
-    pub contended: bool,
-    /// How the fencing counters move on a grant. `None` leaves them unchanged.
-    pub fence: Option<Fence>,
-    /// The watch to notify when a key that another holds may be free.
-    ///
-    /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
-    pub watch: Option<Watch>,
-    /// Receives the vote.
-    pub responder: Responder<Vote>,
-}
-
-impl Acquire {
-    /// Acquires `keys` for `ttl`. No contention is known, and no counter moves.
-    #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Vote>) -> Self {
-        Self {
-            keys,
-            id,
-            ttl,
-            contended: false,
-            fence: None,
-            watch: None,
-            responder,
-        }
-    }
-
-    /// Sets whether an earlier round met another holder.
-    #[must_use]
-    pub fn contended(mut self, contended: bool) -> Self {
-        self.contended = contended;
-        self
-    }
-
-    /// Sets how the fencing counters move on a grant.
-    #[must_use]
-    pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
-        self.fence = fence.into();
-        self
-    }
-
-    /// Sets the watch to notify when a key that another holds may be free.
-    #[must_use]
-    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
-        self.watch = watch.into();
-        self
-    }
-}
-
-/// The effect of an acquire on the counter from which fencing tokens are made.
-///
-/// A node that grants moves the counter to the proposal, or to one more than its value if that is
-/// larger. The counter must never decrease, and must never be rewritten with the value it has. The
-/// counters of several keys all move to one value, which is beyond each of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Fence {
-    /// The value to move the counter to, if the counter is below it.
-    pub proposal: u64,
-    /// Whether the proposal is likely to be beyond the counter, as recent proposals were.
-    ///
-    /// A hint: a node may then use a cheaper command, which costs one more if it was wrong.
-    pub is_likely_accepted: bool,
-    /// The minimum time for which the counter is kept, from now on.
-    pub retention: Duration,
-}
-
-impl Fence {
-    /// Moves the counter to at least `proposal`, and keeps it for at least `retention`.
-    #[must_use]
-    pub fn new(proposal: u64, retention: Duration) -> Self {
-        Self {
-            proposal,
-            is_likely_accepted: false,
-            retention,
-        }
-    }
-
-    /// Sets whether the proposal is likely to be beyond the counter.
-    #[must_use]
-    pub fn likely_accepted(mut self, is_likely_accepted: bool) -> Self {
-        self.is_likely_accepted = is_likely_accepted;
-        self
-    }
+/// The lease whose keys a command may set.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaySet<'a> {
+    pub(crate) keys: &'a Keys,
+    pub(crate) id: &'a LeaseId,
+    pub(crate) ttl: Duration,
 }
 
 /// Postpones the expiry of keys that are ours.
@@ -244,6 +184,47 @@ impl Raise {
             retention,
             responder,
         }
+    }
+}
+
+/// Puts the keys of a held lease back where they are missing.
+///
+/// All or none: if a key belongs to another owner, none is set. Keys that exist are extended as by
+/// [`Extend`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Rearm {
+    /// The keys of one lease.
+    pub keys: Keys,
+    /// The value that marks the keys as ours.
+    pub id: LeaseId,
+    /// The shortest time until the keys expire.
+    pub ttl: Duration,
+    /// The token that the counters must not be below, and their shortest time until expiry. `None`
+    /// leaves them unchanged.
+    pub fence: Option<(u64, Duration)>,
+    /// Receives the response.
+    pub responder: Responder<Rearmed>,
+}
+
+impl Rearm {
+    /// Puts `keys` back for `ttl`. No counter moves.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Rearmed>) -> Self {
+        Self {
+            keys,
+            id,
+            ttl,
+            fence: None,
+            responder,
+        }
+    }
+
+    /// Sets the token that the counters must not be below, and their shortest time until expiry.
+    #[must_use]
+    pub fn fence(mut self, fence: impl Into<Option<(u64, Duration)>>) -> Self {
+        self.fence = fence.into();
+        self
     }
 }
 

@@ -68,9 +68,6 @@ pub enum NodeWarning {
     /// The server may evict keys, including locks, when its memory is full. Set `maxmemory-policy
     /// noeviction`.
     Eviction(Arc<str>),
-    /// The server is a replica. It refuses writes, or copies those of its master, which then has
-    /// two votes. Configure masters only.
-    Replica,
     /// The user may not run `INFO`, so no setting could be checked. Allow `+info`.
     Unverified,
 }
@@ -84,7 +81,6 @@ impl fmt::Display for NodeWarning {
                     "maxmemory-policy is {policy}, so locks may be evicted: set it to noeviction"
                 )
             }
-            Self::Replica => f.write_str("node is a replica: configure masters only"),
             Self::Unverified => {
                 f.write_str("INFO is not permitted, so no setting could be checked: allow +info")
             }

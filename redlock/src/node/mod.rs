@@ -6,7 +6,8 @@
 //! A custom node implements [`Node`] and [`Session`]. So does a wrapper that observes or disturbs
 //! another node in a test.
 
-mod command;
+mod acquire;
+pub(crate) mod command;
 mod health;
 pub(crate) mod into_node;
 mod keys;
@@ -21,14 +22,17 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::command::{Acquire, Command, Extend, Fence, Inspect, Ping, Raise, Release};
+pub use self::acquire::{Acquire, Fence};
+pub use self::command::{Command, Extend, Inspect, Ping, Raise, Rearm, Release};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
 pub use self::responder::{NodeResult, Responder, ResponseSink};
-pub use self::response::{Extension, Identity, Raised, Record, Removal, Snapshot, Stamp, Vote};
-pub use self::session::SessionOptions;
+pub use self::response::{
+    Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
+};
+pub use self::session::{SessionEvents, SessionObserver, SessionOptions};
 pub use self::watch::{Watch, Watcher};
 pub use crate::time::clock::Moment;
 
@@ -40,11 +44,13 @@ pub use crate::time::clock::Moment;
 ///
 /// - *Acquire* sets a key that does not exist to a lease id. The key expires after the ttl.
 /// - *Extend* postpones the expiry of a key that holds the given id, and never brings it forward.
+/// - *Rearm* sets keys that do not exist, as an acquire does, and extends those that hold the given
+///   id. It leaves every key alone if one of them holds another value.
 /// - *Release* deletes a key that holds the given id.
 ///
 /// A key that holds another value is never changed. An expired key does not exist. Each key is
-/// checked and changed in one atomic step. With [several keys](Keys), acquire and extend apply to
-/// all of them or to none, and release deletes those that hold the given id.
+/// checked and changed in one atomic step. With [several keys](Keys), acquire, extend and rearm apply
+/// to all of them or to none, and release deletes those that hold the given id.
 ///
 /// A node stores a counter for each key, from which fencing tokens are made: see [`Fence`] and
 /// [`Raise`]. A counter outlives its key and never decreases. The counter of a single key may move
@@ -65,18 +71,22 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 /// # Contract
 ///
 /// - Commands for the same key take effect in the order in which they were submitted. A release is
-///   queued behind the acquire that it undoes, so it never overtakes that acquire. Commands for
-///   different keys have no order: a release may move ahead of them.
+///   queued behind the acquire or rearm that it undoes, so it never overtakes that command. Commands
+///   for different keys have no order: a release may move ahead of them.
 /// - A server may reject a command, for lack of a script or a permission. A session may then send
-///   it again in another form, behind later commands. It does not send an acquire again that was
-///   released meanwhile.
+///   it again in another form, behind later commands. It does not send an acquire or a rearm again
+///   that was released meanwhile: see [`Responder::is_wanted`].
 /// - A command gets at most one response, and the response is true. An `Err` for which
 ///   [`NodeError::is_sent`](crate::NodeError::is_sent) is false promises that the command took no
 ///   effect and never will. A node that hangs may never respond, so the caller sets a time limit.
 /// - A release is kept until it was carried out or its [`gone_by`](Release::gone_by) has passed, also
-///   across lost connections. It takes effect after every acquire that was submitted before it.
+///   across lost connections. It takes effect after every acquire and rearm that was submitted
+///   before it.
 /// - While there is no connection, every command fails at once. A release that is kept also gets
 ///   this error.
+/// - Each time commands can be carried out again after they could not, the session reports it to
+///   its [events](SessionOptions::events), if it has any. Without that, a lease regains the node at
+///   its next extension.
 /// - No lock is held while a [`Responder`] sends: the receiver may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
     /// Queues a command. Never blocks. May be called on any thread, inside or outside a runtime.

@@ -64,6 +64,21 @@ pub enum Raised {
     NotHeld,
 }
 
+/// A node's response to [`Rearm`](crate::node::Rearm).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Rearmed {
+    /// All keys are ours, and expire no earlier than after the ttl.
+    Armed,
+    /// A key belongs to another owner. None was set.
+    Busy {
+        /// The time until that key expires, or `None` if it never does.
+        remaining: Option<Duration>,
+    },
+    /// A key holds something that is not a lock. None was set.
+    NotALock,
+}
+
 /// A node's response to [`Release`](crate::node::Release).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]

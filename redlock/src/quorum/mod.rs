@@ -2,6 +2,7 @@
 //!
 //! Only this folder computes a majority.
 
+pub(crate) mod hold;
 pub(crate) mod responses;
 pub(crate) mod token;
 pub(crate) mod vote;
@@ -12,7 +13,6 @@ use std::time::Duration;
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::quorum::vote::VoteState;
 use crate::time::clock::Moment;
-use crate::time::validity;
 
 /// The number of configured nodes, and the number of votes that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -185,15 +185,6 @@ impl Tally {
         self.busy() + foreign >= self.quorum().blocking()
     }
 
-    /// The moment after which the lease must be treated as gone, or `None` without a majority.
-    pub(crate) fn deadline(&self) -> Option<Moment> {
-        let expiries = self.votes.iter().filter_map(|vote| match vote {
-            VoteState::Granted(expiry) => Some(*expiry),
-            _ => None,
-        });
-        validity::deadline(expiries, self.majority())
-    }
-
     /// The time until a quorum of nodes is free if no holder extends its lease. `None` if too few
     /// nodes reported it.
     pub(crate) fn free_in(&self) -> Option<Duration> {
@@ -281,7 +272,6 @@ mod tests {
             tally.set(node, VoteState::Granted(Moment::now()));
         }
         assert_eq!(tally.verdict(), Verdict::Open);
-        assert!(tally.deadline().is_some());
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The vote of one node on a lease, and later whether the node still has the keys.
+//! The vote of one node on a round.
 
 use std::time::Duration;
 
@@ -22,18 +22,6 @@ pub(crate) enum VoteState {
 }
 
 impl VoteState {
-    /// Whether the node may have a key of this lease, so that a release must be sent to it.
-    ///
-    /// With `several` keys, `Lost` means that one of them is gone. The others may still be there.
-    pub(crate) fn may_hold(&self, several: bool) -> bool {
-        match self {
-            Self::Pending | Self::Granted(_) => true,
-            Self::Failed(error) => error.is_sent(),
-            Self::Lost => several,
-            Self::Busy(_) | Self::NotALock => false,
-        }
-    }
-
     /// Whether the keys may be free on the node once this round's own grants are released.
     ///
     /// A node that has not responded may still grant the keys. The release behind that grant frees
@@ -51,21 +39,6 @@ impl VoteState {
 mod tests {
     use super::*;
     use crate::error::NodeErrorKind;
-
-    #[test]
-    fn a_release_is_sent_wherever_a_key_may_be() {
-        for several in [false, true] {
-            let may_hold = |vote: VoteState| vote.may_hold(several);
-            let sent = NodeError::new(NodeErrorKind::Timeout, "");
-            let unsent = NodeError::unsent(NodeErrorKind::Closed, "");
-            assert!(may_hold(VoteState::Pending));
-            assert!(may_hold(VoteState::Granted(Moment::now())));
-            assert!(may_hold(VoteState::Failed(sent)));
-            assert!(!may_hold(VoteState::Failed(unsent)));
-            assert!(!may_hold(VoteState::Busy(None)));
-            assert_eq!(may_hold(VoteState::Lost), several);
-        }
-    }
 
     #[test]
     fn a_node_may_be_free_unless_it_is_busy_or_failed() {

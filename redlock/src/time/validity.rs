@@ -95,6 +95,12 @@ pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10
 }
 
+/// Returns the longest delay before a re-arm that met another owner is repeated, after `refused`
+/// others in a row.
+pub(crate) fn rearm_delay(refused: u32) -> Duration {
+    Duration::from_millis(5).saturating_mul(1 << refused.min(8))
+}
+
 /// Returns how long a node may be silent with commands in flight before its session has failed.
 pub(crate) fn silence_limit(node_timeout: Duration) -> Duration {
     node_timeout.saturating_mul(3).max(Duration::from_secs(1))

@@ -71,14 +71,19 @@ impl MemoryNode {
     ///
     /// When it is healed, commands that the fault held back are carried out in order.
     pub fn fault(&self, fault: impl Into<Option<Fault>>) {
-        self.lock().fault = fault.into();
+        let fault = fault.into();
+        let previous = std::mem::replace(&mut self.lock().fault, fault);
         self.0.changed.notify_waiters();
+        if previous.is_some() && fault.is_none() {
+            self.0.report_connected();
+        }
     }
 
     /// Deletes all keys and counters, as a restart does on a server without persistence.
     pub fn wipe(&self) {
         self.lock().store = Store::default();
         self.0.notify_all();
+        self.0.report_connected();
     }
 
     /// Deletes all keys, but not the counters of the fencing tokens, as if every lock had expired
@@ -123,6 +128,9 @@ impl Node for MemoryNode {
     }
 
     fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        if let Some(events) = &options.events {
+            self.0.observe(events.clone());
+        }
         Arc::new(MemorySession::new(Arc::clone(&self.0), options))
     }
 }

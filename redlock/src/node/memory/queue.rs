@@ -158,6 +158,11 @@ fn is_silent(fault: Option<Fault>) -> bool {
 
 /// Carries out one command, and returns what sends its response.
 fn carry_out(state: &mut State, command: Command) -> Respond {
+    // Checked under the node's lock: the release of a lease that ends now comes after this command.
+    if !command.is_wanted() {
+        let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
+        return Box::new(|| command.fail(error));
+    }
     let (store, watches) = (&mut state.store, &mut state.watches);
     match command {
         Command::Acquire(it) => {
@@ -179,6 +184,10 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
         Command::Raise(it) => send(
             it.responder,
             store.raise(&it.keys, &it.id, it.token, it.retention),
+        ),
+        Command::Rearm(it) => send(
+            it.responder,
+            store.rearm(&it.keys, &it.id, it.ttl, it.fence),
         ),
         Command::Release(it) => {
             let removal = store.release(&it.keys, &it.id, it.keep_until);

@@ -4,6 +4,7 @@ use std::sync::{Arc, MutexGuard};
 
 use tokio::sync::Notify;
 
+use crate::node::SessionEvents;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::store::Store;
 use crate::node::watch;
@@ -23,6 +24,8 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) watches: Watches,
     pub(super) fault: Option<Fault>,
+    /// The receivers of the events of all sessions.
+    pub(super) events: Vec<SessionEvents>,
 }
 
 impl Shared {
@@ -40,6 +43,19 @@ impl Shared {
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock()
+    }
+
+    /// Adds the receiver of a session's events.
+    pub(super) fn observe(&self, events: SessionEvents) {
+        let mut state = self.lock();
+        state.events.retain(SessionEvents::is_live);
+        state.events.push(events);
+    }
+
+    /// Reports a new connection in all sessions, as after a restart.
+    pub(super) fn report_connected(&self) {
+        let events = self.lock().events.clone();
+        events.iter().for_each(SessionEvents::connected);
     }
 
     /// Notifies the watches of all keys.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lease_id::LeaseId;
-use crate::node::{Extension, Fence, Keys, Raised, Record, Removal, Snapshot, Stamp, Vote};
+use crate::node::{
+    Extension, Fence, Keys, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
+};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -109,6 +111,42 @@ impl Store {
         }
         self.set_counters(keys, token, retention, now);
         Raised::Moved
+    }
+
+    pub(super) fn rearm(
+        &mut self,
+        keys: &Keys,
+        id: &LeaseId,
+        ttl: Duration,
+        fence: Option<(u64, Duration)>,
+    ) -> Rearmed {
+        let now = self.now();
+        let others = keys.iter().filter_map(|key| {
+            let entry = self.live_entry(key, now).filter(|entry| entry.id != *id);
+            entry.map(|entry| entry.expires)
+        });
+        if let Some(expires) = others.max() {
+            let remaining = Some(expires.saturating_since(now));
+            return Rearmed::Busy { remaining };
+        }
+        let expires = now.checked_add(ttl).unwrap_or(now);
+        for key in keys {
+            let expires = self
+                .live_entry(key, now)
+                .map_or(expires, |entry| entry.expires.max(expires));
+            let id = id.clone();
+            self.keys.insert(Arc::clone(key), Entry { id, expires });
+        }
+        if let Some((token, retention)) = fence {
+            for key in keys {
+                let value = self
+                    .counter(key, now)
+                    .map_or(token, |value| value.max(token));
+                let key = Keys::from(Arc::clone(key));
+                self.set_counters(&key, value, retention, now);
+            }
+        }
+        Rearmed::Armed
     }
 
     pub(super) fn release(

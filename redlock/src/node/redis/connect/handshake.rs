@@ -114,6 +114,8 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
     let mut steps: Vec<Step> = vec![
         (command("INFO"), |draft, it| {
             draft.info = text(it).as_deref().map(ServerInfo::parse);
+            let is_replica = draft.info.as_ref().is_some_and(ServerInfo::is_replica);
+            draft.refuse(not_ready(it).or_else(|| is_replica.then(replica)));
         }),
         (command("CLIENT INFO"), |draft, it| {
             draft.client = text(it).as_deref().and_then(Client::parse);
@@ -137,9 +139,7 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         }));
     }
     for load in script::loads() {
-        steps.push((load, |draft, it| {
-            draft.refusal = draft.refusal.take().or_else(|| loading(it));
-        }));
+        steps.push((load, |draft, it| draft.refuse(not_ready(it))));
     }
     steps
 }
@@ -164,6 +164,11 @@ struct Draft {
 }
 
 impl Draft {
+    /// Keeps the first reason why the server cannot be used.
+    fn refuse(&mut self, reason: Option<NodeError>) {
+        self.refusal = self.refusal.take().or(reason);
+    }
+
     fn into_ready(
         self,
         connection: MultiplexedConnection,
@@ -188,18 +193,29 @@ impl Draft {
     }
 }
 
-/// Reads the refusal of a server that is still loading its data: it refuses scripts too.
+/// Reads the refusal of a server that cannot serve yet: it loads its data, has no link to its
+/// master, or is busy with a script.
 ///
 /// Other errors are ignored. A missing permission shows in the command that needs it, whose error
 /// names the permission.
-fn loading(value: &Value) -> Option<NodeError> {
-    match value {
-        Value::ServerError(error) if error.code() == "LOADING" => Some(NodeError::unsent(
-            NodeErrorKind::Loading,
-            error.details().unwrap_or_default(),
-        )),
-        _ => None,
-    }
+fn not_ready(value: &Value) -> Option<NodeError> {
+    let Value::ServerError(error) = value else {
+        return None;
+    };
+    let kind = match error.code() {
+        "LOADING" => NodeErrorKind::Loading,
+        "MASTERDOWN" => NodeErrorKind::ReadOnly,
+        "BUSY" => NodeErrorKind::Server,
+        _ => return None,
+    };
+    let reason = error::of_response(error.code(), error.details());
+    Some(NodeError::unsent(kind, reason.message()))
+}
+
+/// The refusal of a replica. It has no vote: its master has one already.
+fn replica() -> NodeError {
+    let text = "the server is a replica: configure masters only";
+    NodeError::unsent(NodeErrorKind::ReadOnly, text)
 }
 
 #[cfg(test)]
@@ -244,12 +260,26 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_is_loading_refuses_the_handshake() {
-        let loading = "-LOADING Redis is loading the dataset in memory\r\n";
-        let (_, draft) = handshake(None, &[loading; 14]);
-        assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::Loading);
-        assert!(!draft.supports_push && draft.info.is_none());
-        let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 14]);
+    fn a_server_that_cannot_serve_yet_refuses_the_handshake() {
+        let refusals = [
+            (
+                "-LOADING loading the dataset in memory\r\n",
+                NodeErrorKind::Loading,
+            ),
+            (
+                "-MASTERDOWN link with the master is down\r\n",
+                NodeErrorKind::ReadOnly,
+            ),
+            ("-BUSY busy running a script\r\n", NodeErrorKind::Server),
+        ];
+        for (refusal, kind) in refusals {
+            let (_, draft) = handshake(None, &[refusal; 15]);
+            assert_eq!(draft.refusal.unwrap().kind(), kind);
+            assert!(!draft.supports_push && draft.info.is_none());
+        }
+        let (_, draft) = handshake(None, &["+role:slave\r\n"]);
+        assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::ReadOnly);
+        let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 15]);
         assert_eq!(
             draft.refusal, None,
             "the error of the command that needs it names the permission"

@@ -27,6 +27,11 @@ impl ServerInfo {
         }
     }
 
+    /// Whether the server is a replica.
+    pub(crate) fn is_replica(&self) -> bool {
+        self.0.get("role").is_some_and(|role| role != "master")
+    }
+
     /// Returns the name and version of the server.
     pub(crate) fn server(&self) -> Option<Arc<str>> {
         // Valkey also reports Redis version 7.2.4, for old clients.
@@ -48,9 +53,6 @@ pub(crate) fn warnings(info: Option<&ServerInfo>) -> Vec<NodeWarning> {
     if let Some(policy) = policy.filter(|policy| *policy != "noeviction") {
         warnings.push(NodeWarning::Eviction(policy.as_str().into()));
     }
-    if info.get("role").is_some_and(|role| role != "master") {
-        warnings.push(NodeWarning::Replica);
-    }
     warnings
 }
 
@@ -60,11 +62,8 @@ mod tests {
 
     #[test]
     fn settings_that_weaken_the_lock_are_reported() {
-        let text = "# Server\r\nrole:slave\r\nmaxmemory_policy:allkeys-lru\r\n";
-        let expected = vec![
-            NodeWarning::Eviction("allkeys-lru".into()),
-            NodeWarning::Replica,
-        ];
+        let text = "# Server\r\nrole:master\r\nmaxmemory_policy:allkeys-lru\r\n";
+        let expected = vec![NodeWarning::Eviction("allkeys-lru".into())];
         assert_eq!(warnings(Some(&ServerInfo::parse(text))), expected);
         assert_eq!(warnings(None), vec![NodeWarning::Unverified]);
         let good = ServerInfo::parse("role:master\r\nmaxmemory_policy:noeviction\r\n");

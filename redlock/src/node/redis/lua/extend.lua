@@ -5,10 +5,19 @@
 -- 0: a key does not exist or is not ours.
 local count = ARGV[3] and #KEYS / 2 or #KEYS
 --@include owned
+local has_written = false
 for n = 1, count do
   local left = redis.call('PTTL', KEYS[n])
   if left >= 0 and left < tonumber(ARGV[2]) then
     redis.call('PEXPIRE', KEYS[n], ARGV[2])
+    has_written = true
+  end
+end
+if not has_written then
+  -- Changes nothing, but fails on a server that must not write: a replica must not confirm.
+  local left = redis.call('PTTL', KEYS[1])
+  if left >= 0 then
+    redis.call('PEXPIRE', KEYS[1], left)
   end
 end
 for n = count + 1, #KEYS do

@@ -6,9 +6,11 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::decode_acquire::settle_acquire;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
-use crate::node::redis::protocol::value::{corrupt_counter, counter_value, snapshot, unexpected};
+use crate::node::redis::protocol::value::{
+    corrupt_counter, counter_value, remaining_ttl, snapshot, unexpected,
+};
 use crate::node::{
-    Command, Extension, Identity, NodeResult, Raised, Release, Removal, Responder, Vote,
+    Command, Extension, Identity, NodeResult, Raised, Rearmed, Release, Removal, Responder, Vote,
 };
 
 impl Request {
@@ -28,6 +30,7 @@ impl Request {
             Command::Acquire(it) => return settle_acquire(self.encoding, it, value, responses),
             Command::Extend(it) => it.responder.send(extension(&value)),
             Command::Raise(it) => it.responder.send(raised(&value)),
+            Command::Rearm(it) => it.responder.send(rearmed(&value)),
             Command::Release(it) => return settle_release(it, &value),
             Command::Inspect(it) => it.responder.send(snapshot(&value)),
             Command::Ping(it) => it.responder.send(match value {
@@ -38,26 +41,32 @@ impl Request {
         Settled::Done
     }
 
-    fn settle_error(self, error: &ServerError) -> Settled {
-        if error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
+    fn settle_error(self, server_error: &ServerError) -> Settled {
+        if error::is_displaced(server_error.code(), server_error.details()) {
+            let error = error::of_response(server_error.code(), server_error.details());
+            return Settled::Displaced(self.command, error);
+        }
+        if server_error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
             return self.settle_missing_script();
         }
         if matches!(self.encoding, Encoding::CompareDelete(_)) {
-            return self.settle_refused_delete(error);
+            return self.settle_refused_delete(server_error);
         }
-        self.command
-            .fail(error::of_response(error.code(), error.details()));
+        self.command.fail(error::of_response(
+            server_error.code(),
+            server_error.details(),
+        ));
         Settled::Done
     }
 
     /// Settles a request whose script the server no longer has, after a restart or a flush.
     fn settle_missing_script(self) -> Settled {
         match self.command {
-            // The release of an abandoned round may already be in flight. An acquire that is sent
-            // now would follow it.
-            Command::Acquire(it) if !it.responder.is_wanted() => {
+            // The release of a lease that has ended may already be in flight. A command that sets
+            // keys now would follow it.
+            command if !command.is_wanted() => {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                it.responder.send(Err(error));
+                command.fail(error);
                 Settled::Done
             }
             // Knowing the holder is not worth another round trip.
@@ -122,6 +131,17 @@ fn raised(value: &Value) -> NodeResult<Raised> {
     }
 }
 
+fn rearmed(value: &Value) -> NodeResult<Rearmed> {
+    match value {
+        Value::Okay => Ok(Rearmed::Armed),
+        Value::Int(left) => Ok(Rearmed::Busy {
+            remaining: remaining_ttl(*left),
+        }),
+        Value::BulkString(_) => Ok(Rearmed::NotALock),
+        _ => Err(unexpected(value)),
+    }
+}
+
 fn settle_release(mut it: Release, value: &Value) -> Settled {
     let removal =
         match value {
@@ -139,13 +159,8 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
                 }),
             _ => Err(unexpected(value)),
         };
-    let is_absent = removal == Ok(Removal::Absent);
     std::mem::replace(&mut it.responder, Responder::ignored()).send(removal);
-    if is_absent {
-        Settled::NothingReleased(it)
-    } else {
-        Settled::Done
-    }
+    Settled::Released(it)
 }
 
 fn removal(deleted: i64) -> Removal {
@@ -191,11 +206,11 @@ mod tests {
     #[test]
     fn a_key_that_is_not_ours_is_reported_as_absent() {
         let (settled, received) = settle(":1\r\n");
-        assert!(matches!(settled, Settled::Done), "{settled:?}");
+        assert!(matches!(settled, Settled::Released(_)), "{settled:?}");
         assert_eq!(received, [Ok(Removal::Deleted)]);
         for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
             let (settled, received) = settle(absent);
-            let is_expected = matches!(settled, Settled::NothingReleased(_));
+            let is_expected = matches!(settled, Settled::Released(_));
             assert!(is_expected, "{absent}: {settled:?}");
             assert_eq!(received, [Ok(Removal::Absent)]);
         }
@@ -237,14 +252,28 @@ mod tests {
 
     #[test]
     fn an_error_of_the_whole_server_is_not_retried() {
+        let (settled, received) = settle("-MOVED 1 127.0.0.1:7000\r\n");
+        assert!(matches!(settled, Settled::Done), "{settled:?}");
+        assert_eq!(received, [Err(NodeErrorKind::Server)]);
+    }
+
+    #[test]
+    fn a_server_that_is_no_master_any_more_ends_the_connection() {
         let refusals = [
             ("-READONLY You can't write\r\n", NodeErrorKind::ReadOnly),
-            ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Server),
+            ("-MASTERDOWN Link is down\r\n", NodeErrorKind::ReadOnly),
+            ("-LOADING loading the dataset\r\n", NodeErrorKind::Loading),
+            (
+                "-ERR script f_1: @user_script:1: -READONLY You can't\r\n",
+                NodeErrorKind::Server,
+            ),
         ];
-        for (refusal, kind) in refusals {
+        for (refusal, expected) in refusals {
             let (settled, received) = settle(refusal);
-            assert!(matches!(settled, Settled::Done), "{settled:?}");
-            assert_eq!(received, [Err(kind)]);
+            let Settled::Displaced(Command::Release(_), cause) = settled else {
+                panic!("{settled:?}")
+            };
+            assert_eq!((cause.kind(), received), (expected, vec![]));
         }
     }
 }

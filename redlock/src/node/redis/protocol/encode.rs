@@ -9,7 +9,7 @@ use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::{LuaScript, MEMBER};
-use crate::node::{Acquire, Command, Extend, Keys, Release};
+use crate::node::{Acquire, Command, Extend, Keys, Rearm, Release};
 use crate::time::validity;
 
 impl Request {
@@ -32,6 +32,7 @@ impl Request {
                     .arg(millis(it.retention));
                 call
             }
+            Command::Rearm(it) => rearm(it, by_text),
             Command::Release(it) => match (self.encoding, it.keys.as_one()) {
                 (Encoding::CompareDelete(delete), Some(key)) => delete.call(key, it.id.as_bytes()),
                 _ => release(it, by_text),
@@ -46,6 +47,18 @@ impl Request {
         pipeline.add_command(call);
         1
     }
+}
+
+fn rearm(it: &Rearm, by_text: bool) -> Cmd {
+    let mut call = match it.fence {
+        Some(_) => call_on_counters(&script::REARM, by_text, &it.keys, 4),
+        None => call_on_keys(&script::REARM, by_text, &it.keys, 2),
+    };
+    call.arg(it.id.as_bytes()).arg(millis(it.ttl));
+    if let Some((token, retention)) = it.fence {
+        call.arg(token).arg(millis(retention));
+    }
+    call
 }
 
 /// Returns one call for several simple releases.

@@ -25,6 +25,15 @@ pub(crate) fn of_response(code: &str, details: Option<&str>) -> NodeError {
     )
 }
 
+/// Whether a response shows that the connection leads to a server that is not, or no longer, a
+/// master with its data: after a failover, a name may lead to another server.
+pub(crate) fn is_displaced(code: &str, details: Option<&str>) -> bool {
+    // Before Redis 7, the error of a command within a script is part of the text.
+    let in_script = || details.is_some_and(|details| details.contains("-READONLY"));
+    matches!(code, "READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED")
+        || code == "ERR" && in_script()
+}
+
 /// Converts an error of connecting. No command was sent.
 pub(crate) fn of_connect(error: &PoolError) -> NodeError {
     match error {

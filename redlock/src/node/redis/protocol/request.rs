@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::NodeError;
+use crate::node::command::MaySet;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::{Command, Release, Responder, Watch};
 use crate::time::clock::Moment;
@@ -50,8 +52,11 @@ pub(crate) enum Settled {
     Unsupported(Request),
     /// The server refuses to track keys, so it pushes no invalidations.
     Untracked,
-    /// The response was sent to the caller: the release found no key of ours.
-    NothingReleased(Release),
+    /// The server is not, or no longer, a master with its data. The command fails with this error,
+    /// and the connection must end.
+    Displaced(Command, NodeError),
+    /// The response to a release was sent to the caller.
+    Released(Release),
 }
 
 impl Request {
@@ -70,9 +75,7 @@ impl Request {
 
     /// Whether the request should still be sent.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.command
-            .as_acquire()
-            .is_none_or(|acquire| acquire.responder.is_wanted())
+        self.command.is_wanted()
     }
 
     /// Returns the keys of the command.
@@ -105,7 +108,7 @@ impl Request {
             (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
-            (Command::Acquire(_), _) => 1 + 3 * keys,
+            (Command::Acquire(_) | Command::Rearm(_), _) => 1 + 3 * keys,
             _ => 1 + 2 * keys,
         }
     }
@@ -122,10 +125,13 @@ impl Request {
     /// Returns a release that undoes this request if it is an acquire that may have been carried
     /// out.
     pub(crate) fn compensating_release(&self) -> Option<Self> {
-        let acquire = self.command.as_acquire()?;
-        let gone_by = validity::gone_by(Moment::now(), acquire.ttl, 0.0);
-        let (keys, id) = (acquire.keys.clone(), acquire.id.clone());
-        let release = Release::new(keys, id, gone_by, Responder::ignored());
+        // A re-arm that meets its own keys only extends them.
+        if let Command::Rearm(_) = &self.command {
+            return None;
+        }
+        let MaySet { keys, id, ttl } = self.command.may_set()?;
+        let gone_by = validity::gone_by(Moment::now(), ttl, 0.0);
+        let release = Release::new(keys.clone(), id.clone(), gone_by, Responder::ignored());
         // By its text: without the script, a call by hash would be sent again behind the acquire,
         // whose key it would then delete.
         Some(Self {

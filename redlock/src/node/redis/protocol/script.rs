@@ -25,17 +25,19 @@ pub(crate) static ACQUIRE_FENCED: LazyLock<LuaScript> = script!("acquire_fenced"
 pub(crate) static STAMP: LazyLock<LuaScript> = script!("stamp");
 pub(crate) static RAISE: LazyLock<LuaScript> = script!("raise");
 pub(crate) static EXTEND: LazyLock<LuaScript> = script!("extend");
+pub(crate) static REARM: LazyLock<LuaScript> = script!("rearm");
 pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
 pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
 pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 8] = [
+static ALL: [&LazyLock<LuaScript>; 9] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
     &RAISE,
     &EXTEND,
+    &REARM,
     &RELEASE,
     &EXPIRE_AT,
     &INSPECT,

@@ -18,12 +18,12 @@ use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::session::event::{Event, Sources};
-use crate::node::redis::session::in_flight::{BatchResponse, InFlight, SentBatch};
+use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
-use crate::node::{Command, Identity, NodeHealth};
+use crate::node::{Command, Identity, NodeHealth, SessionEvents, SessionOptions};
 
 /// The state of the task of one session.
 pub(crate) struct Driver {
@@ -36,14 +36,13 @@ pub(crate) struct Driver {
     pending: VecDeque<Request>,
     connection: Connection,
     in_flight: InFlight,
-    /// The number of batches of one command that were sent in a row.
-    lone_batches: u32,
     pending_releases: PendingReleases,
     counter_ttls: CounterTtls,
     /// The server's native command for releases, until the server refuses it.
     delete: Option<CompareDelete>,
     identity: Identity,
     silence_limit: Duration,
+    events: Option<SessionEvents>,
     /// When the server last responded, or when the first batch in flight was sent, if that is
     /// later.
     responded_at: Instant,
@@ -54,7 +53,7 @@ impl Driver {
         server: Arc<Server>,
         shared: Arc<Shared>,
         queue: mpsc::UnboundedReceiver<Command>,
-        silence_limit: Duration,
+        options: SessionOptions,
     ) -> Self {
         Self {
             connection: Connection::open(Arc::clone(&server)),
@@ -64,12 +63,12 @@ impl Driver {
             inbox: Vec::new(),
             pending: VecDeque::new(),
             in_flight: InFlight::default(),
-            lone_batches: 0,
             pending_releases: PendingReleases::default(),
             counter_ttls: CounterTtls::default(),
             delete: None,
             identity: Identity::default(),
-            silence_limit,
+            silence_limit: options.silence_limit,
+            events: options.events,
             responded_at: Instant::now(),
         }
     }
@@ -119,9 +118,9 @@ impl Driver {
     /// Yields once while batches are in flight, so that other tasks can add commands to this batch.
     ///
     /// It halves the system calls on both sides. A single caller does not wait: without batches in
-    /// flight, or after [`MAX_LONE_BATCHES`], its command is sent at once.
+    /// flight, or after several batches of one command, its command is sent at once.
     async fn coalesce(&mut self) {
-        if self.in_flight.is_empty() || self.lone_batches >= MAX_LONE_BATCHES {
+        if self.in_flight.is_empty() || self.in_flight.are_batches_lone() {
             return;
         }
         tokio::task::yield_now().await;
@@ -163,25 +162,15 @@ impl Driver {
             if batch.is_empty() {
                 continue;
             }
-            self.lone_batches = if batch.len() == 1 {
-                self.lone_batches.saturating_add(1)
-            } else {
-                0
-            };
-            let sent_at = Instant::now();
+            let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
             let connection = connection.clone();
-            let responses = self.in_flight.send(connection, io, pipeline, count);
-            if let BatchResponse::Ready(Err(_)) = responses {
+            let sent = self.in_flight.send(connection, io, batch, pipeline, count);
+            if let Err(batch) = sent {
                 return self.requeue(batch);
             }
-            if self.in_flight.is_empty() {
+            if is_idle {
                 self.responded_at = sent_at;
             }
-            self.in_flight.push(SentBatch {
-                responses,
-                batch,
-                sent_at,
-            });
         }
     }
 
@@ -207,14 +196,7 @@ impl Driver {
         for warning in &ready.warnings {
             tracing::warn!(%node, %warning, "the configuration of the node may weaken locks");
         }
-        {
-            let mut report = self.shared.report();
-            report.health = NodeHealth::Connected;
-            report.server = ready.server;
-            report.warnings = ready.warnings;
-        }
-        self.shared.set_time(ready.time);
-        self.shared.set_notifies(ready.supports_push);
+        self.shared.set_connected(&ready);
         // Invalidations for the previous connection are lost.
         self.server.invalidations().notify_all();
         self.identity = ready.identity;
@@ -228,6 +210,9 @@ impl Driver {
         self.pending = first;
         self.connection
             .set_up(ready.connection, ready.io, ready.client);
+        if let Some(events) = &self.events {
+            events.connected();
+        }
     }
 
     fn on_connect_error(&mut self, cause: NodeError) {
@@ -242,15 +227,21 @@ impl Driver {
     fn on_disconnected(&mut self, cause: NodeError) {
         let node = self.shared.name();
         tracing::debug!(%node, %cause, "connection to the node ended; reconnecting");
+        let unsent = self.fail_all(&cause);
+        self.connection.reconnect_after_loss(unsent);
+    }
+
+    /// Fails all requests. Returns the error of those that were not sent.
+    fn fail_all(&mut self, cause: &NodeError) -> NodeError {
         for request in self.in_flight.take().flat_map(Batch::into_requests) {
-            if let Some(acquire) = request.command.as_acquire() {
-                self.pending_releases.add_unknown(acquire);
+            if let Some(lease) = request.command.may_set() {
+                self.pending_releases.add_unknown(lease);
             }
-            self.refuse(request.command, &cause);
+            self.refuse(request.command, cause);
         }
         let unsent = NodeError::unsent(cause.kind(), cause.message());
         self.fail_pending(&unsent);
-        self.connection.reconnect_after_loss(unsent);
+        unsent
     }
 
     /// Fails the pending requests. Releases among them are kept.
@@ -289,7 +280,7 @@ impl Driver {
             &mut self.pending_releases,
             &mut self.delete,
         );
-        let shared = &self.shared;
+        let (shared, mut displaced) = (&self.shared, Vec::new());
         batch.settle(values, &self.identity, |settled| match settled {
             Settled::Done => {}
             Settled::Resend(request) => pending.push_back(request),
@@ -298,8 +289,22 @@ impl Driver {
                 pending.push_back(request);
             }
             Settled::Untracked => shared.set_notifies(false),
-            Settled::NothingReleased(release) => pending_releases.on_nothing_released(release),
+            Settled::Displaced(command, cause) => displaced.push((command, cause)),
+            Settled::Released(release) => pending_releases.on_released(release),
         });
+        let cause = displaced.first().map(|(_, cause)| cause.clone());
+        for (command, cause) in displaced {
+            self.refuse(command, &cause);
+        }
+        let Some(cause) = cause else {
+            self.connection.on_usable();
+            return;
+        };
+        let unsent = self.fail_all(&cause);
+        if self.connection.reconnect_after_displacement(unsent) {
+            let node = self.shared.name();
+            tracing::warn!(%node, %cause, "node is not a usable master; reconnecting");
+        }
     }
 
     fn silence_ends(&self) -> Instant {
@@ -343,6 +348,3 @@ impl Drop for Driver {
         }
     }
 }
-
-/// The number of batches of one command in a row after which batches no longer wait for more.
-const MAX_LONE_BATCHES: u32 = 16;

@@ -21,6 +21,8 @@ pub(crate) struct InFlight {
     /// The allocation of a finished response future, for the next one. It is larger than what an
     /// allocator keeps at hand.
     spare: Option<ResponseFuture>,
+    /// The number of batches of one command in a row.
+    lone_batches: u32,
 }
 
 /// A batch that was sent.
@@ -48,7 +50,7 @@ impl InFlight {
         self.batches.is_empty()
     }
 
-    pub(crate) fn push(&mut self, sent: SentBatch) {
+    fn push(&mut self, sent: SentBatch) {
         if self.is_empty() {
             // `send` has just polled it.
             self.is_first_polled = matches!(sent.responses, BatchResponse::Pending(_));
@@ -66,8 +68,40 @@ impl InFlight {
         Some((first.batch, first.sent_at))
     }
 
-    /// Passes a batch to the connection, which `io` drives. Never blocks.
+    /// Whether the last batches each had one command: there are no other callers to wait for.
+    pub(crate) fn are_batches_lone(&self) -> bool {
+        self.lone_batches >= MAX_LONE_BATCHES
+    }
+
+    /// Passes a batch to the connection, which `io` drives. Never blocks. Returns the batch if the
+    /// connection has ended.
     pub(crate) fn send(
+        &mut self,
+        connection: MultiplexedConnection,
+        io: &ConnectionIo,
+        batch: Batch,
+        pipeline: Pipeline,
+        count: usize,
+    ) -> Result<(), Batch> {
+        self.lone_batches = if batch.len() == 1 {
+            self.lone_batches.saturating_add(1)
+        } else {
+            0
+        };
+        let sent_at = Instant::now();
+        let responses = self.hand_over(connection, io, pipeline, count);
+        if let BatchResponse::Ready(Err(_)) = responses {
+            return Err(batch);
+        }
+        self.push(SentBatch {
+            responses,
+            batch,
+            sent_at,
+        });
+        Ok(())
+    }
+
+    fn hand_over(
         &mut self,
         mut connection: MultiplexedConnection,
         io: &ConnectionIo,
@@ -142,6 +176,9 @@ impl BatchResponse {
 /// The maximum number of batches in flight. It is below what the client library queues for a
 /// connection, so that passing a batch on never waits.
 const MAX_IN_FLIGHT: usize = 32;
+
+/// The number of batches of one command in a row after which batches no longer wait for more.
+const MAX_LONE_BATCHES: u32 = 16;
 
 #[cfg(test)]
 mod tests {

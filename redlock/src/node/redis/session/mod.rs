@@ -35,8 +35,9 @@ impl RedisSession {
         let (queue, commands) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(server.name(), &queue));
         let (node, state) = (Arc::clone(server), Arc::clone(&shared));
-        let driver = Driver::new(node, state, commands, options.silence_limit);
-        let _detached = options.runtime.spawn(driver.run());
+        let runtime = options.runtime.clone();
+        let driver = Driver::new(node, state, commands, options);
+        let _detached = runtime.spawn(driver.run());
         server.add_session(&shared);
         Arc::new(Self {
             server: Arc::clone(server),

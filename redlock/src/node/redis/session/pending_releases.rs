@@ -24,8 +24,9 @@ use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
+use crate::node::command::MaySet;
 use crate::node::redis::protocol::request::Request;
-use crate::node::{Acquire, Command, Release, Responder};
+use crate::node::{Command, Release, Responder};
 use crate::time::clock::Moment;
 use crate::time::jitter::reconnect_delay;
 use crate::time::validity;
@@ -50,9 +51,9 @@ pub(crate) struct PendingReleases {
 }
 
 impl PendingReleases {
-    /// Records an acquire that was in flight when its connection broke.
-    pub(crate) fn add_unknown(&mut self, acquire: &Acquire) {
-        self.unknown.insert(acquire.id.clone(), acquire.ttl);
+    /// Records a lease with a command in flight that may set keys, when its connection broke.
+    pub(crate) fn add_unknown(&mut self, lease: MaySet<'_>) {
+        self.unknown.insert(lease.id.clone(), lease.ttl);
     }
 
     /// Fails a command for which there is no connection. A release is kept for the next one.
@@ -81,8 +82,11 @@ impl PendingReleases {
         std::mem::take(&mut self.due_on_connect)
     }
 
-    /// Schedules a repeat of a release that found no key, if its acquire may still be carried out.
-    pub(crate) fn on_nothing_released(&mut self, release: Release) {
+    /// Schedules a repeat of a release, if a command over a lost connection may still set its keys.
+    pub(crate) fn on_released(&mut self, release: Release) {
+        if self.unsettled.is_empty() {
+            return;
+        }
         let now = Moment::now();
         self.unsettled.retain(|_, until| *until > now);
         let Some(until) = self.unsettled.get(&release.id).copied() else {

@@ -23,6 +23,8 @@ pub(crate) struct Connection {
     client: Option<Client>,
     /// The number of attempts to connect that have failed in a row.
     attempts: u32,
+    /// The number of connections in a row that ended because the server is no usable master.
+    displaced: u32,
     jitter: Jitter,
 }
 
@@ -47,6 +49,7 @@ impl Connection {
             server,
             client: None,
             attempts: 0,
+            displaced: 0,
             jitter: Jitter::new(None),
         }
     }
@@ -85,6 +88,21 @@ impl Connection {
     pub(crate) fn reconnect_after_loss(&mut self, cause: NodeError) {
         let delay = self.jitter.up_to(reconnect_delay(0));
         self.reconnect(Some(cause), delay);
+    }
+
+    /// Backs off and connects again, because the server behind the connection is no usable master.
+    /// The handshake cannot always tell. Returns whether it was the first in a row.
+    pub(crate) fn reconnect_after_displacement(&mut self, cause: NodeError) -> bool {
+        let is_first = self.displaced == 0;
+        self.displaced = self.displaced.saturating_add(1);
+        let delay = self.jitter.before(reconnect_delay(self.displaced));
+        self.reconnect(Some(cause), delay);
+        is_first
+    }
+
+    /// Records that the server carries out commands as a master.
+    pub(crate) fn on_usable(&mut self) {
+        self.displaced = 0;
     }
 
     /// Reconnects at once, because the connection had ended while it was idle. Pending requests

@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::{Command, NodeHealth, NodeReport};
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
@@ -104,7 +105,7 @@ impl Shared {
         time.checked_add(u64::try_from(passed).ok()?)
     }
 
-    pub(crate) fn set_time(&self, time: Option<u64>) {
+    fn set_time(&self, time: Option<u64>) {
         *self.time.lock() = time.map(|time| (time, Moment::now()));
     }
 
@@ -114,6 +115,16 @@ impl Shared {
 
     pub(crate) fn set_notifies(&self, notifies: bool) {
         self.notifies.store(notifies, Ordering::Relaxed);
+    }
+
+    /// Records a new connection and the facts from its handshake.
+    pub(crate) fn set_connected(&self, ready: &ReadyConnection) {
+        self.set_time(ready.time);
+        self.set_notifies(ready.supports_push);
+        let mut report = self.report();
+        report.health = NodeHealth::Connected;
+        report.server.clone_from(&ready.server);
+        report.warnings.clone_from(&ready.warnings);
     }
 
     pub(crate) fn set_health(&self, health: NodeHealth) {

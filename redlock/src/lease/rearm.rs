@@ -1,0 +1,150 @@
+//! Re-arming: the keys of a held lease, put back on nodes that lack them.
+//!
+//! A node lacks the keys after it was down when the lock was acquired, was cut off for longer than
+//! the ttl, or lost its data. Without re-arming a lease only ever loses nodes, and ends once a
+//! majority has had such a fault, one after the other.
+//!
+//! ```text
+//! node 1-3  extend ── confirmed ──┐ a quorum of others holds the lease
+//! node 4    extend ── not held ───┴─ re-arm ── armed ── extend ── confirmed: counts from here
+//! node 5    extend ── not held ───── re-arm ── busy ··· re-arm ··· until the next extension
+//! ```
+//!
+//! A re-armed node counts only once an extension sent after its acknowledgement finds the keys. The
+//! command never replaces the key of another owner. Like an acquire it may set keys, so its release
+//! is queued behind it, and it is dropped unsent once the lease has ended.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::lease::ActiveLease;
+use crate::lease::state::{Phase, RearmGrant, RearmRetry, State};
+use crate::node::{Command, NodeResult, Rearm, Rearmed, Responder, ResponseSink};
+use crate::quorum::hold::Hold;
+use crate::time::clock::Moment;
+use crate::time::validity;
+
+impl ActiveLease {
+    /// Puts the keys back on a node, if the lease is held and extends itself.
+    pub(super) fn rearm(self: &Arc<Self>, node: usize, grant: RearmGrant) {
+        // Asks the sessions, so before the state is locked.
+        let timeout = self.node_timeout();
+        let sent = Moment::now();
+        let ttl = self.within_max_hold(self.ttl, sent);
+        {
+            let mut state = self.lock();
+            let is_due = self.auto_extend && !ttl.is_zero();
+            let is_held = state.deadline().is_some_and(|deadline| sent < deadline);
+            if !is_due || !is_held || state.holds.get(node) != Hold::Gone {
+                return;
+            }
+            // Until the response, only an extension sent well behind this command decides.
+            let since = sent.checked_add(timeout).unwrap_or(sent);
+            state.holds.set(node, Hold::Unknown, since);
+            state.keys_may_stay(self.gone_by(sent, ttl));
+        }
+        let sink = Arc::new(Rearming {
+            lease: Arc::clone(self),
+            grant,
+        });
+        let responder = Responder::new(sink, node);
+        let (keys, id) = (self.keys.clone(), self.id.clone());
+        let rearm = Rearm::new(keys, id, ttl, responder).fence(self.rearm_fence());
+        self.engine.submit(node, Command::Rearm(rearm));
+        self.release_behind(node);
+    }
+
+    /// The token to restore on the node, and its retention.
+    fn rearm_fence(&self) -> Option<(u64, Duration)> {
+        let token = self.fencing_token()?.get();
+        self.fence_retention().map(|retention| (token, retention))
+    }
+
+    /// Sends a release behind a re-arm that was submitted while the lease ended. The release of the
+    /// lease may be ahead of it, and not every session drops what is no longer wanted.
+    fn release_behind(&self, node: usize) {
+        let plan = {
+            let state = self.lock();
+            match state.phase {
+                Phase::Ended(end) if end.releases() => self.release_plan(&state, end),
+                _ => return,
+            }
+        };
+        self.send_release(node, &plan, Responder::ignored());
+    }
+
+    /// Records one node's response to a re-arm.
+    fn rearmed(self: &Arc<Self>, node: usize, result: &NodeResult<Rearmed>, grant: RearmGrant) {
+        let now = Moment::now();
+        let is_armed = {
+            let mut state = self.lock();
+            if let Hold::Until(_) = state.holds.get(node) {
+                // A later extension was faster and has decided.
+                return;
+            }
+            match result {
+                Ok(Rearmed::Armed) => state.holds.set(node, Hold::Unknown, now),
+                Err(error) if error.is_sent() => state.holds.set(node, Hold::Unknown, now),
+                // As before, where of several keys some may be there.
+                Ok(_) | Err(_) => state.holds.set(node, Hold::Gone, now),
+            }
+            if state.phase != Phase::Held {
+                return;
+            }
+            if let Ok(Rearmed::Busy { .. }) = result {
+                self.retry_rearm(&mut state, node, grant);
+            }
+            matches!(result, Ok(Rearmed::Armed))
+        };
+        if is_armed {
+            self.extend_node(node);
+        }
+    }
+
+    /// Repeats a re-arm that met another owner: most often a round that is lost, and gone within a
+    /// few round trips.
+    fn retry_rearm(self: &Arc<Self>, state: &mut State, node: usize, grant: RearmGrant) {
+        let delay = validity::rearm_delay(grant.refused);
+        let delay = self.engine.jitter().up_to(delay);
+        let Some(due) = Moment::now().checked_add(delay) else {
+            return;
+        };
+        if due < grant.until {
+            let refused = grant.refused.saturating_add(1);
+            let grant = RearmGrant { refused, ..grant };
+            state.retries.push(RearmRetry { node, due, grant });
+            self.arm(state);
+        }
+    }
+
+    /// Sends the re-arms that are to be repeated now.
+    pub(super) fn rearm_due(self: &Arc<Self>) {
+        let due: Vec<RearmRetry> = {
+            let mut state = self.lock();
+            let now = Moment::now();
+            let due = state.retries.iter().filter(|retry| retry.due <= now);
+            let due = due.copied().collect();
+            state.retries.retain(|retry| retry.due > now);
+            due
+        };
+        for retry in due {
+            self.rearm(retry.node, retry.grant);
+        }
+    }
+}
+
+/// The response to a re-arm.
+struct Rearming {
+    lease: Arc<ActiveLease>,
+    grant: RearmGrant,
+}
+
+impl ResponseSink<Rearmed> for Rearming {
+    fn on_response(&self, node: usize, result: NodeResult<Rearmed>) {
+        self.lease.rearmed(node, &result, self.grant);
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.lease.lock().phase == Phase::Held
+    }
+}

@@ -1,0 +1,108 @@
+//! The command that sets keys, and the counter that it moves.
+
+use std::time::Duration;
+
+use crate::lease_id::LeaseId;
+use crate::node::keys::Keys;
+use crate::node::responder::Responder;
+use crate::node::response::Vote;
+use crate::node::watch::Watch;
+
+/// Acquires keys for a lease.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Acquire {
+    /// The keys of one lease.
+    pub keys: Keys,
+    /// The value that marks the keys as ours.
+    pub id: LeaseId,
+    /// The time after which the keys expire.
+    pub ttl: Duration,
+    /// Whether an earlier round met another holder.
+    ///
+    /// A hint: a node may use a cheaper command when a grant is likely, and one that reports more
+    /// about the holder when it is not.
+    pub contended: bool,
+    /// How the fencing counters move on a grant. `None` leaves them unchanged.
+    pub fence: Option<Fence>,
+    /// The watch to notify when a key that another holds may be free.
+    ///
+    /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
+    pub watch: Option<Watch>,
+    /// Receives the vote.
+    pub responder: Responder<Vote>,
+}
+
+impl Acquire {
+    /// Acquires `keys` for `ttl`. No contention is known, and no counter moves.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Vote>) -> Self {
+        Self {
+            keys,
+            id,
+            ttl,
+            contended: false,
+            fence: None,
+            watch: None,
+            responder,
+        }
+    }
+
+    /// Sets whether an earlier round met another holder.
+    #[must_use]
+    pub fn contended(mut self, contended: bool) -> Self {
+        self.contended = contended;
+        self
+    }
+
+    /// Sets how the fencing counters move on a grant.
+    #[must_use]
+    pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
+        self.fence = fence.into();
+        self
+    }
+
+    /// Sets the watch to notify when a key that another holds may be free.
+    #[must_use]
+    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
+        self.watch = watch.into();
+        self
+    }
+}
+
+/// The effect of an acquire on the counter from which fencing tokens are made.
+///
+/// A node that grants moves the counter to the proposal, or to one more than its value if that is
+/// larger. The counter must never decrease, and must never be rewritten with the value it has. The
+/// counters of several keys all move to one value, which is beyond each of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Fence {
+    /// The value to move the counter to, if the counter is below it.
+    pub proposal: u64,
+    /// Whether the proposal is likely to be beyond the counter, as recent proposals were.
+    ///
+    /// A hint: a node may then use a cheaper command, which costs one more if it was wrong.
+    pub is_likely_accepted: bool,
+    /// The minimum time for which the counter is kept, from now on.
+    pub retention: Duration,
+}
+
+impl Fence {
+    /// Moves the counter to at least `proposal`, and keeps it for at least `retention`.
+    #[must_use]
+    pub fn new(proposal: u64, retention: Duration) -> Self {
+        Self {
+            proposal,
+            is_likely_accepted: false,
+            retention,
+        }
+    }
+
+    /// Sets whether the proposal is likely to be beyond the counter.
+    #[must_use]
+    pub fn likely_accepted(mut self, is_likely_accepted: bool) -> Self {
+        self.is_likely_accepted = is_likely_accepted;
+        self
+    }
+}

@@ -1,0 +1,206 @@
+//! The hold of a lease: what each node keeps of it, apart from how the node voted.
+//!
+//! A vote belongs to one round and never changes once the round is over. A hold changes for as long
+//! as the lease lives: nodes lose keys, come back, and get the keys again. The deadline follows from
+//! the holds alone.
+//!
+//! ```text
+//!             granted
+//!   Unknown ──────────▶ Until(expiry) ◀────────┐ a later extension finds the keys
+//!      ▲                   │ "not held"        │
+//!      └──── re-arm ──── Gone ◀┘ ◀── Absent  Unknown
+//! ```
+//!
+//! Responses can arrive late. Each hold therefore knows the moment from which on extensions decide:
+//! those that were sent before it may have been carried out before the last change.
+
+use crate::quorum::Quorum;
+use crate::time::clock::Moment;
+use crate::time::validity;
+
+/// What one node keeps of a lease.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Hold {
+    /// No key: another owner has it, or no command arrived.
+    Absent,
+    /// At least one key is missing, as the node reported. A command that was sent before, over a
+    /// connection that broke, may still set it.
+    Gone,
+    /// A command that may set the keys is in flight, or has failed.
+    Unknown,
+    /// All keys are there until this moment at least.
+    Until(Moment),
+}
+
+/// The holds of all nodes, in the order of the nodes.
+#[derive(Clone, Debug)]
+pub(crate) struct Holds(Box<[NodeHold]>);
+
+#[derive(Clone, Copy, Debug)]
+struct NodeHold {
+    hold: Hold,
+    /// Extensions that were sent before this moment do not decide.
+    since: Moment,
+}
+
+impl Hold {
+    /// Whether a key may be on the node, or may still be set there, so that a release must go there.
+    pub(crate) fn may_hold(self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+}
+
+impl Holds {
+    /// Returns the holds of a round whose commands are sent from `since` on.
+    pub(crate) fn unknown(nodes: usize, since: Moment) -> Self {
+        let hold = Hold::Unknown;
+        Self(vec![NodeHold { hold, since }; nodes].into())
+    }
+
+    pub(crate) fn get(&self, node: usize) -> Hold {
+        self.0[node].hold
+    }
+
+    /// Sets a hold. Extensions that were sent before `since` no longer decide.
+    pub(crate) fn set(&mut self, node: usize, hold: Hold, since: Moment) {
+        self.0[node] = NodeHold { hold, since };
+    }
+
+    /// Sets the hold that follows from the node's vote on a round that was sent at `sent`, unless a
+    /// later command has decided meanwhile.
+    pub(crate) fn vote(&mut self, node: usize, hold: Hold, sent: Moment) {
+        let current = &mut self.0[node];
+        if current.hold == Hold::Unknown && current.since <= sent {
+            current.hold = hold;
+        }
+    }
+
+    /// Records the confirmation of an extension that was sent at `sent`. Returns whether it counts.
+    pub(crate) fn confirm(&mut self, node: usize, sent: Moment, expiry: Moment) -> bool {
+        let current = &mut self.0[node];
+        if sent < current.since {
+            return false;
+        }
+        let expiry = match current.hold {
+            Hold::Until(before) => before.max(expiry),
+            _ => expiry,
+        };
+        *current = NodeHold {
+            hold: Hold::Until(expiry),
+            since: sent,
+        };
+        true
+    }
+
+    /// Records that an extension that was sent at `sent` did not find the keys. Returns whether it
+    /// counts.
+    pub(crate) fn lose(&mut self, node: usize, sent: Moment) -> bool {
+        if sent < self.0[node].since {
+            return false;
+        }
+        self.set(node, Hold::Gone, sent);
+        true
+    }
+
+    /// The number of nodes that hold all keys.
+    pub(crate) fn held(&self) -> usize {
+        let holds = self.0.iter();
+        holds.filter(|it| matches!(it.hold, Hold::Until(_))).count()
+    }
+
+    /// The moment after which the lease counts as expired; `None` without a majority.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let expiries = self.0.iter().filter_map(|it| match it.hold {
+            Hold::Until(expiry) => Some(expiry),
+            _ => None,
+        });
+        validity::deadline(expiries, Quorum::of(self.0.len()).needed())
+    }
+
+    /// The nodes that may hold a key.
+    pub(crate) fn may_hold(&self) -> Vec<usize> {
+        (0..self.0.len())
+            .filter(|node| self.get(*node).may_hold())
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn after(start: Moment, millis: u64) -> Moment {
+        start.checked_add(Duration::from_millis(millis)).unwrap()
+    }
+
+    #[test]
+    fn a_release_goes_wherever_a_key_may_be() {
+        let now = Moment::now();
+        assert!(Hold::Unknown.may_hold());
+        assert!(Hold::Until(now).may_hold());
+        assert!(!Hold::Absent.may_hold());
+        // A SET over a connection that broke may arrive after an extension did not find the key.
+        assert!(Hold::Gone.may_hold());
+    }
+
+    #[test]
+    fn a_node_counts_once_a_later_extension_finds_the_key() {
+        let start = Moment::now();
+        let (sent, armed, expiry) = (after(start, 1), after(start, 2), after(start, 90));
+        let mut holds = Holds::unknown(1, armed);
+        assert!(!holds.confirm(0, sent, expiry), "sent before");
+        assert_eq!((holds.held(), holds.deadline()), (0, None));
+        assert!(holds.confirm(0, armed, expiry));
+        assert_eq!((holds.held(), holds.deadline()), (1, Some(expiry)));
+    }
+
+    #[test]
+    fn a_late_response_does_not_undo_a_newer_one() {
+        let start = Moment::now();
+        let (first, second, expiry) = (after(start, 1), after(start, 2), after(start, 90));
+        let mut holds = Holds::unknown(1, start);
+        assert!(holds.lose(0, second));
+        assert!(!holds.confirm(0, first, expiry));
+        assert_eq!(holds.get(0), Hold::Gone);
+        assert!(holds.confirm(0, second, expiry));
+        assert!(!holds.lose(0, first));
+        assert_eq!(holds.get(0), Hold::Until(expiry));
+    }
+
+    #[test]
+    fn a_late_vote_does_not_undo_an_extension() {
+        let start = Moment::now();
+        let expiry = after(start, 90);
+        let mut holds = Holds::unknown(2, start);
+        assert!(holds.lose(0, after(start, 1)));
+        holds.vote(0, Hold::Absent, start);
+        assert_eq!(holds.get(0), Hold::Gone);
+        holds.vote(1, Hold::Until(expiry), start);
+        assert_eq!(holds.get(1), Hold::Until(expiry));
+    }
+
+    #[test]
+    fn a_confirmation_never_shortens_a_hold() {
+        let start = Moment::now();
+        let mut holds = Holds::unknown(1, start);
+        holds.set(0, Hold::Until(after(start, 90)), start);
+        assert!(holds.confirm(0, start, after(start, 50)));
+        assert_eq!(holds.deadline(), Some(after(start, 90)));
+    }
+
+    #[test]
+    fn a_majority_keeps_the_lease() {
+        let start = Moment::now();
+        let mut holds = Holds::unknown(5, start);
+        for (node, millis) in [(0, 30), (1, 10), (2, 20)] {
+            holds.set(node, Hold::Until(after(start, millis)), start);
+        }
+        assert_eq!(holds.deadline(), Some(after(start, 10)));
+        assert!(holds.lose(0, start));
+        assert_eq!(holds.deadline(), None);
+        holds.set(3, Hold::Absent, start);
+        assert_eq!(holds.may_hold(), [0, 1, 2, 4]);
+    }
+}
