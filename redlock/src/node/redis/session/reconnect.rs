@@ -91,7 +91,7 @@ impl Connection {
     }
 
     /// Backs off and connects again, because the server behind the connection is no usable master.
-    /// The handshake cannot always tell. Returns whether it was the first in a row.
+    /// The handshake does not always recognise one. Returns whether it was the first in a row.
     pub(crate) fn reconnect_after_displacement(&mut self, cause: NodeError) -> bool {
         let is_first = self.displaced == 0;
         self.displaced = self.displaced.saturating_add(1);
