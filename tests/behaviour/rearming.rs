@@ -3,6 +3,7 @@
 use redlock::{Fault, LossReason, MemoryNode, Redlock};
 
 use crate::common::{MS, SECOND, TTL, cluster, holding, manager, settle};
+use crate::recorder::recorded;
 
 /// A node that comes back without its keys has them again within a node timeout, 1 s here.
 const REARMED: std::time::Duration = std::time::Duration::from_millis(1_200);
@@ -195,4 +196,28 @@ async fn leases_that_have_ended_do_not_delay_the_rest() {
     nodes[0].wipe();
     tokio::time::sleep(REARMED).await;
     assert_eq!(holding(&nodes), 5);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_always_loses_its_keys_does_not_multiply_the_extensions() {
+    let nodes = MemoryNode::cluster::<3>();
+    let (recorders, redlock) = recorded(&nodes);
+    let guard = redlock.lock("a").await.unwrap();
+    // Slow enough that the keys are gone again before an extension can find them.
+    nodes[0].fault(Fault::Delay(10 * MS));
+    let losing = nodes[0].clone();
+    let loses = tokio::spawn(async move {
+        loop {
+            losing.forget_keys();
+            tokio::time::sleep(MS).await;
+        }
+    });
+    tokio::time::sleep(TTL).await;
+    drop(recorders[1].take());
+    tokio::time::sleep(10 * TTL).await;
+    loses.abort();
+    assert!(guard.is_held());
+    // One every third of the ttl at most, less the jitter of a quarter or so.
+    let extensions = recorders[1].take().len();
+    assert!((25..50).contains(&extensions), "{extensions}");
 }

@@ -2,7 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use redlock::Redlock;
 use redlock::node::{Command, MemoryNode, Node, NodeReport, Session, SessionOptions};
+
+use crate::common::MS;
 
 /// Records each command and passes it on to a node in memory.
 #[derive(Clone, Debug)]
@@ -81,4 +84,14 @@ impl Session for RecordingSession {
     fn report(&self) -> NodeReport {
         self.session.report()
     }
+}
+
+/// Returns a manager, and the nodes that record its commands.
+pub(crate) fn recorded(nodes: &[MemoryNode]) -> (Vec<Recorder>, Redlock) {
+    let recorders: Vec<_> = nodes.iter().map(Recorder::new).collect();
+    let builder = Redlock::builder().nodes(recorders.clone());
+    (
+        recorders,
+        builder.retry_count(3).retry_delay(20 * MS).build().unwrap(),
+    )
 }

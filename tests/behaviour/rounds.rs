@@ -1,20 +1,10 @@
 //! The commands that each round sends to the nodes.
 
+use redlock::MemoryNode;
 use redlock::node::Fault;
-use redlock::{MemoryNode, Redlock};
 
-use crate::common::{MS, SECOND, manager, settle};
-use crate::recorder::{Note, Recorder};
-
-/// Returns a manager, and the nodes that record its commands.
-fn recorded(nodes: &[MemoryNode]) -> (Vec<Recorder>, Redlock) {
-    let recorders: Vec<_> = nodes.iter().map(Recorder::new).collect();
-    let builder = Redlock::builder().nodes(recorders.clone());
-    (
-        recorders,
-        builder.retry_count(3).retry_delay(20 * MS).build().unwrap(),
-    )
-}
+use crate::common::{SECOND, manager, settle};
+use crate::recorder::{Note, recorded};
 
 fn ids(notes: &[Note]) -> Vec<&str> {
     let id = |note| match note {

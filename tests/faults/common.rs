@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use redlock::{Redlock, RedlockBuilder};
+use redlock::{LockGuard, Redlock, RedlockBuilder};
 use redlock_tests::{Servers, eventually};
 
 pub(crate) const MS: Duration = Duration::from_millis(1);
@@ -62,4 +62,14 @@ pub(crate) async fn healthy(redlock: &Redlock) {
         assert!(start.elapsed() < SOON, "{reports:?}");
         tokio::time::sleep(10 * MS).await;
     }
+}
+
+/// Waits until every server has the lock `held`, and takes part in a new one.
+pub(crate) async fn complete(servers: &Servers, redlock: &Redlock, held: LockGuard) {
+    everywhere(servers, "held").await;
+    assert!(held.is_held());
+    let guard = redlock.lock("a").await.unwrap();
+    everywhere(servers, "a").await;
+    drop((guard, held));
+    gone(servers, "a").await;
 }

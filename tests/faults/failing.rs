@@ -5,7 +5,7 @@ use std::time::Instant;
 use redlock::{LockError, LossReason, NodeErrorKind, Redlock};
 use redlock_tests::{Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone, healthy, holding};
+use crate::common::{MS, SECOND, SOON, complete, everywhere, fleet, gone, healthy, holding};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -178,12 +178,7 @@ async fn a_server_that_restarts_empty_is_used_again() {
     servers[2].restart();
     healthy(&redlock).await;
     // The lease gets the restarted server back.
-    everywhere(&servers, "held").await;
-    assert!(held.is_held());
-    let guard = redlock.lock("a").await.unwrap();
-    everywhere(&servers, "a").await;
-    drop((guard, held));
-    gone(&servers, "a").await;
+    complete(&servers, &redlock, held).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

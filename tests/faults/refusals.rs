@@ -5,7 +5,19 @@ use redlock::node::{NodeHealth, NodeWarning};
 use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
 use redlock_tests::{Server, Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, everywhere, fleet, gone};
+use crate::common::{MS, SECOND, SOON, complete, fleet, gone};
+
+/// Creates a user with all rights but these, and returns the URLs for that user.
+fn limited(servers: &Servers, denied: &[&str]) -> Vec<String> {
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("limited");
+    user.arg(&["on", ">pw", "~*", "&*", "+@all"]).arg(denied);
+    let urls = servers.iter().map(|server| {
+        server.probe().query::<()>(&user);
+        format!("redis://limited:pw@127.0.0.1:{}", server.port())
+    });
+    urls.collect()
+}
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -183,30 +195,14 @@ async fn a_demoted_server_is_used_again_once_it_is_a_master() {
     .await;
     let promote = redis::cmd("REPLICAOF").arg("NO").arg("ONE").clone();
     servers[0].probe().query::<()>(&promote);
-    everywhere(&servers, "held").await;
-    assert!(held.is_held());
-    let guard = redlock.lock("a").await.unwrap();
-    everywhere(&servers, "a").await;
-    drop((guard, held));
-    gone(&servers, "a").await;
+    complete(&servers, &redlock, held).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn reconnects_to_a_replica_that_hides_its_role_back_off() {
     let servers = Servers::start(3);
-    for server in servers.iter() {
-        let rules = ["on", ">pw", "~*", "&*", "+@all", "-info"];
-        let user = redis::cmd("ACL")
-            .arg("SETUSER")
-            .arg("app")
-            .arg(&rules)
-            .clone();
-        server.probe().query::<()>(&user);
-    }
-    let urls = servers
-        .iter()
-        .map(|server| format!("redis://app:pw@127.0.0.1:{}", server.port()));
+    let urls = limited(&servers, &["-info"]);
     let redlock = Redlock::connect(urls).await.unwrap();
     let guard = redlock.lock("a").ttl(4 * SECOND).await.unwrap();
     let port = servers[1].port().to_string();
@@ -227,18 +223,7 @@ async fn reconnects_to_a_replica_that_hides_its_role_back_off() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_missing_right_is_named_in_the_error() {
     let servers = Servers::start(3);
-    for server in servers.iter() {
-        let rules = ["on", ">pw", "~*", "+@all", "-set", "-info"];
-        let user = redis::cmd("ACL")
-            .arg("SETUSER")
-            .arg("weak")
-            .arg(&rules)
-            .clone();
-        server.probe().query::<()>(&user);
-    }
-    let urls = servers
-        .iter()
-        .map(|server| format!("redis://weak:pw@127.0.0.1:{}", server.port()));
+    let urls = limited(&servers, &["-set", "-info"]);
     let redlock = Redlock::builder().nodes(urls).build().unwrap();
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
     let failure = &refused.failures()[0];

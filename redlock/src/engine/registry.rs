@@ -1,7 +1,7 @@
 //! The live leases of an engine.
 //!
-//! Apart from the timer, which knows only the leases that are due at some moment: a lease that is
-//! being called, or that has just set another moment, is live all the same.
+//! The timers cannot serve as this list: a lease that is due right now, or that sets a new moment, has
+//! no entry there.
 
 use std::fmt;
 use std::sync::{Arc, Weak};

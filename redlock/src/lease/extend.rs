@@ -139,10 +139,10 @@ impl ActiveLease {
         Arc::clone(&extending.responses)
     }
 
-    /// Extends the lease at one node. If the node lacks the keys, all nodes follow, so that it can be
-    /// re-armed.
-    pub(super) fn extend_node(self: &Arc<Self>, node: usize) {
-        let extending = self.extending(self.ttl, Reason::OneNode);
+    /// Extends the lease at one node. If a node that has come back lacks the keys, all nodes follow, so
+    /// that it can be re-armed.
+    pub(super) fn extend_node(self: &Arc<Self>, node: usize, reason: Reason) {
+        let extending = self.extending(self.ttl, reason);
         self.send_extension(node, &extending);
     }
 
@@ -191,7 +191,7 @@ impl LiveLease for ActiveLease {
             let delay = self.engine.jitter().up_to(part);
             self.extend_early(delay, part.max(self.node_timeout()));
         } else if self.auto_extend {
-            self.extend_node(node);
+            self.extend_node(node, Reason::Returned);
         }
     }
 

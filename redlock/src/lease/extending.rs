@@ -36,8 +36,10 @@ pub(super) enum Reason {
     Due(u32),
     /// The caller requested it.
     Requested,
-    /// One node has come back, or its keys were put back.
-    OneNode,
+    /// One node has come back.
+    Returned,
+    /// The keys of one node were put back.
+    Rearmed,
 }
 
 /// The responses to one extension so far.
@@ -102,7 +104,8 @@ impl ActiveLease {
             if state.deadline() < before {
                 self.arm(&mut state);
             }
-            let is_miss = *result == Ok(Extension::NotHeld);
+            // A node that loses its keys at once, again and again, is left to the usual extensions.
+            let is_miss = *result == Ok(Extension::NotHeld) && extending.reason != Reason::Rearmed;
             let is_first_miss = is_miss && !was_gone;
             let missing = (is_miss && was_gone).then_some(node);
             let is_confirmed = *result == Ok(Extension::Confirmed);
@@ -116,7 +119,7 @@ impl ActiveLease {
         if is_first_miss {
             // After a node timeout, because an unlock elsewhere may be deleting the keys just now.
             self.extend_early(self.node_timeout(), Duration::ZERO);
-        } else if extending.reason == Reason::OneNode && *result == Ok(Extension::NotHeld) {
+        } else if extending.reason == Reason::Returned && *result == Ok(Extension::NotHeld) {
             self.extend_early(Duration::ZERO, self.node_timeout());
         }
         for node in missing {

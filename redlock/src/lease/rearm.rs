@@ -10,6 +10,8 @@
 //! node 5    extend ── not held ───── re-arm ── busy ··· re-arm ··· until the next extension
 //! ```
 //!
+//! Both nodes lacked the keys at the extension before as well.
+//!
 //! A re-armed node counts only once an extension sent after its acknowledgement finds the keys. The
 //! command never replaces the key of another owner. Like an acquire it may set keys, so its release
 //! is queued behind it, and it is dropped unsent once the lease has ended.
@@ -18,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lease::ActiveLease;
+use crate::lease::extending::Reason;
 use crate::lease::state::{Phase, RearmGrant, RearmRetry, State};
 use crate::node::{Command, NodeResult, Rearm, Rearmed, Responder, ResponseSink};
 use crate::quorum::hold::Hold;
@@ -27,7 +30,7 @@ use crate::time::validity;
 impl ActiveLease {
     /// Puts the keys back on a node, if the lease is held and extends itself.
     pub(super) fn rearm(self: &Arc<Self>, node: usize, grant: RearmGrant) {
-        // Asks the sessions, so before the state is locked.
+        // This calls the sessions, so it comes before the state is locked.
         let timeout = self.node_timeout();
         let sent = Moment::now();
         let ttl = self.within_max_hold(self.ttl, sent);
@@ -97,7 +100,7 @@ impl ActiveLease {
             matches!(result, Ok(Rearmed::Armed))
         };
         if is_armed {
-            self.extend_node(node);
+            self.extend_node(node, Reason::Rearmed);
         }
     }
 

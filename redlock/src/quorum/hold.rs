@@ -8,7 +8,7 @@
 //!             granted
 //!   Unknown ──────────▶ Until(expiry) ◀────────┐ a later extension finds the keys
 //!      ▲                   │ "not held"        │
-//!      └──── re-arm ──── Gone ◀┘ ◀── Absent  Unknown
+//!      └──── re-arm ──── Gone ◀┘            Unknown
 //! ```
 //!
 //! Responses can arrive late. Each hold therefore knows the moment from which on extensions decide:
