@@ -21,6 +21,8 @@ pub(crate) struct Config {
     pub(crate) fencing: bool,
     pub(crate) token_durability: Option<usize>,
     pub(crate) fence_retention: Option<Duration>,
+    pub(crate) restart_quarantine: bool,
+    pub(crate) allow_resize: bool,
     pub(crate) key_prefix: String,
     pub(crate) rng_seed: Option<u64>,
 }
@@ -40,6 +42,8 @@ impl Default for Config {
             fencing: true,
             token_durability: None,
             fence_retention: None,
+            restart_quarantine: true,
+            allow_resize: false,
             key_prefix: String::new(),
             rng_seed: None,
         }

@@ -28,6 +28,16 @@ pub(crate) fn manager(nodes: &[MemoryNode]) -> Redlock {
         .unwrap()
 }
 
+/// Returns a manager of its own over these nodes, for tests in which nodes lose data and are used
+/// again at once.
+pub(crate) fn manager_without_quarantine(nodes: &[MemoryNode]) -> Redlock {
+    Redlock::builder()
+        .nodes(nodes.iter().cloned())
+        .restart_quarantine(false)
+        .build()
+        .unwrap()
+}
+
 /// Counts the nodes that hold a key.
 pub(crate) fn holding(nodes: &[MemoryNode]) -> usize {
     nodes.iter().filter(|node| !node.is_empty()).count()

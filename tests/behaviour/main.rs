@@ -38,6 +38,7 @@ mod hold_at_least;
 mod holding;
 mod inspection;
 mod parity;
+mod quarantine;
 mod queue;
 mod rearming;
 mod recorder;

@@ -5,9 +5,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use redlock::{Error, LockError, LossReason, Redlock};
+use redlock::{Error, LockError, LossReason, MemoryNode, Redlock};
 
-use crate::common::{MS, SECOND, Stopwatch, cluster, holding, manager};
+use crate::common::{MS, SECOND, Stopwatch, cluster, holding, manager, manager_without_quarantine};
 
 /// Counts its drops.
 struct Dropped(Arc<AtomicU32>);
@@ -38,7 +38,7 @@ async fn a_body_is_dropped_when_the_lock_is_lost() {
     };
     let mut run = Box::pin(guard.run(body));
     assert!(tokio::time::timeout(SECOND, run.as_mut()).await.is_err());
-    nodes.iter().for_each(redlock::MemoryNode::wipe);
+    nodes.iter().for_each(MemoryNode::wipe);
     let lost = run.as_mut().await.unwrap_err();
     assert_eq!(lost.reason(), LossReason::Gone);
     assert_eq!(
@@ -95,10 +95,11 @@ async fn lost_has_no_effect_and_never_completes_after_a_release() {
 
 #[tokio::test(start_paused = true)]
 async fn a_cancellation_token_is_cancelled_by_loss_and_by_release() {
-    let (nodes, redlock) = cluster::<3>();
+    let nodes = MemoryNode::cluster::<3>();
+    let redlock = manager_without_quarantine(&nodes);
     let guard = redlock.lock("a").await.unwrap();
     let token = guard.cancellation_token();
-    nodes.iter().for_each(redlock::MemoryNode::wipe);
+    nodes.iter().for_each(MemoryNode::wipe);
     token.cancelled().await;
     assert!(!guard.is_held());
     assert!(
@@ -152,7 +153,7 @@ async fn a_closure_that_loses_its_lock_is_dropped() {
     let outcome = redlock
         .lock("a")
         .run(async |_| {
-            nodes.iter().for_each(redlock::MemoryNode::wipe);
+            nodes.iter().for_each(MemoryNode::wipe);
             pending::<()>().await;
         })
         .await;

@@ -23,6 +23,7 @@ pub(crate) enum Ending {
     Acquired,
     Busy,
     NoQuorum,
+    Quarantined,
     /// Any other error: a key that is not a lock, a manager that was shut down, a lease to adopt
     /// that was gone.
     Failed,
@@ -79,6 +80,7 @@ impl Ending {
             Ok(_) => Self::Acquired,
             Err(LockError::Busy { .. }) => Self::Busy,
             Err(LockError::NoQuorum { .. }) => Self::NoQuorum,
+            Err(LockError::Quarantined { .. }) => Self::Quarantined,
             Err(_) => Self::Failed,
         }
     }

@@ -199,11 +199,15 @@ impl<'a> Contender<'a> {
     /// Sends one round to all nodes.
     async fn send_round(&self, history: &mut RoundHistory) -> Result<Arc<ActiveLease>, Refused> {
         history.rounds = history.rounds.saturating_add(1);
+        let engine = self.engine;
+        let patience = engine.node_timeout(self.options.first_ttl());
+        let needed = engine.acquire_quorum().needed();
+        engine.deployment().usable(needed, patience).await;
         if let Some(wakeup) = &history.wakeup {
             wakeup.clear();
         }
         let (is_contended, wakeup) = (history.is_contended, history.wakeup.as_ref());
-        let (engine, resources, options) = (self.engine, self.resources, self.options);
+        let (resources, options) = (self.resources, self.options);
         let round = Round::start(engine, resources, options, is_contended, wakeup);
         round.outcome().await
     }
@@ -228,7 +232,7 @@ impl<'a> Contender<'a> {
         let Some(wakeup) = history.wakeup.as_ref().filter(|_| !is_last) else {
             return Decision::GiveUp(error);
         };
-        ticket.publish(&HeadStatus::Refused(now, error), Some(now));
+        ticket.publish(&HeadStatus::Refused(now, error.clone()), Some(now));
         if refused.is_busy() {
             let fairness = self.engine.fairness();
             fairness.observe_busy(&self.keys, Instant::now(), history.was_notified);
@@ -239,7 +243,11 @@ impl<'a> Contender<'a> {
         if changed_hands && !history.was_notified {
             self.engine.observe_notifications(false);
         }
-        let delay = history.pacing.next_poll(self.engine, refused.free_in());
+        let delay = match &error {
+            // No poll can succeed before.
+            LockError::Quarantined { remaining } => history.pacing.after(self.engine, *remaining),
+            _ => history.pacing.next_poll(self.engine, refused.free_in()),
+        };
         Decision::WaitUntil(self.until_last_start(now, delay))
     }
 

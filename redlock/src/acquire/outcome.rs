@@ -1,7 +1,7 @@
 //! The error of a request that did not get its lock.
 //!
-//! It is `Busy` if enough nodes reported that another owner holds the lock. If nodes that could not
-//! be reached prevent that, it is `NoQuorum`.
+//! It is `Busy` if enough nodes reported that another owner holds the lock. It is `Quarantined` if
+//! nodes in quarantine would have been enough for a quorum. Otherwise it is `NoQuorum`.
 
 use std::sync::Arc;
 
@@ -30,6 +30,12 @@ pub(crate) fn busy_or_no_quorum(
             busy: quorum::nodes(tally.busy()),
             nodes: quorum::nodes(engine.quorum().nodes()),
         };
+    }
+    let missing = tally.quorum().needed().saturating_sub(tally.granted());
+    if tally.quarantined() >= missing
+        && let Some(remaining) = engine.deployment().quarantine_ends_in(missing)
+    {
+        return LockError::Quarantined { remaining };
     }
     no_quorum(engine, options, tally)
 }

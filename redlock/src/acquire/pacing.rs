@@ -51,12 +51,15 @@ impl PollPacing {
         } else {
             jitter.up_to(self.max_pause(config.retry_delay))
         };
-        let expires = free_in.map(|left| {
-            left.saturating_add(MIN_PAUSE)
-                .saturating_add(jitter.up_to(EXPIRY_JITTER))
-        });
+        let expires = free_in.map(|left| self.after(engine, left));
         let delay = expires.map_or(delay, |expires| expires.min(delay));
         delay.max(MIN_PAUSE)
+    }
+
+    /// The delay until shortly after something ends that all contenders wait for.
+    pub(crate) fn after(&self, engine: &Engine, left: Duration) -> Duration {
+        left.saturating_add(MIN_PAUSE)
+            .saturating_add(engine.jitter().up_to(EXPIRY_JITTER))
     }
 
     /// A random delay that keeps the same contenders from colliding again.

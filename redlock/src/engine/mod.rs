@@ -1,5 +1,6 @@
 //! One runtime's share of a manager: a session with every node, and a timer.
 
+pub(crate) mod deployment;
 pub(crate) mod proposal;
 pub(crate) mod registry;
 pub(crate) mod shutdown;
@@ -12,12 +13,14 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::engine::deployment::{Deployment, KnownId};
 use crate::engine::proposal::Proposals;
 use crate::engine::registry::Registry;
 use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
 use crate::node::{
-    Command, Fence, Node, NodeReport, Responder, Session, SessionEvents, SessionOptions, Stamp,
+    Command, Fence, Node, NodeHealth, NodeReport, NodeWarning, Responder, Session, SessionEvents,
+    SessionOptions, Stamp,
 };
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
@@ -43,6 +46,8 @@ pub(crate) struct Shared {
     local_queue: Arc<LocalQueue>,
     fairness: Fairness,
     pub(crate) shutdown_signal: ShutdownSignal,
+    /// The id of the deployment, once it is known.
+    deployment: Arc<KnownId>,
 }
 
 impl Shared {
@@ -53,6 +58,7 @@ impl Shared {
             local_queue: Arc::default(),
             fairness: Fairness::default(),
             shutdown_signal: ShutdownSignal::default(),
+            deployment: Arc::default(),
             config,
         })
     }
@@ -71,6 +77,7 @@ pub(crate) struct Engine {
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
     registry: Arc<Registry>,
+    deployment: Arc<Deployment>,
     /// Whether the lock last changed hands without a notification that should have been pushed.
     are_notifications_lost: AtomicBool,
 }
@@ -81,17 +88,23 @@ impl Engine {
         let options =
             SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
         let registry = Registry::new(runtime);
+        let timers = Timers::start(runtime, &registry);
+        let (names, known) = (&node_set.names, &shared.deployment);
+        let deployment = Deployment::new(&shared.config, names, &registry, &timers, known);
         let open = |(index, node): (usize, &Arc<dyn Node>)| {
-            node.open(options.clone().events(SessionEvents::new(&registry, index)))
+            let events = SessionEvents::new(&deployment, index);
+            node.open(options.clone().events(events))
         };
-        let sessions = node_set.nodes.iter().enumerate().map(open).collect();
+        let sessions: Box<[_]> = node_set.nodes.iter().enumerate().map(open).collect();
+        deployment.identify(&sessions);
         Arc::new(Self {
             shared: Arc::clone(shared),
             max_proposal: Mutex::default(),
             names: Arc::clone(&node_set.names),
             sessions,
-            timers: Timers::start(runtime, &registry),
+            timers,
             registry,
+            deployment,
             are_notifications_lost: AtomicBool::new(false),
         })
     }
@@ -131,6 +144,11 @@ impl Engine {
     /// The leases that are held.
     pub(crate) fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Which nodes have a vote.
+    pub(crate) fn deployment(&self) -> &Deployment {
+        &self.deployment
     }
 
     pub(crate) fn timers(&self) -> &Timers {
@@ -242,11 +260,19 @@ impl Engine {
     }
 
     pub(crate) fn reports(&self) -> Vec<NodeReport> {
-        self.sessions
-            .iter()
-            .map(|session| NodeReport {
-                notifies: session.notifies(),
-                ..session.report()
+        let standings = self.deployment.standings();
+        let nodes = self.sessions.iter().zip(&standings).enumerate();
+        nodes
+            .map(|(node, (session, standing))| {
+                let mut report = session.report();
+                report.notifies = session.notifies();
+                if report.health == NodeHealth::Connected {
+                    report.health = standing.health();
+                }
+                if self.deployment.is_quarantine_ignored(node) {
+                    report.warnings.push(NodeWarning::QuarantineIgnored);
+                }
+                report
             })
             .collect()
     }

@@ -46,6 +46,17 @@ pub enum LockError {
         failures: Arc<[NodeFailure]>,
     },
 
+    /// Nodes in quarantine would be needed for a quorum. They were restarted or have lost their data,
+    /// and may have lost locks with it, so they have no vote until those locks have expired. Try
+    /// again after `remaining`. [`nodes`](crate::Redlock::nodes) says what happened to each node.
+    #[error(
+        "nodes that may have lost locks are in quarantine for another {remaining:.1?}: try again then"
+    )]
+    Quarantined {
+        /// The time until enough nodes have a vote again.
+        remaining: Duration,
+    },
+
     /// The key holds something that is not a lock: another type, or a value without an expiry. It
     /// was left untouched. Choose another name, or set a
     /// [`key_prefix`](crate::RedlockBuilder::key_prefix).
@@ -88,10 +99,13 @@ impl LockError {
         matches!(self, Self::Busy { .. })
     }
 
-    /// Whether too few nodes responded to decide, or the manager was shut down.
+    /// Whether too few nodes could decide, or the manager was shut down.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::NoQuorum { .. } | Self::Closed)
+        matches!(
+            self,
+            Self::NoQuorum { .. } | Self::Quarantined { .. } | Self::Closed
+        )
     }
 
     /// The time after which another attempt may succeed, if it is known.
@@ -99,6 +113,7 @@ impl LockError {
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Busy { remaining, .. } => *remaining,
+            Self::Quarantined { remaining } => Some(*remaining),
             _ => None,
         }
     }

@@ -95,6 +95,14 @@ pub enum NodeErrorKind {
     Counter,
     /// The server responded with another error, which is in the message.
     Server,
+    /// The node may have lost its data while it carried out the command, or just before.
+    DataLost,
+    /// The node may have lost locks, and has no vote until they have expired. See
+    /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
+    Quarantined,
+    /// The node belongs to other nodes than those configured here, or is one of them under another
+    /// name. The message says which.
+    Misplaced,
     /// The response could not be understood.
     Protocol,
     /// The session was shut down, or its runtime has ended.
@@ -116,6 +124,9 @@ impl fmt::Display for NodeErrorKind {
             Self::OutOfMemory => "node is out of memory",
             Self::Counter => "fencing counter is corrupt: expected an integer below 2^53",
             Self::Server => "server error",
+            Self::DataLost => "node may have lost its data",
+            Self::Quarantined => "node is in quarantine",
+            Self::Misplaced => "node does not belong here",
             Self::Protocol => "unexpected response",
             Self::Closed => "session closed",
         })

@@ -18,6 +18,7 @@
 //! Had the round been lost or dropped before 9 ms, the release queued behind the `SET` at node 4
 //! would undo its late grant.
 
+mod application;
 mod extend;
 mod extending;
 mod mint;

@@ -11,9 +11,7 @@ use crate::error::NodeError;
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
-use crate::node::{
-    Acquire, Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote,
-};
+use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote};
 use crate::quorum::hold::Hold;
 use crate::quorum::vote::VoteState;
 use crate::quorum::{Tally, Verdict};
@@ -52,13 +50,7 @@ impl Round {
             options,
         ));
         for node in 0..engine.quorum().nodes() {
-            let responder = Responder::new(Arc::<ActiveLease>::clone(&lease), node);
-            let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let acquire = Acquire::new(keys, id, ttl, responder)
-                .contended(is_contended)
-                .fence(lease.fence)
-                .watch(wakeup.map(|wakeup| wakeup.watch(node)));
-            engine.submit(node, Command::Acquire(acquire));
+            lease.apply(node, is_contended, wakeup);
         }
         Self {
             lease,
@@ -194,7 +186,7 @@ impl ActiveLease {
 
 impl ResponseSink<Vote> for ActiveLease {
     fn on_response(&self, node: usize, result: NodeResult<Vote>) {
-        let (vote, hold, stamp) = match result {
+        let (vote, hold, stamp) = match self.unless_record_changed(node, result) {
             Ok(Vote::Granted { stamp }) => {
                 let expiry = self.expiry(self.sent_at, self.ttl);
                 (VoteState::Granted(expiry), Hold::Until(expiry), stamp)
@@ -230,7 +222,7 @@ struct Adoption(Arc<ActiveLease>);
 impl ResponseSink<Extension> for Adoption {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let lease = &self.0;
-        let (vote, hold) = match result {
+        let (vote, hold) = match lease.unless_without_vote(node, result) {
             Ok(Extension::Confirmed) => {
                 let expiry = lease.expiry(lease.sent_at, lease.ttl);
                 (VoteState::Granted(expiry), Hold::Until(expiry))

@@ -2,6 +2,7 @@
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::deployment::Version;
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
 use crate::error::LossReason;
@@ -38,6 +39,8 @@ pub(super) struct State {
     deadline: Option<Moment>,
     /// The counter of each node, as far as it is known.
     pub(super) stamps: Box<[Option<Stamp>]>,
+    /// The version of each node's identity record under which the acquire was sent.
+    pub(super) versions: Box<[Version]>,
     pub(super) fencing_token: Option<FencingToken>,
     /// The head of the local queue, kept while the lease is held.
     pub(super) ticket: Option<Ticket>,
@@ -123,10 +126,10 @@ pub(super) struct Attempt {
 
 impl State {
     pub(super) fn new(tally: Tally, sent_at: Moment, gone_by: Moment) -> Self {
-        let stamps = vec![None; tally.quorum().nodes()].into();
+        let nodes = tally.quorum().nodes();
         Self {
             phase: Phase::Acquiring,
-            holds: Holds::unknown(tally.quorum().nodes(), sent_at),
+            holds: Holds::unknown(nodes, sent_at),
             tally,
             gone_by,
             cancellation: None,
@@ -141,7 +144,8 @@ impl State {
             is_early: false,
             retries: Vec::new(),
             deadline: None,
-            stamps,
+            stamps: vec![None; nodes].into(),
+            versions: vec![Version::NONE; nodes].into(),
             fencing_token: None,
             ticket: None,
         }

@@ -85,8 +85,9 @@ impl RedlockBuilder {
     /// The longest ttl that a request may have. It bounds how long a crashed holder can block
     /// others.
     ///
-    /// Default: 60 s. A node that lost its data must stay away for this time, so it should not be
-    /// much longer than the longest ttl in use.
+    /// Default: 60 s. A node that may have lost locks has
+    /// [no vote](Self::restart_quarantine) for this time, so it should not be much longer than the
+    /// longest ttl in use. If managers are configured differently, the longest counts.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.config.max_ttl = max_ttl;
         self
@@ -209,6 +210,34 @@ impl RedlockBuilder {
     /// once do not pile up.
     pub fn fence_retention(mut self, retention: Duration) -> Self {
         self.config.fence_retention = Some(retention);
+        self
+    }
+
+    /// Whether a node that may have lost locks is kept out until they have expired, for
+    /// [`max_ttl`](Self::max_ttl).
+    ///
+    /// That is a node that was restarted, was emptied, or was replaced by a replica. It has no vote
+    /// on new locks meanwhile. Locks that are held are kept, and return to it. A restart of a server
+    /// that loses nothing (`appendonly yes`, `appendfsync always`) needs no quarantine.
+    ///
+    /// To recognize such a node, managers keep a [record](crate::guide::operations#the-identity-record)
+    /// on each node. The first manager on new servers takes a second to write it.
+    ///
+    /// Default: true. Without it, a lock whose holder is paused can be granted again after nodes
+    /// were restarted. A single manager without it removes the protection for all.
+    pub fn restart_quarantine(mut self, restart_quarantine: bool) -> Self {
+        self.config.restart_quarantine = restart_quarantine;
+        self
+    }
+
+    /// Whether nodes of a deployment of another size, or of another deployment, are used. Their
+    /// identity records are then replaced.
+    ///
+    /// Default: false. Quorums of different sets of nodes need not overlap, so such a node has no
+    /// vote. Set it for the change from one set of nodes to another: see
+    /// [changing the nodes](crate::guide::operations#changing-the-nodes).
+    pub fn allow_resize(mut self, allow_resize: bool) -> Self {
+        self.config.allow_resize = allow_resize;
         self
     }
 

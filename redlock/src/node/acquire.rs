@@ -1,8 +1,10 @@
 //! The command that sets keys, and the counter that it moves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lease_id::LeaseId;
+use crate::node::identity::RecordCheck;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::Vote;
@@ -29,6 +31,12 @@ pub struct Acquire {
     ///
     /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
     pub watch: Option<Watch>,
+    /// The identity record that must be there for a grant to count. A node that finds another
+    /// responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost) instead of
+    /// a grant.
+    ///
+    /// Set where the node does not [notify](crate::node::Identified::is_tracked) of its changes.
+    pub record: Option<Arc<RecordCheck>>,
     /// Receives the vote.
     pub responder: Responder<Vote>,
 }
@@ -44,6 +52,7 @@ impl Acquire {
             contended: false,
             fence: None,
             watch: None,
+            record: None,
             responder,
         }
     }
@@ -66,6 +75,13 @@ impl Acquire {
     #[must_use]
     pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
         self.watch = watch.into();
+        self
+    }
+
+    /// Sets the identity record that must be there for a grant to count.
+    #[must_use]
+    pub fn record(mut self, record: impl Into<Option<Arc<RecordCheck>>>) -> Self {
+        self.record = record.into();
         self
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::acquire::Acquire;
+use crate::node::identity::Identify;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::{Extension, Identity, Raised, Rearmed, Removal, Snapshot};
@@ -27,6 +28,8 @@ pub enum Command {
     Release(Release),
     /// Reads a key without changing it.
     Inspect(Inspect),
+    /// Reads the identity of the node and its record, and may change the record.
+    Identify(Identify),
     /// Checks that the node responds, and reads its identity.
     Ping(Ping),
 }
@@ -41,6 +44,7 @@ impl Command {
             Self::Rearm(command) => command.responder.send(Err(error)),
             Self::Release(command) => command.responder.send(Err(error)),
             Self::Inspect(command) => command.responder.send(Err(error)),
+            Self::Identify(command) => command.responder.send(Err(error)),
             Self::Ping(command) => command.responder.send(Err(error)),
         }
     }
@@ -54,6 +58,7 @@ impl Command {
             Self::Rearm(command) => command.keys.as_slice(),
             Self::Release(command) => command.keys.as_slice(),
             Self::Inspect(command) => std::slice::from_ref(&command.key),
+            Self::Identify(command) => std::slice::from_ref(&command.key),
             Self::Ping(_) => &[],
         }
     }
@@ -66,7 +71,11 @@ impl Command {
             Self::Acquire(command) => command.responder.is_wanted(),
             Self::Extend(command) => command.responder.is_wanted(),
             Self::Rearm(command) => command.responder.is_wanted(),
-            Self::Raise(_) | Self::Release(_) | Self::Inspect(_) | Self::Ping(_) => true,
+            Self::Raise(_)
+            | Self::Release(_)
+            | Self::Inspect(_)
+            | Self::Identify(_)
+            | Self::Ping(_) => true,
         }
     }
 

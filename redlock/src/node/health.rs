@@ -57,7 +57,15 @@ pub enum NodeHealth {
     Connected,
     /// The first connection is being established.
     Connecting,
-    /// The node does not respond. The session reconnects in the background.
+    /// The node may have lost locks, and has no vote for another `remaining`. See
+    /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
+    Quarantined {
+        /// The time until it has a vote again.
+        remaining: Duration,
+        /// What happened to it.
+        cause: Arc<str>,
+    },
+    /// The node does not respond, or has no vote. The session reconnects in the background.
     Down(NodeError),
 }
 
@@ -68,6 +76,9 @@ pub enum NodeWarning {
     /// The server may evict keys, including locks, when its memory is full. Set `maxmemory-policy
     /// noeviction`.
     Eviction(Arc<str>),
+    /// Another manager ignores quarantines, so they protect no lock. Set `restart_quarantine` in
+    /// all managers.
+    QuarantineIgnored,
     /// The user may not run `INFO`, so no setting could be checked. Allow `+info`.
     Unverified,
 }
@@ -81,6 +92,9 @@ impl fmt::Display for NodeWarning {
                     "maxmemory-policy is {policy}, so locks may be evicted: set it to noeviction"
                 )
             }
+            Self::QuarantineIgnored => f.write_str(
+                "a manager without restart_quarantine uses the node: set it in all managers",
+            ),
             Self::Unverified => {
                 f.write_str("INFO is not permitted, so no setting could be checked: allow +info")
             }

@@ -9,6 +9,7 @@
 mod acquire;
 pub(crate) mod command;
 mod health;
+mod identity;
 pub(crate) mod into_node;
 mod keys;
 mod memory;
@@ -25,6 +26,7 @@ use std::time::Duration;
 pub use self::acquire::{Acquire, Fence};
 pub use self::command::{Command, Extend, Inspect, Ping, Raise, Rearm, Release};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
+pub use self::identity::{Identified, Identify, LastLoss, RecordChange, RecordCheck};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::redis::RedisNode;
@@ -56,6 +58,8 @@ pub use crate::time::clock::Moment;
 /// [`Raise`]. A counter outlives its key and never decreases. The counter of a single key may move
 /// in a step of its own, after the key was set. A refused acquire may move it too, and prolong its
 /// retention.
+///
+/// A node keeps one [record](Identify) for the managers, as text that it does not interpret.
 ///
 /// Commands reach a node through a [`Session`], which keeps their order.
 pub trait Node: fmt::Debug + Send + Sync + 'static {

@@ -139,6 +139,16 @@ impl Tally {
         self.count(|vote| matches!(vote, VoteState::Granted(expiry) if *expiry >= moment))
     }
 
+    /// The number of nodes that are in quarantine.
+    pub(crate) fn quarantined(&self) -> usize {
+        self.count(|vote| {
+            let VoteState::Failed(error) = vote else {
+                return false;
+            };
+            error.kind() == NodeErrorKind::Quarantined
+        })
+    }
+
     /// The number of nodes where another owner has a key.
     pub(crate) fn busy(&self) -> usize {
         self.count(|vote| matches!(vote, VoteState::Busy(_)))

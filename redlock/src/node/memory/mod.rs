@@ -1,6 +1,7 @@
 //! A node in this process: for tests, examples, and locks among the tasks of one process.
 
 mod fault;
+mod identity;
 mod queue;
 mod session;
 mod shared;
@@ -58,7 +59,17 @@ impl MemoryNode {
     /// Creates an empty node with a name, which appears in reports and errors.
     #[must_use]
     pub fn named(name: impl Into<Arc<str>>) -> Self {
-        Self(Arc::new(Shared::new(name.into())))
+        Self(Arc::new(Shared::new(name.into(), true)))
+    }
+
+    /// Creates an empty node that, like a server, does not know whether it has lost data.
+    ///
+    /// Managers keep an [identity record](crate::guide::operations#the-identity-record) on it, and
+    /// take a second to form a deployment of such nodes. Other nodes in memory know when they were
+    /// [wiped](Self::wipe), and need neither.
+    #[must_use]
+    pub fn like_a_server(name: impl Into<Arc<str>>) -> Self {
+        Self(Arc::new(Shared::new(name.into(), false)))
     }
 
     /// Creates `N` empty nodes.
@@ -80,10 +91,38 @@ impl MemoryNode {
     }
 
     /// Deletes all keys and counters, as a restart does on a server without persistence.
+    ///
+    /// Managers notice, and keep the node in
+    /// [quarantine](crate::RedlockBuilder::restart_quarantine). A test that needs it back at once
+    /// turns that off.
     pub fn wipe(&self) {
-        self.lock().store = Store::default();
+        {
+            let mut state = self.lock();
+            state.store = Store::default();
+            state.identity = state.identity.after_loss();
+        }
         self.0.notify_all();
         self.0.report_connected();
+    }
+
+    /// Restarts the node with its data, as far as anyone can tell: its run id changes.
+    pub fn restart(&self) {
+        {
+            let mut state = self.lock();
+            state.identity = state.identity.after_restart();
+        }
+        self.0.notify_all();
+        self.0.report_connected();
+    }
+
+    /// Deletes all keys and counters under live connections, as `FLUSHALL` does.
+    pub fn flush(&self) {
+        {
+            let mut state = self.lock();
+            state.store = Store::default();
+            state.identity = state.identity.after_flush();
+        }
+        self.0.notify_all();
     }
 
     /// Deletes all keys, but not the counters of the fencing tokens, as if every lock had expired

@@ -6,7 +6,9 @@ use std::time::Duration;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::memory::fault::Fault;
 use crate::node::memory::shared::{Shared, State};
-use crate::node::{Command, Extension, Identity, Removal, Responder, Vote, Watch, watch};
+use crate::node::{
+    Acquire, Command, Extension, Identify, Identity, Keys, Removal, Responder, Vote, Watch, watch,
+};
 use crate::time::clock::Moment;
 
 /// The command queue of one session.
@@ -163,9 +165,13 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
         let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
         return Box::new(|| command.fail(error));
     }
-    let (store, watches) = (&mut state.store, &mut state.watches);
     match command {
+        Command::Acquire(it) if !is_record_unchanged(state, &it) => {
+            let error = NodeError::new(NodeErrorKind::DataLost, "the identity record has changed");
+            Box::new(|| it.responder.send(Err(error)))
+        }
         Command::Acquire(it) => {
+            let (store, watches) = (&mut state.store, &mut state.watches);
             let vote = store.acquire(&it.keys, &it.id, it.ttl, it.fence);
             if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
                 watches.add(it.keys.as_slice(), watch);
@@ -173,6 +179,7 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             send(it.responder, vote)
         }
         Command::Extend(it) => {
+            let (store, watches) = (&mut state.store, &mut state.watches);
             let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
             let is_changed = extension == Extension::Confirmed;
             notify_and_send(
@@ -183,20 +190,39 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
         }
         Command::Raise(it) => send(
             it.responder,
-            store.raise(&it.keys, &it.id, it.token, it.retention),
+            state.store.raise(&it.keys, &it.id, it.token, it.retention),
         ),
         Command::Rearm(it) => send(
             it.responder,
-            store.rearm(&it.keys, &it.id, it.ttl, it.fence),
+            state.store.rearm(&it.keys, &it.id, it.ttl, it.fence),
         ),
         Command::Release(it) => {
+            let (store, watches) = (&mut state.store, &mut state.watches);
             let removal = store.release(&it.keys, &it.id, it.keep_until);
             let is_changed = removal == Removal::Deleted;
             notify_and_send(watches.take_if(is_changed, &it.keys), it.responder, removal)
         }
-        Command::Inspect(it) => send(it.responder, store.inspect(&it.key)),
+        Command::Inspect(it) => send(it.responder, state.store.inspect(&it.key)),
+        Command::Identify(it) => identify(state, it),
         Command::Ping(it) => send(it.responder, Identity::default()),
     }
+}
+
+fn is_record_unchanged(state: &State, it: &Acquire) -> bool {
+    let check = it.record.as_ref();
+    check.is_none_or(|check| state.identity.is_unchanged(check))
+}
+
+fn identify(state: &mut State, it: Identify) -> Respond {
+    let is_change = it.change.is_some();
+    let now = state.store.now();
+    let identified = state.identity.identify(it.change, now);
+    let key = Keys::from(it.key);
+    let watches = state.watches.take_if(is_change, &key);
+    if let Some(watch) = &it.watch {
+        state.watches.add(key.as_slice(), watch);
+    }
+    notify_and_send(watches, it.responder, identified)
 }
 
 fn send<T: Send + 'static>(responder: Responder<T>, response: T) -> Respond {

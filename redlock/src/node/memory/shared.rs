@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 
 use crate::node::SessionEvents;
 use crate::node::memory::fault::Fault;
+use crate::node::memory::identity::NodeIdentity;
 use crate::node::memory::store::Store;
 use crate::node::watch;
 use crate::node::watch::Watches;
@@ -19,9 +20,9 @@ pub(super) struct Shared {
     pub(super) changed: Notify,
 }
 
-#[derive(Default)]
 pub(super) struct State {
     pub(super) store: Store,
+    pub(super) identity: NodeIdentity,
     pub(super) watches: Watches,
     pub(super) fault: Option<Fault>,
     /// The receivers of the events of all sessions.
@@ -29,10 +30,16 @@ pub(super) struct State {
 }
 
 impl Shared {
-    pub(super) fn new(name: Arc<str>) -> Self {
+    pub(super) fn new(name: Arc<str>, knows_losses: bool) -> Self {
         Self {
             name,
-            state: Mutex::default(),
+            state: Mutex::new(State {
+                store: Store::default(),
+                identity: NodeIdentity::new(knows_losses),
+                watches: Watches::default(),
+                fault: None,
+                events: Vec::new(),
+            }),
             changed: Notify::new(),
         }
     }

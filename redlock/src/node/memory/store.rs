@@ -199,7 +199,8 @@ impl Store {
             .count()
     }
 
-    fn now(&self) -> Moment {
+    /// The moment on the node's own clock.
+    pub(super) fn now(&self) -> Moment {
         let now = Moment::now();
         now.checked_add(self.clock_offset).unwrap_or(now)
     }

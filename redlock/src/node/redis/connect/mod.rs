@@ -5,6 +5,5 @@ pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
-pub(crate) mod server_info;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -22,6 +22,21 @@ impl Request {
         responses: &mut impl Iterator<Item = Value>,
         identity: &Identity,
     ) -> Settled {
+        if let Command::Identify(_) = &self.command {
+            return self.settle_identify(responses);
+        }
+        if let Some(check) = self.command.as_acquire().and_then(|it| it.record.clone()) {
+            return self.settle_checked(&check, responses, identity);
+        }
+        self.settle_command(responses, identity)
+    }
+
+    /// Settles a request whose first response decides whether it failed.
+    pub(super) fn settle_command(
+        self,
+        responses: &mut impl Iterator<Item = Value>,
+        identity: &Identity,
+    ) -> Settled {
         let value = responses.next().unwrap_or(Value::Nil);
         if let Value::ServerError(error) = &value {
             return self.settle_error(error);
@@ -33,6 +48,8 @@ impl Request {
             Command::Rearm(it) => it.responder.send(rearmed(&value)),
             Command::Release(it) => return settle_release(it, &value),
             Command::Inspect(it) => it.responder.send(snapshot(&value)),
+            // Settled before: it has several responses.
+            Command::Identify(it) => it.responder.send(Err(unexpected(&value))),
             Command::Ping(it) => it.responder.send(match value {
                 Value::SimpleString(_) => Ok(identity.clone()),
                 _ => Err(unexpected(&value)),
@@ -41,7 +58,7 @@ impl Request {
         Settled::Done
     }
 
-    fn settle_error(self, server_error: &ServerError) -> Settled {
+    pub(super) fn settle_error(self, server_error: &ServerError) -> Settled {
         if error::is_displaced(server_error.code(), server_error.details()) {
             let error = error::of_response(server_error.code(), server_error.details());
             return Settled::Displaced(self.command, error);

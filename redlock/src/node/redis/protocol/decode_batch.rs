@@ -2,9 +2,9 @@
 
 use deadpool_redis::redis::Value;
 
-use crate::node::Identity;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
+use crate::node::{Command, Identity};
 
 impl Batch {
     /// Sends the responses to their callers, and passes the state of each request to `on_settled`.
@@ -18,14 +18,19 @@ impl Batch {
         let per_call = self.releases_per_call;
         settle_releases(self.leading, per_call, &mut responses, &mut on_settled);
         for ordered in self.ordered {
+            let mut request = ordered.request;
             let mut tracking = responses.by_ref().take(ordered.tracking_responses);
             // The watch stays registered. Its waiter polls, so nothing else is left to do.
-            if tracking.any(|response| is_refused(&response)) {
+            let is_refused = tracking.any(|response| is_refused(&response));
+            if is_refused {
                 on_settled(Settled::Untracked);
+            }
+            if let Command::Identify(it) = &mut request.command {
+                it.is_tracked = ordered.tracking_responses > 0 && !is_refused;
             }
             tracking.for_each(drop);
             let mut own = responses.by_ref().take(ordered.responses);
-            on_settled(ordered.request.settle(&mut own, identity));
+            on_settled(request.settle(&mut own, identity));
             own.for_each(drop);
         }
         settle_releases(self.trailing, per_call, &mut responses, &mut on_settled);

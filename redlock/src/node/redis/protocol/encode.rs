@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::identity;
 use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::{LuaScript, MEMBER};
@@ -15,6 +16,12 @@ use crate::time::validity;
 impl Request {
     /// Adds the command to a pipeline. Returns the number of responses to expect.
     pub(crate) fn encode(&self, pipeline: &mut Pipeline, counter_ttls: &mut CounterTtls) -> usize {
+        let responses = self.encode_command(pipeline, counter_ttls);
+        let check = self.command.as_acquire().and_then(|it| it.record.as_ref());
+        responses + check.map_or(0, |check| identity::encode_check(check, pipeline))
+    }
+
+    fn encode_command(&self, pipeline: &mut Pipeline, counter_ttls: &mut CounterTtls) -> usize {
         let by_text = self.encoding == Encoding::Eval;
         let call = match &self.command {
             Command::Acquire(it) => match (self.encoding, it.keys.as_one()) {
@@ -38,6 +45,7 @@ impl Request {
                 _ => release(it, by_text),
             },
             Command::Inspect(it) => inspect(&it.key, by_text),
+            Command::Identify(it) => return identity::encode(it, by_text, pipeline),
             Command::Ping(_) => {
                 let mut call = Cmd::with_capacity(1, 4);
                 call.arg("PING");

@@ -105,6 +105,8 @@ impl Request {
     pub(crate) fn cost(&self) -> usize {
         let keys = self.keys().len();
         match (&self.command, self.encoding) {
+            // `INFO` takes a server about as long as twenty scripts.
+            (Command::Identify(_), _) => 64,
             (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
@@ -118,7 +120,11 @@ impl Request {
         match self.encoding {
             // Tracking is too expensive when a grant is likely, and useless after one.
             Encoding::Native | Encoding::Stamp => None,
-            _ => self.command.as_acquire()?.watch.as_ref(),
+            _ => match &self.command {
+                Command::Acquire(it) => it.watch.as_ref(),
+                Command::Identify(it) => it.watch.as_ref(),
+                _ => None,
+            },
         }
     }
 

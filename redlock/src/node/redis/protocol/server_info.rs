@@ -1,7 +1,8 @@
-//! The response to `INFO`: identity, version, and settings that weaken a lock.
+//! The response to `INFO`: identity, version, persistence, and settings that weaken a lock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::node::{Identity, NodeWarning};
 
@@ -30,6 +31,25 @@ impl ServerInfo {
     /// Whether the server is a replica.
     pub(crate) fn is_replica(&self) -> bool {
         self.0.get("role").is_some_and(|role| role != "master")
+    }
+
+    /// Returns how long the server process has been running.
+    pub(crate) fn uptime(&self) -> Option<Duration> {
+        let seconds = self.0.get("uptime_in_seconds")?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    /// Whether the server logs every write from its start on, and no replica can replace it.
+    ///
+    /// A log that was just turned on is incomplete until its first rewrite has finished.
+    pub(crate) fn keeps_every_write(&self) -> bool {
+        let has = |name: &str, value: &str| self.0.get(name).is_some_and(|it| it == value);
+        has("role", "master")
+            && has("connected_slaves", "0")
+            && has("aof_enabled", "1")
+            && has("aof_rewrite_in_progress", "0")
+            && has("aof_rewrite_scheduled", "0")
+            && has("aof_last_write_status", "ok")
     }
 
     /// Returns the name and version of the server.

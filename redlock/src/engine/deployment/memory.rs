@@ -1,0 +1,215 @@
+//! What a manager remembers of its deployment, and of quarantines by its own clock.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::deployment::standing::Cause;
+use crate::engine::deployment::view::Sighting;
+use crate::time::clock::Moment;
+use crate::time::validity;
+
+/// What a manager remembers between two sights of its nodes.
+#[derive(Debug)]
+pub(super) struct Memory {
+    /// The id of the deployment, once a quorum of nodes had it.
+    pub(super) id: Option<Arc<str>>,
+    /// The longest ttl that any manager of the deployment may use.
+    pub(super) max_ttl: Duration,
+    pub(super) nodes: Box<[NodeMemory]>,
+    pub(super) forming: FormingMemory,
+    /// The end of the quarantine of all nodes, after the deployment was formed anew.
+    pub(super) replaced_until: Option<Moment>,
+}
+
+/// What a manager remembers of one node.
+#[derive(Debug, Default)]
+pub(super) struct NodeMemory {
+    pub(super) run_id: Option<Arc<str>>,
+    pub(super) quarantine: Option<Quarantine>,
+    /// Since when the node has had no record, while no deployment is known.
+    pub(super) blank_since: Option<Moment>,
+    /// Since when the node has been forming, beside nodes that are complete.
+    pub(super) unfinished_since: Option<Moment>,
+    /// The process that was last seen, where its record or its run id cannot be read.
+    unverified: Option<Process>,
+}
+
+/// The forming of a deployment by this manager.
+#[derive(Debug, Default)]
+pub(super) struct FormingMemory {
+    /// Since when all nodes have been seen without a deployment.
+    pub(super) since: Option<Moment>,
+    /// The id that this manager proposes.
+    pub(super) drawn: Option<Arc<str>>,
+    pub(super) agreed: Option<Agreed>,
+}
+
+/// An id that all nodes were seen to have.
+#[derive(Debug)]
+pub(super) struct Agreed {
+    pub(super) id: Arc<str>,
+    /// The number of readings up to then.
+    pub(super) readings: u64,
+    /// What each node had.
+    pub(super) texts: Vec<(usize, Arc<str>)>,
+    /// Whether a later reading found the same texts. There was then a moment at which no node was
+    /// complete, and no lock can have been granted before it.
+    pub(super) is_verified: bool,
+}
+
+impl FormingMemory {
+    /// Whether a node has had the same text since a moment at which no node was complete.
+    pub(super) fn is_verified(&self, node: usize, text: Option<&Arc<str>>) -> bool {
+        let agreed = self.agreed.as_ref().filter(|agreed| agreed.is_verified);
+        agreed.zip(text).is_some_and(|(agreed, text)| {
+            agreed
+                .texts
+                .iter()
+                .any(|(of, seen)| *of == node && seen == text)
+        })
+    }
+}
+
+/// A quarantine, counted by our own clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Quarantine {
+    /// The end by the node's clock, which distinguishes one loss from the next.
+    until: u64,
+    pub(super) cause: Cause,
+    ends: Moment,
+    /// The latest end: a longest ttl after this manager first saw it.
+    limit: Moment,
+}
+
+/// A process that cannot be verified: by its run id, or else by its connection.
+#[derive(Debug, PartialEq, Eq)]
+struct Process {
+    run_id: Option<Arc<str>>,
+    connection: u64,
+}
+
+impl Memory {
+    pub(super) fn new(nodes: usize, id: Option<Arc<str>>, max_ttl: Duration) -> Self {
+        Self {
+            id,
+            max_ttl,
+            nodes: (0..nodes).map(|_| NodeMemory::default()).collect(),
+            forming: FormingMemory::default(),
+            replaced_until: None,
+        }
+    }
+}
+
+impl NodeMemory {
+    /// Returns the end of a quarantine that lasts until `until` on the node's clock, which shows
+    /// `time`, in milliseconds.
+    ///
+    /// A later reading can only lengthen it, and never beyond a longest ttl after the first: neither
+    /// a step of the node's clock nor another manager makes it endless.
+    pub(super) fn quarantine(
+        &mut self,
+        until: u64,
+        time: u64,
+        longest: Duration,
+        now: Moment,
+    ) -> Moment {
+        let after = |duration: Duration| now.checked_add(duration).unwrap_or(now);
+        let left = Duration::from_millis(until.saturating_sub(time));
+        let known = self.quarantine.filter(|known| known.until == until);
+        let limit = known.map_or_else(|| after(longest), |known| known.limit);
+        let ends = after(left).min(limit);
+        let ends = known.map_or(ends, |known| known.ends.max(ends));
+        let cause = known.map_or(Cause::Reported, |known| known.cause);
+        self.quarantine = Some(Quarantine {
+            until,
+            cause,
+            ends,
+            limit,
+        });
+        ends
+    }
+
+    /// Returns the end of the quarantine of a node that cannot be verified: a longest ttl after each
+    /// new process. At first sight, the time for which the process is known to run counts.
+    pub(super) fn unverified_quarantine(
+        &mut self,
+        sighting: &Sighting,
+        longest: Duration,
+    ) -> Moment {
+        let now = sighting.at;
+        let run_id = sighting.identified.run_id.clone();
+        let process = Process {
+            connection: if run_id.is_some() {
+                0
+            } else {
+                sighting.connection
+            },
+            run_id,
+        };
+        if self.unverified.as_ref() != Some(&process) {
+            let is_first = self.unverified.is_none();
+            let uptime = sighting.identified.uptime.filter(|_| is_first);
+            let left = longest.saturating_sub(uptime.unwrap_or_default());
+            let ends = now.checked_add(left).unwrap_or(now);
+            self.unverified = Some(process);
+            self.quarantine = Some(Quarantine {
+                until: 0,
+                cause: Cause::Unverified,
+                ends,
+                limit: ends,
+            });
+        }
+        self.quarantine.map_or(now, |quarantine| quarantine.ends)
+    }
+}
+
+/// The length of a quarantine: the longest ttl, by a clock that may be fast.
+pub(super) fn quarantine_length(max_ttl: Duration, drift_factor: f64) -> Duration {
+    max_ttl.saturating_add(validity::drift(max_ttl, drift_factor))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LONGEST: Duration = Duration::from_secs(60);
+
+    fn after(start: Moment, seconds: u64) -> Moment {
+        start.checked_add(Duration::from_secs(seconds)).unwrap()
+    }
+
+    #[test]
+    fn a_quarantine_lasts_for_what_the_node_reports() {
+        let (mut node, now) = (NodeMemory::default(), Moment::now());
+        assert_eq!(
+            node.quarantine(50_000, 20_000, LONGEST, now),
+            after(now, 30)
+        );
+        assert_eq!(
+            node.quarantine(50_000, 60_000, LONGEST, now),
+            after(now, 30)
+        );
+    }
+
+    #[test]
+    fn a_clock_step_does_not_make_a_quarantine_endless() {
+        let (mut node, now) = (NodeMemory::default(), Moment::now());
+        assert_eq!(node.quarantine(50_000, 0, LONGEST, now), after(now, 50));
+        // The node's clock was set back. Ten seconds later, it shows the same time as before.
+        let later = after(now, 10);
+        assert_eq!(node.quarantine(50_000, 0, LONGEST, later), after(now, 60));
+        let late = after(now, 59);
+        assert_eq!(node.quarantine(50_000, 0, LONGEST, late), after(now, 60));
+    }
+
+    #[test]
+    fn another_loss_begins_another_quarantine() {
+        let (mut node, now) = (NodeMemory::default(), Moment::now());
+        node.quarantine(50_000, 0, LONGEST, now);
+        let later = after(now, 49);
+        assert_eq!(
+            node.quarantine(99_000, 49_000, LONGEST, later),
+            after(later, 50)
+        );
+    }
+}

@@ -1,0 +1,302 @@
+//! The deployment: the nodes of a manager, and which of them have a vote.
+//!
+//! A node that lost its data has lost locks too, and would grant them again. Each node therefore
+//! carries an [identity record](record) from which a loss can be told, and a node that may have lost
+//! locks is in quarantine until they have expired. The rules are a pure function of what was last
+//! seen of each node: see [`plan`] and [`forming`].
+//!
+//! ```text
+//! connected, invalidation ─▶ version + 1 ─▶ Identify ─▶ view ─▶ plan ─▶ standing, change of record
+//!                                 │                                         │
+//!                  grants under an older version do not count        acquires are sent, or refused
+//! ```
+
+mod drive;
+mod forming;
+mod memory;
+mod node_state;
+mod plan;
+mod record;
+mod standing;
+mod verdict;
+mod view;
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use self::memory::Memory;
+use self::node_state::NodeState;
+use self::plan::Rules;
+use self::standing::Versions;
+pub(crate) use self::standing::{Admission, Standing, Version};
+use crate::config::Config;
+use crate::engine::registry::Registry;
+use crate::engine::timer::{Timed, TimerKey, Timers};
+use crate::node::{Session, SessionObserver, Watch, Watcher};
+use crate::quorum::Quorum;
+use crate::sync::Mutex;
+use crate::time::clock::Moment;
+
+/// An acquire that waits until its node is identified.
+pub(crate) trait Applicant: Send + Sync {
+    /// Called once the node has been identified. Called without a lock; may submit commands.
+    fn decided(self: Arc<Self>, node: usize);
+
+    /// Whether the acquire should still be sent. Must not lock.
+    fn is_wanted(&self) -> bool;
+}
+
+/// The id of a deployment, shared by the engines of a manager.
+pub(crate) type KnownId = Mutex<Option<Arc<str>>>;
+
+/// The nodes of an engine, and which of them have a vote.
+pub(crate) struct Deployment {
+    rules: Rules,
+    versions: Versions,
+    /// For each node the version under which it is admitted without a check, 0 if it is not.
+    admitted: Box<[AtomicU64]>,
+    state: Mutex<State>,
+    sessions: OnceLock<Box<[Arc<dyn Session>]>>,
+    registry: Arc<Registry>,
+    timers: Arc<Timers>,
+    known: Arc<KnownId>,
+    /// Notified when a standing changes.
+    changed: Notify,
+    itself: Weak<Self>,
+}
+
+struct State {
+    nodes: Box<[NodeState]>,
+    memory: Memory,
+    /// The number of readings and changes that were sent.
+    sent: u64,
+    timer: Option<TimerKey>,
+    is_driving: bool,
+    /// Whether something has changed while another thread was driving.
+    is_due: bool,
+}
+
+impl Deployment {
+    pub(crate) fn new(
+        config: &Config,
+        names: &Arc<[Arc<str>]>,
+        registry: &Arc<Registry>,
+        timers: &Arc<Timers>,
+        known: &Arc<KnownId>,
+    ) -> Arc<Self> {
+        let nodes = names.len();
+        let rules = Rules {
+            quorum: Quorum::of(nodes),
+            drift_factor: config.drift_factor,
+            is_quarantine_on: config.restart_quarantine,
+            allow_resize: config.allow_resize,
+            key: format!("{}{RECORD_KEY}", config.key_prefix)
+                .into_bytes()
+                .into(),
+            names: Arc::clone(names),
+        };
+        let standing = || {
+            if rules.is_quarantine_on {
+                Standing::Pending
+            } else {
+                Standing::unconditional()
+            }
+        };
+        let state = State {
+            nodes: (0..nodes).map(|_| NodeState::new(standing())).collect(),
+            memory: Memory::new(nodes, known.lock().clone(), config.max_ttl),
+            sent: 0,
+            timer: None,
+            is_driving: false,
+            is_due: false,
+        };
+        Arc::new_cyclic(|itself| Self {
+            versions: Versions::new(nodes),
+            admitted: (0..nodes).map(|_| AtomicU64::new(0)).collect(),
+            state: Mutex::new(state),
+            sessions: OnceLock::new(),
+            registry: Arc::clone(registry),
+            timers: Arc::clone(timers),
+            known: Arc::clone(known),
+            changed: Notify::new(),
+            itself: Weak::clone(itself),
+            rules,
+        })
+    }
+
+    /// Identifies the nodes over these sessions.
+    pub(crate) fn identify(&self, sessions: &[Arc<dyn Session>]) {
+        let _first = self.sessions.set(sessions.into());
+        self.drive();
+    }
+
+    /// Returns the standing of a node for an acquire. While it is pending, `applicant` waits.
+    pub(crate) fn apply(
+        &self,
+        node: usize,
+        applicant: impl FnOnce() -> Arc<dyn Applicant>,
+        watch: impl FnOnce() -> Option<Watch>,
+    ) -> Standing {
+        if let Some(admission) = self.fast_admission(node) {
+            return Standing::Admitted(admission);
+        }
+        let mut state = self.state.lock();
+        let node = &mut state.nodes[node];
+        match &node.standing {
+            Standing::Pending => node.await_decision(applicant()),
+            Standing::Quarantined(..) | Standing::Refused(_) => {
+                if let Some(watch) = watch() {
+                    node.await_vote(watch);
+                }
+            }
+            Standing::Admitted(_) | Standing::Down => {}
+        }
+        node.standing.clone()
+    }
+
+    /// The admission of a node whose record is tracked. Takes no lock.
+    fn fast_admission(&self, node: usize) -> Option<Admission> {
+        let admitted = self.admitted[node].load(Ordering::SeqCst);
+        let version = Version::new(admitted);
+        let is_current = admitted != 0 && self.versions.is_current(node, version);
+        is_current.then_some(Admission {
+            version,
+            check: None,
+        })
+    }
+
+    /// Whether a grant that was requested under `version` counts.
+    pub(crate) fn is_current(&self, node: usize, version: Version) -> bool {
+        self.versions.is_current(node, version)
+    }
+
+    /// Whether confirmations of the node count: it is not another name of a server, nor part of
+    /// another deployment.
+    pub(crate) fn may_confirm(&self, node: usize) -> bool {
+        self.fast_admission(node).is_some()
+            || !matches!(self.state.lock().nodes[node].standing, Standing::Refused(_))
+    }
+
+    /// The standings of all nodes.
+    pub(crate) fn standings(&self) -> Vec<Standing> {
+        let state = self.state.lock();
+        state
+            .nodes
+            .iter()
+            .map(|node| node.standing.clone())
+            .collect()
+    }
+
+    /// Whether another manager ignores the quarantine of a node.
+    pub(crate) fn is_quarantine_ignored(&self, node: usize) -> bool {
+        let state = self.state.lock();
+        let record = state.nodes[node].view.record();
+        self.rules.is_quarantine_on && record.is_some_and(|record| record.is_ignored)
+    }
+
+    /// How long it takes until `missing` more nodes have left their quarantine.
+    pub(crate) fn quarantine_ends_in(&self, missing: usize) -> Option<Duration> {
+        let now = Moment::now();
+        let state = self.state.lock();
+        let standings = state.nodes.iter().map(|node| &node.standing);
+        let mut left: Vec<_> = standings.filter_map(|it| it.quarantine(now)).collect();
+        left.sort_unstable();
+        left.get(missing.checked_sub(1)?).copied()
+    }
+
+    /// Waits until `needed` nodes are admitted, or no more of them can be soon. Cancel safe.
+    ///
+    /// At most for `patience` as long as nodes have not responded. A deployment that is being formed
+    /// takes longer.
+    pub(crate) async fn usable(&self, needed: usize, patience: Duration) {
+        let is_decided = |seen_only: bool| {
+            if (0..self.admitted.len())
+                .filter_map(|it| self.fast_admission(it))
+                .count()
+                >= needed
+            {
+                return true;
+            }
+            let state = self.state.lock();
+            let is_admitted = |node: &&NodeState| node.standing.is_admitted();
+            let is_awaited = |node: &&NodeState| {
+                node.standing.is_pending() && (!seen_only || node.view.seen().is_some())
+            };
+            let admitted = state.nodes.iter().filter(is_admitted).count();
+            let awaited = state.nodes.iter().filter(is_awaited).count();
+            admitted >= needed || admitted + awaited < needed
+        };
+        if is_decided(false) {
+            return;
+        }
+        let _decided = tokio::time::timeout(patience, self.until(|| is_decided(false))).await;
+        let _formed = tokio::time::timeout(FORMING_LIMIT, self.until(|| is_decided(true))).await;
+    }
+
+    /// Waits until `is_met`, which is called after each change of a standing.
+    async fn until(&self, is_met: impl Fn() -> bool) {
+        loop {
+            let changed = self.changed.notified();
+            tokio::pin!(changed);
+            // Registered before the condition is read, so that no change is missed.
+            changed.as_mut().enable();
+            if is_met() {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    fn invalidate(&self, node: usize, is_new_connection: bool) {
+        // First: a grant whose response is being read right now must not count.
+        self.versions.advance(node);
+        {
+            let mut state = self.state.lock();
+            let node = &mut state.nodes[node];
+            node.invalidate();
+            if is_new_connection {
+                node.connection += 1;
+            } else {
+                node.has_changed = true;
+            }
+        }
+        self.drive();
+    }
+}
+
+impl SessionObserver for Deployment {
+    fn connected(&self, node: usize) {
+        self.invalidate(node, true);
+        self.registry.connected(node);
+    }
+}
+
+impl Watcher for Deployment {
+    fn key_changed(&self, node: usize) {
+        self.invalidate(node, false);
+    }
+}
+
+impl Timed for Deployment {
+    fn on_timer(self: Arc<Self>) {
+        self.state.lock().timer = None;
+        self.drive();
+    }
+}
+
+impl fmt::Debug for Deployment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deployment").finish_non_exhaustive()
+    }
+}
+
+/// The key of the identity record, behind the prefix of the manager.
+pub(crate) const RECORD_KEY: &str = "redlock:node";
+
+/// How long a request waits for a deployment that is being formed: a second for other managers, and
+/// time for a few round trips.
+const FORMING_LIMIT: Duration = Duration::from_secs(3);

@@ -1,0 +1,168 @@
+//! The state of one node of a deployment.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::deployment::Applicant;
+use crate::engine::deployment::plan::REPEAT_DELAY;
+use crate::engine::deployment::standing::Standing;
+use crate::engine::deployment::view::{Content, Sighting, View};
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::{Identified, NodeResult, Watch};
+use crate::time::clock::Moment;
+
+/// The state of one node.
+pub(super) struct NodeState {
+    pub(super) view: View,
+    pub(super) standing: Standing,
+    /// Whether the node has to be read again.
+    pub(super) is_dirty: bool,
+    /// The number of the reading or the change that has no response yet, and when it was sent.
+    in_flight: Option<(u64, Moment)>,
+    /// The number of the connection.
+    pub(super) connection: u64,
+    /// Whether live leases are to be told what became of the node.
+    pub(super) has_changed: bool,
+    /// Whether the quarantine was logged.
+    pub(super) is_logged: bool,
+    /// Acquires that wait for the decision.
+    applicants: Vec<Arc<dyn Applicant>>,
+    /// Requests that wait for the node to have a vote.
+    watches: Vec<Watch>,
+}
+
+impl NodeState {
+    pub(super) fn new(standing: Standing) -> Self {
+        Self {
+            view: View::Pending,
+            standing,
+            is_dirty: true,
+            in_flight: None,
+            connection: 0,
+            has_changed: false,
+            is_logged: false,
+            applicants: Vec::new(),
+            watches: Vec::new(),
+        }
+    }
+
+    /// Forgets what was seen: the record may have changed.
+    pub(super) fn invalidate(&mut self) {
+        self.view = View::Pending;
+        self.is_dirty = true;
+        self.in_flight = None;
+    }
+
+    pub(super) fn is_in_flight(&self) -> bool {
+        self.in_flight.is_some()
+    }
+
+    /// Records that a reading or a change is sent.
+    pub(super) fn send(&mut self, number: u64, sent: Moment) {
+        self.in_flight = Some((number, sent));
+        self.is_dirty = false;
+    }
+
+    /// Gives up on a response that is overdue, and repeats what failed a while ago. Returns when it
+    /// has to be called again.
+    pub(super) fn repeat_if_due(&mut self, now: Moment) -> Option<Moment> {
+        let overdue = self
+            .in_flight
+            .map(|(_, sent)| after(sent, REPEAT_DELAY * 3));
+        if overdue.is_some_and(|overdue| now >= overdue) {
+            self.in_flight = None;
+            let error = NodeError::new(NodeErrorKind::Timeout, "");
+            self.view = View::Failed(error, now);
+        }
+        if self.in_flight.is_some() {
+            return overdue;
+        }
+        let View::Failed(_, at) = self.view else {
+            return None;
+        };
+        let repeat = after(at, REPEAT_DELAY);
+        if now >= repeat {
+            self.is_dirty = true;
+            return None;
+        }
+        Some(repeat)
+    }
+
+    /// Records the response to a reading or a change. `version`: that of the record when it was
+    /// sent, if it still is. Returns `false` if the response is out of date.
+    pub(super) fn responded(
+        &mut self,
+        number: u64,
+        version: Option<u64>,
+        is_change: bool,
+        result: NodeResult<Identified>,
+        now: Moment,
+    ) -> bool {
+        let is_latest = self.in_flight.is_some_and(|(latest, _)| latest == number);
+        if is_latest {
+            self.in_flight = None;
+        }
+        // A slow node may respond after its reading was given up.
+        let is_newer = self.view.seen().is_none_or(|seen| seen.number < number);
+        let (Some(version), true) = (version, is_newer) else {
+            self.is_dirty |= is_latest;
+            return is_latest;
+        };
+        match result {
+            Ok(_) if is_change => self.is_dirty = true,
+            Ok(identified) => {
+                self.view = View::Seen(Sighting {
+                    number,
+                    at: now,
+                    version,
+                    connection: self.connection,
+                    content: Content::of(&identified),
+                    identified,
+                });
+            }
+            Err(error) if is_latest => self.view = View::Failed(error, now),
+            Err(_) => return false,
+        }
+        true
+    }
+
+    /// Adds an acquire that waits for the decision.
+    pub(super) fn await_decision(&mut self, applicant: Arc<dyn Applicant>) {
+        if self.applicants.len() == self.applicants.capacity() {
+            self.applicants.retain(|other| other.is_wanted());
+        }
+        self.applicants.push(applicant);
+    }
+
+    /// Adds a request that waits for the node to have a vote.
+    pub(super) fn await_vote(&mut self, watch: Watch) {
+        if self.watches.len() == self.watches.capacity() {
+            self.watches.retain(Watch::is_live);
+        }
+        self.watches.push(watch);
+    }
+
+    /// Sets the standing. Returns those who have waited for it.
+    pub(super) fn stand(&mut self, standing: Standing) -> Waiting {
+        self.standing = standing;
+        let mut waiting = Waiting::default();
+        if !self.standing.is_pending() {
+            waiting.applicants = std::mem::take(&mut self.applicants);
+        }
+        if self.standing.is_admitted() {
+            waiting.watches = std::mem::take(&mut self.watches);
+        }
+        waiting
+    }
+}
+
+/// Those who have waited for a standing.
+#[derive(Default)]
+pub(super) struct Waiting {
+    pub(super) applicants: Vec<Arc<dyn Applicant>>,
+    pub(super) watches: Vec<Watch>,
+}
+
+fn after(moment: Moment, delay: Duration) -> Moment {
+    moment.checked_add(delay).unwrap_or(moment)
+}

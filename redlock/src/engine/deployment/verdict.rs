@@ -1,0 +1,258 @@
+//! The decision on one node, from its record and the process that it was read from.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::engine::deployment::memory::quarantine_length;
+use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner, refused};
+use crate::engine::deployment::record::{IdentityRecord, RecordState};
+use crate::engine::deployment::standing::{Admission, Cause, Standing, Version};
+use crate::engine::deployment::view::{Sighting, View};
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::{LastLoss, RecordCheck};
+
+impl Planner<'_> {
+    /// Decides about a node with the record of a deployment that was formed.
+    pub(super) fn complete(
+        &mut self,
+        node: usize,
+        sighting: &Sighting,
+        record: &IdentityRecord,
+        id: &Arc<str>,
+    ) -> Decision {
+        let nodes = self.rules.quorum.nodes();
+        let is_ours = record.id == *id;
+        if !self.rules.allow_resize && (!is_ours || record.nodes != nodes) {
+            return refused(misplaced(record, is_ours, nodes));
+        }
+        if !is_ours {
+            return self.lost(node, sighting, id);
+        }
+        if !self.rules.is_quarantine_on {
+            let ignored = IdentityRecord {
+                is_ignored: true,
+                max_ttl: self.memory.max_ttl,
+                ..record.clone()
+            };
+            let action = Action::replace(record, ignored);
+            return Decision {
+                standing: Standing::unconditional(),
+                action,
+            };
+        }
+        if sighting.identified.run_id.is_none() {
+            return self.unverified(node, sighting);
+        }
+        let current = self.brought_up_to_date(sighting, record);
+        let until = current.quarantined_until;
+        let begins = until != record.quarantined_until;
+        let cause = begins.then_some(Cause::Restarted);
+        let quarantined = self.quarantined(node, sighting, until, cause);
+        let action = Action::replace(record, current);
+        let standing = match quarantined.or_else(|| self.replaced()) {
+            Some(standing) => standing,
+            None if action != Action::Nothing => Standing::Pending,
+            None => self.admitted(sighting),
+        };
+        Decision { standing, action }
+    }
+
+    /// Returns the record as it should be: of the current process, with the longest ttl.
+    fn brought_up_to_date(&self, sighting: &Sighting, record: &IdentityRecord) -> IdentityRecord {
+        let identified = &sighting.identified;
+        let mut current = IdentityRecord {
+            nodes: self.rules.quorum.nodes(),
+            run_id: identified.run_id.clone(),
+            is_durable: identified.is_durable,
+            max_ttl: self.memory.max_ttl,
+            ..record.clone()
+        };
+        let is_same_process = record.run_id == identified.run_id;
+        // The process that wrote the data must have been durable, and the one that read it must be.
+        let is_intact = record.is_durable && identified.is_durable;
+        if !is_same_process && !is_intact {
+            current.quarantined_until = self.quarantined_until(sighting);
+        }
+        current
+    }
+
+    /// Returns the standing of a node that is in quarantine until `until` on its clock, unless that
+    /// is over by our own. `cause`: if it begins now.
+    fn quarantined(
+        &mut self,
+        node: usize,
+        sighting: &Sighting,
+        until: u64,
+        cause: Option<Cause>,
+    ) -> Option<Standing> {
+        if until == 0 {
+            return None;
+        }
+        let (longest, time) = (self.longest(), millis(sighting));
+        let memory = &mut self.memory.nodes[node];
+        let ends = memory.quarantine(until, time, longest, sighting.at);
+        if ends <= self.now {
+            return None;
+        }
+        if let (Some(cause), Some(quarantine)) = (cause, &mut memory.quarantine) {
+            quarantine.cause = cause;
+        }
+        let cause = memory.quarantine.map_or(Cause::Reported, |it| it.cause);
+        self.wake_by(Some(ends));
+        Some(Standing::Quarantined(ends, cause))
+    }
+
+    /// Decides about a node that knows when it last lost its data.
+    pub(super) fn attested(&mut self, sighting: &Sighting, last_loss: LastLoss) -> Decision {
+        let admitted = Decision::from(Standing::Admitted(self.admission(sighting)));
+        let LastLoss::At(lost) = last_loss else {
+            return admitted;
+        };
+        let ends = lost.checked_add(self.longest()).unwrap_or(lost);
+        if !self.rules.is_quarantine_on || ends <= self.now {
+            return admitted;
+        }
+        self.wake_by(Some(ends));
+        Decision::from(Standing::Quarantined(ends, Cause::DataLost))
+    }
+
+    /// Decides about a node that has lost its data.
+    pub(super) fn lost(&mut self, node: usize, sighting: &Sighting, id: &Arc<str>) -> Decision {
+        let until = self.quarantined_until(sighting);
+        let record = IdentityRecord {
+            quarantined_until: until,
+            ..self.complete_record(id, sighting)
+        };
+        let quarantined = self.quarantined(node, sighting, until, Some(Cause::DataLost));
+        Decision {
+            standing: quarantined.unwrap_or(Standing::Pending),
+            action: Action::Write(record),
+        }
+    }
+
+    /// Decides about a node that is forming, while others are complete. The manager that forms the
+    /// deployment may be about to finish. If it does not, nothing shows that the node has its data.
+    pub(super) fn unfinished(
+        &mut self,
+        node: usize,
+        sighting: &Sighting,
+        id: &Arc<str>,
+    ) -> Decision {
+        if self.memory.forming.is_verified(node, sighting.text()) {
+            let complete = self.complete_record(id, sighting);
+            return Decision {
+                standing: Standing::Pending,
+                action: Action::Write(complete),
+            };
+        }
+        let now = self.now;
+        let since = *self.memory.nodes[node].unfinished_since.get_or_insert(now);
+        let ends = since.checked_add(FORMING_DELAY).unwrap_or(now);
+        if now >= ends {
+            return self.lost(node, sighting, id);
+        }
+        self.wake_by(Some(ends));
+        Decision::from(Standing::Pending)
+    }
+
+    /// The record of a node that has all its data, once its deployment is formed.
+    pub(super) fn complete_record(&self, id: &Arc<str>, sighting: &Sighting) -> IdentityRecord {
+        let (nodes, max_ttl) = (self.rules.quorum.nodes(), self.memory.max_ttl);
+        IdentityRecord {
+            state: RecordState::Complete,
+            run_id: sighting.identified.run_id.clone(),
+            is_durable: sighting.identified.is_durable,
+            ..IdentityRecord::forming(Arc::clone(id), nodes, max_ttl)
+        }
+    }
+
+    /// Decides about a node whose record or run id cannot be read.
+    pub(super) fn unverified(&mut self, node: usize, sighting: &Sighting) -> Decision {
+        let longest = self.longest();
+        let memory = &mut self.memory.nodes[node];
+        let ends = memory.unverified_quarantine(sighting, longest);
+        if ends <= self.now {
+            return Decision::from(Standing::Admitted(self.admission(sighting)));
+        }
+        self.wake_by(Some(ends));
+        Decision::from(Standing::Quarantined(ends, Cause::Unverified))
+    }
+
+    /// The standing of every node after the deployment was formed anew.
+    fn replaced(&mut self) -> Option<Standing> {
+        let until = self
+            .memory
+            .replaced_until
+            .filter(|until| *until > self.now)?;
+        self.wake_by(Some(until));
+        Some(Standing::Quarantined(until, Cause::Replaced))
+    }
+
+    /// The standing of a node whose record is in order.
+    fn admitted(&self, sighting: &Sighting) -> Standing {
+        if self.memory.id.is_some() {
+            return Standing::Admitted(self.admission(sighting));
+        }
+        let is_pending = |view: &View| matches!(view, View::Pending);
+        if self.views.iter().any(is_pending) {
+            return Standing::Pending;
+        }
+        let needed = self.rules.quorum.needed();
+        Standing::Refused(NodeError::unsent(
+            NodeErrorKind::Misplaced,
+            format!("its deployment is not confirmed by {needed} nodes"),
+        ))
+    }
+
+    pub(super) fn admission(&self, sighting: &Sighting) -> Admission {
+        let identified = &sighting.identified;
+        let expected = identified.record.as_ref().ok();
+        let check = expected.filter(|_| !identified.is_tracked).map(|expected| {
+            let key = Arc::clone(&self.rules.key);
+            Arc::new(RecordCheck::new(key, expected.clone()))
+        });
+        Admission {
+            version: Version::new(sighting.version),
+            check,
+        }
+    }
+
+    /// The length of a quarantine.
+    pub(super) fn longest(&self) -> Duration {
+        quarantine_length(self.memory.max_ttl, self.rules.drift_factor)
+    }
+
+    /// The end of a quarantine that begins now, in milliseconds of the node's clock.
+    fn quarantined_until(&self, sighting: &Sighting) -> u64 {
+        let longest = u64::try_from(self.longest().as_millis()).unwrap_or(u64::MAX);
+        millis(sighting).saturating_add(longest)
+    }
+}
+
+impl Action {
+    /// Replaces `record` by `current`, if they differ.
+    fn replace(record: &IdentityRecord, current: IdentityRecord) -> Self {
+        if *record == current {
+            Self::Nothing
+        } else {
+            Self::Write(current)
+        }
+    }
+}
+
+/// The node's clock in milliseconds.
+fn millis(sighting: &Sighting) -> u64 {
+    sighting.identified.time / 1000
+}
+
+fn misplaced(record: &IdentityRecord, is_ours: bool, nodes: usize) -> String {
+    if is_ours {
+        let others = record.nodes;
+        return format!(
+            "its deployment has {others} nodes, but {nodes} are configured here: configure the same \
+             nodes everywhere, or set allow_resize"
+        );
+    }
+    let id = &record.id;
+    format!("it belongs to another deployment ({id}): remove it here, or set allow_resize")
+}

@@ -1,0 +1,24 @@
+-- Reads the identity record and the clock, and changes the record if nothing has changed since it
+-- was read.
+-- KEYS[1] record
+-- ARGV[1] the record to write, if any   ARGV[2] the record that is expected, '' for none
+-- ARGV[3] the run id that is expected, '' if it is unknown
+-- {seconds, microseconds, record}. record: nil if there is none; after a change the new one.
+-- The run id is compared here, because a restart may fall between two commands.
+local time = redis.call('TIME')
+local record = redis.pcall('GET', KEYS[1])
+if type(record) == 'table' then
+  if not string.find(record.err, 'WRONGTYPE', 1, true) then
+    return record
+  end
+  record = 'another type'
+end
+if ARGV[1] and (record or '') == ARGV[2] then
+  local info = redis.pcall('INFO', 'server')
+  local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+  if run_id == ARGV[3] then
+    redis.call('SET', KEYS[1], ARGV[1])
+    record = ARGV[1]
+  end
+end
+return {time[1], time[2], record}
