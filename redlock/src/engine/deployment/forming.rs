@@ -72,17 +72,22 @@ impl Planner<'_> {
 
     /// Keeps blank nodes out while another node has not been seen.
     fn keep_out(&mut self, participants: &[usize], decisions: &mut [Decision]) {
-        let has_failed = self
+        // A node that is being read is no reason yet.
+        let waits = self
             .views
             .iter()
-            .any(|view| matches!(view, View::Failed(..)));
+            .zip(&*self.memory.nodes)
+            .filter_map(|(view, node)| {
+                let failed = matches!(view, View::Failed(..)).then_some(self.now);
+                failed.or_else(|| node.pending_since?.checked_add(FORMING_DELAY))
+            });
+        let patience = waits.min();
+        if patience.is_some_and(|end| self.now < end) {
+            self.wake_by(patience);
+            return;
+        }
         for node in participants {
             let since = self.memory.nodes[*node].blank_since.unwrap_or(self.now);
-            let patience = since.checked_add(FORMING_DELAY);
-            if !has_failed && patience.is_some_and(|end| self.now < end) {
-                self.wake_by(patience);
-                continue;
-            }
             let ends = since.checked_add(self.longest());
             self.wake_by(ends);
             let ends = ends.unwrap_or(since);

@@ -28,6 +28,8 @@ pub(super) struct NodeMemory {
     pub(super) quarantine: Option<Quarantine>,
     /// Since when the node has had no record, while no deployment is known.
     pub(super) blank_since: Option<Moment>,
+    /// Since when the node has not been identified.
+    pub(super) pending_since: Option<Moment>,
     /// Since when the node has been forming, beside nodes that are complete.
     pub(super) unfinished_since: Option<Moment>,
     /// The process that was last seen, where its record or its run id cannot be read.

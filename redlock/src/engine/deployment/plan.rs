@@ -97,6 +97,11 @@ impl Planner<'_> {
                 self.memory.max_ttl = self.memory.max_ttl.max(record.max_ttl);
             }
             let memory = &mut self.memory.nodes[node];
+            if matches!(view, View::Pending) {
+                memory.pending_since.get_or_insert(self.now);
+            } else {
+                memory.pending_since = None;
+            }
             if !matches!(view, View::Pending) && view.forming().is_none() {
                 memory.unfinished_since = None;
             }

@@ -3,13 +3,17 @@
 -- KEYS[1] record
 -- ARGV[1] the record to write, if any   ARGV[2] the record that is expected, '' for none
 -- ARGV[3] the run id that is expected, '' if it is unknown
--- {seconds, microseconds, record}. record: nil if there is none; after a change the new one.
+-- {seconds, microseconds, record, error}. record: nil if there is none; after a change the new one.
+-- error: of reading the record, if that is not permitted. Without the right to TIME, it is 0.
 -- The run id is compared here, because a restart may fall between two commands.
-local time = redis.call('TIME')
+local time = redis.pcall('TIME')
 local record = redis.pcall('GET', KEYS[1])
+if time.err then
+  time = {0, 0}
+end
 if type(record) == 'table' then
   if not string.find(record.err, 'WRONGTYPE', 1, true) then
-    return record
+    return {time[1], time[2], false, record.err}
   end
   record = 'another type'
 end

@@ -122,8 +122,11 @@ fn record_and_time(value: &Value) -> NodeResult<TimeAndRecord> {
     match value {
         Value::Array(fields) if fields.len() >= 2 => {
             let time = time_micros(value).ok_or_else(|| unexpected(value))?;
-            let record = fields.get(2).and_then(text).map(Arc::from);
-            Ok((time, Ok(record)))
+            let record = match fields.get(3).and_then(text) {
+                Some(denied) => Err(NodeError::new(NodeErrorKind::Permission, denied)),
+                None => Ok(fields.get(2).and_then(text).map(Arc::from)),
+            };
+            Ok((time, record))
         }
         Value::ServerError(error) => {
             Ok((0, Err(error::of_response(error.code(), error.details()))))
