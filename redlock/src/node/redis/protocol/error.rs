@@ -19,10 +19,24 @@ pub(crate) fn of_command(error: &RedisError) -> NodeError {
 
 /// Converts the error in a server's response to one command.
 pub(crate) fn of_response(code: &str, details: Option<&str>) -> NodeError {
-    NodeError::new(
-        of_code(code),
-        format!("{code} {}", details.unwrap_or_default()).trim_end(),
-    )
+    let text = format!("{code} {}", details.unwrap_or_default());
+    let kind = match of_code(code) {
+        NodeErrorKind::Server if is_denied_in_script(&text) => NodeErrorKind::Permission,
+        kind => kind,
+    };
+    NodeError::new(kind, text.trim_end())
+}
+
+/// Whether a script ran a command, or used a key, for which the user has no right.
+///
+/// The code of such an error depends on the version: `@user_script:` in Redis 6, `ERR` in 7.0 and
+/// later. Only the text shows what it is.
+fn is_denied_in_script(text: &str) -> bool {
+    let texts = [
+        "The user executing the script can't",
+        "ACL failure in script",
+    ];
+    texts.iter().any(|it| text.contains(it))
 }
 
 /// Whether a response shows that the connection leads to a server that is not, or no longer, a
@@ -86,5 +100,37 @@ fn text(error: &RedisError) -> String {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         (_, Some(detail)) => detail.to_owned(),
         (_, None) => error.category().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_in_a_script_is_a_missing_right() {
+        let denied = [
+            (
+                "@user_script:",
+                "1: The user executing the script can't run this command or subcommand",
+            ),
+            (
+                "ERR",
+                "The user executing the script can't access at least one of the keys mentioned in \
+                 the command arguments script: 6f94, on @user_script:1.",
+            ),
+            (
+                "ERR",
+                "ACL failure in script: User app has no permissions to run the 'del' command",
+            ),
+            ("NOPERM", "No permissions to access a key"),
+        ];
+        for (code, details) in denied {
+            let error = of_response(code, Some(details));
+            assert_eq!(error.kind(), NodeErrorKind::Permission, "{details}");
+            assert_eq!(error.message(), format!("{code} {details}"));
+        }
+        let other = of_response("ERR", Some("value is not an integer"));
+        assert_eq!(other.kind(), NodeErrorKind::Server);
     }
 }

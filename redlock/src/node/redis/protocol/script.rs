@@ -44,7 +44,8 @@ static ALL: [&LazyLock<LuaScript>; 9] = [
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
+    ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
     ("counter", include_str!("../lua/parts/counter.lua")),
@@ -184,7 +185,7 @@ mod tests {
         let has = |script: &LuaScript, code: &str| script.text.contains(code);
         assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
         assert!(!has(&ACQUIRE, "ZADD") && !has(&INSPECT, "ZADD"));
-        assert!(!has(&RAISE, "TYPE") && has(&ACQUIRE, "TYPE"));
+        assert!(!has(&RAISE, "'TYPE'") && has(&ACQUIRE, "'TYPE'"));
     }
 
     #[test]
