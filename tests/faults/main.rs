@@ -8,6 +8,8 @@
 //! - `network`: requests and responses that are late or lost
 //! - `latency`: distant servers
 //! - `batches`: commands that leave together
+//! - `kinds`: servers that cannot be nodes
+//! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
@@ -22,12 +24,14 @@ mod common;
 mod deletions;
 mod failing;
 mod fencing;
+mod kinds;
 mod latency;
 mod lease;
 mod network;
 mod processes;
 mod refusals;
 mod returning;
+mod rights;
 mod setup;
 mod several;
 mod waiting;

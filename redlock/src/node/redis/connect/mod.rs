@@ -5,6 +5,8 @@ pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
+mod rights;
 pub(crate) mod server_info;
+mod server_kind;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -40,12 +40,25 @@ fn is_denied_in_script(text: &str) -> bool {
 }
 
 /// Whether a response shows that the connection leads to a server that is not, or no longer, a
-/// master with its data: after a failover, a name may lead to another server.
+/// master with its data: after a failover, a name may lead to another server. Or it shows that a
+/// fact from the handshake does not hold any more.
 pub(crate) fn is_displaced(code: &str, details: Option<&str>) -> bool {
     // Before Redis 7, the error of a command within a script is part of the text.
     let in_script = || details.is_some_and(|details| details.contains("-READONLY"));
     matches!(code, "READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED")
         || code == "ERR" && in_script()
+        || code == "NOPERM" && is_about_scripts(details)
+}
+
+/// Whether the user may not run scripts, by hash or by text. The handshake found otherwise, so the
+/// rights have changed: the next handshake finds out what is left.
+fn is_about_scripts(details: Option<&str>) -> bool {
+    details.is_some_and(|it| it.contains("'evalsha'") || it.contains("'eval'"))
+}
+
+/// Whether the server does not have a command.
+pub(crate) fn is_unknown_command(code: &str, details: Option<&str>) -> bool {
+    code == "ERR" && details.is_some_and(|it| it.starts_with("unknown command"))
 }
 
 /// Converts an error of connecting. No command was sent.
@@ -75,6 +88,7 @@ fn of_code(code: &str) -> NodeErrorKind {
         "NOPERM" => NodeErrorKind::Permission,
         "READONLY" | "MASTERDOWN" | "MISCONF" => NodeErrorKind::ReadOnly,
         "LOADING" => NodeErrorKind::Loading,
+        "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => NodeErrorKind::Unsuitable,
         "OOM" => NodeErrorKind::OutOfMemory,
         _ => NodeErrorKind::Server,
     }

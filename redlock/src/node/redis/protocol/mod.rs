@@ -6,6 +6,7 @@ pub(crate) mod counter_ttl;
 pub(crate) mod decode;
 pub(crate) mod decode_acquire;
 pub(crate) mod decode_batch;
+pub(crate) mod dialect;
 pub(crate) mod encode;
 pub(crate) mod error;
 pub(crate) mod invalidation;

@@ -29,9 +29,10 @@ pub(crate) static REARM: LazyLock<LuaScript> = script!("rearm");
 pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
 pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
 pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
+pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 9] = [
+static ALL: [&LazyLock<LuaScript>; 10] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
@@ -41,6 +42,7 @@ static ALL: [&LazyLock<LuaScript>; 9] = [
     &RELEASE,
     &EXPIRE_AT,
     &INSPECT,
+    &PROBE,
 ];
 
 /// The name and text of each part.

@@ -13,8 +13,8 @@ use tokio::time::Instant;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::{Batch, MAX_DRAINED};
-use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::Dialect;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::session::event::{Event, Sources};
@@ -38,8 +38,7 @@ pub(crate) struct Driver {
     in_flight: InFlight,
     pending_releases: PendingReleases,
     counter_ttls: CounterTtls,
-    /// The server's native command for releases, until the server refuses it.
-    delete: Option<CompareDelete>,
+    dialect: Dialect,
     identity: Identity,
     silence_limit: Duration,
     events: Option<SessionEvents>,
@@ -65,7 +64,7 @@ impl Driver {
             in_flight: InFlight::default(),
             pending_releases: PendingReleases::default(),
             counter_ttls: CounterTtls::default(),
-            delete: None,
+            dialect: Dialect::default(),
             identity: Identity::default(),
             silence_limit: options.silence_limit,
             events: options.events,
@@ -158,7 +157,7 @@ impl Driver {
                 .then_some(self.server.invalidations());
             let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
             let (batch, pipeline, count) =
-                Batch::take_from(pending, counter_ttls, self.delete, invalidations);
+                Batch::take_from(pending, counter_ttls, self.dialect, invalidations);
             if batch.is_empty() {
                 continue;
             }
@@ -201,7 +200,7 @@ impl Driver {
         self.server.invalidations().notify_all();
         self.identity = ready.identity;
         self.counter_ttls.clear();
-        self.delete = ready.delete;
+        self.dialect = ready.dialect;
         // Releases that an earlier connection could not deliver precede all new commands.
         let mut first = self
             .pending_releases
@@ -275,17 +274,17 @@ impl Driver {
         self.responded_at = Instant::now();
         self.shared
             .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
-        let (pending, pending_releases, delete) = (
+        let (pending, pending_releases, dialect) = (
             &mut self.pending,
             &mut self.pending_releases,
-            &mut self.delete,
+            &mut self.dialect,
         );
         let (shared, mut displaced) = (&self.shared, Vec::new());
         batch.settle(values, &self.identity, |settled| match settled {
             Settled::Done => {}
             Settled::Resend(request) => pending.push_back(request),
             Settled::Unsupported(request) => {
-                *delete = None;
+                dialect.delete = None;
                 pending.push_back(request);
             }
             Settled::Untracked => shared.set_notifies(false),
@@ -303,7 +302,7 @@ impl Driver {
         let unsent = self.fail_all(&cause);
         if self.connection.reconnect_after_displacement(unsent) {
             let node = self.shared.name();
-            tracing::warn!(%node, %cause, "node is not a usable master; reconnecting");
+            tracing::warn!(%node, %cause, "node cannot serve locks over this connection; reconnecting");
         }
     }
 
