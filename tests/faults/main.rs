@@ -6,6 +6,7 @@
 //! - `returning`: leases on servers that leave and come back
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
+//! - `last_words`: servers that say why they close a connection
 //! - `latency`: distant servers
 //! - `batches`: commands that leave together
 //! - `kinds`: servers that cannot be nodes
@@ -25,6 +26,7 @@ mod deletions;
 mod failing;
 mod fencing;
 mod kinds;
+mod last_words;
 mod latency;
 mod lease;
 mod network;

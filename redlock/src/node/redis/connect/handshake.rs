@@ -102,8 +102,7 @@ async fn establish(
         .drive_with(connection.send_packed_commands(&pipeline, 0, reads.len()))
         .await
         .map_err(|error| {
-            let reason = error::of_command(&error);
-            NodeError::unsent(NodeErrorKind::Unreachable, reason.message())
+            NodeError::unsent(NodeErrorKind::Unreachable, io.explain(&error).message())
         })?;
     let mut draft = Draft::default();
     for (read, response) in reads.iter().zip(&responses) {

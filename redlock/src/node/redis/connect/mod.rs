@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
+pub(crate) mod last_words;
 mod rights;
 pub(crate) mod server_info;
 mod server_kind;

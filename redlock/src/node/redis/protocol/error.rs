@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use deadpool_redis::PoolError;
-use deadpool_redis::redis::{ErrorKind, RedisError};
+use deadpool_redis::redis::{ErrorKind, RedisError, ServerError};
 
 use crate::error::{NodeError, NodeErrorKind};
 
@@ -61,6 +61,13 @@ pub(crate) fn is_unknown_command(code: &str, details: Option<&str>) -> bool {
     code == "ERR" && details.is_some_and(|it| it.starts_with("unknown command"))
 }
 
+/// Returns the error of a connection that a server ended with these words.
+pub(crate) fn with_last_words(cause: &NodeError, words: &ServerError) -> NodeError {
+    let words = of_response(words.code(), words.details());
+    let text = format!("the server closed the connection: {}", words.message());
+    NodeError::new(cause.kind(), text)
+}
+
 /// Converts an error of connecting. No command was sent.
 pub(crate) fn of_connect(error: &PoolError) -> NodeError {
     match error {
@@ -112,7 +119,8 @@ fn text(error: &RedisError) -> String {
     }
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (_, Some(detail)) => detail.to_owned(),
+        // The parser describes bytes that are not of the protocol in several lines.
+        (_, Some(detail)) => detail.lines().collect::<Vec<_>>().join(" "),
         (_, None) => error.category().to_owned(),
     }
 }

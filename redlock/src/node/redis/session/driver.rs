@@ -15,7 +15,6 @@ use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::{Batch, MAX_DRAINED};
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
-use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::session::event::{Event, Sources};
 use crate::node::redis::session::in_flight::InFlight;
@@ -266,7 +265,7 @@ impl Driver {
     fn on_responses(&mut self, responses: RedisResult<Vec<Value>>) {
         let values = match responses {
             Ok(values) => values,
-            Err(error) => return self.on_disconnected(error::of_command(&error)),
+            Err(error) => return self.on_disconnected(self.connection.explain(&error)),
         };
         let Some((batch, sent_at)) = self.in_flight.pop() else {
             return;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_redis::redis::RedisError;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use crate::error::NodeError;
@@ -12,6 +13,7 @@ use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
 use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::connect::io::ConnectionIo;
+use crate::node::redis::protocol::error;
 use crate::node::redis::session::server::Server;
 use crate::time::jitter::{Jitter, reconnect_delay};
 
@@ -59,6 +61,14 @@ impl Connection {
         match &self.state {
             State::Down { cause, .. } => cause.as_ref(),
             State::Up(..) => None,
+        }
+    }
+
+    /// Returns the error that the connection ended with.
+    pub(crate) fn explain(&self, error: &RedisError) -> NodeError {
+        match &self.state {
+            State::Up(_, io) => io.explain(error),
+            State::Down { .. } => error::of_command(error),
         }
     }
 
