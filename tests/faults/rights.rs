@@ -95,6 +95,14 @@ async fn without_eval_scripts_are_loaded_and_sent_by_hash() {
     assert!(guard.is_held());
     drop(guard);
     gone(&servers, "a").await;
+    // A connection that ended while idle is noticed by the next request. It is sent again behind
+    // its undo, which takes a script.
+    for server in &servers {
+        server.probe().client_kill();
+    }
+    tokio::time::sleep(300 * MS).await;
+    let guard = redlock.try_lock("b").await.unwrap();
+    assert!(guard.release().await.unwrap().was_held());
 }
 
 /// Checks that connecting fails for lack of a right, and that each node names it.

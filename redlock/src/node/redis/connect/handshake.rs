@@ -216,7 +216,7 @@ impl Draft {
             identity: info.map(ServerInfo::identity).unwrap_or_default(),
             dialect: Dialect {
                 delete: self.delete,
-                scripts_by_text: self.rights.need_text(),
+                scripts: self.rights.script_calls(),
             },
             time: self.time,
             server: info.and_then(ServerInfo::server),
@@ -248,6 +248,7 @@ mod tests {
     use deadpool_redis::redis::parse_redis_value;
 
     use super::*;
+    use crate::node::redis::protocol::dialect::ScriptCalls;
 
     /// Returns the commands of a handshake, and the draft after these responses, then `OK`s.
     fn handshake(previous: Option<&Client>, responses: &[&str]) -> (Vec<String>, Draft) {
@@ -322,6 +323,6 @@ mod tests {
         responses[commands.len() - 1] = "*0\r\n";
         let (_, draft) = handshake(None, &responses);
         assert_eq!(draft.refusal(), None);
-        assert!(draft.rights.need_text());
+        assert_eq!(draft.rights.script_calls(), ScriptCalls::ByText);
     }
 }

@@ -22,6 +22,7 @@
 use deadpool_redis::redis::{Cmd, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::protocol::dialect::ScriptCalls;
 use crate::node::redis::protocol::{error, script};
 
 /// The outcomes of the two calls of the script.
@@ -98,9 +99,13 @@ impl Rights {
         self.is_replica
     }
 
-    /// Whether scripts must be sent by their text.
-    pub(crate) fn need_text(&self) -> bool {
-        self.by_hash == Outcome::Denied
+    /// Returns the commands by which scripts can be called.
+    pub(crate) fn script_calls(&self) -> ScriptCalls {
+        match (&self.by_hash, &self.by_text) {
+            (Outcome::Denied, _) => ScriptCalls::ByText,
+            (_, Outcome::Denied) => ScriptCalls::ByHash,
+            _ => ScriptCalls::Both,
+        }
     }
 
     /// Returns the missing right, without which the server has no vote.
@@ -189,17 +194,17 @@ mod tests {
     }
 
     #[test]
-    fn scripts_are_sent_by_text_only_without_evalsha() {
+    fn scripts_are_called_by_what_is_permitted() {
         let cases = [
-            (DONE, DONE, false),
-            (DONE, NO_EVAL, false),
-            (NO_SCRIPT, DONE, false),
-            (NO_EVALSHA, DONE, true),
-            (UNKNOWN, DONE, true),
+            (DONE, DONE, ScriptCalls::Both),
+            (DONE, NO_EVAL, ScriptCalls::ByHash),
+            (NO_SCRIPT, DONE, ScriptCalls::Both),
+            (NO_EVALSHA, DONE, ScriptCalls::ByText),
+            (UNKNOWN, DONE, ScriptCalls::ByText),
         ];
         for (by_hash, by_text, expected) in cases {
             let rights = rights(by_hash, by_text);
-            assert_eq!(rights.need_text(), expected, "{by_hash} {by_text}");
+            assert_eq!(rights.script_calls(), expected, "{by_hash} {by_text}");
             assert_eq!(rights.refusal(), None, "{by_hash} {by_text}");
         }
     }
@@ -251,7 +256,8 @@ mod tests {
             for index in 0..COMMANDS.len() {
                 let rights = rights(&failed(index, error), DONE);
                 assert_eq!(rights.refusal(), None, "{error}");
-                assert!(!rights.need_text() && !rights.show_a_replica());
+                assert_eq!(rights.script_calls(), ScriptCalls::Both);
+                assert!(!rights.show_a_replica());
             }
         }
         for odd in ["-ERR wrong number of arguments\r\n", "*0\r\n", "+OK\r\n"] {

@@ -46,8 +46,13 @@ impl Request {
             let error = error::of_response(server_error.code(), server_error.details());
             return Settled::Displaced(self.command, error);
         }
-        if server_error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
-            return self.settle_missing_script();
+        if server_error.code() == "NOSCRIPT" {
+            if self.encoding != Encoding::Eval {
+                return self.settle_missing_script();
+            }
+            // Scripts cannot be sent by their text. The next handshake loads them.
+            let error = error::of_response("NOSCRIPT", server_error.details());
+            return Settled::Displaced(self.command, error);
         }
         if matches!(self.encoding, Encoding::CompareDelete(_)) {
             return self.settle_refused_delete(server_error);

@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::ScriptCalls;
 use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::{LuaScript, MEMBER};
@@ -14,15 +15,13 @@ use crate::time::validity;
 
 impl Request {
     /// Adds the command to a pipeline. Returns the number of responses to expect.
-    ///
-    /// `by_text`: whether scripts are sent by their text.
     pub(crate) fn encode(
         &self,
         pipeline: &mut Pipeline,
         counter_ttls: &mut CounterTtls,
-        by_text: bool,
+        scripts: ScriptCalls,
     ) -> usize {
-        let by_text = by_text || self.encoding == Encoding::Eval;
+        let by_text = scripts.by_text(self.encoding == Encoding::Eval);
         let call = match &self.command {
             Command::Acquire(it) => match (self.encoding, it.keys.as_one()) {
                 (Encoding::Native, Some(key)) => {
