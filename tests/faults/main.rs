@@ -9,6 +9,7 @@
 //! - `last_words`: servers that say why they close a connection
 //! - `latency`: distant servers
 //! - `batches`: commands that leave together
+//! - `idle`: connections that a middlebox forgets
 //! - `kinds`: servers that cannot be nodes
 //! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
@@ -25,6 +26,7 @@ mod common;
 mod deletions;
 mod failing;
 mod fencing;
+mod idle;
 mod kinds;
 mod last_words;
 mod latency;

@@ -140,10 +140,8 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         },
     ];
     if let Some(previous) = previous {
-        // The response is the number of closed connections. With id and address given, 0 means that
-        // the server has already closed the previous one.
         steps.push((previous.kill(), |draft, it| {
-            draft.previous_is_settled = matches!(it, Value::Int(_));
+            draft.previous_is_settled = Client::is_settled_by(it);
         }));
     }
     if supports_push {

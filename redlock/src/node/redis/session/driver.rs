@@ -67,6 +67,7 @@ impl Driver {
                     Ok(ready) => self.on_connected(ready),
                     Err(cause) => self.on_connect_error(cause),
                 },
+                Event::Second(outcome) => self.on_second_connection(*outcome),
                 Event::Silence if self.silence_ends() > Instant::now() => {
                     silence_timer.as_mut().reset(self.silence_ends());
                 }
@@ -126,10 +127,29 @@ impl Driver {
     /// Sends the pending requests. If the connection had ended while it was idle, reconnects at
     /// once, and they wait.
     fn send(&mut self) {
-        if let State::Up(connection, io) = &self.connection.state
-            && self.outbox.send(connection, io) == Sent::ConnectionEnded
-        {
-            self.connection.reconnect_now();
+        let State::Up(connection, io) = &self.connection.state else {
+            return;
+        };
+        match self.outbox.send(connection, io) {
+            Sent::Done => {}
+            Sent::AfterIdleTime => {
+                let round_trips = self.shared.round_trip().map_or(MAX_PATIENCE, |it| it * 4);
+                let patience = round_trips.clamp(MIN_PATIENCE, MAX_PATIENCE);
+                self.connection.hedge(patience);
+            }
+            Sent::ConnectionEnded => self.connection.reconnect_now(),
+        }
+    }
+
+    /// Moves to the second connection, because the first one is still silent. Without a second one,
+    /// the silence timer decides.
+    fn on_second_connection(&mut self, outcome: Result<ReadyConnection, NodeError>) {
+        self.connection.second = None;
+        if let Ok(second) = outcome {
+            let node = self.shared.name();
+            tracing::debug!(%node, "connection is silent after an idle time; moving to another");
+            self.shared.set_notifies(false);
+            self.connection.move_to(second);
         }
     }
 
@@ -149,7 +169,7 @@ impl Driver {
 
     fn on_connect_error(&mut self, cause: NodeError) {
         self.set_down(&cause);
-        self.outbox.fail_pending(&cause);
+        self.outbox.fail_all(&cause);
         if self.connection.retry_after_failure(cause.clone()) {
             let node = self.shared.name();
             tracing::warn!(%node, %cause, "node is down; reconnecting in the background");
@@ -170,6 +190,7 @@ impl Driver {
             Ok(values) => values,
             Err(error) => return self.on_disconnected(self.connection.explain(&error)),
         };
+        self.connection.on_response();
         let Some(cause) = self.outbox.settle(values) else {
             self.connection.on_usable();
             return;
@@ -208,3 +229,9 @@ impl Drop for Driver {
         self.outbox.reroute_releases();
     }
 }
+
+/// The limits to four round trips, for which a connection that was idle may be silent. A busy machine
+/// is late by the smaller one. The larger one leaves time for another connection, within the default
+/// node timeout.
+const MIN_PATIENCE: Duration = Duration::from_millis(50);
+const MAX_PATIENCE: Duration = Duration::from_millis(400);

@@ -1,4 +1,23 @@
 //! Requests on their way to the server: pending, in flight, or kept for the next connection.
+//!
+//! # An idle connection that is dead
+//!
+//! Firewalls and load balancers forget connections that are idle. They notify neither end, and drop
+//! what is sent. So a request that follows an idle time is watched:
+//!
+//! ```text
+//! acquire 1      sent over the old connection, which was idle for more than 5 s
+//! -              no response within four round trips: a second connection is dialled
+//! response       a response over the old connection wins, and the second one is dropped
+//!
+//! second ready   the old one is closed, and killed over the second one
+//!
+//! killed         acquire 1 was carried out, or never will be
+//!   release 1    undoes it, if it was carried out
+//!   acquire 1    is sent again; its caller does not notice
+//!
+//! not killed     acquire 1 may still be carried out: it fails as if the connection had been lost
+//! ```
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -43,6 +62,8 @@ pub(crate) struct Outbox {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Sent {
     Done,
+    /// All requests were sent, the first one over a connection that had been idle for a long time.
+    AfterIdleTime,
     /// The connection had ended while it was idle. The requests are pending again.
     ConnectionEnded,
 }
@@ -92,6 +113,7 @@ impl Outbox {
 
     /// Sends the pending requests in batches. Never blocks.
     pub(crate) fn send(&mut self, connection: &MultiplexedConnection, io: &ConnectionIo) -> Sent {
+        let mut outcome = Sent::Done;
         while !self.pending.is_empty() && self.in_flight.has_room() {
             let invalidations = self
                 .shared
@@ -111,10 +133,13 @@ impl Outbox {
                 return Sent::ConnectionEnded;
             }
             if is_idle {
+                if sent_at.saturating_duration_since(self.responded_at) >= LONG_IDLE_TIME {
+                    outcome = Sent::AfterIdleTime;
+                }
                 self.responded_at = sent_at;
             }
         }
-        Sent::Done
+        outcome
     }
 
     /// Requeues a batch, ahead of the pending requests.
@@ -125,7 +150,7 @@ impl Outbox {
             // Most likely nothing was sent. If an acquire was carried out, it must be undone first,
             // or it would find its own key.
             let release = request.compensating_release();
-            self.pending.push_front(request);
+            self.pending.push_front(request.restarted());
             if let Some(release) = release {
                 self.pending.push_front(release);
             }
@@ -135,7 +160,19 @@ impl Outbox {
 
     /// Adopts the facts about a new connection. Releases that an earlier connection could not
     /// deliver precede all pending requests.
+    ///
+    /// Requests are still in flight if the connection takes the place of one that was given up.
     pub(crate) fn on_connected(&mut self, ready: &ReadyConnection) {
+        if ready.previous_is_settled {
+            let batches: Vec<_> = self.in_flight.take().collect();
+            for batch in batches.into_iter().rev() {
+                self.requeue(batch);
+            }
+        } else if !self.in_flight.is_empty() {
+            let text = "no response over a connection that was idle";
+            self.fail_in_flight(&NodeError::new(NodeErrorKind::Unresponsive, text));
+        }
+        self.responded_at = Instant::now();
         // Invalidations for the previous connection are lost.
         self.server.invalidations().notify_all();
         self.identity = ready.identity.clone();
@@ -183,20 +220,20 @@ impl Outbox {
     ///
     /// Whether those in flight were carried out is unknown.
     pub(crate) fn fail_all(&mut self, cause: &NodeError) -> NodeError {
+        self.fail_in_flight(&NodeError::new(cause.kind(), cause.message()));
+        let unsent = NodeError::unsent(cause.kind(), cause.message());
+        // Releases among them are kept.
+        for request in std::mem::take(&mut self.pending) {
+            self.refuse(request.command, &unsent);
+        }
+        unsent
+    }
+
+    fn fail_in_flight(&mut self, cause: &NodeError) {
         for request in self.in_flight.take().flat_map(Batch::into_requests) {
             if let Some(lease) = request.command.may_set() {
                 self.pending_releases.add_unknown(lease);
             }
-            self.refuse(request.command, cause);
-        }
-        let unsent = NodeError::unsent(cause.kind(), cause.message());
-        self.fail_pending(&unsent);
-        unsent
-    }
-
-    /// Fails the pending requests. Releases among them are kept.
-    pub(crate) fn fail_pending(&mut self, cause: &NodeError) {
-        for request in std::mem::take(&mut self.pending) {
             self.refuse(request.command, cause);
         }
     }
@@ -240,3 +277,6 @@ impl Outbox {
         }
     }
 }
+
+/// The idle time after which a connection may be dead without either end knowing.
+const LONG_IDLE_TIME: Duration = Duration::from_secs(5);
