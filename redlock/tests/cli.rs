@@ -57,6 +57,61 @@ fn invalid_arguments_exit_with_2() {
 }
 
 #[test]
+fn times_beyond_the_maximum_are_refused() {
+    let cases: [(&[&str], &str); 4] = [
+        (&["lock", "a", "99999999999999"], "ttl is 99999999999.999s"),
+        (&["lock", "a", "60001"], "ttl is 60.001s"),
+        (&["run", "--ttl=5m", "a", "--", "true"], "ttl is 300s"),
+        (
+            &["run", "--hold-at-least=61s", "a", "--", "true"],
+            "hold_at_least is 61s",
+        ),
+    ];
+    for (args, named) in cases {
+        // No node is contacted: these would not respond.
+        let ran = Ran::of(redlock(NOWHERE).args(args));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.err.contains(named), "{ran:?}");
+        assert!(ran.err.contains("max_ttl is 60s"), "{ran:?}");
+        assert!(ran.err.contains("REDLOCK_MAX_TTL"), "{ran:?}");
+    }
+}
+
+#[test]
+fn invalid_options_in_the_environment_are_refused() {
+    let verbs: [&[&str]; 4] = [
+        &["lock", "a", "1000"],
+        &["run", "a", "--", "true"],
+        &["status", "a"],
+        &["unlock", "a", "key"],
+    ];
+    let variables = [
+        "REDLOCK_MAX_TTL",
+        "REDLOCK_TTL",
+        "REDLOCK_WAIT",
+        "REDLOCK_RETRY_COUNT",
+        "REDLOCK_RETRY_DELAY",
+        "REDLOCK_NODE_TIMEOUT",
+    ];
+    for verb in verbs {
+        for variable in variables {
+            let nodes = [&NOWHERE[..], &[]];
+            for nodes in nodes {
+                let mut command = redlock(nodes.iter().copied());
+                command.env("REDLOCK_NODES", NOWHERE[0]);
+                let ran = Ran::of(command.args(verb).env(variable, "bogus"));
+                assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{variable}: {ran:?}");
+                // Some are also options of the command, and named as such.
+                let option = variable.trim_start_matches("REDLOCK_").to_lowercase();
+                let option = format!("--{}", option.replace('_', "-"));
+                let is_named = ran.err.contains(variable) || ran.err.contains(&option);
+                assert!(is_named, "{variable}: {ran:?}");
+            }
+        }
+    }
+}
+
+#[test]
 fn help_and_version_go_to_stdout() {
     for args in [&["--help"][..], &["lock", "--help"], &["run", "--help"]] {
         let ran = Ran::of(redlock([]).args(args).env("REDLOCK_NODES", NOWHERE[0]));

@@ -8,8 +8,10 @@
 //! - `rearming`: keys of a held lease that are put back
 //! - `keeping`: releases that keep their keys for a while
 //! - `foreign`: cases that only a server can have
+//! - `denied`: commands in scripts for which the user has no right
 
 mod cases;
+mod denied;
 mod foreign;
 mod keeping;
 mod rearming;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use redlock::node::{
     Acquire, Command, Extend, Extension, Fault, Fence, Identity, Inspect, Keys, MemoryNode, Moment,
     Node, NodeHealth, Ping, Raise, Raised, Rearm, Rearmed, RedisNode, Release, Removal, Responder,
@@ -51,6 +52,20 @@ pub(crate) fn on(server: Server) -> Subject {
     let proxy = Proxy::to_server(&server);
     Subject {
         session: open(&RedisNode::open(&proxy.url()).unwrap()),
+        host: Host::Server(proxy, Box::new(server)),
+    }
+}
+
+/// Opens a session as the user `limited`, who has all rights. The caller takes some away.
+pub(crate) fn as_limited_user(server: Server) -> Subject {
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("limited");
+    user.arg(&["on", ">pw", "~*", "&*", "+@all"]);
+    server.probe().query::<()>(&user);
+    let proxy = Proxy::to_server(&server);
+    let url = format!("redis://limited:pw@127.0.0.1:{}", proxy.port());
+    Subject {
+        session: open(&RedisNode::open(&url).unwrap()),
         host: Host::Server(proxy, Box::new(server)),
     }
 }

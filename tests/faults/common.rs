@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use redlock::{LockGuard, Redlock, RedlockBuilder};
 use redlock_tests::{Servers, eventually};
 
@@ -25,6 +26,18 @@ pub(crate) fn patient(urls: impl IntoIterator<Item = String>) -> RedlockBuilder 
     let builder = Redlock::builder().nodes(urls).max_ttl(LONG).ttl(LONG);
     // A node timeout can be at most a quarter of the ttl.
     builder.node_timeout(LONG / 4)
+}
+
+/// Creates a user with all rights but these, and returns the URLs for that user.
+pub(crate) fn limited(servers: &Servers, denied: &[&str]) -> Vec<String> {
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("limited");
+    user.arg(&["on", ">pw", "~*", "&*", "+@all"]).arg(denied);
+    let urls = servers.iter().map(|server| {
+        server.probe().query::<()>(&user);
+        format!("redis://limited:pw@127.0.0.1:{}", server.port())
+    });
+    urls.collect()
 }
 
 /// Counts the servers that have the key.

@@ -6,8 +6,12 @@
 //! - `returning`: leases on servers that leave and come back
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
+//! - `last_words`: servers that say why they close a connection
 //! - `latency`: distant servers
 //! - `batches`: commands that leave together
+//! - `idle`: connections that a middlebox forgets
+//! - `kinds`: servers that cannot be nodes
+//! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
@@ -22,12 +26,16 @@ mod common;
 mod deletions;
 mod failing;
 mod fencing;
+mod idle;
+mod kinds;
+mod last_words;
 mod latency;
 mod lease;
 mod network;
 mod processes;
 mod refusals;
 mod returning;
+mod rights;
 mod setup;
 mod several;
 mod waiting;

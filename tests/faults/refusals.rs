@@ -5,19 +5,7 @@ use redlock::node::{NodeHealth, NodeWarning};
 use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
 use redlock_tests::{Server, Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, complete, fleet, gone};
-
-/// Creates a user with all rights but these, and returns the URLs for that user.
-fn limited(servers: &Servers, denied: &[&str]) -> Vec<String> {
-    let mut user = redis::cmd("ACL");
-    user.arg("SETUSER").arg("limited");
-    user.arg(&["on", ">pw", "~*", "&*", "+@all"]).arg(denied);
-    let urls = servers.iter().map(|server| {
-        server.probe().query::<()>(&user);
-        format!("redis://limited:pw@127.0.0.1:{}", server.port())
-    });
-    urls.collect()
-}
+use crate::common::{MS, SECOND, SOON, complete, fleet, gone, limited};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]

@@ -12,6 +12,7 @@ use crate::Server;
 pub struct ServerBuilder {
     pub(crate) password: Option<String>,
     args: Vec<String>,
+    is_sentinel: bool,
 }
 
 impl ServerBuilder {
@@ -29,6 +30,12 @@ impl ServerBuilder {
     /// Passes arguments to the server unchanged, such as an option that takes several values.
     pub fn args(mut self, args: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.args.extend(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Starts a Sentinel, which monitors nothing.
+    pub fn sentinel(mut self) -> Self {
+        self.is_sentinel = true;
         self
     }
 
@@ -63,11 +70,15 @@ impl ServerBuilder {
             "no",
         ];
         let volatile = ["--save", "", "--appendonly", "no"];
-        let mut args: Vec<String> = [&fixed[..], &volatile]
-            .concat()
-            .iter()
-            .map(|arg| (*arg).into())
-            .collect();
+        let config_file = dir.to_owned() + "/sentinel.conf";
+        let mode = if self.is_sentinel {
+            // A Sentinel does not start without a configuration file, which it writes to.
+            std::fs::write(&config_file, "").unwrap();
+            [&[&*config_file], &fixed[..], &["--sentinel"]].concat()
+        } else {
+            [&fixed[..], &volatile].concat()
+        };
+        let mut args: Vec<String> = mode.iter().map(|arg| (*arg).into()).collect();
         if let Some(password) = &self.password {
             args.extend(["--requirepass".into(), password.clone()]);
         }

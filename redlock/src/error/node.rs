@@ -86,6 +86,9 @@ pub enum NodeErrorKind {
     Permission,
     /// The node is a replica, or refuses writes. Configure masters only.
     ReadOnly,
+    /// The server is of a kind that cannot be a node: a Sentinel, or a member of a Redis Cluster.
+    /// Configure standalone masters.
+    Unsuitable,
     /// The node is still loading its data. Try again later.
     Loading,
     /// The node is out of memory. Give it more, and set `maxmemory-policy noeviction`.
@@ -120,6 +123,7 @@ impl fmt::Display for NodeErrorKind {
             Self::Authentication => "authentication failed",
             Self::Permission => "permission denied",
             Self::ReadOnly => "node refuses writes",
+            Self::Unsuitable => "server cannot be a node",
             Self::Loading => "node is loading its data",
             Self::OutOfMemory => "node is out of memory",
             Self::Counter => "fencing counter is corrupt: expected an integer below 2^53",

@@ -27,15 +27,28 @@ impl Redlock {
     /// [`ConfigError::Environment`], with the name of the variable. The value is not repeated: it
     /// may contain a password.
     pub fn from_env() -> Result<RedlockBuilder, ConfigError> {
-        builder(std::env::var::<&str>)
+        builder(&Env(std::env::var::<&str>))
     }
 }
 
-/// Reads the variables through `read`.
-fn builder(
-    read: impl Fn(&'static str) -> Result<String, VarError>,
+impl RedlockBuilder {
+    /// Sets the options that environment variables name: those of [`Redlock::from_env`], except for
+    /// the nodes.
+    ///
+    /// It overrides what was set before. A variable that is not set changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Environment`], as for [`Redlock::from_env`].
+    pub fn options_from_env(self) -> Result<Self, ConfigError> {
+        options(self, &Env(std::env::var::<&str>))
+    }
+}
+
+/// Returns a builder with the nodes and options from `env`.
+fn builder<F: Fn(&'static str) -> Result<String, VarError>>(
+    env: &Env<F>,
 ) -> Result<RedlockBuilder, ConfigError> {
-    let env = Env(read);
     let nodes = env.text("REDLOCK_NODES")?.ok_or_else(|| {
         let reason = "not set: list the URLs of the nodes, separated by commas";
         invalid("REDLOCK_NODES", reason)
@@ -44,7 +57,14 @@ fn builder(
         .split(',')
         .map(str::trim)
         .filter(|url| !url.is_empty());
-    let mut builder = RedlockBuilder::new().nodes(nodes);
+    options(RedlockBuilder::new().nodes(nodes), env)
+}
+
+/// Sets the options from `env`.
+fn options<F: Fn(&'static str) -> Result<String, VarError>>(
+    mut builder: RedlockBuilder,
+    env: &Env<F>,
+) -> Result<RedlockBuilder, ConfigError> {
     if let Some(ttl) = env.duration("REDLOCK_TTL")? {
         builder = builder.ttl(ttl);
     }
@@ -121,14 +141,36 @@ fn invalid(variable: &'static str, reason: &str) -> ConfigError {
 mod tests {
     use super::*;
 
-    fn read(vars: &[(&'static str, &str)]) -> Result<Redlock, ConfigError> {
-        builder(|name| {
+    fn env(
+        vars: &[(&'static str, &str)],
+    ) -> Env<impl Fn(&'static str) -> Result<String, VarError>> {
+        Env(|name| {
             let found = vars.iter().find(|(variable, _)| *variable == name);
             found
                 .map(|(_, value)| (*value).to_owned())
                 .ok_or(VarError::NotPresent)
-        })?
-        .build()
+        })
+    }
+
+    fn read(vars: &[(&'static str, &str)]) -> Result<Redlock, ConfigError> {
+        builder(&env(vars))?.build()
+    }
+
+    #[test]
+    fn options_are_read_without_the_nodes() {
+        let vars = [
+            ("REDLOCK_NODES", "redis://a, redis://b"),
+            ("REDLOCK_MAX_TTL", "2m"),
+        ];
+        let own = RedlockBuilder::new()
+            .node("redis://own")
+            .ttl(Duration::from_secs(7));
+        let redlock = options(own, &env(&vars)).unwrap().build().unwrap();
+        let config = redlock.config();
+        assert_eq!(config.ttl, Duration::from_secs(7));
+        assert_eq!(config.max_ttl, Duration::from_secs(120));
+        let names: Vec<_> = redlock.node_set().names.iter().map(|it| &**it).collect();
+        assert_eq!(names, ["own:6379"]);
     }
 
     #[test]

@@ -24,7 +24,9 @@ fn lock(servers: &Servers, name: &str, validity: &str) -> String {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn lock_prints_only_the_key_and_lasts_for_its_validity() {
     let servers = Servers::start(3);
-    let ran = Ran::on(&servers, ["lock", "a", "3600000"]).expect(0);
+    let mut command = redlock_on(&servers);
+    let command = command.env("REDLOCK_MAX_TTL", "1h");
+    let ran = Ran::of(command.args(["lock", "a", "3600000"])).expect(0);
     assert_eq!(ran.err, "ok\n");
     let key = ran.out.strip_suffix('\n').unwrap();
     assert!(key.len() == 40 && !key.contains(char::is_whitespace));
@@ -73,7 +75,7 @@ async fn unlock_succeeds_whether_or_not_the_lock_was_held() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_retry_count_of_minus_one_waits_for_the_lock() {
     let servers = Servers::start(3);
-    let key = lock(&servers, "a", "600000");
+    let key = lock(&servers, "a", "60000");
     let args = ["lock", "--retry-count", "-1", "--retry-delay", "20", "a"];
     let mut waiting = Started::new(redlock_on(&servers).args(args).arg("1000"));
     thread::sleep(Duration::from_secs(1));
@@ -183,6 +185,31 @@ fn nodes_and_prefix_come_from_the_environment() {
     assert!(holders(&servers, "app:a", ran.out.trim_end()) >= 2);
     Ran::on(&servers, ["status", "a"]).expect(1);
     Ran::on(&servers, ["--key-prefix=app:", "status", "a"]).expect(0);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn options_come_from_the_environment() {
+    let servers = Servers::start(1);
+    let run = |args: &[&str], variable: &str, value: &str| {
+        Ran::of(redlock_on(&servers).args(args).env(variable, value))
+    };
+    let max_ttl = "REDLOCK_MAX_TTL";
+    let refused = run(&["lock", "a", "5000"], max_ttl, "4s").expect(2);
+    assert!(refused.err.contains("ttl is 5s"), "{refused:?}");
+    let key = run(&["lock", "a", "4000"], max_ttl, "4s").expect(0).out;
+    // The default ttl is beyond this maximum, but nothing is acquired.
+    run(&["status", "a"], max_ttl, "4s").expect(0);
+    run(&["unlock", "a", key.trim_end()], max_ttl, "4s").expect(0);
+    run(&["status", "a"], max_ttl, "4s").expect(1);
+
+    let key = lock(&servers, "a", "60000");
+    let start = std::time::Instant::now();
+    // Three retries would take up to 30 s each.
+    let args = ["lock", "--retry-delay", "30000", "a", "1000"];
+    run(&args, "REDLOCK_RETRY_COUNT", "1").expect(1);
+    assert!(start.elapsed() < Duration::from_secs(20));
+    assert_eq!(holders(&servers, "a", &key), 1);
 }
 
 #[tokio::test]

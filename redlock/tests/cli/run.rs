@@ -67,9 +67,10 @@ fn a_busy_lock_keeps_the_command_from_running() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn hold_at_least_outlasts_a_short_command() {
     let servers = Servers::start(3);
-    // Longer than the default `max_ttl`, and longer than this test can take.
+    // Longer than this test can take.
     let hold = ["run", "--hold-at-least=10m", "a", "--", "true"];
-    Ran::on(&servers, hold).expect(0);
+    let mut command = redlock_on(&servers);
+    Ran::of(command.env("REDLOCK_MAX_TTL", "10m").args(hold)).expect(0);
     let late = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(1);
     assert_eq!(late.out, "");
     let status = Ran::on(&servers, ["status", "a"]).expect(0);

@@ -71,24 +71,23 @@ pub(crate) enum Verb {
 #[derive(Debug, clap::Args)]
 pub(crate) struct LockArgs {
     /// Number of retries after the first attempt; -1 to retry forever
-    #[arg(
-        long,
-        value_name = "N",
-        default_value_t = 3,
-        allow_negative_numbers = true
-    )]
+    ///
+    /// [default: 3, or one less than the attempts in REDLOCK_RETRY_COUNT]
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i64).range(-1..i64::from(u32::MAX)))]
-    pub(crate) retry_count: i64,
+    pub(crate) retry_count: Option<i64>,
 
     /// Upper bound of the random pause between two attempts, in milliseconds
-    #[arg(long, value_name = "MS", default_value_t = 200)]
-    pub(crate) retry_delay: u64,
+    ///
+    /// [default: 200, or the duration in REDLOCK_RETRY_DELAY]
+    #[arg(long, value_name = "MS")]
+    pub(crate) retry_delay: Option<u64>,
 
     /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 
-    /// Validity of the lock, in milliseconds
+    /// Validity of the lock, in milliseconds; at most the duration in REDLOCK_MAX_TTL, or 60000
     #[arg(value_name = "VALIDITY_MS")]
     pub(crate) validity: u64,
 }
@@ -131,7 +130,7 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUN_EXIT_CODES)]
 pub(crate) struct RunArgs {
-    /// How long the nodes keep the lock if redlock dies
+    /// How long the nodes keep the lock if redlock dies; at most REDLOCK_MAX_TTL, or 60s
     #[arg(
         long,
         value_name = "DURATION",
@@ -151,7 +150,8 @@ pub(crate) struct RunArgs {
     #[arg(default_value = "10s", value_parser = humantime::parse_duration)]
     pub(crate) wait: Duration,
 
-    /// Shortest time to hold the lock, even if the command ends sooner
+    /// Shortest time to hold the lock, even if the command ends sooner; at most REDLOCK_MAX_TTL, or
+    /// 60s
     ///
     /// For jobs that several machines start at about the same time. If redlock is killed, the
     /// nodes keep the lock for its ttl.

@@ -82,20 +82,33 @@ impl fmt::Display for Failure {
 
 impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
-        Self::new(USAGE, error)
+        match error {
+            ConfigError::Ttl(error) => error.into(),
+            _ => Self::new(USAGE, error),
+        }
     }
 }
 
 impl From<InvalidRequest> for Failure {
     fn from(error: InvalidRequest) -> Self {
-        Self::new(USAGE, error)
+        match error {
+            InvalidRequest::TtlTooLong { .. } | InvalidRequest::HoldTooLong { .. } => Self::new(
+                USAGE,
+                format!(
+                    "{error}: set REDLOCK_MAX_TTL for all processes that use the same nodes, or \
+                     choose a shorter time"
+                ),
+            ),
+            _ => Self::new(USAGE, error),
+        }
     }
 }
 
 impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         match &error {
-            ConnectError::Config(_) | ConnectError::SameServer { .. } => Self::new(USAGE, error),
+            ConnectError::Config(error) => error.clone().into(),
+            ConnectError::SameServer { .. } => Self::new(USAGE, error),
             ConnectError::NoQuorum {
                 usable,
                 needed,
@@ -123,7 +136,7 @@ impl From<LockError> for Failure {
                 format!("no quorum: {granted} of {nodes} nodes granted, {needed} needed"),
                 failures.iter(),
             ),
-            LockError::Invalid(_) => Self::new(USAGE, error),
+            LockError::Invalid(error) => error.clone().into(),
             _ => Self::new(NO_QUORUM, error),
         }
     }

@@ -1,5 +1,6 @@
 //! The verb `redlock lock`.
 
+use std::env;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use crate::acquire::{Acquired, acquire};
 use crate::args::{LockArgs, NodeArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{max_ttl, shut_down};
+use crate::nodes::shut_down;
 use crate::signals::Signals;
 
 /// Acquires a lock, prints its key, and leaves the lock in place for its validity.
@@ -19,15 +20,12 @@ pub(crate) async fn lock(
     console: &Console,
 ) -> Result<u8, Failure> {
     let validity = Duration::from_millis(args.validity);
-    let mut builder = nodes
-        .builder()?
-        .ttl(validity)
-        .max_ttl(max_ttl(validity))
-        .retry_delay(Duration::from_millis(args.retry_delay))
-        .auto_extend(false);
-    // A count of -1 leaves attempts unlimited, because this wait never ends.
-    if let Ok(retries) = u32::try_from(args.retry_count) {
-        builder = builder.retry_count(retries.saturating_add(1));
+    let mut builder = nodes.builder()?.ttl(validity).auto_extend(false);
+    if let Some(delay) = args.retry_delay {
+        builder = builder.retry_delay(Duration::from_millis(delay));
+    }
+    if let Some(rounds) = rounds(args) {
+        builder = builder.retry_count(rounds);
     }
     let mut signals = Signals::listen()?;
     let acquired = acquire(
@@ -56,8 +54,25 @@ pub(crate) async fn lock(
     Ok(0)
 }
 
+/// Returns the number of attempts to set, of which the first is no retry. Without one, they are
+/// unlimited, or as many as the environment says. A count of -1 leaves them unlimited, because the
+/// wait of this verb never ends.
+fn rounds(args: &LockArgs) -> Option<u32> {
+    match (args.retry_count, env::var_os("REDLOCK_RETRY_COUNT")) {
+        (None, Some(_)) | (Some(-1), None) => None,
+        (None, None) => Some(1 + RETRIES),
+        (Some(retries), _) => {
+            let retries = u32::try_from(retries).unwrap_or(u32::MAX);
+            Some(retries.saturating_add(1))
+        }
+    }
+}
+
 fn print(key: &LeaseId) -> io::Result<()> {
     let mut stdout = io::stdout();
     writeln!(stdout, "{key}")?;
     stdout.flush()
 }
+
+/// The number of retries after the first attempt, unless it is configured.
+const RETRIES: u32 = 3;

@@ -1,30 +1,23 @@
 //! The manager's configuration, from the arguments and the environment.
 
-use std::env::{self, VarError};
+use std::env;
 use std::time::Duration;
 
-use redlock::{Redlock, RedlockBuilder};
+use redlock::{ConfigError, InvalidRequest, Redlock, RedlockBuilder};
 
 use crate::args::NodeArgs;
 use crate::failure::Failure;
 
 impl NodeArgs {
-    /// Returns a builder with the nodes from the arguments, or else from the environment.
+    /// Returns a builder with the nodes and options from the environment, and those arguments that
+    /// were given in their place.
     pub(crate) fn builder(&self) -> Result<RedlockBuilder, Failure> {
         let mut builder = if !self.redis.is_empty() {
-            Redlock::builder().nodes(&self.redis)
+            Redlock::builder().nodes(&self.redis).options_from_env()?
+        } else if env::var_os("REDLOCK_NODES").is_some() {
+            Redlock::from_env()?
         } else {
-            match env::var("REDLOCK_NODES") {
-                Err(VarError::NotPresent) => Redlock::builder().node(DEFAULT),
-                // An empty variable is a mistake. The default server would hide it.
-                Ok(urls) => {
-                    let urls = urls.split(',').map(str::trim);
-                    Redlock::builder().nodes(urls.filter(|url| !url.is_empty()))
-                }
-                Err(VarError::NotUnicode(_)) => {
-                    return Err(Failure::usage("REDLOCK_NODES is not valid UTF-8"));
-                }
-            }
+            Redlock::builder().node(DEFAULT).options_from_env()?
         };
         if let Some(prefix) = &self.key_prefix {
             builder = builder.key_prefix(prefix);
@@ -36,21 +29,24 @@ impl NodeArgs {
     }
 }
 
+/// Builds a manager for a verb that acquires nothing. The ttl then only bounds how long to wait for
+/// nodes, so one beyond the maximum is no mistake.
+pub(crate) fn build_without_ttl(builder: &RedlockBuilder) -> Result<Redlock, ConfigError> {
+    match builder.clone().build() {
+        Err(ConfigError::Ttl(InvalidRequest::TtlTooLong { max, .. })) => {
+            builder.clone().ttl(max).build()
+        }
+        built => built,
+    }
+}
+
 /// Shuts the manager down and waits briefly for pending releases. A hanging node must not delay the
 /// exit.
 pub(crate) async fn shut_down(manager: &Redlock) {
     let _elapsed = tokio::time::timeout(SHUTDOWN_TIMEOUT, manager.shutdown()).await;
 }
 
-/// Returns a `max_ttl` that admits `ttl`.
-pub(crate) fn max_ttl(ttl: Duration) -> Duration {
-    ttl.max(MAX_TTL)
-}
-
 const DEFAULT: &str = "redis://localhost:6379/0";
-
-/// The library's default for `max_ttl`.
-const MAX_TTL: Duration = Duration::from_secs(60);
 
 /// Enough for many round trips, and hardly noticeable to the user.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use crate::args::{NodeArgs, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{max_ttl, shut_down};
+use crate::nodes::shut_down;
 use crate::signals::Signals;
 
 /// Runs a command while a lock is held, and returns its exit code.
@@ -18,8 +18,7 @@ pub(crate) async fn run(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let longest = max_ttl(args.ttl.max(args.hold_at_least));
-    let builder = nodes.builder()?.ttl(args.ttl).max_ttl(longest);
+    let builder = nodes.builder()?.ttl(args.ttl);
     let mut signals = Signals::listen()?;
     let (wait, hold) = (args.wait, args.hold_at_least);
     let acquired = acquire(builder, &args.name, wait, hold, &mut signals).await;

@@ -6,7 +6,7 @@ use redlock::{NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::shut_down;
+use crate::nodes::{build_without_ttl, shut_down};
 
 /// Releases a lock by its key.
 pub(crate) async fn unlock(
@@ -15,7 +15,7 @@ pub(crate) async fn unlock(
     console: &Console,
 ) -> Result<u8, Failure> {
     // Not connected first, which would need a quorum: a release on a minority is still useful.
-    let manager = nodes.builder()?.build()?;
+    let manager = build_without_ttl(&nodes.builder()?)?;
     let outcome = manager.unlock(&args.name, args.key.as_str()).await;
     let outcome = match outcome {
         Ok(released) => {

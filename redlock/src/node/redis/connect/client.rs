@@ -1,6 +1,6 @@
 //! A server's name for one of its connections.
 
-use deadpool_redis::redis::{Cmd, cmd};
+use deadpool_redis::redis::{Cmd, Value, cmd};
 
 /// A server's name for a connection: id and address. A restarted server reuses ids.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,15 @@ impl Client {
         kill.arg("KILL").arg("ID").arg(&self.id);
         kill.arg("ADDR").arg(&self.addr);
         kill
+    }
+
+    /// Whether this response to [`kill`](Self::kill) shows that every command sent over the
+    /// connection was carried out or never will be.
+    ///
+    /// It is the number of closed connections. With id and address given, 0 means that the server
+    /// has already closed it.
+    pub(crate) fn is_settled_by(response: &Value) -> bool {
+        matches!(response, Value::Int(_))
     }
 }
 

@@ -8,12 +8,16 @@
 //! CLIENT INFO                            id and address, for the KILL of the next handshake
 //! TIME                                   the time of day, for proposals of fencing tokens
 //! COMMAND INFO delifeq delex             whether releases can do without a script
+//! HELLO 3                                the kind of the server, for users who may not run INFO
 //! CLIENT KILL ID 7 ADDR 127.0.0.1:40100  stops what the previous connection had in flight
 //! CLIENT TRACKING ON OPTIN               requests invalidations
 //! SCRIPT LOAD "local count = #KEYS …"    once for each script
+//! EVALSHA "6f94…" 0 redlock:probe        the rights that the end of a lock needs
+//! EVAL "local key …" 0 redlock:probe     the same, for users who may not run EVALSHA
 //! ```
 //!
-//! Without a previous connection there is no `KILL`. Without RESP3 there is no `TRACKING`.
+//! Without a previous connection there is no `KILL`. Without RESP3 there is no `TRACKING`, and `ROLE`
+//! takes the place of `HELLO`, which a proxy may not understand.
 //!
 //! Each command stands in [`steps`], next to the function that reads its response, so the number
 //! and the order of the responses cannot disagree with the commands.
@@ -28,9 +32,12 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Connector, NewConnection};
 use crate::node::redis::connect::io::ConnectionIo;
+use crate::node::redis::connect::rights::Rights;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
+use crate::node::redis::protocol::dialect::Dialect;
 use crate::node::redis::protocol::server_info;
 use crate::node::redis::protocol::server_info::ServerInfo;
+use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::value::{text, time_micros};
 use crate::node::redis::protocol::{error, script};
 use crate::node::{Identity, NodeWarning};
@@ -46,8 +53,7 @@ pub(crate) struct ReadyConnection {
     /// Whether every command sent over the previous connection was carried out or never will be.
     pub(crate) previous_is_settled: bool,
     pub(crate) identity: Identity,
-    /// The server's own command that deletes a key of ours, if it has one.
-    pub(crate) delete: Option<CompareDelete>,
+    pub(crate) dialect: Dialect,
     /// The server's time of day in microseconds, at the handshake.
     pub(crate) time: Option<u64>,
     /// Name and version of the server.
@@ -96,8 +102,7 @@ async fn establish(
         .drive_with(connection.send_packed_commands(&pipeline, 0, reads.len()))
         .await
         .map_err(|error| {
-            let reason = error::of_command(&error);
-            NodeError::unsent(NodeErrorKind::Unreachable, reason.message())
+            NodeError::unsent(NodeErrorKind::Unreachable, io.explain(&error).message())
         })?;
     let mut draft = Draft::default();
     for (read, response) in reads.iter().zip(&responses) {
@@ -114,8 +119,8 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
     let mut steps: Vec<Step> = vec![
         (command("INFO"), |draft, it| {
             draft.info = text(it).as_deref().map(ServerInfo::parse);
-            let is_replica = draft.info.as_ref().is_some_and(ServerInfo::is_replica);
-            draft.refuse(not_ready(it).or_else(|| is_replica.then(replica)));
+            let kind = draft.info.as_ref().map(ServerInfo::kind);
+            draft.refuse(not_ready(it).or_else(|| kind?.refusal()));
         }),
         (command("CLIENT INFO"), |draft, it| {
             draft.client = text(it).as_deref().and_then(Client::parse);
@@ -124,12 +129,19 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         (CompareDelete::query(), |draft, it| {
             draft.delete = CompareDelete::find(Some(it));
         }),
+        if supports_push {
+            (command("HELLO 3"), |draft, it| {
+                draft.refuse(ServerKind::from_hello(it).refusal());
+            })
+        } else {
+            (command("ROLE"), |draft, it| {
+                draft.refuse(ServerKind::from_role(it).refusal());
+            })
+        },
     ];
     if let Some(previous) = previous {
-        // The response is the number of closed connections. With id and address given, 0 means that
-        // the server has already closed the previous one.
         steps.push((previous.kill(), |draft, it| {
-            draft.previous_is_settled = matches!(it, Value::Int(_));
+            draft.previous_is_settled = Client::is_settled_by(it);
         }));
     }
     if supports_push {
@@ -141,6 +153,12 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
     for load in script::loads() {
         steps.push((load, |draft, it| draft.refuse(not_ready(it))));
     }
+    steps.push((Rights::probe_by_hash(), |draft, it| {
+        draft.rights.read_by_hash(it);
+    }));
+    steps.push((Rights::probe_by_text(), |draft, it| {
+        draft.rights.read_by_text(it);
+    }));
     steps
 }
 
@@ -157,6 +175,7 @@ struct Draft {
     client: Option<Client>,
     time: Option<u64>,
     delete: Option<CompareDelete>,
+    rights: Rights,
     previous_is_settled: bool,
     supports_push: bool,
     /// The reason why the server cannot be used yet.
@@ -169,12 +188,20 @@ impl Draft {
         self.refusal = self.refusal.take().or(reason);
     }
 
+    /// Returns the reason why the server cannot be used, if there is one.
+    fn refusal(&self) -> Option<NodeError> {
+        let is_replica = self.rights.show_a_replica();
+        let replica = || is_replica.then(|| ServerKind::Replica.refusal()).flatten();
+        let refusal = self.refusal.clone().or_else(replica);
+        refusal.or_else(|| self.rights.refusal())
+    }
+
     fn into_ready(
         self,
         connection: MultiplexedConnection,
         io: ConnectionIo,
     ) -> Result<ReadyConnection, NodeError> {
-        if let Some(refusal) = self.refusal {
+        if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
         let info = self.info.as_ref();
@@ -185,7 +212,10 @@ impl Draft {
             client: self.client,
             previous_is_settled: self.previous_is_settled,
             identity: info.map(ServerInfo::identity).unwrap_or_default(),
-            delete: self.delete,
+            dialect: Dialect {
+                delete: self.delete,
+                scripts: self.rights.script_calls(),
+            },
             time: self.time,
             server: info.and_then(ServerInfo::server),
             warnings: server_info::warnings(info),
@@ -196,8 +226,7 @@ impl Draft {
 /// Reads the refusal of a server that cannot serve yet: it loads its data, has no link to its
 /// master, or is busy with a script.
 ///
-/// Other errors are ignored. A missing permission shows in the command that needs it, whose error
-/// names the permission.
+/// Other errors are ignored: [`Rights`] finds the missing rights that matter.
 fn not_ready(value: &Value) -> Option<NodeError> {
     let Value::ServerError(error) = value else {
         return None;
@@ -212,17 +241,12 @@ fn not_ready(value: &Value) -> Option<NodeError> {
     Some(NodeError::unsent(kind, reason.message()))
 }
 
-/// The refusal of a replica. It has no vote: its master has one already.
-fn replica() -> NodeError {
-    let text = "the server is a replica: configure masters only";
-    NodeError::unsent(NodeErrorKind::ReadOnly, text)
-}
-
 #[cfg(test)]
 mod tests {
     use deadpool_redis::redis::parse_redis_value;
 
     use super::*;
+    use crate::node::redis::protocol::dialect::ScriptCalls;
 
     /// Returns the commands of a handshake, and the draft after these responses, then `OK`s.
     fn handshake(previous: Option<&Client>, responses: &[&str]) -> (Vec<String>, Draft) {
@@ -246,14 +270,18 @@ mod tests {
             "+id=8 addr=h:2\r\n",
             time,
             "*0\r\n",
+            "%1\r\n+mode\r\n+standalone\r\n",
             ":0\r\n",
         ];
         let (commands, draft) = handshake(previous.as_ref(), &responses);
         let command_info = "COMMAND INFO delifeq delex";
         assert_eq!(commands[..4], ["INFO", "CLIENT INFO", "TIME", command_info]);
-        assert_eq!(commands[4], "CLIENT KILL ID 7 ADDR h:1");
-        assert_eq!(commands[5], "CLIENT TRACKING ON OPTIN");
-        assert!(commands[6..].iter().all(|it| it.starts_with("SCRIPT LOAD")));
+        assert_eq!(commands[4], "HELLO 3");
+        assert_eq!(commands[5], "CLIENT KILL ID 7 ADDR h:1");
+        assert_eq!(commands[6], "CLIENT TRACKING ON OPTIN");
+        let (loads, probes) = commands[7..].split_at(commands.len() - 9);
+        assert!(loads.iter().all(|it| it.starts_with("SCRIPT LOAD")));
+        assert!(probes[0].starts_with("EVALSHA") && probes[1].starts_with("EVAL local"));
         assert_eq!(draft.client, Client::parse("id=8 addr=h:2"));
         assert_eq!(draft.time, Some(5_000_006));
         assert!(draft.info.is_some() && draft.previous_is_settled && draft.supports_push);
@@ -273,16 +301,26 @@ mod tests {
             ("-BUSY busy running a script\r\n", NodeErrorKind::Server),
         ];
         for (refusal, kind) in refusals {
-            let (_, draft) = handshake(None, &[refusal; 15]);
-            assert_eq!(draft.refusal.unwrap().kind(), kind);
+            let (_, draft) = handshake(None, &[refusal; 18]);
+            assert_eq!(draft.refusal().unwrap().kind(), kind);
             assert!(!draft.supports_push && draft.info.is_none());
         }
         let (_, draft) = handshake(None, &["+role:slave\r\n"]);
-        assert_eq!(draft.refusal.unwrap().kind(), NodeErrorKind::ReadOnly);
-        let (_, draft) = handshake(None, &["-NOPERM no permission\r\n"; 15]);
-        assert_eq!(
-            draft.refusal, None,
-            "the error of the command that needs it names the permission"
-        );
+        assert_eq!(draft.refusal().unwrap().kind(), NodeErrorKind::ReadOnly);
+    }
+
+    #[test]
+    fn only_the_rights_that_a_lock_needs_are_required() {
+        let denied = "-NOPERM no permission\r\n";
+        let (_, draft) = handshake(None, &[denied; 18]);
+        let refusal = draft.refusal().unwrap();
+        assert_eq!(refusal.kind(), NodeErrorKind::Permission);
+        assert!(refusal.message().contains("EVALSHA"), "{refusal}");
+        let mut responses = [denied; 18];
+        let (commands, _) = handshake(None, &[]);
+        responses[commands.len() - 1] = "*0\r\n";
+        let (_, draft) = handshake(None, &responses);
+        assert_eq!(draft.refusal(), None);
+        assert_eq!(draft.rights.script_calls(), ScriptCalls::ByText);
     }
 }

@@ -27,8 +27,13 @@ use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Wake, Waker};
 
+use deadpool_redis::redis::RedisError;
 use tokio::sync::Notify;
 use tokio::task::coop;
+
+use crate::error::NodeError;
+use crate::node::redis::connect::last_words::LastWords;
+use crate::node::redis::protocol::error;
 
 /// The socket I/O of a connection.
 ///
@@ -44,6 +49,7 @@ pub(crate) struct ConnectionIo {
     notify: Arc<NotifyWaker>,
     /// Wakes through `notify`.
     waker: Waker,
+    last_words: LastWords,
 }
 
 /// A waker that leaves a permit if the task is awake, as it is when the task itself caused the
@@ -53,10 +59,14 @@ struct NotifyWaker(Notify);
 
 impl ConnectionIo {
     /// Drives a connection whose socket is ours by polling `future`.
-    pub(crate) fn new(future: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(crate) fn new(
+        future: impl Future<Output = ()> + Send + 'static,
+        last_words: LastWords,
+    ) -> Self {
         Self {
             future: Some(Box::pin(future)),
             is_external: false,
+            last_words,
             ..Self::external()
         }
     }
@@ -70,6 +80,16 @@ impl ConnectionIo {
             needs_poll: true,
             waker: Waker::from(Arc::clone(&notify)),
             notify,
+            last_words: LastWords::default(),
+        }
+    }
+
+    /// Returns the error that the connection ended with, in the words of the server if it sent any.
+    pub(crate) fn explain(&self, error: &RedisError) -> NodeError {
+        let cause = error::of_command(error);
+        match self.last_words.get() {
+            Some(words) if error.is_io_error() => error::with_last_words(&cause, &words),
+            _ => cause,
         }
     }
 
@@ -166,7 +186,11 @@ mod tests {
                 count.fetch_add(1, Ordering::Relaxed);
             }
         };
-        (ConnectionIo::new(future), sender, received)
+        (
+            ConnectionIo::new(future, LastWords::default()),
+            sender,
+            received,
+        )
     }
 
     #[tokio::test]

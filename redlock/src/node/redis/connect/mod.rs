@@ -5,5 +5,8 @@ pub(crate) mod client;
 pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
+pub(crate) mod last_words;
+pub(crate) mod replacement;
+mod rights;
 pub(crate) mod socket;
 pub(crate) mod tls;

@@ -15,6 +15,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
 use crate::node::redis::connect::io::ConnectionIo;
+use crate::node::redis::connect::last_words::{LastWords, RememberingStream};
 
 /// Whether a plain socket is sufficient to connect, without TLS.
 pub(crate) fn is_sufficient(info: &ConnectionInfo) -> bool {
@@ -49,9 +50,14 @@ async fn connect_over(
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
-    let settings = info.redis_settings();
-    let (connection, io) = MultiplexedConnection::new_with_config(settings, stream, config).await?;
-    Ok((connection, ConnectionIo::new(io)))
+    let (settings, last_words) = (info.redis_settings(), LastWords::default());
+    let stream = RememberingStream::new(stream, last_words.clone());
+    let connected = MultiplexedConnection::new_with_config(settings, stream, config).await;
+    match (connected, last_words.get()) {
+        (Ok((connection, io)), _) => Ok((connection, ConnectionIo::new(io, last_words))),
+        (Err(error), Some(words)) if error.is_io_error() => Err(words.into()),
+        (Err(error), _) => Err(error),
+    }
 }
 
 /// Connects to the address of the host that accepts first: one of them may be unreachable.

@@ -22,7 +22,7 @@ if not counter then
   if taken then
     redis.call('DEL', KEYS[1])
   end
-  return 'counter'
+  return problem
 end
 if not taken then
   for n = 1, count do

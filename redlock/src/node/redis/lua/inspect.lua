@@ -3,10 +3,17 @@
 -- {value, milliseconds left, counter}. value: nil if the key does not exist or is not a string.
 -- milliseconds left: -1 without expiry, -2 if the key does not exist. counter: -1 if there is none
 -- or if it is corrupt.
-local value = redis.pcall('GET', KEYS[1])
+local n = 1
+--@include get
+if failed then
+  return value
+end
 if type(value) ~= 'string' then
   value = false
 end
-local n = 2
+n = 2
 --@include counter
+if failed then
+  return score
+end
 return {value, redis.call('PTTL', KEYS[1]), number}

@@ -10,7 +10,7 @@ local count = #KEYS / 2
 --@include owned
 --@include counters
 if not counter then
-  return 'counter'
+  return problem
 end
 local stamp = ARGV[2]
 if counter >= tonumber(stamp) then

@@ -9,9 +9,9 @@
 local count = ARGV[3] and #KEYS / 2 or #KEYS
 local longest = -2
 for n = 1, count do
-  local value = redis.pcall('GET', KEYS[n])
+  --@include get
   if type(value) == 'table' then
-    return 'type'
+    return failed and value or 'type'
   end
   if value and value ~= ARGV[1] then
     local left = redis.call('PTTL', KEYS[n])
@@ -32,6 +32,9 @@ for n = 1, count do
 end
 for n = count + 1, #KEYS do
   --@include counter
+  if failed then
+    return score
+  end
   -- A corrupt counter is left alone: acquisitions report it.
   if not score or number >= 0 then
     if number < tonumber(ARGV[3]) then

@@ -5,10 +5,12 @@
 -- For one key, 1: deleted.  0: the key does not exist or is not ours.
 -- For several keys, a number: all were deleted. Otherwise {1 or 0 or error, …}, one for each key.
 -- An array is the most expensive part for a server, so it is only sent if not all were deleted.
--- pcall: a key of another type is not ours. An error must not stop the other releases.
+-- pcall: an error must not stop the other releases.
 local count = #KEYS
 if count == 1 then
-  return redis.pcall('GET', KEYS[1]) == ARGV[1] and redis.pcall('DEL', KEYS[1]) or 0
+  local n = 1
+  --@include get
+  return failed and value or value == ARGV[1] and redis.pcall('DEL', KEYS[1]) or 0
 end
 local held = redis.pcall('MGET', unpack(KEYS))
 local ours, owned = {}, 0
@@ -27,7 +29,8 @@ for n = 1, count do
   local id = ARGV[n] or ARGV[1]
   if held.err or type(deleted) ~= 'number' then
     -- A command was refused: find out for which keys, one by one.
-    done[n] = redis.pcall('GET', KEYS[n]) == id and redis.pcall('DEL', KEYS[n]) or 0
+    --@include get
+    done[n] = failed and value or value == id and redis.pcall('DEL', KEYS[n]) or 0
   else
     -- Of a key that is listed twice, the first is deleted and the second does not exist.
     done[n] = held[n] == id and not seen[KEYS[n]] and 1 or 0

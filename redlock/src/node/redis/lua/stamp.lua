@@ -9,7 +9,7 @@ local count = #KEYS / 2
 --@include owned
 --@include counters
 if not counter then
-  return 'counter'
+  return problem
 end
 local stamp = math.max(counter + 1, 1, tonumber(ARGV[2]))
 local retention = ARGV[3]

@@ -34,6 +34,7 @@ use deadpool_redis::redis::Pipeline;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::{Dialect, ScriptCalls};
 use crate::node::redis::protocol::encode;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
@@ -66,29 +67,30 @@ pub(super) struct OrderedRequest {
 impl Batch {
     /// Takes a batch from `pending`, and encodes it.
     ///
-    /// Simple releases use `delete`, if the server supports it. With `invalidations`, the server
+    /// The requests have the forms of the server's `dialect`. With `invalidations`, the server
     /// tracks the keys of requests that have a watch. Also returns the pipeline to send, and the
     /// number of responses to expect.
     pub(crate) fn take_from(
         pending: &mut VecDeque<Request>,
         counter_ttls: &mut CounterTtls,
-        delete: Option<CompareDelete>,
+        dialect: Dialect,
         invalidations: Option<&Invalidations>,
     ) -> (Self, Pipeline, usize) {
-        let mut batch = Self::collect(pending, delete);
+        let mut batch = Self::collect(pending, dialect.delete);
+        let scripts = dialect.scripts;
         let calls = batch.leading.len() + 2 * batch.ordered.len() + batch.trailing.len();
         let mut pipeline = Pipeline::with_capacity(calls);
-        let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls);
+        let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls, scripts);
         for ordered in &mut batch.ordered {
             let request = &ordered.request;
             if let (Some(invalidations), Some(watch)) = (invalidations, request.watch()) {
                 invalidations.register(request.keys(), watch);
                 ordered.tracking_responses = encode::track(request.keys(), &mut pipeline);
             }
-            ordered.responses = request.encode(&mut pipeline, counter_ttls);
+            ordered.responses = request.encode(&mut pipeline, counter_ttls, scripts);
             count += ordered.tracking_responses + ordered.responses;
         }
-        count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls);
+        count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls, scripts);
         (batch, pipeline, count)
     }
 
@@ -184,14 +186,15 @@ impl Batch {
         releases: &[Request],
         pipeline: &mut Pipeline,
         counter_ttls: &mut CounterTtls,
+        scripts: ScriptCalls,
     ) -> usize {
         let mut count = 0;
         for call in releases.chunks(self.releases_per_call) {
             count += match call {
-                [request] => request.encode(pipeline, counter_ttls),
+                [request] => request.encode(pipeline, counter_ttls, scripts),
                 _ => {
                     let releases = call.iter().filter_map(|it| it.command.as_release());
-                    pipeline.add_command(encode::shared_release(releases));
+                    pipeline.add_command(encode::shared_release(releases, scripts.by_text(false)));
                     1
                 }
             };

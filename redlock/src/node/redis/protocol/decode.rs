@@ -63,8 +63,13 @@ impl Request {
             let error = error::of_response(server_error.code(), server_error.details());
             return Settled::Displaced(self.command, error);
         }
-        if server_error.code() == "NOSCRIPT" && self.encoding != Encoding::Eval {
-            return self.settle_missing_script();
+        if server_error.code() == "NOSCRIPT" {
+            if self.encoding != Encoding::Eval {
+                return self.settle_missing_script();
+            }
+            // Scripts cannot be sent by their text. The next handshake loads them.
+            let error = error::of_response("NOSCRIPT", server_error.details());
+            return Settled::Displaced(self.command, error);
         }
         if matches!(self.encoding, Encoding::CompareDelete(_)) {
             return self.settle_refused_delete(server_error);
@@ -102,20 +107,19 @@ impl Request {
     }
 
     /// Settles a release for which the server's native command failed.
-    fn settle_refused_delete(self, error: &ServerError) -> Settled {
-        let details = error.details().unwrap_or_default();
-        match (error.code(), self.command) {
+    fn settle_refused_delete(self, server_error: &ServerError) -> Settled {
+        match (server_error.code(), self.command) {
             // A key of another type is not ours.
             ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0)),
             ("NOPERM", command) => Settled::Unsupported(Self::alone(command)),
-            ("ERR", command) if details.starts_with("unknown command") => {
+            (code, command) if error::is_unknown_command(code, server_error.details()) => {
                 Settled::Unsupported(Self::alone(command))
             }
             // Probably a key of another type, but the text is not part of any contract. A script
             // finds out.
             ("ERR", command) => Settled::Resend(Self::alone(command)),
             (code, command) => {
-                command.fail(error::of_response(code, error.details()));
+                command.fail(error::of_response(code, server_error.details()));
                 Settled::Done
             }
         }
@@ -271,7 +275,7 @@ mod tests {
     fn an_error_of_the_whole_server_is_not_retried() {
         let (settled, received) = settle("-MOVED 1 127.0.0.1:7000\r\n");
         assert!(matches!(settled, Settled::Done), "{settled:?}");
-        assert_eq!(received, [Err(NodeErrorKind::Server)]);
+        assert_eq!(received, [Err(NodeErrorKind::Unsuitable)]);
     }
 
     #[test]

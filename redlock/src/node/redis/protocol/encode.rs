@@ -6,6 +6,7 @@ use std::time::Duration;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::ScriptCalls;
 use crate::node::redis::protocol::identity;
 use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
@@ -15,21 +16,31 @@ use crate::time::validity;
 
 impl Request {
     /// Adds the command to a pipeline. Returns the number of responses to expect.
-    pub(crate) fn encode(&self, pipeline: &mut Pipeline, counter_ttls: &mut CounterTtls) -> usize {
-        let responses = self.encode_command(pipeline, counter_ttls);
+    pub(crate) fn encode(
+        &self,
+        pipeline: &mut Pipeline,
+        counter_ttls: &mut CounterTtls,
+        scripts: ScriptCalls,
+    ) -> usize {
+        let responses = self.encode_command(pipeline, counter_ttls, scripts);
         let check = self.command.as_acquire().and_then(|it| it.record.as_ref());
         responses + check.map_or(0, |check| identity::encode_check(check, pipeline))
     }
 
-    fn encode_command(&self, pipeline: &mut Pipeline, counter_ttls: &mut CounterTtls) -> usize {
-        let by_text = self.encoding == Encoding::Eval;
+    fn encode_command(
+        &self,
+        pipeline: &mut Pipeline,
+        counter_ttls: &mut CounterTtls,
+        scripts: ScriptCalls,
+    ) -> usize {
+        let by_text = scripts.by_text(self.encoding == Encoding::Eval);
         let call = match &self.command {
             Command::Acquire(it) => match (self.encoding, it.keys.as_one()) {
                 (Encoding::Native, Some(key)) => {
                     return encode_native_acquire(key, it, pipeline, counter_ttls);
                 }
-                (Encoding::Inspect, Some(key)) => inspect(key, false),
-                (encoding, _) => acquire(it, encoding),
+                (Encoding::Inspect, Some(key)) => inspect(key, by_text),
+                (encoding, _) => acquire(it, encoding, by_text),
             },
             Command::Extend(it) => extend(it, by_text),
             Command::Raise(it) => {
@@ -70,11 +81,14 @@ fn rearm(it: &Rearm, by_text: bool) -> Cmd {
 }
 
 /// Returns one call for several simple releases.
-pub(crate) fn shared_release<'a>(releases: impl Iterator<Item = &'a Release> + Clone) -> Cmd {
+pub(crate) fn shared_release<'a>(
+    releases: impl Iterator<Item = &'a Release> + Clone,
+    by_text: bool,
+) -> Cmd {
     let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_bytes())));
     let count = pairs.clone().count();
     let bytes = pairs.clone().map(|(key, id)| key.len() + id.len()).sum();
-    let mut call = script::RELEASE.call(false, count, count, bytes);
+    let mut call = script::RELEASE.call(by_text, count, count, bytes);
     for (key, _) in pairs.clone() {
         call.arg(&**key);
     }
@@ -166,8 +180,7 @@ fn raise_counter(counter_key: &[u8], proposal: u64) -> Cmd {
 }
 
 /// Returns the script call of an acquire.
-fn acquire(it: &Acquire, encoding: Encoding) -> Cmd {
-    let by_text = encoding == Encoding::Eval;
+fn acquire(it: &Acquire, encoding: Encoding, by_text: bool) -> Cmd {
     let Some(fence) = &it.fence else {
         let mut call = call_on_keys(&script::ACQUIRE, by_text, &it.keys, 2);
         call.arg(it.id.as_bytes()).arg(millis(it.ttl));

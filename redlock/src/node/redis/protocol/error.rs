@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use deadpool_redis::PoolError;
-use deadpool_redis::redis::{ErrorKind, RedisError};
+use deadpool_redis::redis::{ErrorKind, RedisError, ServerError};
 
 use crate::error::{NodeError, NodeErrorKind};
 
@@ -19,19 +19,53 @@ pub(crate) fn of_command(error: &RedisError) -> NodeError {
 
 /// Converts the error in a server's response to one command.
 pub(crate) fn of_response(code: &str, details: Option<&str>) -> NodeError {
-    NodeError::new(
-        of_code(code),
-        format!("{code} {}", details.unwrap_or_default()).trim_end(),
-    )
+    let text = format!("{code} {}", details.unwrap_or_default());
+    let kind = match of_code(code) {
+        NodeErrorKind::Server if is_denied_in_script(&text) => NodeErrorKind::Permission,
+        kind => kind,
+    };
+    NodeError::new(kind, text.trim_end())
+}
+
+/// Whether a script ran a command, or used a key, for which the user has no right.
+///
+/// The code of such an error depends on the version: `@user_script:` in Redis 6, `ERR` in 7.0 and
+/// later. Only the text shows what it is.
+fn is_denied_in_script(text: &str) -> bool {
+    let texts = [
+        "The user executing the script can't",
+        "ACL failure in script",
+    ];
+    texts.iter().any(|it| text.contains(it))
 }
 
 /// Whether a response shows that the connection leads to a server that is not, or no longer, a
-/// master with its data: after a failover, a name may lead to another server.
+/// master with its data: after a failover, a name may lead to another server. Or it shows that a
+/// fact from the handshake does not hold any more.
 pub(crate) fn is_displaced(code: &str, details: Option<&str>) -> bool {
     // Before Redis 7, the error of a command within a script is part of the text.
     let in_script = || details.is_some_and(|details| details.contains("-READONLY"));
     matches!(code, "READONLY" | "MASTERDOWN" | "LOADING" | "UNBLOCKED")
         || code == "ERR" && in_script()
+        || code == "NOPERM" && is_about_scripts(details)
+}
+
+/// Whether the user may not run scripts, by hash or by text. The handshake found otherwise, so the
+/// rights have changed: the next handshake finds out what is left.
+fn is_about_scripts(details: Option<&str>) -> bool {
+    details.is_some_and(|it| it.contains("'evalsha'") || it.contains("'eval'"))
+}
+
+/// Whether the server does not have a command.
+pub(crate) fn is_unknown_command(code: &str, details: Option<&str>) -> bool {
+    code == "ERR" && details.is_some_and(|it| it.starts_with("unknown command"))
+}
+
+/// Returns the error of a connection that a server ended with these words.
+pub(crate) fn with_last_words(cause: &NodeError, words: &ServerError) -> NodeError {
+    let words = of_response(words.code(), words.details());
+    let text = format!("the server closed the connection: {}", words.message());
+    NodeError::new(cause.kind(), text)
 }
 
 /// Converts an error of connecting. No command was sent.
@@ -61,6 +95,7 @@ fn of_code(code: &str) -> NodeErrorKind {
         "NOPERM" => NodeErrorKind::Permission,
         "READONLY" | "MASTERDOWN" | "MISCONF" => NodeErrorKind::ReadOnly,
         "LOADING" => NodeErrorKind::Loading,
+        "MOVED" | "ASK" | "CLUSTERDOWN" | "CROSSSLOT" => NodeErrorKind::Unsuitable,
         "OOM" => NodeErrorKind::OutOfMemory,
         _ => NodeErrorKind::Server,
     }
@@ -84,7 +119,40 @@ fn text(error: &RedisError) -> String {
     }
     match (error.code(), error.detail()) {
         (Some(code), Some(detail)) => format!("{code} {detail}"),
-        (_, Some(detail)) => detail.to_owned(),
+        // The parser describes bytes that are not of the protocol in several lines.
+        (_, Some(detail)) => detail.lines().collect::<Vec<_>>().join(" "),
         (_, None) => error.category().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_right_that_is_missing_in_a_script_is_a_missing_right() {
+        let denied = [
+            (
+                "@user_script:",
+                "1: The user executing the script can't run this command or subcommand",
+            ),
+            (
+                "ERR",
+                "The user executing the script can't access at least one of the keys mentioned in \
+                 the command arguments script: 6f94, on @user_script:1.",
+            ),
+            (
+                "ERR",
+                "ACL failure in script: User app has no permissions to run the 'del' command",
+            ),
+            ("NOPERM", "No permissions to access a key"),
+        ];
+        for (code, details) in denied {
+            let error = of_response(code, Some(details));
+            assert_eq!(error.kind(), NodeErrorKind::Permission, "{details}");
+            assert_eq!(error.message(), format!("{code} {details}"));
+        }
+        let other = of_response("ERR", Some("value is not an integer"));
+        assert_eq!(other.kind(), NodeErrorKind::Server);
     }
 }

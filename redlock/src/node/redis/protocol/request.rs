@@ -128,6 +128,15 @@ impl Request {
         }
     }
 
+    /// Returns the request in the form in which it begins, to be sent again from the start: the
+    /// later forms of an acquire rely on what came before.
+    pub(crate) fn restarted(self) -> Self {
+        match self.encoding {
+            Encoding::Inspect | Encoding::Stamp => Self::new(self.command),
+            _ => self,
+        }
+    }
+
     /// Returns a release that undoes this request if it is an acquire that may have been carried
     /// out.
     pub(crate) fn compensating_release(&self) -> Option<Self> {

@@ -30,9 +30,10 @@ pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
 pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
 pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
 pub(crate) static IDENTIFY: LazyLock<LuaScript> = script!("identify");
+pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 10] = [
+static ALL: [&LazyLock<LuaScript>; 11] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
@@ -43,10 +44,12 @@ static ALL: [&LazyLock<LuaScript>; 10] = [
     &EXPIRE_AT,
     &INSPECT,
     &IDENTIFY,
+    &PROBE,
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 5] = [
+const PARTS: [(&str, &str); 6] = [
+    ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
     ("counter", include_str!("../lua/parts/counter.lua")),
@@ -186,7 +189,7 @@ mod tests {
         let has = |script: &LuaScript, code: &str| script.text.contains(code);
         assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
         assert!(!has(&ACQUIRE, "ZADD") && !has(&INSPECT, "ZADD"));
-        assert!(!has(&RAISE, "TYPE") && has(&ACQUIRE, "TYPE"));
+        assert!(!has(&RAISE, "'TYPE'") && has(&ACQUIRE, "'TYPE'"));
     }
 
     #[test]

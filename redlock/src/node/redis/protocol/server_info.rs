@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::{Identity, NodeWarning};
 
 /// The fields of `INFO`, by name.
@@ -28,9 +29,9 @@ impl ServerInfo {
         }
     }
 
-    /// Whether the server is a replica.
-    pub(crate) fn is_replica(&self) -> bool {
-        self.0.get("role").is_some_and(|role| role != "master")
+    /// Returns the kind of the server.
+    pub(crate) fn kind(&self) -> ServerKind {
+        ServerKind::from_info(|name| self.0.get(name).map(String::as_str))
     }
 
     /// Returns how long the server process has been running.

@@ -2,7 +2,6 @@
 //!
 //! Batches are pipelined: a batch never waits for the responses to the previous one.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,40 +11,24 @@ use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::handshake::ReadyConnection;
-use crate::node::redis::protocol::batch::{Batch, MAX_DRAINED};
-use crate::node::redis::protocol::compare_delete::CompareDelete;
-use crate::node::redis::protocol::counter_ttl::CounterTtls;
-use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::request::{Request, Settled};
+use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::event::{Event, Sources};
-use crate::node::redis::session::in_flight::InFlight;
-use crate::node::redis::session::pending_releases::PendingReleases;
+use crate::node::redis::session::outbox::{Outbox, Sent};
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
-use crate::node::{Command, Identity, NodeHealth, SessionEvents, SessionOptions};
+use crate::node::{Command, NodeHealth, SessionEvents, SessionOptions};
 
 /// The state of the task of one session.
 pub(crate) struct Driver {
-    server: Arc<Server>,
     shared: Arc<Shared>,
     queue: mpsc::UnboundedReceiver<Command>,
     /// Commands just taken from the queue. Empty between uses, but keeps its allocation.
     inbox: Vec<Command>,
-    /// Requests to send before anything from the queue.
-    pending: VecDeque<Request>,
+    outbox: Outbox,
     connection: Connection,
-    in_flight: InFlight,
-    pending_releases: PendingReleases,
-    counter_ttls: CounterTtls,
-    /// The server's native command for releases, until the server refuses it.
-    delete: Option<CompareDelete>,
-    identity: Identity,
     silence_limit: Duration,
     events: Option<SessionEvents>,
-    /// When the server last responded, or when the first batch in flight was sent, if that is
-    /// later.
-    responded_at: Instant,
 }
 
 impl Driver {
@@ -57,19 +40,12 @@ impl Driver {
     ) -> Self {
         Self {
             connection: Connection::open(Arc::clone(&server)),
-            server,
+            outbox: Outbox::new(server, Arc::clone(&shared)),
             shared,
             queue,
             inbox: Vec::new(),
-            pending: VecDeque::new(),
-            in_flight: InFlight::default(),
-            pending_releases: PendingReleases::default(),
-            counter_ttls: CounterTtls::default(),
-            delete: None,
-            identity: Identity::default(),
             silence_limit: options.silence_limit,
             events: options.events,
-            responded_at: Instant::now(),
         }
     }
 
@@ -91,6 +67,7 @@ impl Driver {
                     Ok(ready) => self.on_connected(ready),
                     Err(cause) => self.on_connect_error(cause),
                 },
+                Event::Second(outcome) => self.on_second_connection(*outcome),
                 Event::Silence if self.silence_ends() > Instant::now() => {
                     silence_timer.as_mut().reset(self.silence_ends());
                 }
@@ -98,7 +75,7 @@ impl Driver {
                     let text = format!("no response for {:?}", self.silence_limit);
                     self.on_disconnected(NodeError::new(NodeErrorKind::Unresponsive, text));
                 }
-                Event::RepeatDue => self.pending.extend(self.pending_releases.pop_repeat()),
+                Event::RepeatDue => self.outbox.push_repeat(),
             }
             self.send();
         }
@@ -107,11 +84,11 @@ impl Driver {
     fn sources(&mut self) -> Sources<'_> {
         Sources {
             is_done: self.try_finish(),
-            repeat_at: self.pending_releases.next_repeat(),
+            repeat_at: self.outbox.next_repeat(),
             queue: &mut self.queue,
             inbox: &mut self.inbox,
             connection: &mut self.connection,
-            in_flight: &mut self.in_flight,
+            in_flight: self.outbox.in_flight_mut(),
         }
     }
 
@@ -120,7 +97,8 @@ impl Driver {
     /// It halves the system calls on both sides. A single caller does not wait: without batches in
     /// flight, or after several batches of one command, its command is sent at once.
     async fn coalesce(&mut self) {
-        if self.in_flight.is_empty() || self.in_flight.are_batches_lone() {
+        let in_flight = self.outbox.in_flight();
+        if in_flight.is_empty() || in_flight.are_batches_lone() {
             return;
         }
         tokio::task::yield_now().await;
@@ -139,56 +117,40 @@ impl Driver {
         let cause = self.connection.cause().cloned();
         for command in inbox.drain(..) {
             match &cause {
-                Some(cause) => self.refuse(command, cause),
-                None => self.pending.push_back(Request::new(command)),
+                Some(cause) => self.outbox.refuse(command, cause),
+                None => self.outbox.push(command),
             }
         }
         self.inbox = inbox;
     }
 
-    /// Sends the pending requests in batches. Never blocks.
+    /// Sends the pending requests. If the connection had ended while it was idle, reconnects at
+    /// once, and they wait.
     fn send(&mut self) {
-        while let State::Up(connection, io) = &self.connection.state {
-            if self.pending.is_empty() || !self.in_flight.has_room() {
-                return;
+        let State::Up(connection, io) = &self.connection.state else {
+            return;
+        };
+        match self.outbox.send(connection, io) {
+            Sent::Done => {}
+            Sent::AfterIdleTime => {
+                let round_trips = self.shared.round_trip().map_or(MAX_PATIENCE, |it| it * 4);
+                let patience = round_trips.clamp(MIN_PATIENCE, MAX_PATIENCE);
+                self.connection.hedge(patience);
             }
-            let invalidations = self
-                .shared
-                .notifies()
-                .then_some(self.server.invalidations());
-            let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
-            let (batch, pipeline, count) =
-                Batch::take_from(pending, counter_ttls, self.delete, invalidations);
-            if batch.is_empty() {
-                continue;
-            }
-            let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
-            let connection = connection.clone();
-            let sent = self.in_flight.send(connection, io, batch, pipeline, count);
-            if let Err(batch) = sent {
-                return self.requeue(batch);
-            }
-            if is_idle {
-                self.responded_at = sent_at;
-            }
+            Sent::ConnectionEnded => self.connection.reconnect_now(),
         }
     }
 
-    /// Requeues a batch whose connection had ended while it was idle, and reconnects at once.
-    ///
-    /// The requests fail only if no new connection can be made.
-    fn requeue(&mut self, batch: Batch) {
-        for request in batch.into_requests().rev() {
-            // Most likely nothing was sent. If an acquire was carried out, it must be undone first,
-            // or it would find its own key.
-            let release = request.compensating_release();
-            self.pending.push_front(request);
-            if let Some(release) = release {
-                self.pending.push_front(release);
-            }
+    /// Moves to the second connection, because the first one is still silent. Without a second one,
+    /// the silence timer decides.
+    fn on_second_connection(&mut self, outcome: Result<ReadyConnection, NodeError>) {
+        self.connection.second = None;
+        if let Ok(second) = outcome {
+            let node = self.shared.name();
+            tracing::debug!(%node, "connection is silent after an idle time; moving to another");
+            self.shared.set_notifies(false);
+            self.connection.move_to(second);
         }
-        self.shared.set_notifies(false);
-        self.connection.reconnect_now();
     }
 
     fn on_connected(&mut self, ready: ReadyConnection) {
@@ -197,17 +159,7 @@ impl Driver {
             tracing::warn!(%node, %warning, "the configuration of the node may weaken locks");
         }
         self.shared.set_connected(&ready);
-        // Invalidations for the previous connection are lost.
-        self.server.invalidations().notify_all();
-        self.identity = ready.identity;
-        self.counter_ttls.clear();
-        self.delete = ready.delete;
-        // Releases that an earlier connection could not deliver precede all new commands.
-        let mut first = self
-            .pending_releases
-            .take_due_on_connect(ready.previous_is_settled);
-        first.append(&mut self.pending);
-        self.pending = first;
+        self.outbox.on_connected(&ready);
         self.connection
             .set_up(ready.connection, ready.io, ready.client);
         if let Some(events) = &self.events {
@@ -216,7 +168,8 @@ impl Driver {
     }
 
     fn on_connect_error(&mut self, cause: NodeError) {
-        self.fail_pending(&cause);
+        self.set_down(&cause);
+        self.outbox.fail_all(&cause);
         if self.connection.retry_after_failure(cause.clone()) {
             let node = self.shared.name();
             tracing::warn!(%node, %cause, "node is down; reconnecting in the background");
@@ -227,100 +180,42 @@ impl Driver {
     fn on_disconnected(&mut self, cause: NodeError) {
         let node = self.shared.name();
         tracing::debug!(%node, %cause, "connection to the node ended; reconnecting");
-        let unsent = self.fail_all(&cause);
+        self.set_down(&cause);
+        let unsent = self.outbox.fail_all(&cause);
         self.connection.reconnect_after_loss(unsent);
-    }
-
-    /// Fails all requests. Returns the error of those that were not sent.
-    fn fail_all(&mut self, cause: &NodeError) -> NodeError {
-        for request in self.in_flight.take().flat_map(Batch::into_requests) {
-            if let Some(lease) = request.command.may_set() {
-                self.pending_releases.add_unknown(lease);
-            }
-            self.refuse(request.command, cause);
-        }
-        let unsent = NodeError::unsent(cause.kind(), cause.message());
-        self.fail_pending(&unsent);
-        unsent
-    }
-
-    /// Fails the pending requests. Releases among them are kept.
-    fn fail_pending(&mut self, cause: &NodeError) {
-        self.shared.set_notifies(false);
-        self.shared.set_health(NodeHealth::Down(cause.clone()));
-        for request in std::mem::take(&mut self.pending) {
-            self.refuse(request.command, cause);
-        }
-    }
-
-    /// Fails a command for which there is no connection. Its watch is notified at the next one.
-    fn refuse(&mut self, command: Command, cause: &NodeError) {
-        if let Some(acquire) = command.as_acquire()
-            && let Some(watch) = &acquire.watch
-        {
-            let keys = acquire.keys.as_slice();
-            self.server.invalidations().register(keys, watch);
-        }
-        self.pending_releases.refuse(command, cause);
     }
 
     fn on_responses(&mut self, responses: RedisResult<Vec<Value>>) {
         let values = match responses {
             Ok(values) => values,
-            Err(error) => return self.on_disconnected(error::of_command(&error)),
+            Err(error) => return self.on_disconnected(self.connection.explain(&error)),
         };
-        let Some((batch, sent_at)) = self.in_flight.pop() else {
-            return;
-        };
-        self.responded_at = Instant::now();
-        self.shared
-            .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
-        let (pending, pending_releases, delete) = (
-            &mut self.pending,
-            &mut self.pending_releases,
-            &mut self.delete,
-        );
-        let (shared, mut displaced) = (&self.shared, Vec::new());
-        batch.settle(values, &self.identity, |settled| match settled {
-            Settled::Done => {}
-            Settled::Resend(request) => pending.push_back(request),
-            Settled::Unsupported(request) => {
-                *delete = None;
-                pending.push_back(request);
-            }
-            Settled::Untracked => shared.set_notifies(false),
-            Settled::Displaced(command, cause) => displaced.push((command, cause)),
-            Settled::Released(release) => pending_releases.on_released(release),
-        });
-        let cause = displaced.first().map(|(_, cause)| cause.clone());
-        for (command, cause) in displaced {
-            self.refuse(command, &cause);
-        }
-        let Some(cause) = cause else {
+        self.connection.on_response();
+        let Some(cause) = self.outbox.settle(values) else {
             self.connection.on_usable();
             return;
         };
-        let unsent = self.fail_all(&cause);
+        self.set_down(&cause);
+        let unsent = self.outbox.fail_all(&cause);
         if self.connection.reconnect_after_displacement(unsent) {
             let node = self.shared.name();
-            tracing::warn!(%node, %cause, "node is not a usable master; reconnecting");
+            tracing::warn!(%node, %cause, "node cannot serve locks over this connection; reconnecting");
         }
     }
 
+    fn set_down(&self, cause: &NodeError) {
+        let cause = NodeError::unsent(cause.kind(), cause.message());
+        self.shared.set_notifies(false);
+        self.shared.set_health(NodeHealth::Down(cause));
+    }
+
     fn silence_ends(&self) -> Instant {
-        self.responded_at + self.silence_limit
+        self.outbox.silence_ends(self.silence_limit)
     }
 
     /// Returns whether the session was dropped and no work is left. Discards expired releases.
     fn try_finish(&mut self) -> bool {
-        let is_idle = self.queue.is_closed()
-            && self.queue.is_empty()
-            && self.pending.is_empty()
-            && self.in_flight.is_empty();
-        if is_idle {
-            self.pending_releases.discard_expired();
-        }
-        is_idle && self.pending_releases.is_empty()
+        self.queue.is_closed() && self.queue.is_empty() && self.outbox.try_finish()
     }
 }
 
@@ -329,22 +224,14 @@ impl Drop for Driver {
     fn drop(&mut self) {
         self.queue.close();
         while let Ok(command) = self.queue.try_recv() {
-            self.pending.push_back(Request::new(command));
+            self.outbox.push(command);
         }
-        let in_flight = self.in_flight.take();
-        let releases = in_flight
-            .flat_map(Batch::into_requests)
-            .chain(std::mem::take(&mut self.pending))
-            .chain(self.pending_releases.take())
-            .filter(|request| request.command.as_release().is_some());
-        for request in releases {
-            if let Some(command) = self.server.reroute(request.command) {
-                let error = NodeError::new(
-                    NodeErrorKind::Closed,
-                    "the runtime of the session has ended",
-                );
-                command.fail(error);
-            }
-        }
+        self.outbox.reroute_releases();
     }
 }
+
+/// The limits to four round trips, for which a connection that was idle may be silent. A busy machine
+/// is late by the smaller one. The larger one leaves time for another connection, within the default
+/// node timeout.
+const MIN_PATIENCE: Duration = Duration::from_millis(50);
+const MAX_PATIENCE: Duration = Duration::from_millis(400);

@@ -23,6 +23,8 @@ pub(crate) enum Event {
     Responses(RedisResult<Vec<Value>>),
     /// An attempt to connect has succeeded or failed.
     Connected(Box<Result<ReadyConnection, NodeError>>),
+    /// The second connection is ready, or failed. The first one is silent.
+    Second(Box<Result<ReadyConnection, NodeError>>),
     /// The silence timer has fired.
     Silence,
     /// A release is due to be repeated.
@@ -55,6 +57,7 @@ impl Sources<'_> {
             State::Up(_, io) => (Some(io), None, self.repeat_at),
             State::Down { connecting, .. } => (None, Some(connecting), None),
         };
+        let second = self.connection.second.as_mut();
         let in_flight = self.in_flight;
         let responses = io.map(|io| in_flight.first_responses(io));
         tokio::select! {
@@ -64,6 +67,7 @@ impl Sources<'_> {
                 Event::Commands(count)
             }
             Some(outcome) = optional(connecting) => Event::Connected(Box::new(outcome)),
+            Some(outcome) = optional(second) => Event::Second(Box::new(outcome)),
             () = silence_timer, if has_in_flight => Event::Silence,
             Some(()) = optional(repeat_at.map(clock::sleep_until)) => Event::RepeatDue,
         }

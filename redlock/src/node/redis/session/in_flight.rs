@@ -186,12 +186,13 @@ mod tests {
 
     use super::*;
     use crate::node::redis::protocol::counter_ttl::CounterTtls;
+    use crate::node::redis::protocol::dialect::Dialect;
 
     fn sent(responses: BatchResponse) -> SentBatch {
         let (batch, ..) = Batch::take_from(
             &mut VecDeque::new(),
             &mut CounterTtls::default(),
-            None,
+            Dialect::default(),
             None,
         );
         SentBatch {

@@ -3,6 +3,7 @@
 mod driver;
 mod event;
 mod in_flight;
+mod outbox;
 mod pending_releases;
 mod reconnect;
 pub(crate) mod server;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_redis::redis::RedisError;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 
 use crate::error::NodeError;
@@ -12,6 +13,8 @@ use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
 use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::connect::io::ConnectionIo;
+use crate::node::redis::connect::replacement;
+use crate::node::redis::protocol::error;
 use crate::node::redis::session::server::Server;
 use crate::time::jitter::{Jitter, reconnect_delay};
 
@@ -19,6 +22,8 @@ use crate::time::jitter::{Jitter, reconnect_delay};
 pub(crate) struct Connection {
     server: Arc<Server>,
     pub(crate) state: State,
+    /// A second connection, in case the first one turns out to be dead: see [`hedge`](Self::hedge).
+    pub(crate) second: Option<Connecting>,
     /// The server's name for the last connection.
     client: Option<Client>,
     /// The number of attempts to connect that have failed in a row.
@@ -45,7 +50,11 @@ impl Connection {
     /// Starts the first attempt to connect.
     pub(crate) fn open(server: Arc<Server>) -> Self {
         Self {
-            state: State::connecting(&server, None, None, Duration::ZERO),
+            state: State::Down {
+                cause: None,
+                connecting: connecting(&server, None, Duration::ZERO),
+            },
+            second: None,
             server,
             client: None,
             attempts: 0,
@@ -59,6 +68,35 @@ impl Connection {
         match &self.state {
             State::Down { cause, .. } => cause.as_ref(),
             State::Up(..) => None,
+        }
+    }
+
+    /// Dials a second connection unless the first one responds within `patience`.
+    ///
+    /// The new one leaves the old one alone, so that a response may still win.
+    pub(crate) fn hedge(&mut self, patience: Duration) {
+        self.second = Some(connecting(&self.server, None, patience));
+    }
+
+    /// Records that the connection is alive.
+    pub(crate) fn on_response(&mut self) {
+        self.second = None;
+    }
+
+    /// Gives the connection up, and takes the second one in its place.
+    pub(crate) fn move_to(&mut self, second: ReadyConnection) {
+        self.second = None;
+        self.state = State::Down {
+            cause: None,
+            connecting: Box::pin(replacement::replace(self.client.clone(), second)),
+        };
+    }
+
+    /// Returns the error that the connection ended with.
+    pub(crate) fn explain(&self, error: &RedisError) -> NodeError {
+        match &self.state {
+            State::Up(_, io) => io.explain(error),
+            State::Down { .. } => error::of_command(error),
         }
     }
 
@@ -112,23 +150,15 @@ impl Connection {
     }
 
     fn reconnect(&mut self, cause: Option<NodeError>, delay: Duration) {
-        self.state = State::connecting(&self.server, cause, self.client.clone(), delay);
+        self.second = None;
+        self.state = State::Down {
+            cause,
+            connecting: connecting(&self.server, self.client.clone(), delay),
+        };
     }
 }
 
-impl State {
-    fn connecting(
-        server: &Arc<Server>,
-        cause: Option<NodeError>,
-        previous: Option<Client>,
-        delay: Duration,
-    ) -> Self {
-        let server = Arc::clone(server);
-        Self::Down {
-            cause,
-            connecting: Box::pin(async move {
-                handshake::connect(server.connector(), previous, delay).await
-            }),
-        }
-    }
+fn connecting(server: &Arc<Server>, previous: Option<Client>, delay: Duration) -> Connecting {
+    let server = Arc::clone(server);
+    Box::pin(async move { handshake::connect(server.connector(), previous, delay).await })
 }

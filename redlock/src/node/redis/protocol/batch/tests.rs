@@ -38,7 +38,12 @@ fn costs(
     let mut pending: VecDeque<_> = pending.into_iter().collect();
     let mut batches = Vec::new();
     while !pending.is_empty() {
-        let (batch, ..) = Batch::take_from(&mut pending, &mut CounterTtls::default(), delete, None);
+        let dialect = Dialect {
+            delete,
+            ..Dialect::default()
+        };
+        let (batch, ..) =
+            Batch::take_from(&mut pending, &mut CounterTtls::default(), dialect, None);
         let costs = batch.into_requests().map(|request| request.cost());
         batches.push(costs.collect());
     }
@@ -85,8 +90,12 @@ fn order(
     pending: &mut VecDeque<Request>,
     delete: Option<CompareDelete>,
 ) -> (Vec<(bool, Vec<u8>)>, usize) {
+    let dialect = Dialect {
+        delete,
+        ..Dialect::default()
+    };
     let (batch, _, responses) =
-        Batch::take_from(pending, &mut CounterTtls::default(), delete, None);
+        Batch::take_from(pending, &mut CounterTtls::default(), dialect, None);
     let order = batch.into_requests().map(|request| {
         let is_release = request.command.as_release().is_some();
         (is_release, request.keys()[0].to_vec())

@@ -1,0 +1,34 @@
+//! The forms of commands that a server supports, and permits to the user.
+
+use crate::node::redis::protocol::compare_delete::CompareDelete;
+
+/// The forms of commands that a server supports, and permits to the user.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Dialect {
+    /// The server's own command that deletes a key of ours, if it has one.
+    pub(crate) delete: Option<CompareDelete>,
+    pub(crate) scripts: ScriptCalls,
+}
+
+/// The commands by which scripts can be called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ScriptCalls {
+    /// `EVALSHA`, and `EVAL` where a server may not have the script.
+    #[default]
+    Both,
+    /// `EVAL` only.
+    ByText,
+    /// `EVALSHA` only. The handshake has loaded the scripts.
+    ByHash,
+}
+
+impl ScriptCalls {
+    /// Whether a script is sent by its text, if that is `preferred`.
+    pub(crate) fn by_text(self, preferred: bool) -> bool {
+        match self {
+            Self::Both => preferred,
+            Self::ByText => true,
+            Self::ByHash => false,
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Requests on their way to the server: pending, in flight, or kept for the next connection.
+//!
+//! # An idle connection that is dead
+//!
+//! Firewalls and load balancers forget connections that are idle. They notify neither end, and drop
+//! what is sent. So a request that follows an idle time is watched:
+//!
+//! ```text
+//! acquire 1      sent over the old connection, which was idle for more than 5 s
+//! -              no response within four round trips: a second connection is dialled
+//! response       a response over the old connection wins, and the second one is dropped
+//!
+//! second ready   the old one is closed, and killed over the second one
+//!
+//! killed         acquire 1 was carried out, or never will be
+//!   release 1    undoes it, if it was carried out
+//!   acquire 1    is sent again; its caller does not notice
+//!
+//! not killed     acquire 1 may still be carried out: it fails as if the connection had been lost
+//! ```
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_redis::redis::Value;
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use tokio::time::Instant;
+
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::io::ConnectionIo;
+use crate::node::redis::protocol::batch::Batch;
+use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::request::{Request, Settled};
+use crate::node::redis::session::in_flight::InFlight;
+use crate::node::redis::session::pending_releases::PendingReleases;
+use crate::node::redis::session::server::Server;
+use crate::node::redis::session::shared::Shared;
+use crate::node::{Command, Identity};
+use crate::time::clock::Moment;
+
+/// The requests of one session that have no response yet.
+pub(crate) struct Outbox {
+    server: Arc<Server>,
+    shared: Arc<Shared>,
+    /// Requests to send before anything from the queue.
+    pending: VecDeque<Request>,
+    in_flight: InFlight,
+    pending_releases: PendingReleases,
+    counter_ttls: CounterTtls,
+    /// The forms that the server supports and permits, as far as it has not refused them.
+    dialect: Dialect,
+    identity: Identity,
+    /// When the server last responded, or when the first batch in flight was sent, if that is
+    /// later.
+    responded_at: Instant,
+}
+
+/// The state of a connection after an attempt to send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sent {
+    Done,
+    /// All requests were sent, the first one over a connection that had been idle for a long time.
+    AfterIdleTime,
+    /// The connection had ended while it was idle. The requests are pending again.
+    ConnectionEnded,
+}
+
+impl Outbox {
+    pub(crate) fn new(server: Arc<Server>, shared: Arc<Shared>) -> Self {
+        Self {
+            server,
+            shared,
+            pending: VecDeque::new(),
+            in_flight: InFlight::default(),
+            pending_releases: PendingReleases::default(),
+            counter_ttls: CounterTtls::default(),
+            dialect: Dialect::default(),
+            identity: Identity::default(),
+            responded_at: Instant::now(),
+        }
+    }
+
+    /// Adds a command to the pending requests.
+    pub(crate) fn push(&mut self, command: Command) {
+        self.pending.push_back(Request::new(command));
+    }
+
+    /// Adds the next repeat of a release, if it is due.
+    pub(crate) fn push_repeat(&mut self) {
+        self.pending.extend(self.pending_releases.pop_repeat());
+    }
+
+    /// Returns when the next release is due to be repeated.
+    pub(crate) fn next_repeat(&self) -> Option<Moment> {
+        self.pending_releases.next_repeat()
+    }
+
+    pub(crate) fn in_flight(&self) -> &InFlight {
+        &self.in_flight
+    }
+
+    pub(crate) fn in_flight_mut(&mut self) -> &mut InFlight {
+        &mut self.in_flight
+    }
+
+    /// Returns when the server will have been silent for this long.
+    pub(crate) fn silence_ends(&self, limit: Duration) -> Instant {
+        self.responded_at + limit
+    }
+
+    /// Sends the pending requests in batches. Never blocks.
+    pub(crate) fn send(&mut self, connection: &MultiplexedConnection, io: &ConnectionIo) -> Sent {
+        let mut outcome = Sent::Done;
+        while !self.pending.is_empty() && self.in_flight.has_room() {
+            let invalidations = self
+                .shared
+                .notifies()
+                .then_some(self.server.invalidations());
+            let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
+            let (batch, pipeline, count) =
+                Batch::take_from(pending, counter_ttls, self.dialect, invalidations);
+            if batch.is_empty() {
+                continue;
+            }
+            let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
+            let connection = connection.clone();
+            let sent = self.in_flight.send(connection, io, batch, pipeline, count);
+            if let Err(batch) = sent {
+                self.requeue(batch);
+                return Sent::ConnectionEnded;
+            }
+            if is_idle {
+                if sent_at.saturating_duration_since(self.responded_at) >= LONG_IDLE_TIME {
+                    outcome = Sent::AfterIdleTime;
+                }
+                self.responded_at = sent_at;
+            }
+        }
+        outcome
+    }
+
+    /// Requeues a batch, ahead of the pending requests.
+    ///
+    /// The requests fail only if no new connection can be made.
+    fn requeue(&mut self, batch: Batch) {
+        for request in batch.into_requests().rev() {
+            // Most likely nothing was sent. If an acquire was carried out, it must be undone first,
+            // or it would find its own key.
+            let release = request.compensating_release();
+            self.pending.push_front(request.restarted());
+            if let Some(release) = release {
+                self.pending.push_front(release);
+            }
+        }
+        self.shared.set_notifies(false);
+    }
+
+    /// Adopts the facts about a new connection. Releases that an earlier connection could not
+    /// deliver precede all pending requests.
+    ///
+    /// Requests are still in flight if the connection takes the place of one that was given up.
+    pub(crate) fn on_connected(&mut self, ready: &ReadyConnection) {
+        if ready.previous_is_settled {
+            let batches: Vec<_> = self.in_flight.take().collect();
+            for batch in batches.into_iter().rev() {
+                self.requeue(batch);
+            }
+        } else if !self.in_flight.is_empty() {
+            let text = "no response over a connection that was idle";
+            self.fail_in_flight(&NodeError::new(NodeErrorKind::Unresponsive, text));
+        }
+        self.responded_at = Instant::now();
+        // Invalidations for the previous connection are lost.
+        self.server.invalidations().notify_all();
+        self.identity = ready.identity.clone();
+        self.counter_ttls.clear();
+        self.dialect = ready.dialect;
+        let mut first = self
+            .pending_releases
+            .take_due_on_connect(ready.previous_is_settled);
+        first.append(&mut self.pending);
+        self.pending = first;
+    }
+
+    /// Settles the first batch in flight, to which these are the responses. Returns why the
+    /// connection must end, if it must.
+    pub(crate) fn settle(&mut self, values: Vec<Value>) -> Option<NodeError> {
+        let (batch, sent_at) = self.in_flight.pop()?;
+        self.responded_at = Instant::now();
+        self.shared
+            .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
+        let (pending, pending_releases, dialect) = (
+            &mut self.pending,
+            &mut self.pending_releases,
+            &mut self.dialect,
+        );
+        let (shared, mut displaced) = (&self.shared, Vec::new());
+        batch.settle(values, &self.identity, |settled| match settled {
+            Settled::Done => {}
+            Settled::Resend(request) => pending.push_back(request),
+            Settled::Unsupported(request) => {
+                dialect.delete = None;
+                pending.push_back(request);
+            }
+            Settled::Untracked => shared.set_notifies(false),
+            Settled::Displaced(command, cause) => displaced.push((command, cause)),
+            Settled::Released(release) => pending_releases.on_released(release),
+        });
+        let first = displaced.first().map(|(_, cause)| cause.clone());
+        for (command, cause) in displaced {
+            self.refuse(command, &cause);
+        }
+        first
+    }
+
+    /// Fails all requests. Returns the error of those that were not sent.
+    ///
+    /// Whether those in flight were carried out is unknown.
+    pub(crate) fn fail_all(&mut self, cause: &NodeError) -> NodeError {
+        self.fail_in_flight(&NodeError::new(cause.kind(), cause.message()));
+        let unsent = NodeError::unsent(cause.kind(), cause.message());
+        // Releases among them are kept.
+        for request in std::mem::take(&mut self.pending) {
+            self.refuse(request.command, &unsent);
+        }
+        unsent
+    }
+
+    fn fail_in_flight(&mut self, cause: &NodeError) {
+        for request in self.in_flight.take().flat_map(Batch::into_requests) {
+            if let Some(lease) = request.command.may_set() {
+                self.pending_releases.add_unknown(lease);
+            }
+            self.refuse(request.command, cause);
+        }
+    }
+
+    /// Fails a command for which there is no connection. Its watch is notified at the next one.
+    pub(crate) fn refuse(&mut self, command: Command, cause: &NodeError) {
+        if let Some(acquire) = command.as_acquire()
+            && let Some(watch) = &acquire.watch
+        {
+            let keys = acquire.keys.as_slice();
+            self.server.invalidations().register(keys, watch);
+        }
+        self.pending_releases.refuse(command, cause);
+    }
+
+    /// Whether no request is left. Discards expired releases.
+    pub(crate) fn try_finish(&mut self) -> bool {
+        let is_idle = self.pending.is_empty() && self.in_flight.is_empty();
+        if is_idle {
+            self.pending_releases.discard_expired();
+        }
+        is_idle && self.pending_releases.is_empty()
+    }
+
+    /// Passes the remaining releases to a session on another runtime.
+    pub(crate) fn reroute_releases(&mut self) {
+        let in_flight = self.in_flight.take();
+        let releases = in_flight
+            .flat_map(Batch::into_requests)
+            .chain(std::mem::take(&mut self.pending))
+            .chain(self.pending_releases.take())
+            .filter(|request| request.command.as_release().is_some());
+        for request in releases {
+            if let Some(command) = self.server.reroute(request.command) {
+                let error = NodeError::new(
+                    NodeErrorKind::Closed,
+                    "the runtime of the session has ended",
+                );
+                command.fail(error);
+            }
+        }
+    }
+}
+
+/// The idle time after which a connection may be dead without either end knowing.
+const LONG_IDLE_TIME: Duration = Duration::from_secs(5);

@@ -1,0 +1,131 @@
+//! Commands in scripts for which the user has no right. Their errors are never taken for a response.
+
+use std::time::Duration;
+
+use deadpool_redis::redis::cmd;
+use redlock::NodeErrorKind;
+use redlock::node::{Moment, Rearmed, Removal, Vote};
+use redlock_tests::{Server, eventually};
+
+use crate::subject::{Form, Subject, as_limited_user};
+
+/// Long enough not to expire in any test.
+const LONG: Duration = Duration::from_secs(60);
+
+/// Changes the rights of the connected user.
+fn set_rights(node: &Subject, rules: &[&str]) {
+    let mut user = cmd("ACL");
+    user.arg("SETUSER").arg("limited").arg(rules);
+    node.probe().query::<()>(&user);
+}
+
+/// Checks that each of the outcomes is an error about a missing right.
+macro_rules! assert_denied {
+    ($($pending:expr),+ $(,)?) => {
+        $({
+            let error = $pending.outcome().await.expect_err(stringify!($pending));
+            assert_eq!(error.kind(), NodeErrorKind::Permission, "{error}");
+        })+
+    };
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_that_may_not_be_read_is_not_taken_for_absent() {
+    let node = as_limited_user(Server::start());
+    node.acquire(["a", "b"], "1", LONG).get().await;
+    let later = Moment::now().checked_add(LONG);
+    for rights in [&["-get", "-mget"][..], &["-get", "+mget", "-del"]] {
+        set_rights(&node, rights);
+        assert_denied!(
+            node.extend(b"a", "1", LONG),
+            node.extend(["a", "b"], "1", LONG),
+            node.raise(b"a", "1", 100),
+            node.raise(["a", "b"], "1", 100),
+            node.rearm(b"a", "1", LONG, None),
+            node.rearm(["a", "b"], "1", LONG, Some((7, LONG))),
+            node.inspect(b"a"),
+            node.release(b"a", "1"),
+            node.release(["a", "b"], "1"),
+            node.release_and_keep(b"a", "1", later),
+            node.release_and_keep(["a", "b"], "1", later),
+        );
+    }
+    set_rights(&node, &["+get", "+del"]);
+    assert_eq!(node.probe().get("a").as_deref(), Some("1"));
+    let removed = node.release(["a", "b"], "1").get().await;
+    assert_eq!(removed, Removal::Deleted);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_outside_the_patterns_is_not_taken_for_absent() {
+    let node = as_limited_user(Server::start());
+    node.acquire(["a", "b"], "1", LONG).get().await;
+    // Readable and writable are separate rights since Redis 7.
+    for rights in [&["resetkeys", "%W~*"][..], &["resetkeys", "~b", "~{b}*"]] {
+        set_rights(&node, rights);
+        assert_denied!(
+            node.extend(["a", "b"], "1", LONG),
+            node.raise(["a", "b"], "1", 100),
+            node.rearm(["a", "b"], "1", LONG, None),
+            node.release(["a", "b"], "1"),
+        );
+    }
+    assert_eq!(node.probe().keys(), ["a", "b"]);
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_that_may_not_be_read_is_not_taken_for_corrupt() {
+    let node = as_limited_user(Server::start());
+    node.acquire(b"held", "1", LONG).get().await;
+    set_rights(&node, &["-zscore"]);
+    assert_denied!(
+        node.acquire_fenced(b"a", "1", 100, Form::Contended),
+        node.acquire_fenced(["a", "b"], "1", 100, Form::First),
+        node.raise(b"held", "1", 100),
+        node.rearm(b"held", "1", LONG, Some((7, LONG))),
+        node.inspect(b"held"),
+    );
+    assert_eq!(node.probe().keys(), ["held"], "nothing is left behind");
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_release_that_fails_for_one_key_reaches_the_others() {
+    let node = as_limited_user(Server::start());
+    for id in ["a", "b", "c"] {
+        node.acquire(id.as_bytes(), "1", LONG).get().await;
+    }
+    // The scripts may read all keys, and write only some.
+    set_rights(&node, &["resetkeys", "%R~*", "~a", "~c"]);
+    let releases = ["a", "b", "c"].map(|key| node.release(key.as_bytes(), "1"));
+    let [a, b, c] = releases;
+    assert_eq!(a.get().await, Removal::Deleted);
+    assert_denied!(b);
+    assert_eq!(c.get().await, Removal::Deleted);
+    eventually("only one is left", LONG, || node.probe().keys() == ["b"]).await;
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_key_of_another_type_is_still_a_response() {
+    let node = as_limited_user(Server::start());
+    let push = cmd("RPUSH").arg("a").arg("data").clone();
+    node.probe().query::<()>(&push);
+    let later = Moment::now().checked_add(LONG);
+    let vote = node.acquire(b"a", "1", LONG).get().await;
+    assert_eq!(vote, Vote::NotALock);
+    let rearmed = node.rearm(b"a", "1", LONG, None).get().await;
+    assert_eq!(rearmed, Rearmed::NotALock);
+    let found = node.inspect(b"a").get().await.record.unwrap();
+    assert_eq!(found.id, None);
+    for removal in [
+        node.release(b"a", "1"),
+        node.release(["a", "b"], "1"),
+        node.release_and_keep(b"a", "1", later),
+    ] {
+        assert_eq!(removal.get().await, Removal::Absent);
+    }
+}
