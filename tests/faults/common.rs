@@ -18,7 +18,23 @@ pub(crate) const LONG: Duration = Duration::from_secs(240);
 pub(crate) async fn fleet(n: usize) -> (Servers, Redlock) {
     let servers = Servers::start(n);
     let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    healthy(&redlock).await;
     (servers, redlock)
+}
+
+/// As [`fleet`], for tests in which servers lose data and are used again at once.
+pub(crate) async fn fleet_without_quarantine(n: usize) -> (Servers, Redlock) {
+    let servers = Servers::start(n);
+    let builder = Redlock::builder().nodes(servers.urls());
+    let redlock = builder.restart_quarantine(false).connect().await.unwrap();
+    healthy(&redlock).await;
+    (servers, redlock)
+}
+
+/// Forms a deployment on the servers, for tests in which one of them fails before it is used.
+pub(crate) async fn form(servers: &Servers) {
+    let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    healthy(&redlock).await;
 }
 
 /// Returns a builder whose node timeout is longer than any test holds responses back.

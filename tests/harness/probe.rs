@@ -51,10 +51,11 @@ impl Probe {
         }
     }
 
-    /// Returns all keys, sorted.
+    /// Returns all keys but the identity record of the server, sorted.
     #[track_caller]
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.query(cmd("KEYS").arg("*"));
+        keys.retain(|key| !key.ends_with("redlock:node"));
         keys.sort_unstable();
         keys
     }

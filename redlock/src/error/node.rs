@@ -98,6 +98,9 @@ pub enum NodeErrorKind {
     Counter,
     /// The server responded with another error, which is in the message.
     Server,
+    /// The session has a new connection, and did not send the command over it: the server may be
+    /// another one, or may have lost its data.
+    Reconnected,
     /// The node may have lost its data while it carried out the command, or just before.
     DataLost,
     /// The node may have lost locks, and has no vote until they have expired. See
@@ -128,6 +131,7 @@ impl fmt::Display for NodeErrorKind {
             Self::OutOfMemory => "node is out of memory",
             Self::Counter => "fencing counter is corrupt: expected an integer below 2^53",
             Self::Server => "server error",
+            Self::Reconnected => "the connection was replaced",
             Self::DataLost => "node may have lost its data",
             Self::Quarantined => "node is in quarantine",
             Self::Misplaced => "node does not belong here",

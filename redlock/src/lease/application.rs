@@ -2,45 +2,42 @@
 //!
 //! A grant counts only if the node's identity record was valid from the sending of the acquire to
 //! its response: a node that loses its data in between has also lost the locks of others.
+//!
+//! A session returns an acquire that it could not send before its connection ended. The lease
+//! applies again, and waits until the node is identified over the new connection.
 
 use std::sync::{Arc, Weak};
 
 use crate::engine::deployment::{Applicant, Standing, Version};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
+use crate::lease::state::Phase;
 use crate::node::{Acquire, Command, Extension, NodeResult, Responder, ResponseSink, Vote};
 use crate::waiting::wakeup::Wakeup;
 
-/// An acquire that waits until its node is identified.
-struct Application {
-    lease: Weak<ActiveLease>,
-    is_contended: bool,
-    wakeup: Option<Arc<Wakeup>>,
+/// What an acquire says about contention.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Contention {
+    /// Whether other processes are known to contend.
+    pub(super) is_contended: bool,
+    /// Notified when a node that refuses may be free.
+    pub(super) wakeup: Option<Arc<Wakeup>>,
 }
+
+/// An acquire that waits until its node is identified.
+struct Application(Weak<ActiveLease>);
 
 impl ActiveLease {
     /// Sends the acquire to a node, now or once the node is identified. Fails the vote of a node
     /// that has none.
-    pub(super) fn apply(
-        self: &Arc<Self>,
-        node: usize,
-        is_contended: bool,
-        wakeup: Option<&Arc<Wakeup>>,
-    ) {
-        let applicant = || {
-            let application: Arc<dyn Applicant> = Arc::new(Application {
-                lease: Arc::downgrade(self),
-                is_contended,
-                wakeup: wakeup.map(Arc::clone),
-            });
-            application
-        };
+    pub(super) fn apply(self: &Arc<Self>, node: usize, contention: &Contention) {
+        let applicant = || -> Arc<dyn Applicant> { Arc::new(Application(Arc::downgrade(self))) };
+        let wakeup = contention.wakeup.as_ref();
         let watch = || wakeup.map(|wakeup| wakeup.watch(node));
         let standing = self.engine.deployment().apply(node, applicant, watch);
         let (version, record) = match &standing {
             Standing::Admitted(admission) => (admission.version, admission.check.clone()),
-            // Its session fails the acquire with the cause, and notifies the watch later. Should it
-            // connect just now, a grant does not count.
+            // Its session fails the acquire with the cause, or returns it once it has connected.
             Standing::Down => (Version::NONE, None),
             Standing::Pending => return,
             Standing::Quarantined(..) | Standing::Refused(_) => {
@@ -53,11 +50,36 @@ impl ActiveLease {
         self.lock().versions[node] = version;
         let responder = Responder::new(Arc::<Self>::clone(self), node);
         let acquire = Acquire::new(self.keys.clone(), self.id.clone(), self.ttl, responder)
-            .contended(is_contended)
+            .contended(contention.is_contended)
             .fence(self.fence)
             .watch(watch())
             .record(record);
         self.engine.submit(node, Command::Acquire(acquire));
+    }
+
+    /// Applies again at a node, unless the round is over.
+    fn apply_again(self: &Arc<Self>, node: usize) {
+        let contention = {
+            let state = self.lock();
+            match state.phase {
+                Phase::Acquiring | Phase::Held => state.contention.clone(),
+                Phase::Ended(_) => return,
+            }
+        };
+        self.apply(node, &contention);
+    }
+
+    /// Applies again if the session has returned the acquire. Returns whether it has.
+    pub(super) fn was_returned(&self, node: usize, result: &NodeResult<Vote>) -> bool {
+        let Err(error) = result else {
+            return false;
+        };
+        let is_returned = error.kind() == NodeErrorKind::Reconnected;
+        match self.itself.upgrade() {
+            Some(lease) if is_returned => lease.apply_again(node),
+            _ => return false,
+        }
+        true
     }
 
     /// Turns a confirmation into an error if the node has no vote: one server under two names must
@@ -93,13 +115,12 @@ impl ActiveLease {
 
 impl Applicant for Application {
     fn decided(self: Arc<Self>, node: usize) {
-        let lease = self.lease.upgrade();
-        if let Some(lease) = lease.filter(|lease| ResponseSink::<Vote>::is_wanted(&**lease)) {
-            lease.apply(node, self.is_contended, self.wakeup.as_ref());
+        if let Some(lease) = self.0.upgrade() {
+            lease.apply_again(node);
         }
     }
 
     fn is_wanted(&self) -> bool {
-        self.lease.strong_count() > 0
+        self.0.strong_count() > 0
     }
 }

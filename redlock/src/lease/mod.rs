@@ -28,7 +28,7 @@ mod round;
 mod state;
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -69,6 +69,7 @@ pub(crate) struct ActiveLease {
     fence: Option<Fence>,
     /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
+    itself: Weak<Self>,
 }
 
 impl ActiveLease {
@@ -77,11 +78,11 @@ impl ActiveLease {
         resources: &Resources,
         id: LeaseId,
         options: &LockOptions,
-    ) -> Self {
+    ) -> Arc<Self> {
         let sent_at = Moment::now();
         let ttl = options.first_ttl();
         let config = engine.config();
-        Self {
+        Arc::new_cyclic(|itself| Self {
             keys: resources.keys(&config.key_prefix).into(),
             resources: resources.clone(),
             id,
@@ -97,7 +98,8 @@ impl ActiveLease {
                 validity::gone_by(sent_at, ttl, config.drift_factor),
             )),
             engine: Arc::clone(engine),
-        }
+            itself: Weak::clone(itself),
+        })
     }
 
     pub(crate) fn resources(&self) -> &Resources {

@@ -9,6 +9,7 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::NodeError;
 use crate::lease::ActiveLease;
+use crate::lease::application::Contention;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote};
@@ -43,14 +44,14 @@ impl Round {
         is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
-        let lease = Arc::new(ActiveLease::new(
-            engine,
-            resources,
-            LeaseId::draw(),
-            options,
-        ));
+        let lease = ActiveLease::new(engine, resources, LeaseId::draw(), options);
+        let contention = Contention {
+            is_contended,
+            wakeup: wakeup.map(Arc::clone),
+        };
+        lease.lock().contention = contention.clone();
         for node in 0..engine.quorum().nodes() {
-            lease.apply(node, is_contended, wakeup);
+            lease.apply(node, &contention);
         }
         Self {
             lease,
@@ -67,7 +68,7 @@ impl Round {
         id: LeaseId,
         options: &LockOptions,
     ) -> Self {
-        let lease = Arc::new(ActiveLease::new(engine, resources, id, options));
+        let lease = ActiveLease::new(engine, resources, id, options);
         let sink = Arc::new(Adoption(Arc::clone(&lease)));
         for node in 0..engine.quorum().nodes() {
             let responder = Responder::new(Arc::<Adoption>::clone(&sink), node);
@@ -139,6 +140,8 @@ impl ActiveLease {
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
+            // Nodes that apply again now join without a waiter to notify.
+            state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);
             state.slot = Some(self.engine.registry().insert(live));
             state.holds_changed();
@@ -186,6 +189,9 @@ impl ActiveLease {
 
 impl ResponseSink<Vote> for ActiveLease {
     fn on_response(&self, node: usize, result: NodeResult<Vote>) {
+        if self.was_returned(node, &result) {
+            return;
+        }
         let (vote, hold, stamp) = match self.unless_record_changed(node, result) {
             Ok(Vote::Granted { stamp }) => {
                 let expiry = self.expiry(self.sent_at, self.ttl);

@@ -6,6 +6,7 @@ use crate::engine::deployment::Version;
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
 use crate::error::LossReason;
+use crate::lease::application::Contention;
 use crate::node::Stamp;
 use crate::quorum::Tally;
 use crate::quorum::hold::Holds;
@@ -39,6 +40,8 @@ pub(super) struct State {
     deadline: Option<Moment>,
     /// The counter of each node, as far as it is known.
     pub(super) stamps: Box<[Option<Stamp>]>,
+    /// What acquires say about contention, until the round is won.
+    pub(super) contention: Contention,
     /// The version of each node's identity record under which the acquire was sent.
     pub(super) versions: Box<[Version]>,
     pub(super) fencing_token: Option<FencingToken>,
@@ -145,6 +148,7 @@ impl State {
             retries: Vec::new(),
             deadline: None,
             stamps: vec![None; nodes].into(),
+            contention: Contention::default(),
             versions: vec![Version::NONE; nodes].into(),
             fencing_token: None,
             ticket: None,

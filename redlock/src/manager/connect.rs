@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
-use crate::error::{ConfigError, ConnectError};
+use crate::error::{ConfigError, ConnectError, NodeFailure};
 use crate::manager::Redlock;
 use crate::node::{Command, Identity, Ping};
 use crate::quorum;
@@ -66,39 +66,31 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
             failures: responses::failures(&results, engine.names()),
         });
     }
+    let deployment = engine.deployment();
+    deployment.usable(quorum.needed(), CONNECT_TIMEOUT).await;
     // Wait a little for the other nodes. Two addresses of one server are only detected here.
-    let results = responses.until(GRACE, responses::all).await;
-    match same_server(&results) {
-        Some((first, second)) => Err(ConnectError::SameServer {
+    deployment.settled(GRACE).await;
+    if let Some((first, second)) = deployment.same_server() {
+        return Err(ConnectError::SameServer {
             first: Arc::clone(&engine.names()[first]),
             second: Arc::clone(&engine.names()[second]),
-        }),
-        None => Ok(redlock),
+        });
     }
-}
-
-/// Returns the positions of two nodes that are the same server, as far as servers report a run id.
-fn same_server(results: &NodeResults<Identity>) -> Option<(usize, usize)> {
-    let run_ids: Vec<(usize, &Arc<str>)> = results
-        .iter()
-        .enumerate()
-        .filter_map(|(node, result)| {
-            result
-                .as_ref()?
-                .as_ref()
-                .ok()?
-                .run_id
-                .as_ref()
-                .map(|run_id| (node, run_id))
-        })
-        .collect();
-    run_ids
-        .iter()
-        .enumerate()
-        .find_map(|(index, (second, run_id))| {
-            let earlier = run_ids[..index].iter().find(|(_, other)| other == run_id);
-            earlier.map(|(first, _)| (*first, *second))
-        })
+    let refusals = deployment.refusals();
+    if refusals.len() > quorum.nodes() - quorum.needed() {
+        let failures = refusals.into_iter().map(|(node, error)| {
+            let name = Arc::clone(&engine.names()[node]);
+            NodeFailure::new(name, error)
+        });
+        let failures: Arc<[NodeFailure]> = failures.collect();
+        return Err(ConnectError::NoQuorum {
+            usable: quorum::nodes(quorum.nodes() - failures.len()),
+            needed: quorum::nodes(quorum.needed()),
+            nodes: quorum::nodes(quorum.nodes()),
+            failures,
+        });
+    }
+    Ok(redlock)
 }
 
 /// The limit for nodes that neither respond nor refuse: a little more than one connection attempt.

@@ -88,6 +88,9 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///   before it.
 /// - While there is no connection, every command fails at once. A release that is kept also gets
 ///   this error.
+/// - A session with [events](SessionOptions::events) does not send an acquire over a later
+///   connection than the one that it had when the acquire was submitted. It reports the new
+///   connection, and fails the acquire as [`Reconnected`](crate::NodeErrorKind::Reconnected).
 /// - Each time commands can be carried out again after they could not, the session reports it to
 ///   its [events](SessionOptions::events), if it has any. Without that, a lease regains the node at
 ///   its next extension.

@@ -95,6 +95,7 @@ impl Deployment {
                     change,
                 });
             }
+            state.nodes[node].alias_of = decision.alias_of;
             self.stand(state, node, decision.standing, &mut work);
         }
         self.known.lock().clone_from(&state.memory.id);

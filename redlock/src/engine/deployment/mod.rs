@@ -36,6 +36,7 @@ pub(crate) use self::standing::{Admission, Standing, Version};
 use crate::config::Config;
 use crate::engine::registry::Registry;
 use crate::engine::timer::{Timed, TimerKey, Timers};
+use crate::error::NodeError;
 use crate::node::{Session, SessionObserver, Watch, Watcher};
 use crate::quorum::Quorum;
 use crate::sync::Mutex;
@@ -189,6 +190,33 @@ impl Deployment {
             .iter()
             .map(|node| node.standing.clone())
             .collect()
+    }
+
+    /// Two nodes that are the same server, if there are two.
+    pub(crate) fn same_server(&self) -> Option<(usize, usize)> {
+        let state = self.state.lock();
+        let mut nodes = state.nodes.iter().enumerate();
+        nodes.find_map(|(node, it)| it.alias_of.map(|first| (first, node)))
+    }
+
+    /// Waits until all nodes are identified, at most for `limit`. Cancel safe.
+    pub(crate) async fn settled(&self, limit: Duration) {
+        let is_settled = || {
+            let state = self.state.lock();
+            !state.nodes.iter().any(|node| node.standing.is_pending())
+        };
+        let _settled = tokio::time::timeout(limit, self.until(is_settled)).await;
+    }
+
+    /// The nodes that have no vote for good, with the reasons.
+    pub(crate) fn refusals(&self) -> Vec<(usize, NodeError)> {
+        let state = self.state.lock();
+        let nodes = state.nodes.iter().enumerate();
+        let refused = nodes.filter_map(|(node, it)| match &it.standing {
+            Standing::Refused(error) => Some((node, error.clone())),
+            _ => None,
+        });
+        refused.collect()
     }
 
     /// Whether another manager ignores the quarantine of a node.

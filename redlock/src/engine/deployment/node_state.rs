@@ -15,6 +15,8 @@ use crate::time::clock::Moment;
 pub(super) struct NodeState {
     pub(super) view: View,
     pub(super) standing: Standing,
+    /// The node that is the same server, if there is one.
+    pub(super) alias_of: Option<usize>,
     /// Whether the node has to be read again.
     pub(super) is_dirty: bool,
     /// The number of the reading or the change that has no response yet, and when it was sent.
@@ -36,6 +38,7 @@ impl NodeState {
         Self {
             view: View::Pending,
             standing,
+            alias_of: None,
             is_dirty: true,
             in_flight: None,
             connection: 0,

@@ -46,6 +46,8 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Decision {
     pub(super) standing: Standing,
+    /// The node that is the same server, if there is one.
+    pub(super) alias_of: Option<usize>,
     pub(super) action: Action,
 }
 
@@ -158,7 +160,10 @@ impl Planner<'_> {
         };
         if let Some(first) = self.alias_of(node, sighting) {
             let name = &self.rules.names[first];
-            return refused(format!("it is the same server as {name}"));
+            return Decision {
+                alias_of: Some(first),
+                ..refused(format!("it is the same server as {name}"))
+            };
         }
         if let Some(last_loss) = sighting.identified.last_loss {
             return self.attested(sighting, last_loss);
@@ -206,6 +211,7 @@ impl From<Standing> for Decision {
     fn from(standing: Standing) -> Self {
         Self {
             standing,
+            alias_of: None,
             action: Action::Nothing,
         }
     }

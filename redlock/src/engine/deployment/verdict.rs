@@ -7,7 +7,7 @@ use crate::engine::deployment::memory::quarantine_length;
 use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner, refused};
 use crate::engine::deployment::record::{IdentityRecord, RecordState};
 use crate::engine::deployment::standing::{Admission, Cause, Standing, Version};
-use crate::engine::deployment::view::{Sighting, View};
+use crate::engine::deployment::view::{Content, Sighting, View};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{LastLoss, RecordCheck};
 
@@ -36,8 +36,8 @@ impl Planner<'_> {
             };
             let action = Action::replace(record, ignored);
             return Decision {
-                standing: Standing::unconditional(),
                 action,
+                ..Decision::from(Standing::unconditional())
             };
         }
         if sighting.identified.run_id.is_none() {
@@ -54,7 +54,10 @@ impl Planner<'_> {
             None if action != Action::Nothing => Standing::Pending,
             None => self.admitted(sighting),
         };
-        Decision { standing, action }
+        Decision {
+            action,
+            ..Decision::from(standing)
+        }
     }
 
     /// Returns the record as it should be: of the current process, with the longest ttl.
@@ -125,8 +128,8 @@ impl Planner<'_> {
         };
         let quarantined = self.quarantined(node, sighting, until, Some(Cause::DataLost));
         Decision {
-            standing: quarantined.unwrap_or(Standing::Pending),
             action: Action::Write(record),
+            ..Decision::from(quarantined.unwrap_or(Standing::Pending))
         }
     }
 
@@ -141,8 +144,8 @@ impl Planner<'_> {
         if self.memory.forming.is_verified(node, sighting.text()) {
             let complete = self.complete_record(id, sighting);
             return Decision {
-                standing: Standing::Pending,
                 action: Action::Write(complete),
+                ..Decision::from(Standing::Pending)
             };
         }
         let now = self.now;
@@ -193,8 +196,14 @@ impl Planner<'_> {
         if self.memory.id.is_some() {
             return Standing::Admitted(self.admission(sighting));
         }
-        let is_pending = |view: &View| matches!(view, View::Pending);
-        if self.views.iter().any(is_pending) {
+        let may_follow = |view: &View| match view {
+            View::Pending => true,
+            View::Failed(..) => false,
+            View::Seen(seen) => {
+                !matches!(seen.content, Content::Foreign) && view.complete().is_none()
+            }
+        };
+        if self.views.iter().any(may_follow) {
             return Standing::Pending;
         }
         let needed = self.rules.quorum.needed();

@@ -9,7 +9,7 @@
 local time = redis.pcall('TIME')
 local record = redis.pcall('GET', KEYS[1])
 if time.err then
-  time = {0, 0}
+  time = {'0', '0'}
 end
 if type(record) == 'table' then
   if not string.find(record.err, 'WRONGTYPE', 1, true) then

@@ -164,6 +164,7 @@ impl Driver {
             .set_up(ready.connection, ready.io, ready.client);
         if let Some(events) = &self.events {
             events.connected();
+            self.outbox.return_acquires();
         }
     }
 

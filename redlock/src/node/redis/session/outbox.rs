@@ -185,6 +185,19 @@ impl Outbox {
         self.pending = first;
     }
 
+    /// Fails the acquires that are pending: they were requested of the server at the end of an earlier
+    /// connection. Their callers decide whether this one has a vote.
+    pub(crate) fn return_acquires(&mut self) {
+        let (acquires, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.pending)
+            .into_iter()
+            .partition(|request| request.command.as_acquire().is_some());
+        self.pending = others;
+        for request in acquires {
+            let error = NodeError::unsent(NodeErrorKind::Reconnected, "");
+            request.command.fail(error);
+        }
+    }
+
     /// Settles the first batch in flight, to which these are the responses. Returns why the
     /// connection must end, if it must.
     pub(crate) fn settle(&mut self, values: Vec<Value>) -> Option<NodeError> {
