@@ -1,4 +1,10 @@
-//! Model of the fencing token protocol, checked in every state that it can reach.
+//! Models of the protocol, checked in every state that they can reach.
+//!
+//! - This one and the modules below: the fencing tokens.
+//! - [`lease`]: exclusion under loss of data, with re-arming, identity records and quarantine.
+//! - [`release`]: a release whose `SET` is unknown.
+//!
+//! # Tokens
 //!
 //! The model has three nodes, each with a lock key and a counter, and two or three attempts to
 //! acquire the lock. A key may disappear at any moment. A message may arrive at any moment, twice
@@ -16,7 +22,7 @@
 //! - `step`: the steps that are possible in a state
 //! - `system`: the bounds of a search, and the effect of each step
 //! - `properties`: the required properties of the tokens
-//! - `search`: the search, by `stateright`
+//! - `search`: the search, by `stateright`, of all models
 //! - `holds`: searches with the library's rules, while counters survive
 //! - `losses`: searches with lost counters, and the rules that compensate for the loss
 //! - `mutants`: searches with a mistake in the rules
@@ -58,11 +64,13 @@
 
 mod attempt;
 mod holds;
+mod lease;
 mod losses;
 mod mutants;
 mod node;
 mod properties;
 mod protocol;
+mod release;
 mod search;
 mod state;
 mod step;
