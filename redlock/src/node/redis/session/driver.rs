@@ -275,12 +275,9 @@ impl Driver {
         self.responded_at = Instant::now();
         self.shared
             .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
-        let (pending, pending_releases, delete) = (
-            &mut self.pending,
-            &mut self.pending_releases,
-            &mut self.delete,
-        );
-        let (shared, mut displaced) = (&self.shared, Vec::new());
+        let (pending, delete) = (&mut self.pending, &mut self.delete);
+        let pending_releases = &mut self.pending_releases;
+        let (server, shared, mut displaced) = (&self.server, &self.shared, Vec::new());
         batch.settle(values, &self.identity, |settled| match settled {
             Settled::Done => {}
             Settled::Resend(request) => pending.push_back(request),
@@ -289,6 +286,7 @@ impl Driver {
                 pending.push_back(request);
             }
             Settled::Untracked => shared.set_notifies(false),
+            Settled::NotTogether => server.invalidations().set_clustered(),
             Settled::Displaced(command, cause) => displaced.push((command, cause)),
             Settled::Released(release) => pending_releases.on_released(release),
         });
