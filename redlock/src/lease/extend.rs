@@ -221,7 +221,7 @@ impl WatchedLease for ActiveLease {
                 return;
             }
         }
-        if self.engine.registry().admits() {
+        if !self.auto_extend || self.engine.registry().admits() {
             self.extend_node(node, Reason::Changed);
         } else {
             let part = self.ttl / 10;

@@ -52,8 +52,8 @@ impl Failures {
         self.errors.get(node)?.as_ref()
     }
 
-    /// Records that a quorum has confirmed an extension that was sent at `sent`. Returns whether the
-    /// refusals before it were worth a warning.
+    /// Records that a quorum has confirmed an extension that was sent at `sent`. Returns whether
+    /// there was a warning about the refusals before it.
     pub(super) fn confirmed(&mut self, sent: Moment) -> bool {
         self.confirmed = self.confirmed.max(sent);
         std::mem::take(&mut self.refused) >= WARN_AT
