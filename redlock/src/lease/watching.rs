@@ -97,6 +97,11 @@ impl Watching {
         let Some(node) = self.nodes.get_mut(node) else {
             return false;
         };
+        // An extension that never left says nothing about the node, or about earlier ones in flight:
+        // in an overload, their reports would cause checks, which add to it.
+        if result.as_ref().is_err_and(|error| !error.is_sent()) {
+            return false;
+        }
         node.silent_since = None;
         // Responses arrive in order, unless a script had to be sent again.
         node.in_flight = node.in_flight.filter(|latest| *latest > sent);
@@ -222,6 +227,22 @@ mod tests {
             assert!(!watching.responded(0, after(start, millis), &CONFIRMED, 1));
         }
         assert!(watching.reported(0), "the last one has registered");
+    }
+
+    #[test]
+    fn an_extension_that_never_left_hides_none_that_is_in_flight() {
+        let start = Moment::now();
+        let mut watching = registered(start, 1);
+        let unsent = Err(NodeError::unsent(NodeErrorKind::Overloaded, ""));
+        watching.sent(None, 1, after(start, 1));
+        watching.sent(None, 1, after(start, 2));
+        assert!(!watching.responded(0, after(start, 2), &unsent, 1));
+        assert!(!watching.reported(0), "the first one explains it");
+        assert!(!watching.responded(0, after(start, 1), &CONFIRMED, 1));
+        watching.sent(None, 1, after(start, 3));
+        assert!(!watching.reported(0));
+        assert!(!watching.responded(0, after(start, 3), &CONFIRMED, 1));
+        assert!(watching.reported(0));
     }
 
     #[test]
