@@ -235,3 +235,24 @@ async fn a_lock_is_extended_once_per_third_of_its_ttl() {
     assert!((100..=125).contains(&extensions), "{extensions} in 100 s");
     drop(nodes);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_moves_nearer_ends_the_lock_in_time() {
+    let (nodes, redlock) = cluster::<3>();
+    let request = redlock.lock("a").ttl(SECOND).auto_extend(false);
+    let guard = request.await.unwrap();
+    // Only two nodes hold it for longer.
+    nodes[0].fault(Fault::Crash);
+    guard.extend(20 * SECOND).await.unwrap();
+    nodes[0].fault(None);
+    let (watch, ended) = (Stopwatch::start(), guard.cancellation_token());
+    let losing = async {
+        tokio::time::sleep(500 * MS).await;
+        nodes[1].forget_keys();
+        assert!(guard.is_held());
+        assert!(guard.remaining() <= 500 * MS, "{:?}", guard.remaining());
+    };
+    let _all = tokio::join!(ended.cancelled(), guard.lost(), losing);
+    assert!(watch.elapsed() <= SECOND, "{:?}", watch.elapsed());
+    assert!(watch.elapsed() >= 900 * MS, "{:?}", watch.elapsed());
+}

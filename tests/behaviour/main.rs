@@ -7,6 +7,8 @@
 //! - `cancellation`: futures that are dropped before they complete
 //! - `holding`: extensions, deadlines, and the end of a lease
 //! - `extensions`: the extensions of many locks
+//! - `changes`: keys that are gone from nodes, and the reports of these nodes
+//! - `losing`: the causes of a loss
 //! - `rearming`: leases whose nodes leave, come back, and lose their keys
 //! - `running`: work bound to a lease
 //! - `release`: drop, release, and their reports
@@ -29,6 +31,7 @@ mod adoption;
 mod attribute;
 mod auto_traits;
 mod cancellation;
+mod changes;
 mod common;
 mod configuration;
 mod exclusion;
@@ -37,6 +40,7 @@ mod fencing;
 mod hold_at_least;
 mod holding;
 mod inspection;
+mod losing;
 mod parity;
 mod quarantine;
 mod queue;

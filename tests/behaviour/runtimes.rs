@@ -142,3 +142,45 @@ fn a_request_outside_of_a_runtime_is_rejected() {
     );
     assert!(refused);
 }
+
+/// The runtime that extends the lease does not run while another one notices the loss.
+#[test]
+fn a_nearer_deadline_is_noticed_in_another_runtime() {
+    for is_run in [false, true] {
+        let (nodes, redlock) = cluster::<3>();
+        let own = runtime();
+        let guard = own.block_on(async {
+            let request = redlock.lock("a").ttl(500 * MS).auto_extend(false);
+            let guard = request.await.unwrap();
+            // Only two nodes hold it for longer.
+            nodes[0].fault(Fault::Crash);
+            guard.extend(30 * SECOND).await.unwrap();
+            nodes[0].fault(None);
+            guard
+        });
+        let other = Builder::new_current_thread()
+            .enable_all()
+            .start_paused(true)
+            .build()
+            .unwrap();
+        other.block_on(async {
+            let watch = Stopwatch::start();
+            let losing = async {
+                tokio::time::sleep(100 * MS).await;
+                nodes[1].forget_keys();
+                assert!(guard.is_held(), "a quorum holds it for a moment more");
+            };
+            let lost = async {
+                if is_run {
+                    return guard.run(std::future::pending::<()>()).await.unwrap_err();
+                }
+                guard.lost().await
+            };
+            let (lost, ()) = tokio::join!(lost, losing);
+            assert_eq!(lost.reason(), LossReason::Expired);
+            // A timer would see it a second after it was set.
+            let elapsed = watch.elapsed();
+            assert!(elapsed > 100 * MS && elapsed <= 500 * MS, "{elapsed:?}");
+        });
+    }
+}

@@ -78,6 +78,9 @@ async fn hold(plan: Plan, fencing: bool) -> Vec<Goal> {
     // A lost guard is never held again, so this counts every loss.
     let lost = guards.iter().filter(|guard| !guard.is_held()).count();
     println!("  lost               {lost:>9}");
+    if let Some(guard) = guards.iter().find(|guard| !guard.is_held()) {
+        println!("  for example: {}", guard.lost().await);
+    }
 
     let start = Instant::now();
     drop(guards);

@@ -3,7 +3,7 @@
 //! Most other tests run on nodes in memory. These cases show that servers behave the same way.
 //!
 //! - `cases`: every command on a single key
-//! - `watching`: notifications that a key may be free
+//! - `watching`: notifications that a key may be free, or gone
 //! - `several`: commands on several keys
 //! - `rearming`: keys of a held lease that are put back
 //! - `keeping`: releases that keep their keys for a while
@@ -65,7 +65,11 @@ macro_rules! all_cases {
             a_refused_watcher_is_notified_of_the_release
             a_watcher_is_notified_again_after_it_requests_again
             a_watcher_of_several_keys_is_notified_of_each
-            a_dropped_watcher_does_not_affect_the_others;
+            a_dropped_watcher_does_not_affect_the_others
+            a_holder_is_notified_when_its_key_is_gone
+            a_registration_of_a_holder_notifies_once
+            a_holder_of_several_keys_is_notified_of_each
+            holders_are_notified_each_of_its_own_key;
             several:
             all_keys_are_granted_or_none
             overlapping_sets_exclude_each_other

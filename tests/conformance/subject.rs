@@ -174,6 +174,20 @@ impl Subject {
         self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
     }
 
+    /// Extends keys. The node notifies the watcher when one of them changes afterwards.
+    pub(crate) fn extend_watched(
+        &self,
+        keys: impl IntoKeys,
+        id: &str,
+        watcher: &Arc<CountingWatcher>,
+    ) -> Pending<Extension> {
+        let (keys, id) = (keys.into_keys(), LeaseId::from(id));
+        let watch = Watch::new(watcher, 0);
+        self.submit(|responder| {
+            Command::Extend(Extend::new(keys, id, RETENTION, responder).watch(watch))
+        })
+    }
+
     pub(crate) fn release(&self, keys: impl IntoKeys, id: &str) -> Pending<Removal> {
         self.release_and_keep(keys, id, None)
     }

@@ -16,6 +16,7 @@
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
 //! - `waiting`: waiting with push notifications, and by polling
+//! - `vanishing`: keys that vanish from servers while their lock is held
 //! - `setup`: addresses, pools, and the construction of managers
 //!
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
@@ -38,4 +39,5 @@ mod returning;
 mod rights;
 mod setup;
 mod several;
+mod vanishing;
 mod waiting;

@@ -64,7 +64,8 @@ pub(crate) async fn adopt(
     acquisition.end(match round.outcome().await {
         Ok(lease) => Ok(LockGuard::new(lease)),
         Err(Refused(tally)) if tally.is_gone() => {
-            Err(LockLost::new(resources.clone(), LossReason::Gone).into())
+            let failures = tally.losses(engine.names());
+            Err(LockLost::new(resources.clone(), LossReason::Gone, failures).into())
         }
         Err(Refused(tally)) => Err(outcome::no_quorum(engine, options, &tally)),
     })

@@ -5,11 +5,13 @@
 
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 
 use crate::node::SessionObserver;
 use crate::sync::Mutex;
+use crate::time::clock::Moment;
 
 /// A lease that is held.
 pub(crate) trait LiveLease: Send + Sync {
@@ -24,6 +26,8 @@ pub(crate) trait LiveLease: Send + Sync {
 /// The leases, each in a slot of its own.
 pub(crate) struct Registry {
     slots: Mutex<Slots>,
+    /// The leases that were admitted of late.
+    admitted: Mutex<Admitted>,
     /// The engine's runtime, for walks over many leases.
     runtime: Handle,
     itself: Weak<Self>,
@@ -33,6 +37,13 @@ pub(crate) struct Registry {
 struct Slots {
     leases: Vec<Option<Weak<dyn LiveLease>>>,
     free: Vec<usize>,
+}
+
+/// The number of leases that were admitted since a moment.
+#[derive(Default)]
+struct Admitted {
+    since: Option<Moment>,
+    count: usize,
 }
 
 impl Slots {
@@ -48,6 +59,7 @@ impl Registry {
     pub(crate) fn new(runtime: &Handle) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             slots: Mutex::default(),
+            admitted: Mutex::default(),
             runtime: runtime.clone(),
             itself: Weak::clone(itself),
         })
@@ -76,6 +88,22 @@ impl Registry {
         }
         drop(slots);
         drop(removed);
+    }
+
+    /// Whether a lease may respond at once to a change that a node has reported. When many keys
+    /// change at the same time, most leases wait for a random time instead.
+    pub(crate) fn admits(&self) -> bool {
+        let mut admitted = self.admitted.lock();
+        let now = Moment::now();
+        let is_over = |since| now.saturating_since(since) >= AT_ONCE;
+        if admitted.since.is_none_or(is_over) {
+            *admitted = Admitted {
+                since: Some(now),
+                count: 0,
+            };
+        }
+        admitted.count += 1;
+        admitted.count <= FEW
     }
 
     /// Shuts down all leases.
@@ -137,6 +165,9 @@ impl fmt::Debug for Registry {
 /// The number of leases that respond at once: their extensions are one batch.
 const FEW: usize = 64;
 
+/// The time within which leases respond at once.
+const AT_ONCE: Duration = Duration::from_millis(10);
+
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
@@ -181,6 +212,16 @@ mod tests {
         }
         let other: Weak<Counter> = Arc::downgrade(&leases[1]);
         assert_eq!(registry.insert(other), slots[1]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn few_leases_are_admitted_at_once() {
+        let registry = Registry::new(&Handle::current());
+        for _ in 0..3 {
+            let admitted = (0..10 * FEW).filter(|_| registry.admits());
+            assert_eq!(admitted.count(), FEW);
+            tokio::time::advance(AT_ONCE).await;
+        }
     }
 
     #[tokio::test]

@@ -123,6 +123,7 @@ impl LockError {
     pub fn failures(&self) -> &[NodeFailure] {
         match self {
             Self::NoQuorum { failures, .. } => failures,
+            Self::Lost(lost) => lost.failures(),
             _ => &[],
         }
     }

@@ -1,5 +1,8 @@
 //! The loss of a lock that was held.
 
+use std::sync::Arc;
+
+use crate::error::node::{Causes, NodeFailure};
 use crate::resource::{Resource, Resources};
 
 /// A lease ended while its guard was alive.
@@ -7,15 +10,24 @@ use crate::resource::{Resource, Resources};
 /// A lost lock does not come back. Stop the protected work, undo or hand over what it has done so
 /// far, and request the lock again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("lost the lock on {resources}: {reason}")]
+#[error("lost the lock on {resources}: {reason}{}", Causes(failures))]
 pub struct LockLost {
     resources: Resources,
     reason: LossReason,
+    failures: Arc<[NodeFailure]>,
 }
 
 impl LockLost {
-    pub(crate) fn new(resources: Resources, reason: LossReason) -> Self {
-        Self { resources, reason }
+    pub(crate) fn new(
+        resources: Resources,
+        reason: LossReason,
+        failures: Arc<[NodeFailure]>,
+    ) -> Self {
+        Self {
+            resources,
+            reason,
+            failures,
+        }
     }
 
     /// The resource that was locked; of several, the first in byte order.
@@ -34,6 +46,17 @@ impl LockLost {
     #[must_use]
     pub fn reason(&self) -> LossReason {
         self.reason
+    }
+
+    /// The last failure of each node that did not confirm the lease any more: an error, no response
+    /// in time, or the finding that it does not hold the keys.
+    ///
+    /// Empty if no extension failed, because none was sent: the process was paused, or
+    /// [`auto_extend`](crate::LockRequest::auto_extend) is off. Also empty if no node caused the
+    /// loss: [`MaxHold`](LossReason::MaxHold) and [`Shutdown`](LossReason::Shutdown).
+    #[must_use]
+    pub fn failures(&self) -> &[NodeFailure] {
+        &self.failures
     }
 }
 

@@ -17,6 +17,7 @@ pub use self::config::{AlreadyInstalled, ConfigError, ConnectError};
 pub use self::invalid::InvalidRequest;
 pub use self::lock::LockError;
 pub use self::lost::{LockLost, LossReason};
+pub(crate) use self::node::CauseList;
 pub use self::node::{NodeError, NodeErrorKind, NodeFailure};
 pub use self::report::{
     ExtendError, NodeRelease, ReleaseError, ReleaseOutcome, Released, UnlockError,
@@ -94,6 +95,7 @@ impl Error {
     pub fn failures(&self) -> Cow<'_, [NodeFailure]> {
         match self {
             Self::Lock(error) => error.failures().into(),
+            Self::Extend(ExtendError::Lost(lost)) => lost.failures().into(),
             Self::Extend(ExtendError::NoQuorum { failures, .. })
             | Self::Connect(ConnectError::NoQuorum { failures, .. }) => (&**failures).into(),
             Self::Release(error) => error.report().failures().into(),

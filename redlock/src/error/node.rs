@@ -113,6 +113,10 @@ pub enum NodeErrorKind {
     Protocol,
     /// The session was shut down, or its runtime has ended.
     Closed,
+    /// The node reported that it does not hold the keys: one is gone, or belongs to another owner.
+    NotHeld,
+    /// The node reported that a key belongs to another owner.
+    Taken,
 }
 
 impl fmt::Display for NodeErrorKind {
@@ -137,6 +141,8 @@ impl fmt::Display for NodeErrorKind {
             Self::Misplaced => "node does not belong here",
             Self::Protocol => "unexpected response",
             Self::Closed => "session closed",
+            Self::NotHeld => "key is gone or belongs to another owner",
+            Self::Taken => "key belongs to another owner",
         })
     }
 }
@@ -183,14 +189,24 @@ pub(super) struct Causes<'a>(pub(super) &'a [NodeFailure]);
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        write!(f, " ({})", CauseList(self.0))
+    }
+}
+
+/// Displays failures alone: `a: cannot connect; b: no response in time`.
+pub(crate) struct CauseList<'a>(pub(crate) &'a [NodeFailure]);
+
+impl fmt::Display for CauseList<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, failure) in self.0.iter().enumerate() {
-            f.write_str(if index == 0 { " (" } else { "; " })?;
+            if index > 0 {
+                f.write_str("; ")?;
+            }
             write!(f, "{failure}")?;
         }
-        if self.0.is_empty() {
-            Ok(())
-        } else {
-            f.write_str(")")
-        }
+        Ok(())
     }
 }

@@ -135,7 +135,8 @@ impl LockGuard {
     /// Waits until the lock is lost.
     ///
     /// Completes before the deadline, when no other client can hold the lock yet: by 1 % of the ttl,
-    /// at least 2 ms. It also completes as soon as fewer nodes than a quorum hold the key. It
+    /// at least 2 ms. It also completes as soon as fewer nodes than a quorum hold the key: nodes that
+    /// push notifications report a key that is gone, others show it at the next extension. It
     /// completes at once if the lock is already lost, and never if the guard was released first.
     ///
     /// The future does not borrow the guard, so it can be used beside one that borrows it mutably.

@@ -21,7 +21,8 @@ use crate::time::validity;
 /// runtime that extends the lease is blocked.
 pub(crate) struct Loss {
     lease: Arc<ActiveLease>,
-    ended: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// Completes when the lease ends, or its deadline moves nearer.
+    changed: Pin<Box<WaitForCancellationFutureOwned>>,
     deadline: Option<Pin<Box<Sleep>>>,
 }
 
@@ -29,7 +30,7 @@ impl Loss {
     pub(crate) fn of(lease: &Arc<ActiveLease>) -> Self {
         Self {
             lease: Arc::clone(lease),
-            ended: Box::pin(lease.cancellation_token().cancelled_owned()),
+            changed: Box::pin(lease.nearer_deadline().cancelled_owned()),
             deadline: None,
         }
     }
@@ -57,12 +58,18 @@ impl Future for Loss {
         if let Some(lost) = this.lease.expire_if_due() {
             return Poll::Ready(lost);
         }
-        // Polled for its waker. An end other than a loss does not complete this future.
-        if this.ended.as_mut().poll(cx).is_ready() {
-            return this
-                .lease
-                .expire_if_due()
-                .map_or(Poll::Pending, Poll::Ready);
+        while this.changed.as_mut().poll(cx).is_ready() {
+            // An end other than a loss does not complete this future.
+            if this.lease.ends_at().is_none() {
+                return this
+                    .lease
+                    .expire_if_due()
+                    .map_or(Poll::Pending, Poll::Ready);
+            }
+            // Before the deadline is read, so that no change is missed.
+            let nearer = this.lease.nearer_deadline();
+            this.changed = Box::pin(nearer.cancelled_owned());
+            this.arm();
         }
         loop {
             if this.deadline.is_none() {

@@ -13,6 +13,7 @@ use crate::error::{ExtendError, LossReason};
 use crate::lease::ActiveLease;
 use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
+use crate::lease::watching::WatchedLease;
 use crate::node::{Command, Extend, Extension, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
@@ -32,13 +33,14 @@ impl ActiveLease {
             return;
         }
         let timeout = self.node_timeout();
-        let attempt = {
+        let (attempt, refusal) = {
             let mut state = self.lock();
             if state.phase != Phase::Held {
                 return;
             }
             let now = Moment::now();
             let is_due = self.auto_extend && now >= state.extend_at;
+            let refusal = is_due.then(|| self.refusal(&mut state, timeout)).flatten();
             let attempt = is_due.then(|| {
                 state.attempt = Attempt {
                     number: state.attempt.number.wrapping_add(1),
@@ -52,8 +54,11 @@ impl ActiveLease {
                 state.attempt.number
             });
             self.arm(&mut state);
-            attempt
+            (attempt, refusal)
         };
+        if let Some(refusal) = refusal {
+            self.log_refusal(&refusal);
+        }
         if let Some(attempt) = attempt {
             self.send_extensions(self.ttl, Reason::Due(attempt));
         }
@@ -132,7 +137,7 @@ impl ActiveLease {
         ttl: Duration,
         reason: Reason,
     ) -> Arc<Responses<Extension>> {
-        let extending = self.extending(ttl, reason);
+        let extending = self.extending(ttl, reason, None);
         for node in 0..self.engine.quorum().nodes() {
             self.send_extension(node, &extending);
         }
@@ -142,15 +147,22 @@ impl ActiveLease {
     /// Extends the lease at one node. If a node that has come back lacks the keys, all nodes follow, so
     /// that it can be re-armed.
     pub(super) fn extend_node(self: &Arc<Self>, node: usize, reason: Reason) {
-        let extending = self.extending(self.ttl, reason);
+        // Without automatic extension, this finds out about the keys and leaves their expiry.
+        let ttl = if self.auto_extend {
+            self.ttl
+        } else {
+            Duration::ZERO
+        };
+        let extending = self.extending(ttl, reason, Some(node));
         self.send_extension(node, &extending);
     }
 
     fn send_extension(&self, node: usize, extending: &Arc<Extending>) {
         let responder = Responder::new(Arc::<Extending>::clone(extending), node);
         let (keys, id) = (self.keys.clone(), self.id.clone());
-        let extend =
-            Extend::new(keys, id, extending.ttl, responder).fence_retention(self.fence_retention());
+        let extend = Extend::new(keys, id, extending.ttl, responder)
+            .fence_retention(self.fence_retention())
+            .watch(extending.watch(node));
         self.engine.submit(node, Command::Extend(extend));
     }
 
@@ -197,5 +209,24 @@ impl LiveLease for ActiveLease {
 
     fn on_shutdown(self: Arc<Self>) {
         self.lose(LossReason::Shutdown);
+    }
+}
+
+impl WatchedLease for ActiveLease {
+    /// Extends the lease at the node. The response shows whether the keys are there.
+    fn on_key_changed(self: Arc<Self>, node: usize) {
+        {
+            let mut state = self.lock();
+            if state.phase != Phase::Held || !state.watching.reported(node) {
+                return;
+            }
+        }
+        if !self.auto_extend || self.engine.registry().admits() {
+            self.extend_node(node, Reason::Changed);
+        } else {
+            let part = self.ttl / 10;
+            let delay = self.engine.jitter().up_to(part);
+            self.extend_early(delay, part.max(self.node_timeout()));
+        }
     }
 }

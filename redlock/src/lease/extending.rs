@@ -8,10 +8,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use crate::error::LossReason;
 use crate::lease::ActiveLease;
 use crate::lease::state::{Phase, RearmGrant, State};
-use crate::node::{Extension, NodeResult, ResponseSink};
+use crate::lease::watching::LeaseWatcher;
+use crate::node::{Extension, NodeResult, ResponseSink, Watch};
 use crate::quorum::hold::Hold;
 use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
@@ -25,6 +28,8 @@ pub(super) struct Extending {
     pub(super) ttl: Duration,
     /// The reason for the extension.
     reason: Reason,
+    /// The watcher to notify of later changes, if the extension registers it.
+    watcher: Option<Arc<LeaseWatcher>>,
     progress: Mutex<Progress>,
     pub(super) responses: Arc<Responses<Extension>>,
 }
@@ -40,6 +45,43 @@ pub(super) enum Reason {
     Returned,
     /// The keys of one node were put back.
     Rearmed,
+    /// One node has reported a change of the keys.
+    Changed,
+}
+
+/// What one more response means for an extension.
+struct Counted {
+    /// Whether it completes a quorum of confirmations.
+    is_reached: bool,
+    /// The nodes to re-arm: those that still lack the keys, once a quorum of others has confirmed.
+    rearm: Vec<usize>,
+}
+
+/// What follows from a response to an extension.
+#[derive(Default)]
+struct Effects {
+    /// Whether the response counts.
+    counts: bool,
+    deadline: DeadlineMove,
+    /// Whether the node has lost the keys since the last response.
+    is_first_miss: bool,
+    /// Whether a node that has come back still lacks the keys.
+    is_missing_at_return: bool,
+    /// The nodes to re-arm.
+    rearm: Vec<usize>,
+    /// Whether a quorum confirms again, after a warning that none did.
+    has_recovered: bool,
+    /// Whether the keys may have changed behind the extension.
+    may_have_changed: bool,
+}
+
+/// The consequence of holds that are gone.
+#[derive(Default)]
+pub(super) struct DeadlineMove {
+    /// Whether fewer nodes than a quorum hold the lease.
+    is_gone: bool,
+    /// Wakes the tasks that wait for the deadline, because it has moved nearer.
+    nearer: Option<CancellationToken>,
 }
 
 /// The responses to one extension so far.
@@ -52,17 +94,31 @@ struct Progress {
 
 impl ActiveLease {
     /// An extension that is about to be sent.
-    pub(super) fn extending(self: &Arc<Self>, ttl: Duration, reason: Reason) -> Arc<Extending> {
+    ///
+    /// It goes to all nodes, or only to `node`.
+    pub(super) fn extending(
+        self: &Arc<Self>,
+        ttl: Duration,
+        reason: Reason,
+        node: Option<usize>,
+    ) -> Arc<Extending> {
         let sent = Moment::now();
         let ttl = self.within_max_hold(ttl, sent);
-        self.lock().keys_may_stay(self.gone_by(sent, ttl));
+        let nodes = self.engine.quorum().nodes();
+        let watcher = {
+            let mut state = self.lock();
+            state.keys_may_stay(self.gone_by(sent, ttl));
+            state.watching.sent(node, nodes, sent);
+            reason.registers().then(|| state.watching.watcher(self))
+        };
         Arc::new(Extending {
             lease: Arc::clone(self),
             sent,
             ttl,
             reason,
+            watcher,
             progress: Mutex::default(),
-            responses: Responses::new(self.engine.quorum().nodes()),
+            responses: Responses::new(nodes),
         })
     }
 
@@ -77,55 +133,120 @@ impl ActiveLease {
         if self.remaining().is_zero() {
             return false;
         }
-        let (is_gone, is_first_miss, missing) = {
+        let effects = {
             let mut state = self.lock();
             if state.phase != Phase::Held {
                 return false;
             }
-            let was_gone = state.holds.get(node) == Hold::Gone;
-            let counts = match result {
-                Ok(Extension::Confirmed) => {
-                    let expiry = self.expiry(extending.sent, extending.ttl);
-                    state.holds.confirm(node, extending.sent, expiry)
-                }
-                Ok(Extension::NotHeld) => state.holds.lose(node, extending.sent),
-                // Errors change nothing: the node keeps the key until the expiry that it
-                // confirmed before.
-                Err(_) => false,
-            };
-            if !counts {
-                return false;
-            }
-            if *result == Ok(Extension::Confirmed) {
-                self.count_confirmation(&mut state, extending);
-            }
-            let before = state.deadline();
-            state.holds_changed();
-            if state.deadline() < before {
-                self.arm(&mut state);
-            }
-            // A node that loses its keys at once, again and again, is left to the usual extensions.
-            let is_miss = *result == Ok(Extension::NotHeld) && extending.reason != Reason::Rearmed;
-            let is_first_miss = is_miss && !was_gone;
-            let missing = (is_miss && was_gone).then_some(node);
-            let is_confirmed = *result == Ok(Extension::Confirmed);
-            let missing = extending.missing(missing, is_confirmed, self.engine.quorum().needed());
-            (state.deadline().is_none(), is_first_miss, missing)
+            self.record(&mut state, node, result, extending)
         };
-        if is_gone {
-            self.lose(LossReason::Gone);
-            return true;
+        let counts = effects.counts;
+        self.carry_out(node, effects, extending);
+        counts
+    }
+
+    /// Records a response in the state. Returns what follows from it.
+    fn record(
+        self: &Arc<Self>,
+        state: &mut State,
+        node: usize,
+        result: &NodeResult<Extension>,
+        extending: &Extending,
+    ) -> Effects {
+        let sent = extending.sent;
+        let mut effects = Effects {
+            may_have_changed: state
+                .watching
+                .responded(node, sent, result, extending.registers()),
+            ..Effects::default()
+        };
+        let was_gone = state.holds.get(node) == Hold::Gone;
+        match result {
+            Ok(Extension::Confirmed) => {
+                let expiry = self.expiry(sent, extending.ttl);
+                if !state.holds.confirm(node, sent, expiry) {
+                    return effects;
+                }
+                state.failures.clear(node);
+                self.count_confirmation(state, extending);
+            }
+            Ok(Extension::NotHeld) => {
+                if !state.holds.lose(node, sent) {
+                    return effects;
+                }
+                state.failures.record_not_held(node);
+            }
+            // Errors change nothing: the node keeps the key until the expiry that it confirmed
+            // before.
+            Err(error) => {
+                if state.holds.decides(node, sent) {
+                    state.failures.record(node, error.clone());
+                }
+                return effects;
+            }
         }
-        if is_first_miss {
+        effects.counts = true;
+        effects.deadline = self.update_deadline(state);
+        // A node that loses its keys at once, again and again, is left to the usual extensions.
+        let is_miss = *result == Ok(Extension::NotHeld) && extending.reason != Reason::Rearmed;
+        effects.is_first_miss = is_miss && !was_gone;
+        effects.is_missing_at_return = is_miss && extending.reason == Reason::Returned;
+        let is_confirmed = *result == Ok(Extension::Confirmed);
+        let missing = (is_miss && was_gone).then_some(node);
+        let quorum = self.engine.quorum().needed();
+        let progress = extending.count(missing, is_confirmed, quorum);
+        effects.rearm = progress.rearm;
+        effects.has_recovered = progress.is_reached && state.failures.confirmed(sent);
+        effects
+    }
+
+    /// Does what follows from a response, once the state is unlocked.
+    fn carry_out(self: &Arc<Self>, node: usize, effects: Effects, extending: &Extending) {
+        if self.apply_deadline(effects.deadline) {
+            return;
+        }
+        if effects.has_recovered {
+            self.log_recovery();
+        }
+        if effects.is_first_miss {
+            let (resource, node) = (&self.resources, &self.engine.names()[node]);
+            tracing::debug!(%resource, %node, "the node does not hold the lock any more");
             // After a node timeout, because an unlock elsewhere may be deleting the keys just now.
             self.extend_early(self.node_timeout(), Duration::ZERO);
-        } else if extending.reason == Reason::Returned && *result == Ok(Extension::NotHeld) {
+        } else if effects.is_missing_at_return {
             self.extend_early(Duration::ZERO, self.node_timeout());
         }
-        for node in missing {
+        for node in effects.rearm {
             self.rearm(node, extending.rearm_grant());
         }
-        true
+        if effects.may_have_changed {
+            self.extend_node(node, Reason::Changed);
+        }
+    }
+
+    /// Recomputes the deadline after a change of the holds, and the timers that follow it.
+    pub(super) fn update_deadline(self: &Arc<Self>, state: &mut State) -> DeadlineMove {
+        let before = state.deadline();
+        state.holds_changed();
+        if state.deadline() >= before {
+            return DeadlineMove::default();
+        }
+        self.arm(state);
+        DeadlineMove {
+            is_gone: state.deadline().is_none(),
+            nearer: state.nearer.take(),
+        }
+    }
+
+    /// Notifies the tasks that wait for the deadline. Returns whether the lease is lost.
+    pub(super) fn apply_deadline(&self, moved: DeadlineMove) -> bool {
+        if moved.is_gone {
+            self.lose(LossReason::Gone);
+        }
+        if let Some(nearer) = moved.nearer {
+            nearer.cancel();
+        }
+        moved.is_gone
     }
 
     /// Counts a confirmation. A quorum of them sets the next extension to its usual time.
@@ -151,16 +272,42 @@ impl Extending {
         }
     }
 
-    /// Records a response. Returns the nodes to re-arm: those that still lack the keys, once a
-    /// quorum of others has confirmed.
-    fn missing(&self, missing: Option<usize>, is_confirmed: bool, quorum: usize) -> Vec<usize> {
+    /// The watch that the extension registers with a node, if it does.
+    pub(super) fn watch(&self, node: usize) -> Option<Watch> {
+        let watcher = self.watcher.as_ref();
+        watcher.map(|watcher| Watch::new(watcher, node))
+    }
+
+    /// The number of keys that the extension registers.
+    fn registers(&self) -> usize {
+        let registers = self.watcher.is_some();
+        usize::from(registers) * self.lease.keys.as_slice().len()
+    }
+
+    /// Counts a response.
+    fn count(&self, missing: Option<usize>, is_confirmed: bool, quorum: usize) -> Counted {
         let mut progress = self.progress.lock();
         progress.confirmed += usize::from(is_confirmed);
         progress.missing.extend(missing);
-        if progress.confirmed < quorum {
-            return Vec::new();
+        let is_decided = progress.confirmed >= quorum;
+        Counted {
+            is_reached: is_confirmed && progress.confirmed == quorum,
+            rearm: if is_decided {
+                std::mem::take(&mut progress.missing)
+            } else {
+                Vec::new()
+            },
         }
-        std::mem::take(&mut progress.missing)
+    }
+}
+
+impl Reason {
+    /// Whether the extension registers for later changes.
+    ///
+    /// One that follows a change or a re-arm does not: on a node that loses its keys again and
+    /// again, each would lead to the next.
+    fn registers(self) -> bool {
+        !matches!(self, Self::Rearmed | Self::Changed)
     }
 }
 

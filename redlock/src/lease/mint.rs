@@ -109,13 +109,19 @@ impl ActiveLease {
     }
 
     /// Records one node's response to a raise.
-    fn raised(&self, node: usize, token: u64, result: &NodeResult<Raised>) {
+    fn raised(self: &Arc<Self>, node: usize, token: u64, result: &NodeResult<Raised>) {
         if let Ok(Raised::Beyond(counter)) = result {
             self.engine.observe_counter(*counter);
         }
         let mut state = self.lock();
         if state.phase != Phase::Acquiring || state.fencing_token.is_some() {
-            // The round was decided without this node, which keeps the key until its expiry.
+            // The round was decided without this node, which keeps the key until its expiry. Unless
+            // it reports that it does not.
+            if *result == Ok(Raised::NotHeld) && state.holds.lose(node, self.sent_at) {
+                let moved = self.update_deadline(&mut state);
+                drop(state);
+                self.apply_deadline(moved);
+            }
             return;
         }
         match result {

@@ -21,11 +21,14 @@
 mod application;
 mod extend;
 mod extending;
+mod failures;
+mod loss;
 mod mint;
 mod rearm;
 mod release;
 mod round;
 mod state;
+mod watching;
 
 use std::fmt;
 use std::sync::{Arc, Weak};
@@ -37,6 +40,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::release::release_by_id;
 pub(crate) use self::round::{Refused, Round};
 use self::state::{End, Phase, ReleasePlan, State};
+use self::watching::Watching;
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LockLost, LossReason};
@@ -160,10 +164,12 @@ impl ActiveLease {
         if self.ends_at().is_some_and(|end| Moment::now() >= end) {
             self.lose(LossReason::Expired);
         }
-        match self.lock().phase {
-            Phase::Ended(End::Lost(reason)) => Some(LockLost::new(self.resources.clone(), reason)),
-            _ => None,
-        }
+        let state = self.lock();
+        let Phase::Ended(End::Lost(reason)) = state.phase else {
+            return None;
+        };
+        let causes = state.loss_causes.clone().unwrap_or_default();
+        Some(LockLost::new(self.resources.clone(), reason, causes))
     }
 
     /// Keeps the head of the local queue until the lease ends. The next request in the queue then
@@ -182,14 +188,27 @@ impl ActiveLease {
 
     /// Returns a token that is cancelled when the lease ends, in any way.
     pub(crate) fn cancellation_token(&self) -> CancellationToken {
+        self.token_in(|state| &mut state.cancellation)
+    }
+
+    /// Returns a token that is cancelled when the deadline moves nearer, or the lease ends. It serves
+    /// once.
+    pub(crate) fn nearer_deadline(&self) -> CancellationToken {
+        self.token_in(|state| &mut state.nearer)
+    }
+
+    /// Returns the token in this place, or a cancelled one if the lease has ended.
+    fn token_in(
+        &self,
+        place: impl FnOnce(&mut State) -> &mut Option<CancellationToken>,
+    ) -> CancellationToken {
         let mut state = self.lock();
         if let Phase::Ended(_) = state.phase {
             let ended = CancellationToken::new();
             ended.cancel();
             return ended;
         }
-        state
-            .cancellation
+        place(&mut state)
             .get_or_insert_with(CancellationToken::new)
             .clone()
     }
@@ -201,8 +220,10 @@ impl ActiveLease {
             (LossReason::Expired, Some(end)) if self.is_near(end) => LossReason::MaxHold,
             (reason, _) => reason,
         };
+        let causes = self.set_loss_causes(reason);
         if self.end(End::Lost(reason)) {
-            tracing::warn!(resource = %self.resources, %reason, "lock lost before release");
+            let causes = causes.as_deref().and_then(loss::log_field);
+            tracing::warn!(resource = %self.resources, %reason, causes, "lock lost before release");
         }
     }
 
@@ -246,7 +267,7 @@ impl ActiveLease {
     /// Ends the lease once and passes the plan of its releases to `carry_out`. Returns whether this
     /// call ended it.
     fn end_with(&self, end: End, carry_out: impl FnOnce(&ReleasePlan)) -> bool {
-        let (plan, token, waker, ticket) = {
+        let (plan, tokens, waker, ticket) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -260,8 +281,11 @@ impl ActiveLease {
                 self.engine.registry().remove(slot);
             }
             let plan = self.release_plan(&state, end);
-            let (token, waker) = (state.cancellation.take(), state.take_waker());
-            (plan, token, waker, state.ticket.take())
+            // Nodes keep a watcher only as long as the lease does.
+            state.watching = Watching::default();
+            let tokens = [state.cancellation.take(), state.nearer.take()];
+            let waker = state.take_waker();
+            (plan, tokens, waker, state.ticket.take())
         };
         // The releases are queued before any waiter is woken, so its next command follows them.
         carry_out(&plan);
@@ -271,7 +295,7 @@ impl ActiveLease {
                 .observe_release(&self.keys, Instant::now());
         }
         drop(ticket);
-        if let Some(token) = token {
+        for token in tokens.into_iter().flatten() {
             token.cancel();
         }
         if let Some(waker) = waker {

@@ -19,6 +19,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::extending::Reason;
 use crate::lease::state::{Phase, RearmGrant, RearmRetry, State};
@@ -94,8 +95,15 @@ impl ActiveLease {
             if state.phase != Phase::Held {
                 return;
             }
-            if let Ok(Rearmed::Busy { .. }) = result {
-                self.retry_rearm(&mut state, node, grant);
+            match result {
+                Ok(Rearmed::Busy { .. }) => {
+                    let taken = NodeError::new(NodeErrorKind::Taken, "");
+                    state.failures.record(node, taken);
+                    self.retry_rearm(&mut state, node, grant);
+                }
+                Ok(Rearmed::Armed) => state.failures.clear(node),
+                Ok(Rearmed::NotALock) => {}
+                Err(error) => state.failures.record(node, error.clone()),
             }
             matches!(result, Ok(Rearmed::Armed))
         };

@@ -1,12 +1,16 @@
 //! The mutable state of a lease.
 
+use std::sync::Arc;
+
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::deployment::Version;
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
-use crate::error::LossReason;
+use crate::error::{LossReason, NodeFailure};
 use crate::lease::application::Contention;
+use crate::lease::failures::Failures;
+use crate::lease::watching::Watching;
 use crate::node::Stamp;
 use crate::quorum::Tally;
 use crate::quorum::hold::Holds;
@@ -25,6 +29,9 @@ pub(super) struct State {
     pub(super) gone_by: Moment,
     /// Cancelled when the lease ends. Created on the first request for it.
     pub(super) cancellation: Option<CancellationToken>,
+    /// Cancelled, and then replaced, when the deadline moves nearer or the lease ends. Created on
+    /// the first request for it.
+    pub(super) nearer: Option<CancellationToken>,
     pub(super) timer: Option<TimerKey>,
     /// The place in the registry of live leases, while it is held.
     pub(super) slot: Option<Slot>,
@@ -34,6 +41,12 @@ pub(super) struct State {
     pub(super) attempt: Attempt,
     /// Whether the next extension was brought forward.
     pub(super) is_early: bool,
+    /// The last failure of each node.
+    pub(super) failures: Failures,
+    /// The failures that led to the loss, once the lease is lost.
+    pub(super) loss_causes: Option<Arc<[NodeFailure]>>,
+    /// The extensions in flight, and the registrations with the nodes.
+    pub(super) watching: Watching,
     /// Re-arms that met another owner, to be repeated.
     pub(super) retries: Vec<RearmRetry>,
     /// The deadline of the holds, recomputed whenever they change.
@@ -136,6 +149,7 @@ impl State {
             tally,
             gone_by,
             cancellation: None,
+            nearer: None,
             timer: None,
             slot: None,
             extend_at: gone_by,
@@ -145,6 +159,9 @@ impl State {
                 confirmed: 0,
             },
             is_early: false,
+            failures: Failures::new(sent_at),
+            loss_causes: None,
+            watching: Watching::default(),
             retries: Vec::new(),
             deadline: None,
             stamps: vec![None; nodes].into(),

@@ -10,6 +10,7 @@ use crate::node::identity::Identify;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::{Extension, Identity, Raised, Rearmed, Removal, Snapshot};
+use crate::node::watch::Watch;
 use crate::time::clock::Moment;
 
 /// A command, together with the responder that receives its result.
@@ -132,6 +133,10 @@ pub struct Extend {
     /// The minimum time for which existing counters are kept, from now on. `None` leaves them
     /// unchanged.
     pub fence_retention: Option<Duration>,
+    /// The watch to notify when a key changes after this extension: it may be gone.
+    ///
+    /// A hint: the next extension finds a missing key too. That extension is also a change. Each registration causes at most one notification for each key.
+    pub watch: Option<Watch>,
     /// Receives the result.
     pub responder: Responder<Extension>,
 }
@@ -145,6 +150,7 @@ impl Extend {
             id,
             ttl,
             fence_retention: None,
+            watch: None,
             responder,
         }
     }
@@ -153,6 +159,13 @@ impl Extend {
     #[must_use]
     pub fn fence_retention(mut self, retention: impl Into<Option<Duration>>) -> Self {
         self.fence_retention = retention.into();
+        self
+    }
+
+    /// Sets the watch to notify when a key changes after this extension.
+    #[must_use]
+    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
+        self.watch = watch.into();
         self
     }
 }

@@ -109,8 +109,9 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Whether the node notifies [watches](Acquire::watch). If it does not, waiters poll more
-    /// often.
+    /// Whether the node notifies the watches of [waiters](Acquire::watch) and of
+    /// [holders](Extend::watch). If it does not, waiters poll more often, and a holder notices at its
+    /// next extension that a key is gone.
     fn notifies(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! Notifications that a key may be free.
+//! Notifications that a key has changed: it may be free.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use crate::node::keys::Keys;
 
-/// A waiter for keys that others hold.
+/// A waiter for keys that others hold, or a holder that must know when its keys are gone.
 pub trait Watcher: Send + Sync {
     /// Called when a key may be free at the node at position `node`, or its expiry was postponed.
     ///

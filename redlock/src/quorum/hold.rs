@@ -75,6 +75,11 @@ impl Holds {
         }
     }
 
+    /// Whether an extension that was sent at `sent` decides what the node holds.
+    pub(crate) fn decides(&self, node: usize, sent: Moment) -> bool {
+        sent >= self.0[node].since
+    }
+
     /// Records the confirmation of an extension that was sent at `sent`. Returns whether it counts.
     pub(crate) fn confirm(&mut self, node: usize, sent: Moment, expiry: Moment) -> bool {
         let current = &mut self.0[node];

@@ -226,6 +226,20 @@ impl Tally {
             .collect()
     }
 
+    /// The nodes that failed, or reported the keys as gone.
+    pub(crate) fn losses(&self, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
+        let not_held = NodeError::new(NodeErrorKind::NotHeld, "");
+        self.votes
+            .iter()
+            .zip(names)
+            .filter_map(|(vote, name)| match vote {
+                VoteState::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
+                VoteState::Lost => Some(NodeFailure::new(Arc::clone(name), not_held.clone())),
+                _ => None,
+            })
+            .collect()
+    }
+
     fn count(&self, is: impl Fn(&VoteState) -> bool) -> usize {
         self.votes.iter().filter(|vote| is(vote)).count()
     }

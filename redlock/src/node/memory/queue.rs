@@ -182,11 +182,12 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             let (store, watches) = (&mut state.store, &mut state.watches);
             let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
             let is_changed = extension == Extension::Confirmed;
-            notify_and_send(
-                watches.take_if(is_changed, &it.keys),
-                it.responder,
-                extension,
-            )
+            let notified = watches.take_if(is_changed, &it.keys);
+            // Behind the extension, which is a change itself.
+            if let (true, Some(watch)) = (is_changed, &it.watch) {
+                watches.add(it.keys.as_slice(), watch);
+            }
+            notify_and_send(notified, it.responder, extension)
         }
         Command::Raise(it) => send(
             it.responder,

@@ -16,6 +16,9 @@
 //! trailing   release b         stays behind the acquire of b, which it undoes
 //! ```
 //!
+//! The keys of extensions with a watch are tracked behind the ordered requests, because an extension
+//! is a change itself. One call tracks them all.
+//!
 //! A request behind a trailing release of its key ends the batch, so it cannot overtake the
 //! release:
 //!
@@ -39,6 +42,7 @@ use crate::node::redis::protocol::encode;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
 use crate::node::redis::protocol::request::Request;
+use crate::node::watch::Watch;
 
 /// Requests that are sent together, in the order in which the server carries them out.
 #[derive(Debug)]
@@ -52,6 +56,18 @@ pub(crate) struct Batch {
     pub(super) trailing: Vec<Request>,
     /// The number of simple releases that share a call.
     pub(super) releases_per_call: usize,
+    /// The watches of extensions in groups, the keys of which are tracked by one call.
+    pub(super) watched: Vec<WatchGroup>,
+}
+
+/// Extensions whose keys are tracked by one call.
+#[derive(Debug, Default)]
+pub(super) struct WatchGroup {
+    pub(super) watches: Vec<Watch>,
+    /// The number of their keys.
+    pub(super) keys: usize,
+    /// The number of responses to the call.
+    pub(super) responses: usize,
 }
 
 /// A request with the number of its responses.
@@ -83,12 +99,16 @@ impl Batch {
         let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls, scripts);
         for ordered in &mut batch.ordered {
             let request = &ordered.request;
-            if let (Some(invalidations), Some(watch)) = (invalidations, request.watch()) {
+            let watch = request.watch().filter(|_| !request.is_extension());
+            if let (Some(invalidations), Some(watch)) = (invalidations, watch) {
                 invalidations.register(request.keys(), watch);
-                ordered.tracking_responses = encode::track(request.keys(), &mut pipeline);
+                ordered.tracking_responses = encode::track(request.keys().iter(), &mut pipeline);
             }
             ordered.responses = request.encode(&mut pipeline, counter_ttls, scripts);
             count += ordered.tracking_responses + ordered.responses;
+        }
+        if let Some(invalidations) = invalidations {
+            count += batch.encode_watches(invalidations, &mut pipeline);
         }
         count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls, scripts);
         (batch, pipeline, count)
@@ -165,6 +185,7 @@ impl Batch {
             } else {
                 MAX_RELEASES_PER_SCRIPT
             },
+            watched: Vec::new(),
         };
         // A conflict takes a release and another request.
         let may_conflict = 0 < releases && count > 1 || count < pending.len();
@@ -198,6 +219,31 @@ impl Batch {
                     1
                 }
             };
+        }
+        count
+    }
+
+    /// Requests invalidations for the keys of extensions with a watch. Returns the number of responses
+    /// to expect.
+    fn encode_watches(&mut self, invalidations: &Invalidations, pipeline: &mut Pipeline) -> usize {
+        let extensions = self.ordered.iter().map(|ordered| &ordered.request);
+        let mut extensions = extensions
+            .filter(|request| request.is_extension())
+            .filter_map(|request| Some((request.keys(), request.watch()?)))
+            .peekable();
+        let group_size = invalidations.group_size();
+        let mut count = 0;
+        while extensions.peek().is_some() {
+            let group: Vec<_> = extensions.by_ref().take(group_size).collect();
+            invalidations.register_holders(&group);
+            let keys = group.iter().flat_map(|(keys, _)| *keys);
+            let responses = encode::track(keys.clone(), pipeline);
+            count += responses;
+            self.watched.push(WatchGroup {
+                watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
+                keys: keys.count(),
+                responses,
+            });
         }
         count
     }

@@ -2,9 +2,9 @@
 
 use deadpool_redis::redis::Value;
 
-use crate::node::redis::protocol::batch::Batch;
+use crate::node::redis::protocol::batch::{Batch, WatchGroup};
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
-use crate::node::{Command, Identity};
+use crate::node::{Command, Identity, watch};
 
 impl Batch {
     /// Sends the responses to their callers, and passes the state of each request to `on_settled`.
@@ -33,7 +33,30 @@ impl Batch {
             on_settled(request.settle(&mut own, identity));
             own.for_each(drop);
         }
+        for group in self.watched {
+            settle_watches(&group, &mut responses, &mut on_settled);
+        }
         settle_releases(self.trailing, per_call, &mut responses, &mut on_settled);
+    }
+}
+
+/// Reads the responses to the call that tracks the keys of extensions.
+fn settle_watches(
+    group: &WatchGroup,
+    responses: &mut impl Iterator<Item = Value>,
+    on_settled: &mut impl FnMut(Settled),
+) {
+    let keys = i64::try_from(group.keys).unwrap_or(i64::MAX);
+    for response in responses.take(group.responses) {
+        match response {
+            // A key was deleted behind its extension, before it was tracked: no push reports that.
+            Value::Int(found) if found < keys => watch::notify_all(&group.watches),
+            Value::ServerError(error) if error.code() == "CROSSSLOT" => {
+                on_settled(Settled::NotTogether);
+            }
+            response if is_refused(&response) => on_settled(Settled::Untracked),
+            _ => {}
+        }
     }
 }
 

@@ -100,10 +100,13 @@ pub(crate) fn shared_release<'a>(
 
 /// Requests invalidations for the keys. Returns the number of responses to expect.
 ///
-/// The commands stand immediately before the acquire, so that no change between the two is missed.
-/// They are separate from its script, because a script would track the counters too, which move
-/// with every grant.
-pub(crate) fn track(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
+/// The commands stand immediately before an acquire, so that no change between the two is missed.
+/// They stand behind extensions, which are changes themselves. They are separate from the scripts,
+/// because a script would track the counters too, which move with every grant.
+pub(crate) fn track<'a>(
+    keys: impl Iterator<Item = &'a Arc<[u8]>> + Clone,
+    pipeline: &mut Pipeline,
+) -> usize {
     let mut caching = Cmd::with_capacity(3, 16);
     caching.arg("CLIENT").arg("CACHING").arg("YES");
     pipeline.add_command(caching);
@@ -112,9 +115,9 @@ pub(crate) fn track(keys: &[Arc<[u8]>], pipeline: &mut Pipeline) -> usize {
 }
 
 /// Returns the call that reads the keys, by counting how many exist.
-fn exists(keys: &[Arc<[u8]>]) -> Cmd {
-    let bytes: usize = keys.iter().map(|key| key.len()).sum();
-    let mut call = Cmd::with_capacity(1 + keys.len(), 6 + bytes);
+fn exists<'a>(keys: impl Iterator<Item = &'a Arc<[u8]>> + Clone) -> Cmd {
+    let bytes: usize = keys.clone().map(|key| key.len()).sum();
+    let mut call = Cmd::with_capacity(1 + keys.clone().count(), 6 + bytes);
     call.arg("EXISTS");
     for key in keys {
         call.arg(&**key);

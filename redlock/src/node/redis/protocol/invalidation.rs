@@ -1,8 +1,10 @@
 //! Invalidations that a server pushes, and the watches that they notify.
 
+use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard};
 
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
+use tokio::runtime::Handle;
 
 use crate::node::watch;
 use crate::node::watch::{Watch, Watches};
@@ -12,14 +14,58 @@ use crate::sync::Mutex;
 ///
 /// A server tracks the keys that a connection has read, and pushes one invalidation when such a key
 /// changes. The cause can be a release by any client, an extension, an expiry or a flush. A refused
-/// acquire thereby registers for the key, and an invalidation means: try again.
+/// acquire thereby registers for the key, and an invalidation means: try again. A holder registers
+/// with its extensions, and an invalidation means: check that the key is there.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Invalidations(Arc<Mutex<Watches>>);
+pub(crate) struct Invalidations(Arc<Mutex<Tables>>);
+
+#[derive(Debug, Default)]
+struct Tables {
+    /// Each registration ends with its notification.
+    waiters: Watches,
+    /// A registration lasts as long as its watcher. The invalidation that an extension causes
+    /// arrives after the next registration was sent, and must not end it.
+    holders: HashMap<Arc<[u8]>, Watch>,
+    /// The number of holders at which those that are gone are removed.
+    sweep_at: usize,
+    /// Whether the keys of one call must share a slot.
+    is_clustered: bool,
+}
 
 impl Invalidations {
     /// Adds a watch. Called before the server is requested to track the keys.
     pub(crate) fn register(&self, keys: &[Arc<[u8]>], watch: &Watch) {
-        self.lock().add(keys, watch);
+        self.lock().waiters.add(keys, watch);
+    }
+
+    /// Adds the watches of holders of keys, each in place of any other holder's.
+    pub(crate) fn register_holders(&self, holders: &[(&[Arc<[u8]>], &Watch)]) {
+        let mut tables = self.lock();
+        if tables.holders.len() >= tables.sweep_at {
+            tables.holders.retain(|_, watch| watch.is_live());
+            tables.sweep_at = (tables.holders.len() * 2).max(64);
+        }
+        for (keys, watch) in holders {
+            for key in *keys {
+                match tables.holders.get_mut(key) {
+                    Some(known) => known.clone_from(watch),
+                    None => drop(tables.holders.insert(Arc::clone(key), (*watch).clone())),
+                }
+            }
+        }
+    }
+
+    /// The number of extensions whose keys are tracked by one call.
+    pub(crate) fn group_size(&self) -> usize {
+        if self.lock().is_clustered {
+            return 1;
+        }
+        usize::MAX
+    }
+
+    /// Records that the server does not track the keys of several requests by one call.
+    pub(crate) fn set_clustered(&self) {
+        self.lock().is_clustered = true;
     }
 
     /// Handles a message that the server pushed. Never blocks.
@@ -28,24 +74,139 @@ impl Invalidations {
             (PushKind::Invalidate, Some(Value::Array(keys))) => {
                 for key in keys {
                     if let Value::BulkString(key) = key {
-                        let watches = self.lock().take(key);
-                        watch::notify_all(&watches);
+                        self.notify(key);
                     }
                 }
             }
-            // All keys were deleted, or the connection ended and further invalidations are lost.
-            (PushKind::Invalidate | PushKind::Disconnection, _) => self.notify_all(),
+            // All keys were deleted.
+            (PushKind::Invalidate, _) => {
+                self.notify_all();
+                self.notify_holders();
+            }
+            // The connection ended and further invalidations are lost. Holders learn of the next
+            // connection in another way.
+            (PushKind::Disconnection, _) => self.notify_all(),
             _ => {}
         }
     }
 
-    /// Notifies all watches: invalidations may have been lost.
+    /// Notifies all waiters: invalidations may have been lost.
     pub(crate) fn notify_all(&self) {
-        let watches = self.lock().take_all();
+        let watches = self.lock().waiters.take_all();
         watch::notify_all(&watches);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Watches> {
+    /// Notifies the watches of one key.
+    fn notify(&self, key: &[u8]) {
+        let (waiters, holder) = {
+            let mut tables = self.lock();
+            (tables.waiters.take(key), tables.holders.get(key).cloned())
+        };
+        watch::notify_all(&waiters);
+        if let Some(holder) = holder
+            && !holder.notify()
+        {
+            // The release of a holder that is gone is the usual cause.
+            let mut tables = self.lock();
+            if tables.holders.get(key).is_some_and(|it| !it.is_live()) {
+                tables.holders.remove(key);
+            }
+        }
+    }
+
+    /// Notifies all holders. Many are notified apart from the task of the session, which has
+    /// commands to send.
+    fn notify_holders(&self) {
+        let holders: Vec<Watch> = self.lock().holders.values().cloned().collect();
+        match Handle::try_current() {
+            Ok(runtime) if holders.len() > FEW => {
+                let _detached = runtime.spawn(async move {
+                    for few in holders.chunks(FEW) {
+                        watch::notify_all(few);
+                        tokio::task::yield_now().await;
+                    }
+                });
+            }
+            _ => watch::notify_all(&holders),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Tables> {
         self.0.lock()
+    }
+}
+
+/// The number of holders that are notified at once.
+const FEW: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::node::Watcher;
+
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Watcher for Count {
+        fn key_changed(&self, _node: usize) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn key(name: &str) -> [Arc<[u8]>; 1] {
+        [Arc::from(name.as_bytes())]
+    }
+
+    fn hold(invalidations: &Invalidations, name: &str, holder: &Arc<Count>) {
+        invalidations.register_holders(&[(&key(name), &Watch::new(holder, 0))]);
+    }
+
+    fn push(kind: PushKind, keys: Option<&str>) -> PushInfo {
+        let keys = keys.map(|key| Value::Array(vec![Value::BulkString(key.into())]));
+        let data = vec![keys.unwrap_or(Value::Nil)];
+        PushInfo { kind, data }
+    }
+
+    #[test]
+    fn a_holder_stays_registered_and_a_waiter_does_not() {
+        let invalidations = Invalidations::default();
+        let (holder, waiter) = (Arc::<Count>::default(), Arc::<Count>::default());
+        hold(&invalidations, "a", &holder);
+        invalidations.register(&key("a"), &Watch::new(&waiter, 0));
+        for _ in 0..2 {
+            invalidations.on_push(&push(PushKind::Invalidate, Some("a")));
+            invalidations.on_push(&push(PushKind::Invalidate, Some("b")));
+        }
+        let counts = [&holder, &waiter].map(|it| it.0.load(Ordering::Relaxed));
+        assert_eq!(counts, [2, 1]);
+    }
+
+    #[test]
+    fn a_flush_notifies_holders_and_a_lost_connection_does_not() {
+        let (invalidations, holder) = (Invalidations::default(), Arc::<Count>::default());
+        for number in 0..2 * FEW {
+            hold(&invalidations, &number.to_string(), &holder);
+        }
+        invalidations.on_push(&push(PushKind::Disconnection, None));
+        assert_eq!(holder.0.load(Ordering::Relaxed), 0);
+        invalidations.on_push(&push(PushKind::Invalidate, None));
+        assert_eq!(holder.0.load(Ordering::Relaxed), 2 * FEW);
+    }
+
+    #[test]
+    fn holders_that_are_gone_are_removed() {
+        let invalidations = Invalidations::default();
+        for number in 0..10_000 {
+            let holder = Arc::<Count>::default();
+            hold(&invalidations, &number.to_string(), &holder);
+        }
+        assert!(invalidations.lock().holders.len() <= 64);
+        let holder = Arc::<Count>::default();
+        hold(&invalidations, "a", &holder);
+        drop(holder);
+        invalidations.on_push(&push(PushKind::Invalidate, Some("a")));
+        assert!(!invalidations.lock().holders.contains_key(&b"a"[..]));
     }
 }

@@ -52,6 +52,9 @@ pub(crate) enum Settled {
     Unsupported(Request),
     /// The server refuses to track keys, so it pushes no invalidations.
     Untracked,
+    /// The keys of several requests cannot be tracked by one call, because the server is a member of
+    /// a cluster.
+    NotTogether,
     /// The server is not, or no longer, a master with its data. The command fails with this error,
     /// and the connection must end.
     Displaced(Command, NodeError),
@@ -111,6 +114,7 @@ impl Request {
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
             (Command::Acquire(_) | Command::Rearm(_), _) => 1 + 3 * keys,
+            (Command::Extend(it), _) if it.watch.is_some() => 1 + 3 * keys,
             _ => 1 + 2 * keys,
         }
     }
@@ -122,6 +126,7 @@ impl Request {
             Encoding::Native | Encoding::Stamp => None,
             _ => match &self.command {
                 Command::Acquire(it) => it.watch.as_ref(),
+                Command::Extend(it) => it.watch.as_ref(),
                 Command::Identify(it) => it.watch.as_ref(),
                 _ => None,
             },
@@ -135,6 +140,11 @@ impl Request {
             Encoding::Inspect | Encoding::Stamp => Self::new(self.command),
             _ => self,
         }
+    }
+
+    /// Whether the request postpones the expiry of a lease that is held.
+    pub(crate) fn is_extension(&self) -> bool {
+        matches!(self.command, Command::Extend(_))
     }
 
     /// Returns a release that undoes this request if it is an acquire that may have been carried

@@ -210,7 +210,7 @@ impl Outbox {
             &mut self.pending_releases,
             &mut self.dialect,
         );
-        let (shared, mut displaced) = (&self.shared, Vec::new());
+        let (server, shared, mut displaced) = (&self.server, &self.shared, Vec::new());
         batch.settle(values, &self.identity, |settled| match settled {
             Settled::Done => {}
             Settled::Resend(request) => pending.push_back(request),
@@ -219,6 +219,7 @@ impl Outbox {
                 pending.push_back(request);
             }
             Settled::Untracked => shared.set_notifies(false),
+            Settled::NotTogether => server.invalidations().set_clustered(),
             Settled::Displaced(command, cause) => displaced.push((command, cause)),
             Settled::Released(release) => pending_releases.on_released(release),
         });

@@ -1,9 +1,13 @@
 //! Tests of the cost of batches and of the order within one.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use deadpool_redis::redis::{Value, parse_redis_value};
+
 use super::*;
-use crate::node::{Acquire, Command, Keys, Release, Responder};
+use crate::node::redis::protocol::request::Settled;
+use crate::node::{Acquire, Command, Extend, Identity, Keys, Release, Responder, Watch, Watcher};
 use crate::time::clock::Moment;
 
 fn keys(count: usize) -> Keys {
@@ -144,4 +148,119 @@ fn no_request_overtakes_a_trailing_release_of_its_key() {
         let (second, _) = order(&mut pending, delete);
         assert_eq!(second, expected([(true, "c"), (false, "a")]));
     }
+}
+
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Watcher for Count {
+    fn key_changed(&self, _node: usize) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn watched_extension(keys: Keys, watcher: &Arc<Count>) -> Request {
+    let ttl = Duration::from_secs(1);
+    let extend = Extend::new(keys, "1".into(), ttl, Responder::ignored());
+    Request::new(Command::Extend(extend.watch(Watch::new(watcher, 0))))
+}
+
+/// Returns the words of each command.
+fn words(pipeline: &Pipeline) -> Vec<String> {
+    use deadpool_redis::redis::Arg;
+    let commands = pipeline.cmd_iter().map(|command| {
+        let words = command.args_iter().filter_map(|arg| match arg {
+            Arg::Simple(word) => Some(String::from_utf8_lossy(word).into_owned()),
+            _ => None,
+        });
+        words.collect::<Vec<_>>().join(" ")
+    });
+    commands.collect()
+}
+
+fn settle(batch: Batch, responses: &[&str]) -> Vec<Settled> {
+    let responses = responses.iter();
+    let responses: Vec<Value> = responses
+        .map(|text| parse_redis_value(text.as_bytes()).unwrap())
+        .collect();
+    let mut settled = Vec::new();
+    batch.settle(responses, &Identity::default(), |it| settled.push(it));
+    settled
+}
+
+#[test]
+fn keys_are_tracked_behind_their_extensions_and_before_later_releases() {
+    let (watcher, invalidations) = (Arc::<Count>::default(), Invalidations::default());
+    let mut pending = VecDeque::from([
+        watched_extension(one("a"), &watcher),
+        watched_extension(one("b"), &watcher),
+        release(one("a")),
+    ]);
+    let ttls = &mut CounterTtls::default();
+    let delete = Some(CompareDelete::IfEq);
+    let (batch, pipeline, count) =
+        Batch::take_from(&mut pending, ttls, delete, Some(&invalidations));
+    let words = words(&pipeline);
+    assert_eq!(words.len(), count);
+    assert!(words[..2].iter().all(|it| it.starts_with("EVALSHA")));
+    assert_eq!(words[2..4], ["CLIENT CACHING YES", "EXISTS a b"]);
+    assert!(words[4].starts_with("DELIFEQ a"), "{words:?}");
+    let settled = settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", ":2\r\n", ":1\r\n"]);
+    assert!(matches!(
+        settled[..],
+        [Settled::Done, Settled::Done, Settled::Released(_)]
+    ));
+    assert_eq!(watcher.0.load(Ordering::Relaxed), 0);
+}
+
+#[test]
+fn a_key_that_is_gone_before_it_is_tracked_is_reported() {
+    let watchers = [(); 2].map(|()| Arc::<Count>::default());
+    let (mut pending, ttls) = (VecDeque::new(), &mut CounterTtls::default());
+    let invalidations = Invalidations::default();
+    pending.push_back(watched_extension(one("a"), &watchers[0]));
+    pending.push_back(watched_extension(keys(2), &watchers[1]));
+    let (batch, ..) = Batch::take_from(&mut pending, ttls, None, Some(&invalidations));
+    settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", ":2\r\n"]);
+    // One of three is gone. Which one is unknown.
+    let counts = watchers.each_ref().map(|it| it.0.load(Ordering::Relaxed));
+    assert_eq!(counts, [1, 1]);
+}
+
+#[test]
+fn keys_in_several_slots_are_tracked_one_by_one() {
+    let (watcher, invalidations) = (Arc::<Count>::default(), Invalidations::default());
+    let ttls = &mut CounterTtls::default();
+    let extend = || -> VecDeque<Request> {
+        let names = ["a", "b"].into_iter();
+        names
+            .map(|it| watched_extension(one(it), &watcher))
+            .collect()
+    };
+    let (batch, ..) = Batch::take_from(&mut extend(), ttls, None, Some(&invalidations));
+    let refused = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
+    let settled = settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", refused]);
+    assert!(matches!(settled.last(), Some(Settled::NotTogether)));
+    invalidations.set_clustered();
+    let (_, pipeline, _) = Batch::take_from(&mut extend(), ttls, None, Some(&invalidations));
+    let words = words(&pipeline);
+    assert_eq!(
+        words[2..],
+        [
+            "CLIENT CACHING YES",
+            "EXISTS a",
+            "CLIENT CACHING YES",
+            "EXISTS b"
+        ]
+    );
+}
+
+#[test]
+fn a_server_that_does_not_push_tracks_nothing() {
+    let watcher = Arc::<Count>::default();
+    let mut pending = VecDeque::from([watched_extension(one("a"), &watcher)]);
+    let (batch, pipeline, count) =
+        Batch::take_from(&mut pending, &mut CounterTtls::default(), None, None);
+    assert_eq!((words(&pipeline).len(), count), (1, 1));
+    assert!(batch.watched.is_empty());
 }
