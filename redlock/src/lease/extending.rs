@@ -153,7 +153,7 @@ impl ActiveLease {
         result: &NodeResult<Extension>,
         extending: &Extending,
     ) -> Effects {
-        let sent = extending.sent;
+        let (sent, outlast) = (extending.sent, self.outlast());
         let mut effects = Effects {
             may_have_changed: state
                 .watching
@@ -164,7 +164,7 @@ impl ActiveLease {
         match result {
             Ok(Extension::Confirmed) => {
                 let expiry = self.expiry(sent, extending.ttl);
-                if !state.holds.confirm(node, sent, expiry) {
+                if !state.holds.confirm(node, sent, expiry, outlast) {
                     return effects;
                 }
                 state.failures.clear(node);

@@ -32,14 +32,15 @@ impl ActiveLease {
     /// Puts the keys back on a node, if the lease is held and extends itself.
     pub(super) fn rearm(self: &Arc<Self>, node: usize, grant: RearmGrant) {
         // This calls the sessions, so it comes before the state is locked.
-        let timeout = self.node_timeout();
+        let (timeout, outlast) = (self.node_timeout(), self.outlast());
         let sent = Moment::now();
         let ttl = self.within_max_hold(self.ttl, sent);
         {
             let mut state = self.lock();
             let is_due = self.auto_extend && !ttl.is_zero();
             let is_held = state.deadline().is_some_and(|deadline| sent < deadline);
-            if !is_due || !is_held || state.holds.get(node) != Hold::Gone {
+            let is_gone = state.holds.get(node) == Hold::Gone;
+            if !is_due || !is_held || !is_gone || !state.holds.may_join(node, outlast) {
                 return;
             }
             // Until the response, only an extension sent well behind this command decides.

@@ -129,6 +129,8 @@ impl ActiveLease {
     /// Turns a won round into a held lease. Returns `false` unless a quorum granted the lock and
     /// enough validity is left.
     fn try_finish(self: &Arc<Self>) -> bool {
+        // This calls the sessions, so it comes before the state is locked.
+        let timeout = self.node_timeout();
         let mut state = self.lock();
         let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
@@ -136,6 +138,7 @@ impl ActiveLease {
             && state.tally.verdict() == Verdict::Reached
             && state.holds.deadline() >= enough
             && enough.is_some()
+            && now.saturating_since(self.sent_at) <= validity::round_limit(timeout)
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
@@ -159,18 +162,29 @@ impl ActiveLease {
 
     /// Records one node's vote, and what the node holds since.
     fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
+        let outlast = self.outlast();
         let mut state = self.lock();
         state.stamps[node] = stamp;
         // A late grant joins a lease that is held. After the end, the release queued behind the
         // acquire undoes it.
         state.tally.set(node, vote);
-        state.holds.vote(node, hold, self.sent_at);
+        let joins = state.phase != Phase::Held || state.holds.may_join(node, outlast);
+        if joins || !matches!(hold, Hold::Until(_)) {
+            state.holds.vote(node, hold, self.sent_at);
+        }
         if state.phase == Phase::Held {
             state.holds_changed();
         }
         if state.phase == Phase::Acquiring && state.tally.verdict() != Verdict::Open {
             state.notify();
         }
+    }
+
+    /// The moment until which other nodes must hold the lease for another node to join it.
+    pub(super) fn outlast(&self) -> Moment {
+        let now = Moment::now();
+        let limit = self.engine.deployment().round_limit();
+        now.checked_add(limit).unwrap_or(now)
     }
 
     /// What a node holds after a command that may set keys has failed.

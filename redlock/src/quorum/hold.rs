@@ -80,12 +80,33 @@ impl Holds {
         sent >= self.0[node].since
     }
 
+    /// Whether a node may join the nodes that hold the lease: a quorum of others holds it until
+    /// `outlast`, which is later than the end of any round that is in progress.
+    ///
+    /// The node may have granted the lock in such a round, and lost its data since. The round must
+    /// not find the others free while it can still be won.
+    pub(crate) fn may_join(&self, node: usize, outlast: Moment) -> bool {
+        let others = self.0.iter().enumerate().filter(|(other, it)| {
+            *other != node && matches!(it.hold, Hold::Until(expiry) if expiry >= outlast)
+        });
+        others.count() >= Quorum::of(self.0.len()).needed()
+    }
+
     /// Records the confirmation of an extension that was sent at `sent`. Returns whether it counts.
-    pub(crate) fn confirm(&mut self, node: usize, sent: Moment, expiry: Moment) -> bool {
-        let current = &mut self.0[node];
-        if sent < current.since {
+    ///
+    /// That of a node that did not hold the lease counts only if it [may join](Self::may_join).
+    pub(crate) fn confirm(
+        &mut self,
+        node: usize,
+        sent: Moment,
+        expiry: Moment,
+        outlast: Moment,
+    ) -> bool {
+        let is_new = !matches!(self.get(node), Hold::Until(_));
+        if !self.decides(node, sent) || is_new && !self.may_join(node, outlast) {
             return false;
         }
+        let current = &mut self.0[node];
         let expiry = match current.hold {
             Hold::Until(before) => before.max(expiry),
             _ => expiry,
@@ -140,6 +161,27 @@ mod tests {
         start.checked_add(Duration::from_millis(millis)).unwrap()
     }
 
+    /// Returns the holds of three nodes, of which the first is unknown.
+    fn held_elsewhere(since: Moment, expiry: Moment) -> Holds {
+        let mut holds = Holds::unknown(3, since);
+        for node in [1, 2] {
+            holds.set(node, Hold::Until(expiry), since);
+        }
+        holds
+    }
+
+    #[test]
+    fn a_node_joins_only_while_others_outlast_any_round() {
+        let start = Moment::now();
+        let (round, expiry) = (after(start, 50), after(start, 90));
+        let mut holds = held_elsewhere(start, expiry);
+        assert!(!holds.confirm(0, start, after(start, 99), after(start, 91)));
+        assert_eq!(holds.held(), 2);
+        assert!(holds.confirm(0, start, after(start, 99), round));
+        // The others do not have to outlast it for a node that holds the lease.
+        assert!(holds.confirm(1, start, after(start, 99), after(start, 200)));
+    }
+
     #[test]
     fn a_release_goes_wherever_a_key_may_be() {
         let now = Moment::now();
@@ -154,22 +196,22 @@ mod tests {
     fn a_node_counts_once_a_later_extension_finds_the_key() {
         let start = Moment::now();
         let (sent, armed, expiry) = (after(start, 1), after(start, 2), after(start, 90));
-        let mut holds = Holds::unknown(1, armed);
-        assert!(!holds.confirm(0, sent, expiry), "sent before");
-        assert_eq!((holds.held(), holds.deadline()), (0, None));
-        assert!(holds.confirm(0, armed, expiry));
-        assert_eq!((holds.held(), holds.deadline()), (1, Some(expiry)));
+        let mut holds = held_elsewhere(armed, expiry);
+        assert!(!holds.confirm(0, sent, expiry, start), "sent before");
+        assert_eq!((holds.held(), holds.deadline()), (2, Some(expiry)));
+        assert!(holds.confirm(0, armed, expiry, start));
+        assert_eq!((holds.held(), holds.deadline()), (3, Some(expiry)));
     }
 
     #[test]
     fn a_late_response_does_not_undo_a_newer_one() {
         let start = Moment::now();
         let (first, second, expiry) = (after(start, 1), after(start, 2), after(start, 90));
-        let mut holds = Holds::unknown(1, start);
+        let mut holds = held_elsewhere(start, expiry);
         assert!(holds.lose(0, second));
-        assert!(!holds.confirm(0, first, expiry));
+        assert!(!holds.confirm(0, first, expiry, start));
         assert_eq!(holds.get(0), Hold::Gone);
-        assert!(holds.confirm(0, second, expiry));
+        assert!(holds.confirm(0, second, expiry, start));
         assert!(!holds.lose(0, first));
         assert_eq!(holds.get(0), Hold::Until(expiry));
     }
@@ -191,7 +233,7 @@ mod tests {
         let start = Moment::now();
         let mut holds = Holds::unknown(1, start);
         holds.set(0, Hold::Until(after(start, 90)), start);
-        assert!(holds.confirm(0, start, after(start, 50)));
+        assert!(holds.confirm(0, start, after(start, 50), start));
         assert_eq!(holds.deadline(), Some(after(start, 90)));
     }
 

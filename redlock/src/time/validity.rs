@@ -90,6 +90,15 @@ pub(crate) fn capped_node_timeout(timeout: Duration, ttl: Duration) -> Duration 
     timeout.min(ttl / 4)
 }
 
+/// Returns the age at which a round can no longer be won, although its votes may come together later:
+/// its process was paused.
+///
+/// A lease that puts its keys back on a node relies on it: a round that was granted the lock there
+/// before must be over before the other nodes let go of the lease.
+pub(crate) fn round_limit(node_timeout: Duration) -> Duration {
+    node_timeout.saturating_add(node_timeout / 10)
+}
+
 /// Returns how long to wait for the other nodes once an outcome is certain.
 pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10

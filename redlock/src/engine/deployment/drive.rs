@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use crate::engine::deployment::node_state::{NodeState, Waiting};
 use crate::engine::deployment::plan::{Action, Plan, Planner};
 use crate::engine::deployment::standing::{Admission, Standing};
-use crate::engine::deployment::{Deployment, State};
+use crate::engine::deployment::{Deployment, State, whole_millis};
 use crate::node::{
     Command, Identified, Identify, NodeResult, RecordChange, Responder, Session, SessionObserver,
     Watch,
@@ -22,8 +22,8 @@ use crate::time::clock::Moment;
 struct Work {
     requests: Vec<Request>,
     waiting: Vec<(usize, Waiting)>,
-    /// Nodes that have lost data, of which live leases must know.
-    lost: Vec<usize>,
+    /// Nodes that are connected again, or have lost data. Live leases extend there.
+    changed: Vec<usize>,
     has_changed: bool,
 }
 
@@ -99,6 +99,8 @@ impl Deployment {
             self.stand(state, node, decision.standing, &mut work);
         }
         self.known.lock().clone_from(&state.memory.id);
+        let round_limit = whole_millis(state.memory.limits.round);
+        self.round_limit.store(round_limit, Ordering::Relaxed);
         self.arm(state, plan.wake_at);
         work
     }
@@ -133,9 +135,13 @@ impl Deployment {
         };
         self.admitted[index].store(version, Ordering::SeqCst);
         self.log(index, node, &standing);
-        if !standing.is_pending() && std::mem::take(&mut node.has_changed) {
+        let is_identified = !matches!(standing, Standing::Pending | Standing::Down);
+        if is_identified && std::mem::take(&mut node.has_changed) {
+            // Leases extend behind the change of the record, which was sent before.
+            self.identified[index].store(true, Ordering::SeqCst);
             let is_lost = matches!(standing, Standing::Quarantined(..));
-            work.lost.extend(is_lost.then_some(index));
+            let is_new = std::mem::take(&mut node.is_new_connection);
+            work.changed.extend((is_new || is_lost).then_some(index));
         }
         work.has_changed |= !node.standing.is_same(&standing);
         work.waiting.push((index, node.stand(standing)));
@@ -189,7 +195,7 @@ impl Deployment {
                 let _is_live = watch.notify();
             }
         }
-        for node in work.lost {
+        for node in work.changed {
             self.registry.connected(node);
         }
         if work.has_changed {

@@ -19,7 +19,7 @@
 
 use std::sync::Arc;
 
-use crate::engine::deployment::memory::Agreed;
+use crate::engine::deployment::memory::{Agreed, AgreedRecord};
 use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner};
 use crate::engine::deployment::record::{IdentityRecord, RecordState};
 use crate::engine::deployment::standing::{Cause, Standing};
@@ -109,7 +109,7 @@ impl Planner<'_> {
         if !others.is_empty() {
             self.memory.forming.agreed = None;
             let nodes = self.rules.quorum.nodes();
-            let record = IdentityRecord::forming(id, nodes, self.memory.max_ttl);
+            let record = IdentityRecord::forming(id, nodes, self.memory.limits);
             let write = |node| (node, Action::Write(record.clone()));
             return others.into_iter().map(write).collect();
         }
@@ -141,22 +141,18 @@ impl Planner<'_> {
     fn finish(&mut self, id: &Arc<str>, participants: &[usize]) -> Vec<(usize, Action)> {
         let seen = |node: &usize| Some((*node, self.views[*node].seen()?));
         let seen: Vec<(usize, &Sighting)> = participants.iter().filter_map(seen).collect();
-        let is_changed = |agreed: &Agreed| {
-            let texts = seen
-                .iter()
-                .filter_map(|(node, it)| Some((*node, it.text()?)));
-            agreed.id != *id || !texts.eq(agreed.texts.iter().map(|(node, text)| (*node, text)))
-        };
+        let records = seen
+            .iter()
+            .filter_map(|(node, it)| AgreedRecord::of(*node, it));
+        let records: Vec<_> = records.collect();
         let forming = &mut self.memory.forming;
-        let agreed = match forming.agreed.take().filter(|agreed| !is_changed(agreed)) {
+        let is_same = |agreed: &Agreed| agreed.id == *id && agreed.records == records;
+        let agreed = match forming.agreed.take().filter(is_same) {
             Some(agreed) => agreed,
             None => Agreed {
                 id: Arc::clone(id),
                 readings: self.readings,
-                texts: seen
-                    .iter()
-                    .filter_map(|(node, it)| Some((*node, Arc::clone(it.text()?))))
-                    .collect(),
+                records,
                 is_verified: false,
             },
         };

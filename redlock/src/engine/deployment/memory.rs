@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::deployment::record::Limits;
 use crate::engine::deployment::standing::Cause;
 use crate::engine::deployment::view::Sighting;
 use crate::time::clock::Moment;
@@ -13,8 +14,8 @@ use crate::time::validity;
 pub(super) struct Memory {
     /// The id of the deployment, once a quorum of nodes had it.
     pub(super) id: Option<Arc<str>>,
-    /// The longest ttl that any manager of the deployment may use.
-    pub(super) max_ttl: Duration,
+    /// The longest times that any manager of the deployment may use.
+    pub(super) limits: Limits,
     pub(super) nodes: Box<[NodeMemory]>,
     pub(super) forming: FormingMemory,
     /// The end of the quarantine of all nodes, after the deployment was formed anew.
@@ -53,22 +54,39 @@ pub(super) struct Agreed {
     /// The number of readings up to then.
     pub(super) readings: u64,
     /// What each node had.
-    pub(super) texts: Vec<(usize, Arc<str>)>,
-    /// Whether a later reading found the same texts. There was then a moment at which no node was
+    pub(super) records: Vec<AgreedRecord>,
+    /// Whether a later reading found the same records. There was then a moment at which no node was
     /// complete, and no lock can have been granted before it.
     pub(super) is_verified: bool,
 }
 
-impl FormingMemory {
-    /// Whether a node has had the same text since a moment at which no node was complete.
-    pub(super) fn is_verified(&self, node: usize, text: Option<&Arc<str>>) -> bool {
-        let agreed = self.agreed.as_ref().filter(|agreed| agreed.is_verified);
-        agreed.zip(text).is_some_and(|(agreed, text)| {
-            agreed
-                .texts
-                .iter()
-                .any(|(of, seen)| *of == node && seen == text)
+/// What a node had: the text of its record, and the process that it was read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct AgreedRecord {
+    node: usize,
+    text: Arc<str>,
+    run_id: Option<Arc<str>>,
+}
+
+impl AgreedRecord {
+    /// Returns what was read from a node, if it has a record.
+    pub(super) fn of(node: usize, sighting: &Sighting) -> Option<Self> {
+        Some(Self {
+            node,
+            text: Arc::clone(sighting.text()?),
+            run_id: sighting.identified.run_id.clone(),
         })
+    }
+}
+
+impl FormingMemory {
+    /// Whether a node has had the same record, in the same process, since a moment at which no node
+    /// was complete.
+    pub(super) fn is_verified(&self, node: usize, sighting: &Sighting) -> bool {
+        let agreed = self.agreed.as_ref().filter(|agreed| agreed.is_verified);
+        agreed
+            .zip(AgreedRecord::of(node, sighting))
+            .is_some_and(|(agreed, record)| agreed.records.contains(&record))
     }
 }
 
@@ -91,10 +109,10 @@ struct Process {
 }
 
 impl Memory {
-    pub(super) fn new(nodes: usize, id: Option<Arc<str>>, max_ttl: Duration) -> Self {
+    pub(super) fn new(nodes: usize, id: Option<Arc<str>>, limits: Limits) -> Self {
         Self {
             id,
-            max_ttl,
+            limits,
             nodes: (0..nodes).map(|_| NodeMemory::default()).collect(),
             forming: FormingMemory::default(),
             replaced_until: None,

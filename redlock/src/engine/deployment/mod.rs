@@ -22,7 +22,7 @@ mod verdict;
 mod view;
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -31,6 +31,7 @@ use tokio::sync::Notify;
 use self::memory::Memory;
 use self::node_state::NodeState;
 use self::plan::Rules;
+use self::record::Limits;
 use self::standing::Versions;
 pub(crate) use self::standing::{Admission, Standing, Version};
 use crate::config::Config;
@@ -41,6 +42,7 @@ use crate::node::{Session, SessionObserver, Watch, Watcher};
 use crate::quorum::Quorum;
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// An acquire that waits until its node is identified.
 pub(crate) trait Applicant: Send + Sync {
@@ -60,6 +62,10 @@ pub(crate) struct Deployment {
     versions: Versions,
     /// For each node the version under which it is admitted without a check, 0 if it is not.
     admitted: Box<[AtomicU64]>,
+    /// Whether each node was identified over its current connection.
+    identified: Box<[AtomicBool]>,
+    /// The age in milliseconds at which no round of any manager can be won any more.
+    round_limit: AtomicU64,
     state: Mutex<State>,
     sessions: OnceLock<Box<[Arc<dyn Session>]>>,
     registry: Arc<Registry>,
@@ -109,7 +115,7 @@ impl Deployment {
         };
         let state = State {
             nodes: (0..nodes).map(|_| NodeState::new(standing())).collect(),
-            memory: Memory::new(nodes, known.lock().clone(), config.max_ttl),
+            memory: Memory::new(nodes, known.lock().clone(), limits(config)),
             sent: 0,
             timer: None,
             is_driving: false,
@@ -118,6 +124,8 @@ impl Deployment {
         Arc::new_cyclic(|itself| Self {
             versions: Versions::new(nodes),
             admitted: (0..nodes).map(|_| AtomicU64::new(0)).collect(),
+            identified: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
+            round_limit: AtomicU64::new(whole_millis(config.round_limit())),
             state: Mutex::new(state),
             sessions: OnceLock::new(),
             registry: Arc::clone(registry),
@@ -175,9 +183,17 @@ impl Deployment {
         self.versions.is_current(node, version)
     }
 
-    /// Whether confirmations of the node count: it is not another name of a server, nor part of
-    /// another deployment.
+    /// The age at which no round of any manager can be won any more.
+    pub(crate) fn round_limit(&self) -> Duration {
+        Duration::from_millis(self.round_limit.load(Ordering::Relaxed))
+    }
+
+    /// Whether confirmations of the node count: it is identified, so that its record names the
+    /// process that confirms. It is not another name of a server, nor part of another deployment.
     pub(crate) fn may_confirm(&self, node: usize) -> bool {
+        if !self.identified[node].load(Ordering::SeqCst) {
+            return !self.rules.is_quarantine_on;
+        }
         self.fast_admission(node).is_some()
             || !matches!(self.state.lock().nodes[node].standing, Standing::Refused(_))
     }
@@ -282,15 +298,16 @@ impl Deployment {
     fn invalidate(&self, node: usize, is_new_connection: bool) {
         // First: a grant whose response is being read right now must not count.
         self.versions.advance(node);
+        if is_new_connection {
+            self.identified[node].store(false, Ordering::SeqCst);
+        }
         {
             let mut state = self.state.lock();
             let node = &mut state.nodes[node];
             node.invalidate();
-            if is_new_connection {
-                node.connection += 1;
-            } else {
-                node.has_changed = true;
-            }
+            node.connection += u64::from(is_new_connection);
+            node.has_changed = true;
+            node.is_new_connection |= is_new_connection;
         }
         self.drive();
     }
@@ -299,7 +316,6 @@ impl Deployment {
 impl SessionObserver for Deployment {
     fn connected(&self, node: usize) {
         self.invalidate(node, true);
-        self.registry.connected(node);
     }
 }
 
@@ -320,6 +336,19 @@ impl fmt::Debug for Deployment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deployment").finish_non_exhaustive()
     }
+}
+
+/// The longest times that this manager may use.
+fn limits(config: &Config) -> Limits {
+    let millis = |duration| Duration::from_millis(whole_millis(duration));
+    Limits {
+        max_ttl: millis(config.max_ttl),
+        round: millis(config.round_limit()),
+    }
+}
+
+fn whole_millis(duration: Duration) -> u64 {
+    validity::whole_millis(duration).unwrap_or(u64::MAX)
 }
 
 /// The key of the identity record, behind the prefix of the manager.

@@ -25,6 +25,8 @@ pub(super) struct NodeState {
     pub(super) connection: u64,
     /// Whether live leases are to be told what became of the node.
     pub(super) has_changed: bool,
+    /// Whether that is because of a new connection.
+    pub(super) is_new_connection: bool,
     /// Whether the quarantine was logged.
     pub(super) is_logged: bool,
     /// Acquires that wait for the decision.
@@ -42,7 +44,8 @@ impl NodeState {
             is_dirty: true,
             in_flight: None,
             connection: 0,
-            has_changed: false,
+            has_changed: true,
+            is_new_connection: false,
             is_logged: false,
             applicants: Vec::new(),
             watches: Vec::new(),

@@ -31,7 +31,7 @@ impl Planner<'_> {
         if !self.rules.is_quarantine_on {
             let ignored = IdentityRecord {
                 is_ignored: true,
-                max_ttl: self.memory.max_ttl,
+                limits: self.memory.limits,
                 ..record.clone()
             };
             let action = Action::replace(record, ignored);
@@ -67,7 +67,7 @@ impl Planner<'_> {
             nodes: self.rules.quorum.nodes(),
             run_id: identified.run_id.clone(),
             is_durable: identified.is_durable,
-            max_ttl: self.memory.max_ttl,
+            limits: self.memory.limits,
             ..record.clone()
         };
         let is_same_process = record.run_id == identified.run_id;
@@ -75,6 +75,15 @@ impl Planner<'_> {
         let is_intact = record.is_durable && identified.is_durable;
         if !is_same_process && !is_intact {
             current.quarantined_until = self.quarantined_until(sighting);
+        } else if current.quarantined_until > millis(sighting) {
+            // The quarantine was begun by a manager that did not know of the longest ttl.
+            let longer = self
+                .memory
+                .limits
+                .max_ttl
+                .saturating_sub(record.limits.max_ttl);
+            let longer = u64::try_from(longer.as_millis()).unwrap_or(u64::MAX);
+            current.quarantined_until = current.quarantined_until.saturating_add(longer);
         }
         current
     }
@@ -141,7 +150,7 @@ impl Planner<'_> {
         sighting: &Sighting,
         id: &Arc<str>,
     ) -> Decision {
-        if self.memory.forming.is_verified(node, sighting.text()) {
+        if self.memory.forming.is_verified(node, sighting) {
             let complete = self.complete_record(id, sighting);
             return Decision {
                 action: Action::Write(complete),
@@ -160,12 +169,12 @@ impl Planner<'_> {
 
     /// The record of a node that has all its data, once its deployment is formed.
     pub(super) fn complete_record(&self, id: &Arc<str>, sighting: &Sighting) -> IdentityRecord {
-        let (nodes, max_ttl) = (self.rules.quorum.nodes(), self.memory.max_ttl);
+        let (nodes, limits) = (self.rules.quorum.nodes(), self.memory.limits);
         IdentityRecord {
             state: RecordState::Complete,
             run_id: sighting.identified.run_id.clone(),
             is_durable: sighting.identified.is_durable,
-            ..IdentityRecord::forming(Arc::clone(id), nodes, max_ttl)
+            ..IdentityRecord::forming(Arc::clone(id), nodes, limits)
         }
     }
 
@@ -228,7 +237,7 @@ impl Planner<'_> {
 
     /// The length of a quarantine.
     pub(super) fn longest(&self) -> Duration {
-        quarantine_length(self.memory.max_ttl, self.rules.drift_factor)
+        quarantine_length(self.memory.limits.max_ttl, self.rules.drift_factor)
     }
 
     /// The end of a quarantine that begins now, in milliseconds of the node's clock.
