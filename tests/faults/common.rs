@@ -16,17 +16,26 @@ pub(crate) const SOON: Duration = Duration::from_secs(20);
 pub(crate) const LONG: Duration = Duration::from_secs(240);
 
 pub(crate) async fn fleet(n: usize) -> (Servers, Redlock) {
-    let servers = Servers::start(n);
-    let redlock = Redlock::connect(servers.urls()).await.unwrap();
-    healthy(&redlock).await;
-    (servers, redlock)
+    connected(n, |builder| builder).await
 }
 
 /// As [`fleet`], for tests in which servers lose data and are used again at once.
 pub(crate) async fn fleet_without_quarantine(n: usize) -> (Servers, Redlock) {
+    connected(n, |builder| builder.restart_quarantine(false)).await
+}
+
+/// As [`fleet`], for tests in which servers lose data and are used again after `max_ttl`.
+pub(crate) async fn fleet_with_max_ttl(n: usize, max_ttl: Duration) -> (Servers, Redlock) {
+    connected(n, |builder| builder.max_ttl(max_ttl).ttl(max_ttl / 2)).await
+}
+
+async fn connected(
+    n: usize,
+    options: impl FnOnce(RedlockBuilder) -> RedlockBuilder,
+) -> (Servers, Redlock) {
     let servers = Servers::start(n);
     let builder = Redlock::builder().nodes(servers.urls());
-    let redlock = builder.restart_quarantine(false).connect().await.unwrap();
+    let redlock = options(builder).connect().await.unwrap();
     healthy(&redlock).await;
     (servers, redlock)
 }

@@ -83,7 +83,7 @@ async fn a_release_uses_the_native_command_where_it_exists() {
 fn with_user(more: &[&str]) -> (Servers, Vec<String>) {
     let servers = Servers::start(3);
     let rights = "on >pass ~* +set +get +del +type +pttl +pexpire +zadd +zscore +eval +evalsha \
-                  +script|load +ping";
+                  +script|load +ping +info +time";
     for server in &servers {
         let words = ["SETUSER", "app"].into_iter();
         let words = words

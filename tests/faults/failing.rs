@@ -5,7 +5,10 @@ use std::time::Instant;
 use redlock::{LockError, LossReason, NodeErrorKind, Redlock};
 use redlock_tests::{Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, complete, everywhere, fleet, gone, healthy, holding};
+use crate::common::{
+    MS, SECOND, SOON, complete, everywhere, fleet, fleet_with_max_ttl, fleet_without_quarantine,
+    gone, healthy, holding,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -172,7 +175,7 @@ async fn a_lock_is_lost_by_its_deadline_when_a_majority_fails() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_server_that_restarts_empty_is_used_again() {
-    let (servers, redlock) = fleet(3).await;
+    let (servers, redlock) = fleet_with_max_ttl(3, 4 * SECOND).await;
     let held = redlock.lock("held").ttl(2 * SECOND).await.unwrap();
     everywhere(&servers, "held").await;
     servers[2].restart();
@@ -184,7 +187,7 @@ async fn a_server_that_restarts_empty_is_used_again() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_restart_while_idle_causes_no_failure() {
-    let (servers, redlock) = fleet(3).await;
+    let (servers, redlock) = fleet_without_quarantine(3).await;
     drop(redlock.lock("a").await.unwrap());
     for server in servers.iter() {
         server.restart();
@@ -203,7 +206,8 @@ async fn an_undo_never_overtakes_the_resent_command() {
     let servers = Servers::start_each((0..3).map(|_| {
         redlock_tests::Server::builder().args(["--rename-command", "SCRIPT", "no-such-command"])
     }));
-    let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    let builder = Redlock::builder().nodes(servers.urls());
+    let redlock = builder.restart_quarantine(false).connect().await.unwrap();
     drop(redlock.lock("a").await.unwrap());
     for server in servers.iter() {
         server.restart();
@@ -257,7 +261,7 @@ async fn keys_deleted_on_a_quorum_at_once_end_the_lock() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn new_locks_succeed_during_a_rolling_restart() {
-    let (servers, redlock) = fleet(3).await;
+    let (servers, redlock) = fleet_with_max_ttl(3, 2 * SECOND).await;
     for server in servers.iter() {
         server.restart();
         let guard = redlock.lock("a").await.unwrap();

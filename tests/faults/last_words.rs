@@ -100,7 +100,8 @@ fn serve_until(stream: &TcpStream, last: &[u8]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_last_error_of_a_connection_in_use_is_quoted() {
     let url = fake_server(|stream| serve_until(&stream, b"SET")) + "?protocol=resp2";
-    let redlock = Redlock::connect([url]).await.unwrap();
+    let builder = Redlock::builder().node(url).restart_quarantine(false);
+    let redlock = builder.connect().await.unwrap();
     // The key and its counter: the second command gets no response.
     let refused = redlock.try_lock("a").await.unwrap_err();
     let LockError::NoQuorum { failures, .. } = &refused else {

@@ -99,7 +99,9 @@ async fn no_extension_or_release_waits_for_a_response() {
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn commands_beyond_the_in_flight_limit_are_sent_later() {
     let (servers, proxies, redlock) = proxied().await;
-    for proxy in &proxies {
+    healthy(&redlock).await;
+    for (server, proxy) in servers.iter().zip(&proxies) {
+        server.probe().reset_calls();
         proxy.replies(Flow::Hold);
     }
     let mut requests = JoinSet::new();

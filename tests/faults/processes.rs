@@ -5,7 +5,7 @@ use std::fs;
 use redlock::Redlock;
 use redlock_tests::{Servers, Worker, eventually};
 
-use crate::common::{MS, SECOND, SOON, holding};
+use crate::common::{MS, SECOND, SOON, form, holding};
 
 const WORKER: &str = env!("CARGO_BIN_EXE_redlock-test-worker");
 
@@ -13,6 +13,7 @@ const WORKER: &str = env!("CARGO_BIN_EXE_redlock-test-worker");
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn processes_exclude_each_other() {
     let servers = Servers::start(5);
+    form(&servers).await;
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("count");
     let workers: Vec<_> = (0..4)

@@ -191,7 +191,8 @@ async fn a_demoted_server_is_used_again_once_it_is_a_master() {
 async fn reconnects_to_a_replica_that_hides_its_role_back_off() {
     let servers = Servers::start(3);
     let urls = limited(&servers, &["-info"]);
-    let redlock = Redlock::connect(urls).await.unwrap();
+    let builder = Redlock::builder().nodes(urls).restart_quarantine(false);
+    let redlock = builder.connect().await.unwrap();
     let guard = redlock.lock("a").ttl(4 * SECOND).await.unwrap();
     let port = servers[1].port().to_string();
     let replicate = redis::cmd("REPLICAOF").arg("127.0.0.1").arg(port).clone();
@@ -212,7 +213,8 @@ async fn reconnects_to_a_replica_that_hides_its_role_back_off() {
 async fn a_missing_right_is_named_in_the_error() {
     let servers = Servers::start(3);
     let urls = limited(&servers, &["-set", "-info"]);
-    let redlock = Redlock::builder().nodes(urls).build().unwrap();
+    let builder = Redlock::builder().nodes(urls);
+    let redlock = builder.clone().restart_quarantine(false).build().unwrap();
     let refused = redlock.lock("a").wait(MS).await.unwrap_err();
     let failure = &refused.failures()[0];
     assert_eq!(
@@ -223,6 +225,9 @@ async fn a_missing_right_is_named_in_the_error() {
     assert!(failure.to_string().contains("set"), "{failure}");
     // A missing right to `INFO` is reported as a warning, not as a failure.
     assert_eq!(redlock.nodes().await[0].warnings, [NodeWarning::Unverified]);
+    // The identity record cannot be written either.
+    let refused = builder.connect().await.unwrap_err();
+    assert!(refused.to_string().contains("set"), "{refused}");
 }
 
 /// The rights are those of `redlock/src/guide/operations.md#rights`, without the optional ones.

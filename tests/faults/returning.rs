@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::{LockGuard, Redlock};
 use redlock_tests::{Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, everywhere, fleet, holding};
+use crate::common::{MS, SECOND, SOON, everywhere, fleet, fleet_with_max_ttl, holding};
 
 /// Short, so that keys expire while a server is away.
 const TTL: Duration = Duration::from_secs(2);
@@ -31,8 +31,9 @@ async fn rejoined(servers: &Servers, guard: &LockGuard, others: &Redlock, server
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_lock_outlives_servers_that_restart_empty_in_turn() {
-    let (servers, redlock) = fleet(5).await;
-    let others = Redlock::connect(servers.urls()).await.unwrap();
+    let (servers, redlock) = fleet_with_max_ttl(5, 2 * TTL).await;
+    let others = Redlock::builder().nodes(servers.urls()).max_ttl(2 * TTL);
+    let others = others.ttl(TTL).connect().await.unwrap();
     let guard = redlock.lock("a").ttl(TTL).await.unwrap();
     let token = guard.token();
     everywhere(&servers, "a").await;

@@ -10,7 +10,7 @@ use redlock_tests::{Server, Servers, eventually};
 use tracing::span;
 use tracing::{Event, Level, Metadata, Subscriber};
 
-use crate::common::{MS, SECOND, SOON, gone, healthy, limited};
+use crate::common::{MS, SECOND, SOON, form, gone, healthy, limited};
 
 /// Changes the rights of the user `limited` on one server.
 fn set_rights(server: &Server, rules: &[&str]) {
@@ -164,8 +164,13 @@ async fn a_key_pattern_is_not_taken_for_a_missing_command() {
     let patterns = ["resetkeys", "~app:*", "~{app:*"];
     for more in [&[][..], &["-evalsha"], &["-info", "-role"]] {
         let urls = limited(&servers, &[&patterns, more].concat());
+        let is_verified = !more.contains(&"-info");
         let redlock = Redlock::builder().nodes(urls).key_prefix("app:");
-        let redlock = redlock.connect().await.unwrap();
+        let redlock = redlock
+            .restart_quarantine(is_verified)
+            .connect()
+            .await
+            .unwrap();
         let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
         tokio::time::sleep(2 * SECOND).await;
         assert!(guard.release().await.unwrap().was_held());
@@ -194,6 +199,7 @@ async fn a_key_that_has_the_name_of_the_probe_is_left_alone() {
 async fn a_minority_without_rights_is_reported_and_not_used() {
     let servers = Servers::start(3);
     let urls = limited(&servers, &[]);
+    form(&servers).await;
     set_rights(&servers[1], &["-@scripting"]);
     let redlock = Redlock::connect(urls).await.unwrap();
     let guard = redlock.lock("a").await.unwrap();

@@ -60,6 +60,11 @@ impl Redlock {
         let _results = responses
             .until(self.config().silence_limit(), responses::all)
             .await;
+        // A node that responds is identified within a few round trips.
+        engine
+            .deployment()
+            .settled(self.config().silence_limit())
+            .await;
         engine.reports()
     }
 }

@@ -7,8 +7,7 @@ use crate::engine::deployment::memory::quarantine_length;
 use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner, refused};
 use crate::engine::deployment::record::{IdentityRecord, RecordState};
 use crate::engine::deployment::standing::{Admission, Cause, Standing, Version};
-use crate::engine::deployment::view::{Content, Sighting, View};
-use crate::error::{NodeError, NodeErrorKind};
+use crate::engine::deployment::view::{Sighting, View};
 use crate::node::{LastLoss, RecordCheck};
 
 impl Planner<'_> {
@@ -201,25 +200,19 @@ impl Planner<'_> {
     }
 
     /// The standing of a node whose record is in order.
+    ///
+    /// A quorum of such nodes has the same record of a deployment that was formed. As long as one is
+    /// seen that has not been completed, the others wait: should both of two first nodes lose their
+    /// data, nothing would be left to show that the deployment was formed.
     fn admitted(&self, sighting: &Sighting) -> Standing {
-        if self.memory.id.is_some() {
-            return Standing::Admitted(self.admission(sighting));
-        }
-        let may_follow = |view: &View| match view {
-            View::Pending => true,
-            View::Failed(..) => false,
-            View::Seen(seen) => {
-                !matches!(seen.content, Content::Foreign) && view.complete().is_none()
-            }
+        let is_awaited = |view: &View| {
+            let is_unknown = matches!(view, View::Pending) && self.memory.id.is_none();
+            is_unknown || view.forming().is_some()
         };
-        if self.views.iter().any(may_follow) {
+        if self.views.iter().any(is_awaited) {
             return Standing::Pending;
         }
-        let needed = self.rules.quorum.needed();
-        Standing::Refused(NodeError::unsent(
-            NodeErrorKind::Misplaced,
-            format!("its deployment is not confirmed by {needed} nodes"),
-        ))
+        Standing::Admitted(self.admission(sighting))
     }
 
     pub(super) fn admission(&self, sighting: &Sighting) -> Admission {

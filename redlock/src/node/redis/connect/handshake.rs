@@ -301,7 +301,7 @@ mod tests {
             ("-BUSY busy running a script\r\n", NodeErrorKind::Server),
         ];
         for (refusal, kind) in refusals {
-            let (_, draft) = handshake(None, &[refusal; 18]);
+            let (_, draft) = handshake(None, &[refusal; 24]);
             assert_eq!(draft.refusal().unwrap().kind(), kind);
             assert!(!draft.supports_push && draft.info.is_none());
         }
@@ -312,11 +312,11 @@ mod tests {
     #[test]
     fn only_the_rights_that_a_lock_needs_are_required() {
         let denied = "-NOPERM no permission\r\n";
-        let (_, draft) = handshake(None, &[denied; 18]);
+        let (_, draft) = handshake(None, &[denied; 24]);
         let refusal = draft.refusal().unwrap();
         assert_eq!(refusal.kind(), NodeErrorKind::Permission);
         assert!(refusal.message().contains("EVALSHA"), "{refusal}");
-        let mut responses = [denied; 18];
+        let mut responses = [denied; 24];
         let (commands, _) = handshake(None, &[]);
         responses[commands.len() - 1] = "*0\r\n";
         let (_, draft) = handshake(None, &responses);

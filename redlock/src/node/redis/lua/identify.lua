@@ -21,7 +21,12 @@ if ARGV[1] and (record or '') == ARGV[2] then
   local info = redis.pcall('INFO', 'server')
   local run_id = type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
   if run_id == ARGV[3] then
-    redis.call('SET', KEYS[1], ARGV[1])
+    local written = redis.pcall('SET', KEYS[1], ARGV[1])
+    if written.err then
+      -- Redis 7.0 does not name the command.
+      local is_denied = string.find(written.err, 'executing the script can', 1, true)
+      return is_denied and redis.error_reply('ERR set: ' .. written.err) or written
+    end
     record = ARGV[1]
   end
 end

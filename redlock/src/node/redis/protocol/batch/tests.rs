@@ -197,9 +197,12 @@ fn keys_are_tracked_behind_their_extensions_and_before_later_releases() {
         release(one("a")),
     ]);
     let ttls = &mut CounterTtls::default();
-    let delete = Some(CompareDelete::IfEq);
+    let dialect = Dialect {
+        delete: Some(CompareDelete::IfEq),
+        ..Dialect::default()
+    };
     let (batch, pipeline, count) =
-        Batch::take_from(&mut pending, ttls, delete, Some(&invalidations));
+        Batch::take_from(&mut pending, ttls, dialect, Some(&invalidations));
     let words = words(&pipeline);
     assert_eq!(words.len(), count);
     assert!(words[..2].iter().all(|it| it.starts_with("EVALSHA")));
@@ -220,7 +223,8 @@ fn a_key_that_is_gone_before_it_is_tracked_is_reported() {
     let invalidations = Invalidations::default();
     pending.push_back(watched_extension(one("a"), &watchers[0]));
     pending.push_back(watched_extension(keys(2), &watchers[1]));
-    let (batch, ..) = Batch::take_from(&mut pending, ttls, None, Some(&invalidations));
+    let (batch, ..) =
+        Batch::take_from(&mut pending, ttls, Dialect::default(), Some(&invalidations));
     settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", ":2\r\n"]);
     // One of three is gone. Which one is unknown.
     let counts = watchers.each_ref().map(|it| it.0.load(Ordering::Relaxed));
@@ -237,12 +241,22 @@ fn keys_in_several_slots_are_tracked_one_by_one() {
             .map(|it| watched_extension(one(it), &watcher))
             .collect()
     };
-    let (batch, ..) = Batch::take_from(&mut extend(), ttls, None, Some(&invalidations));
+    let (batch, ..) = Batch::take_from(
+        &mut extend(),
+        ttls,
+        Dialect::default(),
+        Some(&invalidations),
+    );
     let refused = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
     let settled = settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", refused]);
     assert!(matches!(settled.last(), Some(Settled::NotTogether)));
     invalidations.set_clustered();
-    let (_, pipeline, _) = Batch::take_from(&mut extend(), ttls, None, Some(&invalidations));
+    let (_, pipeline, _) = Batch::take_from(
+        &mut extend(),
+        ttls,
+        Dialect::default(),
+        Some(&invalidations),
+    );
     let words = words(&pipeline);
     assert_eq!(
         words[2..],
@@ -259,8 +273,12 @@ fn keys_in_several_slots_are_tracked_one_by_one() {
 fn a_server_that_does_not_push_tracks_nothing() {
     let watcher = Arc::<Count>::default();
     let mut pending = VecDeque::from([watched_extension(one("a"), &watcher)]);
-    let (batch, pipeline, count) =
-        Batch::take_from(&mut pending, &mut CounterTtls::default(), None, None);
+    let (batch, pipeline, count) = Batch::take_from(
+        &mut pending,
+        &mut CounterTtls::default(),
+        Dialect::default(),
+        None,
+    );
     assert_eq!((words(&pipeline).len(), count), (1, 1));
     assert!(batch.watched.is_empty());
 }
