@@ -130,12 +130,6 @@ impl Config {
         )
     }
 
-    /// The age at which no round of this manager can be won any more.
-    pub(crate) fn round_limit(&self) -> Duration {
-        let longest = Some(Duration::MAX);
-        validity::round_limit(self.node_timeout(self.max_ttl, longest))
-    }
-
     /// How long the nodes keep token counters: at least twice as long as any lease.
     pub(crate) fn fence_retention(&self) -> Duration {
         let default = Duration::from_secs(3600).max(self.max_ttl.saturating_mul(2));

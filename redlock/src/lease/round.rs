@@ -14,6 +14,7 @@ use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote};
 use crate::quorum::hold::Hold;
+use crate::quorum::responses::{NodeResults, Responses};
 use crate::quorum::vote::VoteState;
 use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
@@ -27,6 +28,7 @@ use crate::waiting::wakeup::Wakeup;
 pub(crate) struct Round {
     lease: Arc<ActiveLease>,
     end_on_drop: End,
+    is_adoption: bool,
     is_won: bool,
 }
 
@@ -56,6 +58,7 @@ impl Round {
         Self {
             lease,
             end_on_drop: End::Abandoned,
+            is_adoption: false,
             is_won: false,
         }
     }
@@ -80,6 +83,7 @@ impl Round {
         Self {
             lease,
             end_on_drop: End::Detached,
+            is_adoption: true,
             is_won: false,
         }
     }
@@ -93,21 +97,27 @@ impl Round {
         let end = Instant::now() + timeout;
         self.until(end, |tally| tally.verdict() != Verdict::Open)
             .await;
-        self.lease.mint(end).await;
-        self.is_won = self.lease.try_finish();
+        self.is_won = self.finish(end).await;
         if !self.is_won {
             // Nodes that failed at once may have decided the round. The others get a moment more, so
             // that the error names the nodes that failed and not those that were merely slower.
             let grace = Instant::now() + validity::grace(timeout);
             let is_explained = |tally: &Tally| tally.is_busy() || tally.is_complete();
             self.until(grace.min(end), is_explained).await;
-            self.lease.mint(end).await;
-            self.is_won = self.lease.try_finish();
+            self.is_won = self.finish(end).await;
         }
         if self.is_won {
             return Ok(Arc::clone(&self.lease));
         }
         Err(Refused(self.lease.lock().tally.clone()))
+    }
+
+    /// Mints the token and checks the keys, as far as that is needed. Returns whether the lease is
+    /// held.
+    async fn finish(&self, end: Instant) -> bool {
+        self.lease.mint(end).await;
+        let is_checked = self.is_adoption || self.lease.check_keys().await;
+        self.lease.try_finish(is_checked)
     }
 
     /// Waits until the tally meets the condition, at most until `end`.
@@ -128,9 +138,7 @@ impl Drop for Round {
 impl ActiveLease {
     /// Turns a won round into a held lease. Returns `false` unless a quorum granted the lock and
     /// enough validity is left.
-    fn try_finish(self: &Arc<Self>) -> bool {
-        // This calls the sessions, so it comes before the state is locked.
-        let timeout = self.node_timeout();
+    fn try_finish(self: &Arc<Self>, is_checked: bool) -> bool {
         let mut state = self.lock();
         let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
@@ -138,7 +146,7 @@ impl ActiveLease {
             && state.tally.verdict() == Verdict::Reached
             && state.holds.deadline() >= enough
             && enough.is_some()
-            && now.saturating_since(self.sent_at) <= validity::round_limit(timeout)
+            && (is_checked || self.is_young(now))
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
@@ -151,6 +159,44 @@ impl ActiveLease {
             self.schedule_first(&mut state);
         }
         is_won
+    }
+
+    /// Whether the grants of the round count together.
+    fn is_young(&self, now: Moment) -> bool {
+        now.saturating_since(self.sent_at) <= validity::ROUND_LIMIT
+    }
+
+    /// Checks that a quorum still has the keys, if the round was granted the lock but took long.
+    /// There was then a moment at which all of them had the keys: when the check was sent.
+    async fn check_keys(self: &Arc<Self>) -> bool {
+        let granted: Vec<usize> = {
+            let state = self.lock();
+            if state.tally.verdict() != Verdict::Reached || self.is_young(Moment::now()) {
+                return false;
+            }
+            let is_granted = |node: &usize| matches!(state.tally.get(*node), VoteState::Granted(_));
+            (0..state.tally.quorum().nodes())
+                .filter(is_granted)
+                .collect()
+        };
+        let responses = Responses::new(self.engine.quorum().nodes());
+        for node in &granted {
+            let responder = responses.responder(*node);
+            let (keys, id) = (self.keys.clone(), self.id.clone());
+            let check = Extend::new(keys, id, self.ttl, responder);
+            self.engine.submit(*node, Command::Extend(check));
+        }
+        let needed = self.engine.acquire_quorum().needed();
+        let confirmed = |results: &NodeResults<Extension>| {
+            let is_confirmed = |it: &&NodeResult<Extension>| **it == Ok(Extension::Confirmed);
+            results.iter().flatten().filter(is_confirmed).count()
+        };
+        let is_decided = |results: &NodeResults<Extension>| {
+            let responded = results.iter().flatten().count();
+            confirmed(results) >= needed || responded == granted.len()
+        };
+        let results = responses.until(self.node_timeout(), is_decided).await;
+        confirmed(&results) >= needed
     }
 
     /// Arms the timer of a lease that was just won.
@@ -182,9 +228,9 @@ impl ActiveLease {
 
     /// The moment until which other nodes must hold the lease for another node to join it.
     pub(super) fn outlast(&self) -> Moment {
-        let now = Moment::now();
-        let limit = self.engine.deployment().round_limit();
-        now.checked_add(limit).unwrap_or(now)
+        let (now, limit) = (Moment::now(), validity::ROUND_LIMIT);
+        let drift = validity::drift(limit, self.engine.config().drift_factor);
+        now.checked_add(limit + drift).unwrap_or(now)
     }
 
     /// What a node holds after a command that may set keys has failed.

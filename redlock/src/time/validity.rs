@@ -90,19 +90,18 @@ pub(crate) fn capped_node_timeout(timeout: Duration, ttl: Duration) -> Duration 
     timeout.min(ttl / 4)
 }
 
-/// Returns the age at which a round can no longer be won, although its votes may come together later:
-/// its process was paused.
-///
-/// A lease that puts its keys back on a node relies on it: a round that was granted the lock there
-/// before must be over before the other nodes let go of the lease.
-pub(crate) fn round_limit(node_timeout: Duration) -> Duration {
-    node_timeout.saturating_add(node_timeout / 10)
-}
-
 /// Returns how long to wait for the other nodes once an outcome is certain.
 pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10
 }
+
+/// The age up to which the grants of a round count together. The keys of an older one are checked
+/// again before it is won: a node may have lost its data since its grant.
+///
+/// A lease that joins a node relies on it. A round that was granted the lock there before must be
+/// over before the other nodes let go of the lease. Longer than a round trip around the world, so
+/// that the check is rare.
+pub(crate) const ROUND_LIMIT: Duration = Duration::from_millis(250);
 
 /// Returns the longest delay before a re-arm that met another owner is repeated, after `refused`
 /// others in a row.

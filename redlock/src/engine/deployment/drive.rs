@@ -10,7 +10,7 @@ use std::sync::{Arc, Weak};
 use crate::engine::deployment::node_state::{NodeState, Waiting};
 use crate::engine::deployment::plan::{Action, Plan, Planner};
 use crate::engine::deployment::standing::{Admission, Standing};
-use crate::engine::deployment::{Deployment, State, whole_millis};
+use crate::engine::deployment::{Deployment, State};
 use crate::node::{
     Command, Identified, Identify, NodeResult, RecordChange, Responder, Session, SessionObserver,
     Watch,
@@ -99,8 +99,6 @@ impl Deployment {
             self.stand(state, node, decision.standing, &mut work);
         }
         self.known.lock().clone_from(&state.memory.id);
-        let round_limit = whole_millis(state.memory.limits.round);
-        self.round_limit.store(round_limit, Ordering::Relaxed);
         self.arm(state, plan.wake_at);
         work
     }

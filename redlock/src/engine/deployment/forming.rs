@@ -109,7 +109,7 @@ impl Planner<'_> {
         if !others.is_empty() {
             self.memory.forming.agreed = None;
             let nodes = self.rules.quorum.nodes();
-            let record = IdentityRecord::forming(id, nodes, self.memory.limits);
+            let record = IdentityRecord::forming(id, nodes, self.memory.max_ttl);
             let write = |node| (node, Action::Write(record.clone()));
             return others.into_iter().map(write).collect();
         }

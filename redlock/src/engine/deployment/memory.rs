@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::deployment::record::Limits;
 use crate::engine::deployment::standing::Cause;
 use crate::engine::deployment::view::Sighting;
 use crate::time::clock::Moment;
@@ -14,8 +13,8 @@ use crate::time::validity;
 pub(super) struct Memory {
     /// The id of the deployment, once a quorum of nodes had it.
     pub(super) id: Option<Arc<str>>,
-    /// The longest times that any manager of the deployment may use.
-    pub(super) limits: Limits,
+    /// The longest ttl that any manager of the deployment may use.
+    pub(super) max_ttl: Duration,
     pub(super) nodes: Box<[NodeMemory]>,
     pub(super) forming: FormingMemory,
     /// The end of the quarantine of all nodes, after the deployment was formed anew.
@@ -109,10 +108,10 @@ struct Process {
 }
 
 impl Memory {
-    pub(super) fn new(nodes: usize, id: Option<Arc<str>>, limits: Limits) -> Self {
+    pub(super) fn new(nodes: usize, id: Option<Arc<str>>, max_ttl: Duration) -> Self {
         Self {
             id,
-            limits,
+            max_ttl,
             nodes: (0..nodes).map(|_| NodeMemory::default()).collect(),
             forming: FormingMemory::default(),
             replaced_until: None,

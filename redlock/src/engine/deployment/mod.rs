@@ -31,7 +31,6 @@ use tokio::sync::Notify;
 use self::memory::Memory;
 use self::node_state::NodeState;
 use self::plan::Rules;
-use self::record::Limits;
 use self::standing::Versions;
 pub(crate) use self::standing::{Admission, Standing, Version};
 use crate::config::Config;
@@ -64,8 +63,6 @@ pub(crate) struct Deployment {
     admitted: Box<[AtomicU64]>,
     /// Whether each node was identified over its current connection.
     identified: Box<[AtomicBool]>,
-    /// The age in milliseconds at which no round of any manager can be won any more.
-    round_limit: AtomicU64,
     state: Mutex<State>,
     sessions: OnceLock<Box<[Arc<dyn Session>]>>,
     registry: Arc<Registry>,
@@ -115,7 +112,7 @@ impl Deployment {
         };
         let state = State {
             nodes: (0..nodes).map(|_| NodeState::new(standing())).collect(),
-            memory: Memory::new(nodes, known.lock().clone(), limits(config)),
+            memory: Memory::new(nodes, known.lock().clone(), whole_millis(config.max_ttl)),
             sent: 0,
             timer: None,
             is_driving: false,
@@ -125,7 +122,6 @@ impl Deployment {
             versions: Versions::new(nodes),
             admitted: (0..nodes).map(|_| AtomicU64::new(0)).collect(),
             identified: (0..nodes).map(|_| AtomicBool::new(false)).collect(),
-            round_limit: AtomicU64::new(whole_millis(config.round_limit())),
             state: Mutex::new(state),
             sessions: OnceLock::new(),
             registry: Arc::clone(registry),
@@ -181,11 +177,6 @@ impl Deployment {
     /// Whether a grant that was requested under `version` counts.
     pub(crate) fn is_current(&self, node: usize, version: Version) -> bool {
         self.versions.is_current(node, version)
-    }
-
-    /// The age at which no round of any manager can be won any more.
-    pub(crate) fn round_limit(&self) -> Duration {
-        Duration::from_millis(self.round_limit.load(Ordering::Relaxed))
     }
 
     /// Whether confirmations of the node count: it is identified, so that its record names the
@@ -338,17 +329,9 @@ impl fmt::Debug for Deployment {
     }
 }
 
-/// The longest times that this manager may use.
-fn limits(config: &Config) -> Limits {
-    let millis = |duration| Duration::from_millis(whole_millis(duration));
-    Limits {
-        max_ttl: millis(config.max_ttl),
-        round: millis(config.round_limit()),
-    }
-}
-
-fn whole_millis(duration: Duration) -> u64 {
-    validity::whole_millis(duration).unwrap_or(u64::MAX)
+/// A ttl in the precision of a record.
+fn whole_millis(ttl: Duration) -> Duration {
+    validity::whole_millis(ttl).map_or(ttl, Duration::from_millis)
 }
 
 /// The key of the identity record, behind the prefix of the manager.

@@ -96,7 +96,7 @@ impl Planner<'_> {
                 self.memory.nodes[node].run_id = run_id;
             }
             if let Some(record) = view.record() {
-                self.memory.limits = self.memory.limits.max(record.limits);
+                self.memory.max_ttl = self.memory.max_ttl.max(record.max_ttl);
             }
             let memory = &mut self.memory.nodes[node];
             if matches!(view, View::Pending) {

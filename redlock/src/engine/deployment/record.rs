@@ -3,7 +3,7 @@
 //! It is one line of text, so that `GET redlock:node` shows it to an operator:
 //!
 //! ```text
-//! redlock 1 id=4f1c… nodes=3 state=complete run_id=93ab… durable=no max_ttl=60000 round=1100
+//! redlock 1 id=4f1c… nodes=3 state=complete run_id=93ab… durable=no max_ttl=60000
 //!           quarantined_until=0 quarantine=on stamp=c07e…
 //! ```
 //!
@@ -28,19 +28,12 @@ pub(super) struct IdentityRecord {
     pub(super) run_id: Option<Arc<str>>,
     /// Whether a restart of that process loses nothing.
     pub(super) is_durable: bool,
-    pub(super) limits: Limits,
+    /// The longest ttl that any manager of the deployment may use.
+    pub(super) max_ttl: Duration,
     /// The end of the quarantine in milliseconds of the node's clock; 0 without.
     pub(super) quarantined_until: u64,
     /// Whether a manager takes part that ignores quarantines.
     pub(super) is_ignored: bool,
-}
-
-/// The longest times that any manager of a deployment may use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Limits {
-    pub(super) max_ttl: Duration,
-    /// The age at which a round can no longer be won.
-    pub(super) round: Duration,
 }
 
 /// How far the deployment has been formed.
@@ -58,14 +51,14 @@ pub(super) struct ForeignRecord;
 
 impl IdentityRecord {
     /// Creates the record of a node that is being formed.
-    pub(super) fn forming(id: Arc<str>, nodes: usize, limits: Limits) -> Self {
+    pub(super) fn forming(id: Arc<str>, nodes: usize, max_ttl: Duration) -> Self {
         Self {
             id,
             nodes,
             state: RecordState::Forming,
             run_id: None,
             is_durable: false,
-            limits,
+            max_ttl,
             quarantined_until: 0,
             is_ignored: false,
         }
@@ -101,25 +94,12 @@ impl IdentityRecord {
                 },
                 run_id: field("run_id").filter(|it| *it != NONE).map(Arc::from),
                 is_durable: field("durable")? == "yes",
-                limits: Limits {
-                    max_ttl: Duration::from_millis(number("max_ttl")?),
-                    round: Duration::from_millis(number("round")?),
-                },
+                max_ttl: Duration::from_millis(number("max_ttl")?),
                 quarantined_until: number("quarantined_until")?,
                 is_ignored: field("quarantine")? == "off",
             })
         };
         record().ok_or(ForeignRecord)
-    }
-}
-
-impl Limits {
-    /// The larger of both, each by itself. Records count whole milliseconds, rounded up.
-    pub(super) fn max(self, other: Self) -> Self {
-        Self {
-            max_ttl: self.max_ttl.max(other.max_ttl),
-            round: self.round.max(other.round),
-        }
     }
 }
 
@@ -132,13 +112,12 @@ impl fmt::Display for IdentityRecord {
         write!(
             f,
             "{PREFIX}id={} nodes={} state={state} run_id={} durable={} max_ttl={} \
-             round={} quarantined_until={} quarantine={}",
+             quarantined_until={} quarantine={}",
             self.id,
             self.nodes,
             self.run_id.as_deref().unwrap_or(NONE),
             if self.is_durable { "yes" } else { "no" },
-            self.limits.max_ttl.as_millis(),
-            self.limits.round.as_millis(),
+            self.max_ttl.as_millis(),
             self.quarantined_until,
             if self.is_ignored { "off" } else { "on" },
         )
@@ -155,13 +134,6 @@ const NONE: &str = "-";
 mod tests {
     use super::*;
 
-    fn limits(max_ttl: u64) -> Limits {
-        Limits {
-            max_ttl: Duration::from_millis(max_ttl),
-            round: Duration::from_millis(7),
-        }
-    }
-
     fn record() -> IdentityRecord {
         IdentityRecord {
             state: RecordState::Complete,
@@ -169,7 +141,7 @@ mod tests {
             is_durable: true,
             quarantined_until: 7,
             is_ignored: true,
-            ..IdentityRecord::forming("id1".into(), 3, limits(60_000))
+            ..IdentityRecord::forming("id1".into(), 3, Duration::from_secs(60))
         }
     }
 
@@ -179,7 +151,7 @@ mod tests {
             run_id: None,
             ..record()
         };
-        let forming = IdentityRecord::forming("id2".into(), 5, limits(10));
+        let forming = IdentityRecord::forming("id2".into(), 5, Duration::from_millis(10));
         for record in [record(), without_run_id, forming] {
             assert_eq!(IdentityRecord::parse(&record.to_text()), Ok(record));
         }

@@ -30,7 +30,7 @@ impl Planner<'_> {
         if !self.rules.is_quarantine_on {
             let ignored = IdentityRecord {
                 is_ignored: true,
-                limits: self.memory.limits,
+                max_ttl: self.memory.max_ttl,
                 ..record.clone()
             };
             let action = Action::replace(record, ignored);
@@ -66,7 +66,7 @@ impl Planner<'_> {
             nodes: self.rules.quorum.nodes(),
             run_id: identified.run_id.clone(),
             is_durable: identified.is_durable,
-            limits: self.memory.limits,
+            max_ttl: self.memory.max_ttl,
             ..record.clone()
         };
         let is_same_process = record.run_id == identified.run_id;
@@ -76,11 +76,7 @@ impl Planner<'_> {
             current.quarantined_until = self.quarantined_until(sighting);
         } else if current.quarantined_until > millis(sighting) {
             // The quarantine was begun by a manager that did not know of the longest ttl.
-            let longer = self
-                .memory
-                .limits
-                .max_ttl
-                .saturating_sub(record.limits.max_ttl);
+            let longer = self.memory.max_ttl.saturating_sub(record.max_ttl);
             let longer = u64::try_from(longer.as_millis()).unwrap_or(u64::MAX);
             current.quarantined_until = current.quarantined_until.saturating_add(longer);
         }
@@ -168,12 +164,12 @@ impl Planner<'_> {
 
     /// The record of a node that has all its data, once its deployment is formed.
     pub(super) fn complete_record(&self, id: &Arc<str>, sighting: &Sighting) -> IdentityRecord {
-        let (nodes, limits) = (self.rules.quorum.nodes(), self.memory.limits);
+        let (nodes, max_ttl) = (self.rules.quorum.nodes(), self.memory.max_ttl);
         IdentityRecord {
             state: RecordState::Complete,
             run_id: sighting.identified.run_id.clone(),
             is_durable: sighting.identified.is_durable,
-            ..IdentityRecord::forming(Arc::clone(id), nodes, limits)
+            ..IdentityRecord::forming(Arc::clone(id), nodes, max_ttl)
         }
     }
 
@@ -230,7 +226,7 @@ impl Planner<'_> {
 
     /// The length of a quarantine.
     pub(super) fn longest(&self) -> Duration {
-        quarantine_length(self.memory.limits.max_ttl, self.rules.drift_factor)
+        quarantine_length(self.memory.max_ttl, self.rules.drift_factor)
     }
 
     /// The end of a quarantine that begins now, in milliseconds of the node's clock.
