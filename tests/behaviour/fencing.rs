@@ -1,13 +1,11 @@
 //! Fencing tokens, and the counters on the nodes that mint them.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
-use redlock::node::{Command, Fault, Node, NodeReport, Session, SessionOptions};
-use redlock::{
-    ConfigError, FencingToken, LockGuard, LossReason, MemoryNode, NodeError, NodeErrorKind, Redlock,
-};
+use redlock::node::{Command, Fault, Node, Session, SessionOptions};
+use redlock::{ConfigError, FencingToken, MemoryNode, NodeErrorKind, Redlock};
 
 use crate::common::{MS, SECOND, cluster, holding, manager};
 use crate::recorder::{Note, Recorder};
@@ -64,7 +62,7 @@ async fn agreeing_counters_need_no_raise() {
 }
 
 /// Sets the counters of the nodes to these values.
-fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
+pub(crate) fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
     use redlock::node::{Acquire, Fence, Keys, Moment, Release, Responder};
     for (node, counter) in nodes.iter().zip(counters) {
         let session = node.open(SessionOptions::new(tokio::runtime::Handle::current()));
@@ -86,7 +84,7 @@ fn diverge(nodes: &[MemoryNode], counters: &[u64]) {
 }
 
 /// A counter beyond any proposal of a correct clock.
-const AHEAD: u64 = 4_000_000_000_000_000;
+pub(crate) const AHEAD: u64 = 4_000_000_000_000_000;
 
 #[tokio::test(start_paused = true)]
 async fn diverging_counters_are_raised_once() {
@@ -273,130 +271,4 @@ fn invalid_fencing_options_are_rejected() {
         .fencing(false)
         .build()
         .unwrap();
-}
-
-/// A node that holds back its raises until they are let through.
-#[derive(Clone, Debug)]
-struct LateRaises {
-    node: MemoryNode,
-    held_back: Arc<Mutex<Vec<Command>>>,
-}
-
-impl LateRaises {
-    fn take(&self) -> Vec<Command> {
-        std::mem::take(&mut *self.held_back.lock().unwrap())
-    }
-}
-
-impl Node for LateRaises {
-    fn name(&self) -> Arc<str> {
-        self.node.name()
-    }
-
-    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
-        Arc::new(LateSession {
-            session: self.node.open(options),
-            held_back: Arc::clone(&self.held_back),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct LateSession {
-    session: Arc<dyn Session>,
-    held_back: Arc<Mutex<Vec<Command>>>,
-}
-
-impl Session for LateSession {
-    fn submit(&self, command: Command) {
-        if let Command::Raise(_) = command {
-            self.held_back.lock().unwrap().push(command);
-        } else {
-            self.session.submit(command);
-        }
-    }
-
-    fn report(&self) -> NodeReport {
-        self.session.report()
-    }
-}
-
-/// Acquires a lock on three nodes, two of which have to be raised. The first is late in that.
-async fn late_in_a_raise() -> ([MemoryNode; 3], LateRaises, LockGuard) {
-    let nodes = MemoryNode::cluster::<3>();
-    diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
-    let late = LateRaises {
-        node: nodes[0].clone(),
-        held_back: Arc::default(),
-    };
-    let builder = Redlock::builder().node(late.clone());
-    let builder = builder.nodes(nodes[1..].iter().cloned());
-    let redlock = builder.build().unwrap();
-    let guard = redlock.lock("a").auto_extend(false).await.unwrap();
-    assert_eq!(guard.token(), FencingToken::new(AHEAD + 10));
-    assert_eq!(late.held_back.lock().unwrap().len(), 1);
-    (nodes, late, guard)
-}
-
-/// Removes the keys of the second node, while the first does not confirm anything.
-async fn without_the_second(nodes: &[MemoryNode; 3], guard: &LockGuard) -> bool {
-    nodes[0].fault(Fault::LoseReplies);
-    nodes[1].forget_keys();
-    guard.extend(30 * SECOND).await.unwrap_err();
-    guard.is_held()
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_node_that_is_late_in_a_raise_still_holds_the_lease() {
-    let respond: [fn(Command, &MemoryNode); 3] = [
-        |raise, _| drop(raise),
-        |raise, _| raise.fail(NodeError::new(NodeErrorKind::Disconnected, "")),
-        |raise, node| {
-            let options = SessionOptions::new(tokio::runtime::Handle::current());
-            node.open(options).submit(raise);
-        },
-    ];
-    for respond in respond {
-        let (nodes, late, guard) = late_in_a_raise().await;
-        for raise in late.take() {
-            respond(raise, &late.node);
-        }
-        assert!(without_the_second(&nodes, &guard).await);
-        nodes[0].fault(None);
-        guard.extend(30 * SECOND).await.unwrap();
-        assert_eq!(guard.token(), FencingToken::new(AHEAD + 10));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_late_raise_that_finds_no_key_removes_the_node() {
-    let (nodes, late, guard) = late_in_a_raise().await;
-    nodes[0].forget_keys();
-    let options = SessionOptions::new(tokio::runtime::Handle::current());
-    let session = late.node.open(options);
-    late.take()
-        .into_iter()
-        .for_each(|raise| session.submit(raise));
-    assert!(guard.is_held(), "two of three nodes hold it");
-    assert!(!without_the_second(&nodes, &guard).await);
-    assert_eq!(guard.lost().await.reason(), LossReason::Gone);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_raise_that_fails_keeps_the_node_out_of_the_token_only() {
-    let nodes = MemoryNode::cluster::<3>();
-    diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
-    let late = LateRaises {
-        node: nodes[0].clone(),
-        held_back: Arc::default(),
-    };
-    let builder = Redlock::builder().node(late.clone());
-    let builder = builder.nodes(nodes[1..].iter().cloned());
-    // The token needs all three counters.
-    let redlock = builder.token_durability(3).build().unwrap();
-    let refused = redlock.try_lock("a").await.unwrap_err();
-    assert!(refused.is_unavailable(), "{refused:?}");
-    assert_eq!(refused.failures().len(), 1);
-    assert_eq!(refused.failures()[0].node(), &*nodes[0].name());
-    assert_eq!(holding(&nodes), 0, "its grant is released too");
 }

@@ -40,6 +40,7 @@ mod fencing;
 mod hold_at_least;
 mod holding;
 mod inspection;
+mod late_raises;
 mod losing;
 mod parity;
 mod quarantine;

@@ -11,18 +11,9 @@ use std::sync::{Arc, Weak};
 use crate::engine::deployment::{Applicant, Standing, Version};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
+use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
 use crate::node::{Acquire, Command, Extension, NodeResult, Responder, ResponseSink, Vote};
-use crate::waiting::wakeup::Wakeup;
-
-/// What an acquire says about contention.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Contention {
-    /// Whether other processes are known to contend.
-    pub(super) is_contended: bool,
-    /// Notified when a node that refuses may be free.
-    pub(super) wakeup: Option<Arc<Wakeup>>,
-}
 
 /// An acquire that waits until its node is identified.
 struct Application(Weak<ActiveLease>);

@@ -19,6 +19,7 @@
 //! would undo its late grant.
 
 mod application;
+mod contention;
 mod extend;
 mod extending;
 mod failures;

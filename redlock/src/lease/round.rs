@@ -9,7 +9,7 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::NodeError;
 use crate::lease::ActiveLease;
-use crate::lease::application::Contention;
+use crate::lease::contention::Contention;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
 use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote};

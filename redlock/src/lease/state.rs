@@ -8,7 +8,7 @@ use crate::engine::deployment::Version;
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
 use crate::error::{LossReason, NodeFailure};
-use crate::lease::application::Contention;
+use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
 use crate::node::Stamp;

@@ -11,6 +11,7 @@
 //!                  grants under an older version do not count        acquires are sent, or refused
 //! ```
 
+mod applicant;
 mod drive;
 mod forming;
 mod memory;
@@ -28,6 +29,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+pub(crate) use self::applicant::Applicant;
 use self::memory::Memory;
 use self::node_state::NodeState;
 use self::plan::Rules;
@@ -42,15 +44,6 @@ use crate::quorum::Quorum;
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
 use crate::time::validity;
-
-/// An acquire that waits until its node is identified.
-pub(crate) trait Applicant: Send + Sync {
-    /// Called once the node has been identified. Called without a lock; may submit commands.
-    fn decided(self: Arc<Self>, node: usize);
-
-    /// Whether the acquire should still be sent. Must not lock.
-    fn is_wanted(&self) -> bool;
-}
 
 /// The id of a deployment, shared by the engines of a manager.
 pub(crate) type KnownId = Mutex<Option<Arc<str>>>;

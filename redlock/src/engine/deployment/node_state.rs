@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::deployment::Applicant;
+use crate::engine::deployment::applicant::Applicant;
 use crate::engine::deployment::plan::REPEAT_DELAY;
 use crate::engine::deployment::standing::Standing;
 use crate::engine::deployment::view::{Content, Sighting, View};
