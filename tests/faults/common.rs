@@ -65,6 +65,21 @@ pub(crate) fn limited(servers: &Servers, denied: &[&str]) -> Vec<String> {
     urls.collect()
 }
 
+/// Creates the user of the operations guide, word for word, and returns the URLs for that user. Its
+/// keys have the prefix `app:`.
+pub(crate) fn with_documented_rights(servers: &Servers) -> Vec<String> {
+    let guide = include_str!("../../redlock/src/guide/operations.md");
+    let line = guide.lines().find(|line| line.starts_with("ACL SETUSER "));
+    let mut words = line.expect("a line with the rights").split(' ');
+    let mut user = redis::cmd(words.next().unwrap_or_default());
+    user.arg(words.collect::<Vec<_>>());
+    let urls = servers.iter().map(|server| {
+        server.probe().query::<()>(&user);
+        format!("redis://locks:password@127.0.0.1:{}", server.port())
+    });
+    urls.collect()
+}
+
 /// Counts the servers that have the key.
 pub(crate) fn holding(servers: &Servers, key: &str) -> usize {
     servers

@@ -5,7 +5,9 @@ use redlock::node::{NodeHealth, NodeWarning};
 use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
 use redlock_tests::{Server, Servers, eventually};
 
-use crate::common::{MS, SECOND, SOON, complete, fleet, gone, limited};
+use crate::common::{
+    MS, SECOND, SOON, complete, fleet, gone, healthy, limited, with_documented_rights,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
@@ -230,40 +232,23 @@ async fn a_missing_right_is_named_in_the_error() {
     assert!(refused.to_string().contains("set"), "{refused}");
 }
 
-/// The rights are those of `redlock/src/guide/operations.md#rights`, without the optional ones.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn the_documented_rights_are_enough_to_lock() {
     let servers = Servers::start(3);
-    for server in servers.iter() {
-        let rules = [
-            "on", ">pw", "~app:*", "~{app:*", "+set", "+get", "+del", "+type", "+pttl", "+pexpire",
-        ];
-        let more = [
-            "+eval",
-            "+evalsha",
-            "+script|load",
-            "+ping",
-            "+zadd",
-            "+zscore",
-        ];
-        let user = redis::cmd("ACL")
-            .arg("SETUSER")
-            .arg("few")
-            .arg(&rules)
-            .arg(&more)
-            .clone();
-        server.probe().query::<()>(&user);
-    }
-    let urls = servers
-        .iter()
-        .map(|server| format!("redis://few:pw@127.0.0.1:{}", server.port()));
+    let urls = with_documented_rights(&servers);
     let redlock = Redlock::builder()
         .nodes(urls)
         .key_prefix("app:")
         .connect()
         .await
         .unwrap();
+    healthy(&redlock).await;
+    let reports = redlock.nodes().await;
+    assert!(
+        reports.iter().all(|it| it.warnings.is_empty()),
+        "{reports:?}"
+    );
     let guard = redlock.lock("a").ttl(SECOND).await.unwrap();
     assert!(
         redlock
@@ -277,6 +262,23 @@ async fn the_documented_rights_are_enough_to_lock() {
     assert!(guard.is_held());
     assert!(redlock.status("a").await.is_held());
     assert!(guard.release().await.unwrap().was_held());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn the_documented_rights_show_that_a_server_is_durable() {
+    let durable = ["--appendonly", "yes", "--appendfsync", "always"];
+    let servers = Servers::start_each((0..3).map(|_| Server::builder().args(durable)));
+    let urls = with_documented_rights(&servers);
+    let redlock = Redlock::builder().nodes(urls).key_prefix("app:");
+    let redlock = redlock.connect().await.unwrap();
+    healthy(&redlock).await;
+    for server in &servers {
+        let record: String = server
+            .probe()
+            .query(redis::cmd("GET").arg("app:redlock:node"));
+        assert!(record.contains(" durable=yes "), "{record}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -13,7 +13,7 @@ use redlock::{LockGuard, Redlock, RedlockBuilder};
 use redlock_tests::{Probe, Proxy, Servers, eventually};
 use tokio::task::JoinHandle;
 
-use crate::common::{LONG, MS, SECOND, SOON, everywhere};
+use crate::common::{LONG, MS, SECOND, SOON, everywhere, with_documented_rights};
 
 /// A retry delay far longer than any test, even if jitter halves it.
 const NEVER: Duration = Duration::from_secs(600);
@@ -215,23 +215,11 @@ async fn a_waiter_polls_without_the_rights_to_push() {
     }
 }
 
-/// The rights are those of `redlock/src/guide/operations.md#rights`, with those for push wake-ups.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn the_documented_rights_are_enough_for_wakeups() {
     let servers = Servers::start(3);
-    let rights = "+set +get +del +type +pttl +pexpire +zadd +zscore +eval +evalsha +script|load \
-                  +ping +hello +exists +client|tracking +client|caching";
-    for server in &servers {
-        let mut user = cmd("ACL");
-        user.arg(&["SETUSER", "push", "on", ">pw", "~app:*", "~{app:*"]);
-        for right in rights.split_whitespace() {
-            user.arg(right);
-        }
-        server.probe().query::<()>(&user);
-    }
-    let ports = servers.iter().map(|server| server.port());
-    let urls = ports.map(|port| format!("redis://push:pw@127.0.0.1:{port}"));
+    let urls = with_documented_rights(&servers);
     let redlock = waiting(urls, NEVER).key_prefix("app:");
     let redlock = redlock.connect().await.unwrap();
     assert_eq!(notifying_nodes(&redlock).await, 3);

@@ -46,9 +46,10 @@ pub enum LockError {
         failures: Arc<[NodeFailure]>,
     },
 
-    /// Nodes in quarantine would be needed for a quorum. They were restarted or have lost their data,
-    /// and may have lost locks with it, so they have no vote until those locks have expired. Try
-    /// again after `remaining`. [`nodes`](crate::Redlock::nodes) says what happened to each node.
+    /// A quorum needs nodes that are in quarantine: they may have lost locks, by a restart, a failover
+    /// or a flush. They have no vote until those locks have expired. Try again after `remaining`.
+    /// [`nodes`](crate::Redlock::nodes) says what happened to each node. See
+    /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
     #[error(
         "nodes that may have lost locks are in quarantine for another {remaining:.1?}: try again then"
     )]

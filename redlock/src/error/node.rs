@@ -98,16 +98,19 @@ pub enum NodeErrorKind {
     Counter,
     /// The server responded with another error, which is in the message.
     Server,
-    /// The session has a new connection, and did not send the command over it: the server may be
-    /// another one, or may have lost its data.
+    /// The connection ended before the command was sent. The command was not sent over the next one:
+    /// behind it may be another server, or one that has lost its data. The manager identifies the
+    /// node, and sends the command again if it is still wanted.
     Reconnected,
-    /// The node may have lost its data while it carried out the command, or just before.
+    /// The node may have lost its data since the command was sent, so its grant does not count. The
+    /// grant is released. Try again.
     DataLost,
-    /// The node may have lost locks, and has no vote until they have expired. See
-    /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
+    /// The node may have lost locks, and has no vote until they have expired. The message says why,
+    /// and for how long. See [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
     Quarantined,
-    /// The node belongs to other nodes than those configured here, or is one of them under another
-    /// name. The message says which.
+    /// The node belongs to another deployment, or is another configured node under a second name.
+    /// The message says which. Configure the same independent nodes in all processes, or see
+    /// [changing the nodes](crate::guide::operations#changing-the-nodes).
     Misplaced,
     /// The response could not be understood.
     Protocol,

@@ -85,9 +85,9 @@ impl RedlockBuilder {
     /// The longest ttl that a request may have. It bounds how long a crashed holder can block
     /// others.
     ///
-    /// Default: 60 s. A node that may have lost locks has
-    /// [no vote](Self::restart_quarantine) for this time, so it should not be much longer than the
-    /// longest ttl in use. If managers are configured differently, the longest counts.
+    /// Default: 60 s. A node that may have lost locks has [no vote](Self::restart_quarantine) for this
+    /// time. `max_ttl` should therefore not be much longer than the longest ttl in use. If managers of
+    /// the same nodes differ, the largest `max_ttl` counts for all quarantines.
     pub fn max_ttl(mut self, max_ttl: Duration) -> Self {
         self.config.max_ttl = max_ttl;
         self
@@ -214,28 +214,35 @@ impl RedlockBuilder {
     }
 
     /// Whether a node that may have lost locks is kept out until they have expired, for
-    /// [`max_ttl`](Self::max_ttl).
+    /// [`max_ttl`](Self::max_ttl) and an allowance for drift.
     ///
-    /// That is a node that was restarted, was emptied, or was replaced by a replica. It has no vote
-    /// on new locks meanwhile. Locks that are held are kept, and return to it. A restart of a server
-    /// that loses nothing (`appendonly yes`, `appendfsync always`) needs no quarantine.
+    /// A node may have lost locks if it was restarted or flushed, or if a replica took over. It has no
+    /// vote on new locks meanwhile. Held locks are extended there, and their keys are put back. A
+    /// server that had every write [on disk](crate::guide::operations#durable-servers) votes again at
+    /// once. While too few nodes are left for a quorum, requests fail with
+    /// [`LockError::Quarantined`](crate::LockError::Quarantined).
     ///
     /// To recognize such a node, managers keep a [record](crate::guide::operations#the-identity-record)
-    /// on each node. The first manager on new servers takes a second to write it.
+    /// on each node. The first manager on new servers takes a second to write it. The user of the
+    /// servers needs some [rights](crate::guide::operations#rights) for it.
     ///
     /// Default: true. Without it, a lock whose holder is paused can be granted again after nodes
-    /// were restarted. A single manager without it removes the protection for all.
+    /// were restarted. One manager without it removes this protection for all, and
+    /// [`nodes`](crate::Redlock::nodes) warns of it in the others.
     pub fn restart_quarantine(mut self, restart_quarantine: bool) -> Self {
         self.config.restart_quarantine = restart_quarantine;
         self
     }
 
-    /// Whether nodes of a deployment of another size, or of another deployment, are used. Their
-    /// identity records are then replaced.
+    /// Whether nodes are taken over from another deployment, or from one with another number of nodes.
     ///
-    /// Default: false. Quorums of different sets of nodes need not overlap, so such a node has no
-    /// vote. Set it for the change from one set of nodes to another: see
-    /// [changing the nodes](crate::guide::operations#changing-the-nodes).
+    /// Their identity records are replaced. Managers without this option that configure the former
+    /// nodes have no vote there from then on. Managers that have it, but configure different nodes,
+    /// replace each other's records without end, and get no locks.
+    ///
+    /// Default: false. Quorums of different sets of nodes need not overlap, so a node with another
+    /// record has no vote. Set the option for the change from one set of nodes to another only, and
+    /// follow [changing the nodes](crate::guide::operations#changing-the-nodes).
     pub fn allow_resize(mut self, allow_resize: bool) -> Self {
         self.config.allow_resize = allow_resize;
         self
@@ -312,11 +319,16 @@ impl Redlock {
     ///
     /// [`builder`](Self::builder) sets other options.
     ///
+    /// On new servers this takes a second: see
+    /// [`restart_quarantine`](RedlockBuilder::restart_quarantine). Nodes in quarantine are not waited
+    /// for, and are no error here.
+    ///
     /// # Errors
     ///
     /// - [`ConnectError::Config`](crate::ConnectError::Config): an address is invalid or given
     ///   twice, or there are no nodes.
-    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes are usable.
+    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes respond, or too many
+    ///   are refused, for instance because they belong to another deployment.
     /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to the
     ///   same server. Configure independent servers.
     /// - [`ConnectError::NoRuntime`](crate::ConnectError::NoRuntime): polled outside a Tokio

@@ -31,11 +31,12 @@ pub struct Acquire {
     ///
     /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
     pub watch: Option<Watch>,
-    /// The identity record that must be there for a grant to count. A node that finds another
-    /// responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost) instead of
-    /// a grant.
+    /// The identity record that must be there for a grant to count. If the node finds another one, or
+    /// none, it responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost)
+    /// instead of a grant.
     ///
-    /// Set where the node does not [notify](crate::node::Identified::is_tracked) of its changes.
+    /// Set only if the node does not [promise to notify](crate::node::Identified::is_tracked) of
+    /// changes of the record.
     pub record: Option<Arc<RecordCheck>>,
     /// Receives the vote.
     pub responder: Responder<Vote>,

@@ -55,14 +55,15 @@ impl NodeReport {
 pub enum NodeHealth {
     /// The node responds.
     Connected,
-    /// The first connection is being established.
+    /// The first connection is being established, or the node is being identified.
     Connecting,
-    /// The node may have lost locks, and has no vote for another `remaining`. See
+    /// The node responds, but may have lost locks. It has no vote on new locks until those have
+    /// expired; locks that are held are extended there. See
     /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine).
     Quarantined {
         /// The time until it has a vote again.
         remaining: Duration,
-        /// What happened to it.
+        /// What happened to the node, as a sentence.
         cause: Arc<str>,
     },
     /// The node does not respond, or has no vote. The session reconnects in the background.
@@ -76,10 +77,13 @@ pub enum NodeWarning {
     /// The server may evict keys, including locks, when its memory is full. Set `maxmemory-policy
     /// noeviction`.
     Eviction(Arc<str>),
-    /// Another manager ignores quarantines, so they protect no lock. Set `restart_quarantine` in
-    /// all managers.
+    /// A manager without [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine) has used
+    /// the node. It ignores quarantines, so they protect no lock. Set the option in all managers. The
+    /// warning stays until the node has a
+    /// [new record](crate::guide::operations#the-identity-record).
     QuarantineIgnored,
-    /// The user may not run `INFO`, so no setting could be checked. Allow `+info`.
+    /// The user may not run `INFO`. No setting could be checked, and the node is in quarantine after
+    /// each new connection. Allow `+info`.
     Unverified,
 }
 

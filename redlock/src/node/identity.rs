@@ -1,4 +1,4 @@
-//! The identity of a node, and the record in which managers keep what they know about it.
+//! The identity of a node, and the record that managers keep on it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,35 @@ use crate::time::clock::Moment;
 
 /// Reads the identity of a node and its record, and may change the record.
 ///
-/// The record is text that managers write and nodes do not interpret. A node that loses its data
-/// loses the record too: that is what the record is for.
+/// The record is text that managers write and nodes do not interpret. A node that loses its keys
+/// loses the record with them. A manager recognizes the loss by that.
+///
+/// # Custom nodes
+///
+/// A node has no vote before it has responded to this command. There are two ways to do so:
+///
+/// - **Keep the record**, as a server does. The node reports [`run_id`](Identified::run_id),
+///   [`time`](Identified::time) and the record, makes [changes](RecordChange) atomically, and loses
+///   the record exactly when it loses keys. Without a run id, it is in quarantine for
+///   [`max_ttl`](crate::RedlockBuilder::max_ttl) after each new connection.
+/// - **Report losses.** The node sets [`last_loss`](Identified::last_loss), stores no record and
+///   ignores changes. It has a vote at once, or a `max_ttl` after its last loss. A node that never
+///   loses data responds as in the example.
+///
+/// If it can lose data at all, it either keeps the promise of [`is_tracked`](Identified::is_tracked),
+/// or checks [`Acquire::record`](crate::node::Acquire::record).
+///
+/// # Examples
+///
+/// ```
+/// use redlock::node::{Identified, Identify, LastLoss};
+///
+/// fn identify(command: Identify) {
+///     let mut identified = Identified::new(0, Ok(None));
+///     identified.last_loss = Some(LastLoss::Never);
+///     command.responder.send(Ok(identified));
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Identify {
@@ -19,73 +46,92 @@ pub struct Identify {
     pub key: Arc<[u8]>,
     /// The change to make. `None` only reads.
     pub change: Option<RecordChange>,
-    /// The watch to notify when the record changes or disappears, from the reading on.
+    /// The watch to notify when the record changes or disappears after it was read.
+    ///
+    /// A node that cannot notify ignores it, and does not set
+    /// [`is_tracked`](Identified::is_tracked).
     pub watch: Option<Watch>,
     /// Receives the identity, with the record after the change.
+    ///
+    /// A change that was not made is no error: the response has the record that was found.
     pub responder: Responder<Identified>,
-    /// Whether the server refused to track the record.
+    /// Whether the server tracks the record for the watch.
     pub(crate) is_tracked: bool,
 }
 
-/// A change of a record, made only if nothing has changed since the record was read.
+/// A change of a record: a compare-and-set.
+///
+/// The node makes it only if both the record and the run id are those that the manager has read. It
+/// compares and writes in one atomic step, which a restart cannot interrupt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordChange {
-    /// The record that must be there; `None`: there must be none.
+    /// The record that must be there. `None` if there must be none.
     pub expected: Option<Arc<str>>,
-    /// The run id that the node must have, as it reported it before.
+    /// The run id that the node must have. `None` if it reported none.
     pub run_id: Option<Arc<str>>,
     /// The new record. It never expires.
     pub record: Arc<str>,
 }
 
-/// The identity of a node.
+/// The identity of a node, in response to [`Identify`].
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Identified {
-    /// An id that no other process has, if the node reports one.
+    /// The id of the server process, if the node reports one. No other process has had it. A restart
+    /// and a failover change it.
     pub run_id: Option<Arc<str>>,
     /// How long the process has been running, if the node reports it.
     pub uptime: Option<Duration>,
-    /// The node's clock in microseconds.
+    /// The node's clock in microseconds, read in one step with the record. All managers count the
+    /// end of a quarantine by it. Not used with [`last_loss`](Self::last_loss).
     pub time: u64,
-    /// Whether a restart of the node loses nothing that it has confirmed.
+    /// Whether a restart of the process loses nothing that it has confirmed. Such a restart leads to
+    /// no quarantine.
     pub is_durable: bool,
-    /// When the node last lost its data, if it knows. Only a node in this process can. Such a node
-    /// needs no record of the managers: what it reports as its record changes with each loss.
+    /// When the node last lost data. `None` if the node cannot know, as a server cannot: it is then
+    /// judged by its record.
+    ///
+    /// A node that sets it is not given a record. What it reports as its record may be any text that
+    /// changes with each loss, and stands for it in [`Acquire::record`](crate::node::Acquire::record).
     pub last_loss: Option<LastLoss>,
-    /// The record; an error if the user may not access it.
+    /// The record, or `None` if there is none. An error if the user may not access it.
     pub record: Result<Option<Arc<str>>, NodeError>,
-    /// Whether the [watch](Identify::watch) is notified, without exception, before the response to
-    /// any later command that was carried out after the record changed.
+    /// Whether the node notifies the [watch](Identify::watch) of every change of the record.
+    ///
+    /// This is a promise. Take any command that the node carries out after the record was changed,
+    /// deleted or lost. The watch is notified before the response to that command is sent, without
+    /// exception. A grant that arrives while the watch is silent then proves that the record was
+    /// still there. `false` if the node cannot promise it: each acquire then carries the record to
+    /// check, in [`Acquire::record`](crate::node::Acquire::record).
     pub is_tracked: bool,
 }
 
-/// When a node last lost its data.
+/// When a node last lost data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::exhaustive_enums,
     reason = "a node has lost data at some time, or never"
 )]
 pub enum LastLoss {
-    /// It has never lost any.
+    /// The node has never lost data.
     Never,
-    /// At this moment.
+    /// The node lost data at this moment, at the latest.
     At(Moment),
 }
 
-/// The record that an acquire relies on.
+/// The record that an acquire relies on. The node checks it with the acquire, or behind it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RecordCheck {
     /// The key of the record.
     pub key: Arc<[u8]>,
-    /// The record as it was read; `None`: there was none.
+    /// The record as it was read. `None` if there was none.
     pub expected: Option<Arc<str>>,
 }
 
 impl Identify {
-    /// Reads the identity, and the record at `key`.
+    /// Creates a command that reads the identity, and the record at `key`.
     #[must_use]
     pub fn new(key: Arc<[u8]>, responder: Responder<Identified>) -> Self {
         Self {
@@ -113,7 +159,7 @@ impl Identify {
 }
 
 impl RecordChange {
-    /// Replaces `expected` by `record`, if the node still has the run id.
+    /// Creates the change from `expected` to `record`, in the process with this run id.
     #[must_use]
     pub fn new(expected: Option<Arc<str>>, run_id: Option<Arc<str>>, record: Arc<str>) -> Self {
         Self {
@@ -125,7 +171,8 @@ impl RecordChange {
 }
 
 impl Identified {
-    /// Creates the identity of a node about which nothing is known but its clock and its record.
+    /// Creates an identity with only a clock, in microseconds, and a record. A node that reports no
+    /// more is in quarantine after each new connection: see [`Identify`].
     #[must_use]
     pub fn new(time: u64, record: Result<Option<Arc<str>>, NodeError>) -> Self {
         Self {
@@ -141,7 +188,7 @@ impl Identified {
 }
 
 impl RecordCheck {
-    /// Requires the record at `key` to be `expected`.
+    /// Creates a check that the record at `key` is `expected`.
     #[must_use]
     pub fn new(key: Arc<[u8]>, expected: Option<Arc<str>>) -> Self {
         Self { key, expected }

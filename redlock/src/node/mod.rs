@@ -59,7 +59,9 @@ pub use crate::time::clock::Moment;
 /// in a step of its own, after the key was set. A refused acquire may move it too, and prolong its
 /// retention.
 ///
-/// A node keeps one [record](Identify) for the managers, as text that it does not interpret.
+/// A node keeps one [record](Identify) for the managers, as text that it does not interpret, and
+/// loses it when it loses keys. A node that reports its [losses](Identified::last_loss) needs no
+/// record. A node that does neither never gets a vote.
 ///
 /// Commands reach a node through a [`Session`], which keeps their order.
 pub trait Node: fmt::Debug + Send + Sync + 'static {
@@ -88,12 +90,17 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///   before it.
 /// - While there is no connection, every command fails at once. A release that is kept also gets
 ///   this error.
+/// - A session responds to [`Identify`]. It keeps the promise of
+///   [`is_tracked`](Identified::is_tracked), or responds with `false` there.
+/// - Each time commands can be carried out again after they could not, the session reports it to
+///   its [events](SessionOptions::events), if it has any. So it does when the node may have lost
+///   data or may be another process. Without that, a loss can go unnoticed, and a lease regains the
+///   node only at its next extension.
 /// - A session with [events](SessionOptions::events) does not send an acquire over a later
 ///   connection than the one that it had when the acquire was submitted. It reports the new
-///   connection, and fails the acquire as [`Reconnected`](crate::NodeErrorKind::Reconnected).
-/// - Each time commands can be carried out again after they could not, the session reports it to
-///   its [events](SessionOptions::events), if it has any. Without that, a lease regains the node at
-///   its next extension.
+///   connection first, and then fails the acquire as
+///   [`Reconnected`](crate::NodeErrorKind::Reconnected). The manager identifies the node again, and
+///   submits the acquire anew.
 /// - No lock is held while a [`Responder`] sends: the receiver may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
     /// Queues a command. Never blocks. May be called on any thread, inside or outside a runtime.

@@ -87,7 +87,7 @@ impl SessionOptions {
 
     /// Sets the receiver of the session's events.
     ///
-    /// Default: none. A manager extends its leases early when a node comes back.
+    /// Default: none. A manager identifies a node that comes back, and extends its leases there early.
     #[must_use]
     pub fn events(mut self, events: SessionEvents) -> Self {
         self.events = Some(events);

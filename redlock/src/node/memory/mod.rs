@@ -62,11 +62,11 @@ impl MemoryNode {
         Self(Arc::new(Shared::new(name.into(), true)))
     }
 
-    /// Creates an empty node that, like a server, does not know whether it has lost data.
+    /// Creates an empty node with a name. Like a server, it does not know whether it has lost data.
     ///
-    /// Managers keep an [identity record](crate::guide::operations#the-identity-record) on it, and
-    /// take a second to form a deployment of such nodes. Other nodes in memory know when they were
-    /// [wiped](Self::wipe), and need neither.
+    /// Managers keep an [identity record](crate::guide::operations#the-identity-record) on it. The
+    /// first lock on such nodes takes a second, in which the records are written. Other nodes in
+    /// memory know when they were [wiped](Self::wipe), and need no record.
     #[must_use]
     pub fn like_a_server(name: impl Into<Arc<str>>) -> Self {
         Self(Arc::new(Shared::new(name.into(), false)))
@@ -92,9 +92,8 @@ impl MemoryNode {
 
     /// Deletes all keys and counters, as a restart does on a server without persistence.
     ///
-    /// Managers notice, and keep the node in
-    /// [quarantine](crate::RedlockBuilder::restart_quarantine). A test that needs it back at once
-    /// turns that off.
+    /// The node is then in [quarantine](crate::RedlockBuilder::restart_quarantine) for `max_ttl`. A
+    /// test that needs it back at once turns that off.
     pub fn wipe(&self) {
         {
             let mut state = self.lock();
@@ -105,7 +104,10 @@ impl MemoryNode {
         self.0.report_connected();
     }
 
-    /// Restarts the node with its data, as far as anyone can tell: its run id changes.
+    /// Restarts the node with all its data, as another process.
+    ///
+    /// A node [like a server](Self::like_a_server) cannot show that it lost nothing, so it is then in
+    /// [quarantine](crate::RedlockBuilder::restart_quarantine). Other nodes in memory vote at once.
     pub fn restart(&self) {
         {
             let mut state = self.lock();
@@ -116,6 +118,9 @@ impl MemoryNode {
     }
 
     /// Deletes all keys and counters under live connections, as `FLUSHALL` does.
+    ///
+    /// The node is then in [quarantine](crate::RedlockBuilder::restart_quarantine), as after
+    /// [`wipe`](Self::wipe).
     pub fn flush(&self) {
         {
             let mut state = self.lock();
@@ -126,7 +131,7 @@ impl MemoryNode {
     }
 
     /// Deletes all keys, but not the counters of the fencing tokens, as if every lock had expired
-    /// early.
+    /// early. The node has a vote at once.
     pub fn forget_keys(&self) {
         self.lock().store.forget_keys();
         self.0.notify_all();
