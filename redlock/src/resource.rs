@@ -193,8 +193,8 @@ from_bytes! {
     &Vec<u8> => |value| value.as_slice();
 }
 
-/// The endings of the keys of token counters.
-const RESERVED_SUFFIXES: [&[u8]; 2] = [b":fence", b":fence!"];
+/// The endings of the keys of token counters, and of identity records.
+const RESERVED_SUFFIXES: [&[u8]; 3] = [b":fence", b":fence!", b"redlock:node"];
 
 #[cfg(test)]
 mod tests {
@@ -233,7 +233,7 @@ mod tests {
                 .validate()
                 .is_ok()
         );
-        for reserved in ["{a}:fence", "a{b}c:fence!"] {
+        for reserved in ["{a}:fence", "a{b}c:fence!", "redlock:node"] {
             let result = Resource::from(reserved).validate();
             assert!(
                 matches!(result, Err(InvalidRequest::ReservedResource)),

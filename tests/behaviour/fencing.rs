@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use redlock::node::{Command, Fault, Node, Session, SessionOptions};
+use redlock::node::{Command, Fault, Node, SessionOptions};
 use redlock::{ConfigError, FencingToken, MemoryNode, NodeErrorKind, Redlock};
 
 use crate::common::{MS, SECOND, cluster, holding, manager};

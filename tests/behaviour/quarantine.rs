@@ -256,6 +256,32 @@ async fn nodes_of_another_deployment_have_no_vote() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn managers_that_resize_to_different_nodes_do_not_alternate() {
+    let nodes = servers::<4>();
+    let resizing = |nodes: &[MemoryNode]| builder(nodes).allow_resize(true).build().unwrap();
+    let (one, other) = (resizing(&nodes[..3]), resizing(&nodes));
+    drop(one.try_lock("a").await);
+    drop(other.try_lock("a").await);
+    tokio::time::sleep(3 * QUARANTINE).await;
+    // One of them has the nodes now, and the other one knows.
+    let votes = [one.try_lock("a").await, other.try_lock("b").await];
+    let refused = votes.iter().find_map(|vote| vote.as_ref().err()).unwrap();
+    let mut kinds = refused.failures().iter().map(|it| it.error().kind());
+    assert!(kinds.all(|it| it == NodeErrorKind::Misplaced), "{refused}");
+    assert!(votes.iter().any(Result::is_ok), "{votes:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_at_the_end_of_a_quarantine_succeeds() {
+    let nodes = servers::<3>();
+    let redlock = formed(&nodes).await;
+    nodes.iter().for_each(MemoryNode::wipe);
+    let refused = redlock.try_lock("a").await.unwrap_err();
+    tokio::time::sleep(refused.retry_after().unwrap()).await;
+    let _guard = redlock.try_lock("a").await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_node_that_is_added_is_in_quarantine_first() {
     let nodes = servers::<5>();
     drop(formed(&nodes[..3]).await);

@@ -19,8 +19,12 @@ pub enum InvalidRequest {
         /// The maximum length, in bytes.
         max: usize,
     },
-    /// The name ends in `:fence` or `:fence!`. Keys with these endings hold token counters.
-    #[error("the resource name ends in `:fence` or `:fence!`, which is reserved: choose another")]
+    /// The name ends in `:fence`, `:fence!` or `redlock:node`. Keys with these endings hold token
+    /// counters and identity records.
+    #[error(
+        "the resource name ends in `:fence`, `:fence!` or `redlock:node`, which are reserved: choose \
+         another"
+    )]
     ReservedResource,
     /// The request names no resource.
     #[error("no resources: name at least one")]

@@ -18,6 +18,8 @@ impl Redlock {
     /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
     /// | `REDLOCK_RETRY_COUNT` | a number of rounds |
     /// | `REDLOCK_KEY_PREFIX` | text |
+    /// | `REDLOCK_RESTART_QUARANTINE` | `on` or `off` |
+    /// | `REDLOCK_ALLOW_RESIZE` | `on` or `off` |
     ///
     /// Each is documented at its setter on [`RedlockBuilder`]. A variable that is not set leaves
     /// its option at the default.
@@ -86,6 +88,12 @@ fn options<F: Fn(&'static str) -> Result<String, VarError>>(
     if let Some(prefix) = env.text("REDLOCK_KEY_PREFIX")? {
         builder = builder.key_prefix(prefix);
     }
+    if let Some(quarantine) = env.switch("REDLOCK_RESTART_QUARANTINE")? {
+        builder = builder.restart_quarantine(quarantine);
+    }
+    if let Some(resize) = env.switch("REDLOCK_ALLOW_RESIZE")? {
+        builder = builder.allow_resize(resize);
+    }
     Ok(builder)
 }
 
@@ -112,6 +120,14 @@ impl<F: Fn(&'static str) -> Result<String, VarError>> Env<F> {
     fn number(&self, variable: &'static str) -> Result<Option<u32>, ConfigError> {
         self.parsed(variable, "expected a whole number", |text| {
             u32::from_str(text).ok()
+        })
+    }
+
+    fn switch(&self, variable: &'static str) -> Result<Option<bool>, ConfigError> {
+        self.parsed(variable, "expected on or off", |text| match text {
+            "on" => Some(true),
+            "off" => Some(false),
+            _ => None,
         })
     }
 

@@ -85,6 +85,7 @@ pub struct Identified {
     pub uptime: Option<Duration>,
     /// The node's clock in microseconds, read in one step with the record. All managers count the
     /// end of a quarantine by it. Not used with [`last_loss`](Self::last_loss).
+    /// 0 if it is unknown: quarantines are then counted by the managers' clocks.
     pub time: u64,
     /// Whether a restart of the process loses nothing that it has confirmed. Such a restart leads to
     /// no quarantine.

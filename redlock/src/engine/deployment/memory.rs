@@ -1,5 +1,6 @@
 //! What a manager remembers of its deployment, and of quarantines by its own clock.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,6 +26,10 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 pub(super) struct NodeMemory {
     pub(super) run_id: Option<Arc<str>>,
+    /// The processes before that one, of which the oldest are forgotten.
+    pub(super) former_run_ids: VecDeque<Arc<str>>,
+    /// Whether this manager has replaced the record of another deployment, or of another size.
+    pub(super) resize: Resize,
     pub(super) quarantine: Option<Quarantine>,
     /// Since when the node has had no record, while no deployment is known.
     pub(super) blank_since: Option<Moment>,
@@ -34,6 +39,16 @@ pub(super) struct NodeMemory {
     pub(super) unfinished_since: Option<Moment>,
     /// The process that was last seen, where its record or its run id cannot be read.
     unverified: Option<Process>,
+}
+
+/// The replacement of a record of another deployment, or of another size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Resize {
+    #[default]
+    Never,
+    Begun,
+    /// Once only: two managers with different nodes would replace each other's records for ever.
+    Done,
 }
 
 /// The forming of a deployment by this manager.
@@ -120,6 +135,18 @@ impl Memory {
 }
 
 impl NodeMemory {
+    /// Records the process that was seen.
+    pub(super) fn see(&mut self, run_id: Option<&Arc<str>>) {
+        if self.run_id.as_ref() == run_id {
+            return;
+        }
+        let former = std::mem::replace(&mut self.run_id, run_id.cloned());
+        self.former_run_ids.extend(former);
+        if self.former_run_ids.len() > MAX_FORMER {
+            self.former_run_ids.pop_front();
+        }
+    }
+
     /// Returns the end of a quarantine that lasts until `until` on the node's clock, which shows
     /// `time`, in milliseconds.
     ///
@@ -156,15 +183,7 @@ impl NodeMemory {
         longest: Duration,
     ) -> Moment {
         let now = sighting.at;
-        let run_id = sighting.identified.run_id.clone();
-        let process = Process {
-            connection: if run_id.is_some() {
-                0
-            } else {
-                sighting.connection
-            },
-            run_id,
-        };
+        let process = Process::of(sighting);
         if self.unverified.as_ref() != Some(&process) {
             let is_first = self.unverified.is_none();
             let uptime = sighting.identified.uptime.filter(|_| is_first);
@@ -181,6 +200,35 @@ impl NodeMemory {
         self.quarantine.map_or(now, |quarantine| quarantine.ends)
     }
 }
+
+impl NodeMemory {
+    /// Begins the quarantine of a node that has lost its data and cannot be verified.
+    pub(super) fn lose_unverified(&mut self, sighting: &Sighting, longest: Duration) {
+        self.unverified = Some(Process::of(sighting));
+        let ends = sighting.at.checked_add(longest).unwrap_or(sighting.at);
+        self.quarantine = Some(Quarantine {
+            until: 0,
+            cause: Cause::DataLost,
+            ends,
+            limit: ends,
+        });
+    }
+}
+
+impl Process {
+    fn of(sighting: &Sighting) -> Self {
+        let run_id = sighting.identified.run_id.clone();
+        let connection = if run_id.is_some() {
+            0
+        } else {
+            sighting.connection
+        };
+        Self { run_id, connection }
+    }
+}
+
+/// The number of former processes that are remembered for each node.
+const MAX_FORMER: usize = 16;
 
 /// The length of a quarantine: the longest ttl, by a clock that may be fast.
 pub(super) fn quarantine_length(max_ttl: Duration, drift_factor: f64) -> Duration {

@@ -143,6 +143,12 @@ impl Deployment {
             return Standing::Admitted(admission);
         }
         let mut state = self.state.lock();
+        if state.nodes[node].standing.is_over(Moment::now()) {
+            // The timer is about to fire.
+            drop(state);
+            self.drive();
+            state = self.state.lock();
+        }
         let node = &mut state.nodes[node];
         match &node.standing {
             Standing::Pending => node.await_decision(applicant()),
@@ -203,7 +209,8 @@ impl Deployment {
     pub(crate) async fn settled(&self, limit: Duration) {
         let is_settled = || {
             let state = self.state.lock();
-            !state.nodes.iter().any(|node| node.standing.is_pending())
+            let mut nodes = state.nodes.iter();
+            !nodes.any(|node| node.standing.is_pending() || node.is_in_flight())
         };
         let _settled = tokio::time::timeout(limit, self.until(is_settled)).await;
     }

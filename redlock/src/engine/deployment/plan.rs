@@ -92,8 +92,8 @@ impl Planner<'_> {
     fn remember(&mut self) {
         for (node, view) in self.views.iter().enumerate() {
             if let View::Seen(sighting) = view {
-                let run_id = sighting.identified.run_id.clone();
-                self.memory.nodes[node].run_id = run_id;
+                let run_id = sighting.identified.run_id.as_ref();
+                self.memory.nodes[node].see(run_id);
             }
             if let Some(record) = view.record() {
                 self.memory.max_ttl = self.memory.max_ttl.max(record.max_ttl);

@@ -132,6 +132,11 @@ impl Standing {
         }
     }
 
+    /// Whether this is a quarantine that has ended.
+    pub(super) fn is_over(&self, now: Moment) -> bool {
+        matches!(self, Self::Quarantined(until, _) if *until <= now)
+    }
+
     /// Whether both are of the same kind.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

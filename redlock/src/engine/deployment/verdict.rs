@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::deployment::memory::quarantine_length;
+use crate::engine::deployment::memory::{Resize, quarantine_length};
 use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner, refused};
 use crate::engine::deployment::record::{IdentityRecord, RecordState};
 use crate::engine::deployment::standing::{Admission, Cause, Standing, Version};
@@ -21,8 +21,15 @@ impl Planner<'_> {
     ) -> Decision {
         let nodes = self.rules.quorum.nodes();
         let is_ours = record.id == *id;
-        if !self.rules.allow_resize && (!is_ours || record.nodes != nodes) {
-            return refused(misplaced(record, is_ours, nodes));
+        if !is_ours || record.nodes != nodes {
+            let resize = &mut self.memory.nodes[node].resize;
+            let is_rewritten = *resize == Resize::Done;
+            if !self.rules.allow_resize || is_rewritten {
+                return refused(misplaced(record, is_ours, nodes, is_rewritten));
+            }
+            *resize = Resize::Begun;
+        } else if self.memory.nodes[node].resize == Resize::Begun {
+            self.memory.nodes[node].resize = Resize::Done;
         }
         if !is_ours {
             return self.lost(node, sighting, id);
@@ -39,8 +46,11 @@ impl Planner<'_> {
                 ..Decision::from(Standing::unconditional())
             };
         }
-        if sighting.identified.run_id.is_none() {
+        if !sighting.is_verifiable() {
             return self.unverified(node, sighting);
+        }
+        if self.has_returned(node, sighting, record) {
+            return refused("several servers respond at its address in turn".to_owned());
         }
         let current = self.brought_up_to_date(sighting, record);
         let until = current.quarantined_until;
@@ -62,14 +72,15 @@ impl Planner<'_> {
     /// Returns the record as it should be: of the current process, with the longest ttl.
     fn brought_up_to_date(&self, sighting: &Sighting, record: &IdentityRecord) -> IdentityRecord {
         let identified = &sighting.identified;
+        let is_same_process = record.run_id == identified.run_id;
         let mut current = IdentityRecord {
             nodes: self.rules.quorum.nodes(),
             run_id: identified.run_id.clone(),
-            is_durable: identified.is_durable,
+            // Within a process only down: two managers may not see the same settings.
+            is_durable: identified.is_durable && (record.is_durable || !is_same_process),
             max_ttl: self.memory.max_ttl,
             ..record.clone()
         };
-        let is_same_process = record.run_id == identified.run_id;
         // The process that wrote the data must have been durable, and the one that read it must be.
         let is_intact = record.is_durable && identified.is_durable;
         if !is_same_process && !is_intact {
@@ -125,6 +136,15 @@ impl Planner<'_> {
 
     /// Decides about a node that has lost its data.
     pub(super) fn lost(&mut self, node: usize, sighting: &Sighting, id: &Arc<str>) -> Decision {
+        if !sighting.is_verifiable() {
+            let longest = self.longest();
+            self.memory.nodes[node].lose_unverified(sighting, longest);
+            let record = self.complete_record(id, sighting);
+            return Decision {
+                action: Action::Write(record),
+                ..self.unverified(node, sighting)
+            };
+        }
         let until = self.quarantined_until(sighting);
         let record = IdentityRecord {
             quarantined_until: until,
@@ -183,6 +203,14 @@ impl Planner<'_> {
         }
         self.wake_by(Some(ends));
         Decision::from(Standing::Quarantined(ends, Cause::Unverified))
+    }
+
+    /// Whether a process has come back after another one, and its record does not know of that one:
+    /// they are two servers with data of their own.
+    fn has_returned(&self, node: usize, sighting: &Sighting, record: &IdentityRecord) -> bool {
+        let run_id = sighting.identified.run_id.as_ref();
+        let former = &self.memory.nodes[node].former_run_ids;
+        record.run_id.as_ref() == run_id && run_id.is_some_and(|it| former.contains(it))
     }
 
     /// The standing of every node after the deployment was formed anew.
@@ -252,7 +280,10 @@ fn millis(sighting: &Sighting) -> u64 {
     sighting.identified.time / 1000
 }
 
-fn misplaced(record: &IdentityRecord, is_ours: bool, nodes: usize) -> String {
+fn misplaced(record: &IdentityRecord, is_ours: bool, nodes: usize, is_rewritten: bool) -> String {
+    if is_rewritten {
+        return "another manager with allow_resize uses it with other nodes".to_owned();
+    }
     if is_ours {
         let others = record.nodes;
         return format!(

@@ -82,6 +82,11 @@ impl View {
 }
 
 impl Sighting {
+    /// Whether a restart and the end of a quarantine can be told from what was read.
+    pub(super) fn is_verifiable(&self) -> bool {
+        self.identified.run_id.is_some() && self.identified.time > 0
+    }
+
     /// The text that was read as the record.
     pub(super) fn text(&self) -> Option<&Arc<str>> {
         self.identified.record.as_ref().ok()?.as_ref()
