@@ -245,8 +245,10 @@ impl<'a> Contender<'a> {
             self.engine.observe_notifications(false);
         }
         let delay = match &error {
-            // No poll can succeed before.
-            LockError::Quarantined { remaining } => history.pacing.after(self.engine, *remaining),
+            // No poll can succeed before. A limited number of rounds is used up at its usual pace.
+            LockError::Quarantined { remaining } if self.engine.config().retry_count.is_none() => {
+                history.pacing.after(self.engine, *remaining)
+            }
             _ => history.pacing.next_poll(self.engine, refused.free_in()),
         };
         Decision::WaitUntil(self.until_last_start(now, delay))

@@ -116,6 +116,13 @@ fn status_reports_held_free_and_unknown() {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_minority_of_dead_nodes_changes_nothing() {
     let servers = Servers::start(3);
+    // New servers are of no use until all of them have been seen once.
+    servers[1].pause();
+    let ran = Ran::on(&servers, ["lock", "a", "60000"]).expect(3);
+    assert!(ran.err.contains("quarantine"), "{ran:?}");
+    servers[1].resume();
+    lock(&servers, "first", "1000");
+
     servers[1].kill();
     let ran = Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
     assert_eq!(ran.err, "ok\n");
