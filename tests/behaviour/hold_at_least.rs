@@ -121,8 +121,8 @@ async fn the_hold_applies_however_the_guard_ends() {
 async fn a_lost_lock_is_not_kept() {
     let (nodes, redlock) = cluster::<3>();
     let guard = hold(&redlock).await;
-    nodes[0].wipe();
-    nodes[1].wipe();
+    nodes[0].forget_keys();
+    nodes[1].forget_keys();
     guard.lost().await;
     settle().await;
     assert_eq!(holding(&nodes), 0);

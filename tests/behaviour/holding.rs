@@ -90,7 +90,7 @@ async fn a_lease_denied_by_a_quorum_is_lost_at_once() {
     let (nodes, redlock) = cluster::<5>();
     let guard = redlock.lock("a").await.unwrap();
     let watch = Stopwatch::start();
-    nodes[..3].iter().for_each(redlock::MemoryNode::wipe);
+    nodes[..3].iter().for_each(redlock::MemoryNode::forget_keys);
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     // At the next extension, long before the deadline.
     assert!(watch.elapsed() <= TTL / 3 + MS, "{:?}", watch.elapsed());

@@ -38,7 +38,7 @@ async fn a_body_is_dropped_when_the_lock_is_lost() {
     };
     let mut run = Box::pin(guard.run(body));
     assert!(tokio::time::timeout(SECOND, run.as_mut()).await.is_err());
-    nodes.iter().for_each(MemoryNode::wipe);
+    nodes.iter().for_each(MemoryNode::forget_keys);
     let lost = run.as_mut().await.unwrap_err();
     assert_eq!(lost.reason(), LossReason::Gone);
     assert_eq!(
@@ -153,7 +153,7 @@ async fn a_closure_that_loses_its_lock_is_dropped() {
     let outcome = redlock
         .lock("a")
         .run(async |_| {
-            nodes.iter().for_each(MemoryNode::wipe);
+            nodes.iter().for_each(MemoryNode::forget_keys);
             pending::<()>().await;
         })
         .await;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::deployment::Loss;
 use crate::error::LossReason;
 use crate::lease::ActiveLease;
 use crate::lease::state::{Phase, RearmGrant, State};
 use crate::lease::watching::LeaseWatcher;
-use crate::node::{Extension, NodeResult, ResponseSink, Watch};
+use crate::node::{Extension, NodeResult, RecordCheck, ResponseSink, Watch};
 use crate::quorum::hold::Hold;
 use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
@@ -69,6 +70,8 @@ struct Effects {
     is_missing_at_return: bool,
     /// The nodes to re-arm.
     rearm: Vec<usize>,
+    /// The record of the node, if its keys are to be restored.
+    restore: Option<Arc<RecordCheck>>,
     /// Whether a quorum confirms again, after a warning that none did.
     has_recovered: bool,
     /// Whether the keys may have changed behind the extension.
@@ -133,12 +136,17 @@ impl ActiveLease {
         if self.remaining().is_zero() {
             return false;
         }
+        // Before the state is locked: it locks too.
+        let is_missing = *result == Ok(Extension::NotHeld);
+        let loss = is_missing
+            .then(|| self.engine.deployment().loss(node))
+            .flatten();
         let effects = {
             let mut state = self.lock();
             if state.phase != Phase::Held {
                 return false;
             }
-            self.record(&mut state, node, result, extending)
+            self.record(&mut state, node, result, extending, loss)
         };
         let counts = effects.counts;
         self.carry_out(node, effects, extending);
@@ -152,6 +160,7 @@ impl ActiveLease {
         node: usize,
         result: &NodeResult<Extension>,
         extending: &Extending,
+        loss: Option<Loss>,
     ) -> Effects {
         let (sent, outlast) = (extending.sent, self.outlast());
         let mut effects = Effects {
@@ -171,6 +180,11 @@ impl ActiveLease {
                 self.count_confirmation(state, extending);
             }
             Ok(Extension::NotHeld) => {
+                let is_explained = |loss: &Loss| self.is_explained(state, node, loss);
+                if let Some(loss) = loss.filter(is_explained) {
+                    effects.restore = loss.check;
+                    return effects;
+                }
                 if !state.holds.lose(node, sent) {
                     return effects;
                 }
@@ -218,6 +232,9 @@ impl ActiveLease {
         }
         for node in effects.rearm {
             self.rearm(node, extending.rearm_grant());
+        }
+        if let Some(record) = effects.restore {
+            self.restore(node, record);
         }
         if effects.may_have_changed {
             self.extend_node(node, Reason::Changed);

@@ -27,6 +27,7 @@ mod loss;
 mod mint;
 mod rearm;
 mod release;
+mod restore;
 mod round;
 mod state;
 mod watching;

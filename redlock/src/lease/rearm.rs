@@ -60,14 +60,14 @@ impl ActiveLease {
     }
 
     /// The token to restore on the node, and its retention.
-    fn rearm_fence(&self) -> Option<(u64, Duration)> {
+    pub(super) fn rearm_fence(&self) -> Option<(u64, Duration)> {
         let token = self.fencing_token()?.get();
         self.fence_retention().map(|retention| (token, retention))
     }
 
     /// Sends a release behind a re-arm that was submitted while the lease ended. The release of the
     /// lease may be ahead of it, and not every session drops what is no longer wanted.
-    fn release_behind(&self, node: usize) {
+    pub(super) fn release_behind(&self, node: usize) {
         let plan = {
             let state = self.lock();
             match state.phase {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::acquire::Acquire;
-use crate::node::identity::Identify;
+use crate::node::identity::{Identify, RecordCheck};
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::{Extension, Identity, Raised, Rearmed, Removal, Snapshot};
@@ -91,6 +91,15 @@ impl Command {
                 id,
                 ttl: *ttl,
             }),
+            _ => None,
+        }
+    }
+
+    /// Returns the identity record that the command relies on, if it does.
+    pub(crate) fn record_check(&self) -> Option<&Arc<RecordCheck>> {
+        match self {
+            Self::Acquire(command) => command.record.as_ref(),
+            Self::Rearm(command) => command.record.as_ref(),
             _ => None,
         }
     }
@@ -225,6 +234,9 @@ pub struct Rearm {
     /// The token that the counters must not be below, and their shortest time until expiry. `None`
     /// leaves them unchanged.
     pub fence: Option<(u64, Duration)>,
+    /// The identity record that must be there for the response to count: a node that finds another
+    /// responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost).
+    pub record: Option<Arc<RecordCheck>>,
     /// Receives the response.
     pub responder: Responder<Rearmed>,
 }
@@ -238,6 +250,7 @@ impl Rearm {
             id,
             ttl,
             fence: None,
+            record: None,
             responder,
         }
     }
@@ -246,6 +259,13 @@ impl Rearm {
     #[must_use]
     pub fn fence(mut self, fence: impl Into<Option<(u64, Duration)>>) -> Self {
         self.fence = fence.into();
+        self
+    }
+
+    /// Sets the identity record that must be there for the response to count.
+    #[must_use]
+    pub fn record(mut self, record: impl Into<Option<Arc<RecordCheck>>>) -> Self {
+        self.record = record.into();
         self
     }
 }

@@ -80,6 +80,11 @@ impl Holds {
         sent >= self.0[node].since
     }
 
+    /// Whether what the node holds was last confirmed by a command that was sent before `moment`.
+    pub(crate) fn was_confirmed_before(&self, node: usize, moment: Moment) -> bool {
+        self.0[node].since < moment
+    }
+
     /// Whether a node may join the nodes that hold the lease: a quorum of others holds it until
     /// `outlast`, which is later than the end of any round that is in progress.
     ///
@@ -116,6 +121,18 @@ impl Holds {
             since: sent,
         };
         true
+    }
+
+    /// Postpones the expiry at a node that holds the lease. Extensions that were sent before `sent` no
+    /// longer decide.
+    pub(crate) fn extend(&mut self, node: usize, sent: Moment, expiry: Moment) {
+        let current = &mut self.0[node];
+        if let Hold::Until(before) = current.hold {
+            *current = NodeHold {
+                hold: Hold::Until(before.max(expiry)),
+                since: sent.max(current.since),
+            };
+        }
     }
 
     /// Records that an extension that was sent at `sent` did not find the keys. Returns whether it

@@ -85,6 +85,8 @@ impl Deployment {
             let is_dirty = state.nodes[node].is_dirty;
             if (is_dirty || change.is_some()) && !state.nodes[node].is_in_flight() {
                 let change = change.filter(|_| !is_dirty);
+                // Leases are called again once the change was read.
+                state.nodes[node].has_changed |= change.is_some();
                 state.sent += 1;
                 let number = state.sent;
                 state.nodes[node].send(number, now);

@@ -110,6 +110,8 @@ pub(super) struct Quarantine {
     /// The end by the node's clock, which distinguishes one loss from the next.
     until: u64,
     pub(super) cause: Cause,
+    /// When this manager first saw it: the loss was earlier.
+    pub(super) began: Moment,
     ends: Moment,
     /// The latest end: a longest ttl after this manager first saw it.
     limit: Moment,
@@ -166,9 +168,11 @@ impl NodeMemory {
         let ends = after(left).min(limit);
         let ends = known.map_or(ends, |known| known.ends.max(ends));
         let cause = known.map_or(Cause::Reported, |known| known.cause);
+        let began = known.map_or(now, |known| known.began);
         self.quarantine = Some(Quarantine {
             until,
             cause,
+            began,
             ends,
             limit,
         });
@@ -193,6 +197,7 @@ impl NodeMemory {
             self.quarantine = Some(Quarantine {
                 until: 0,
                 cause: Cause::Unverified,
+                began: now,
                 ends,
                 limit: ends,
             });
@@ -208,7 +213,8 @@ impl NodeMemory {
         let ends = sighting.at.checked_add(longest).unwrap_or(sighting.at);
         self.quarantine = Some(Quarantine {
             until: 0,
-            cause: Cause::DataLost,
+            cause: Cause::Unverified,
+            began: sighting.at,
             ends,
             limit: ends,
         });

@@ -18,6 +18,7 @@ mod memory;
 mod node_state;
 mod plan;
 mod record;
+mod report;
 mod standing;
 mod verdict;
 mod view;
@@ -34,11 +35,10 @@ use self::memory::Memory;
 use self::node_state::NodeState;
 use self::plan::Rules;
 use self::standing::Versions;
-pub(crate) use self::standing::{Admission, Standing, Version};
+pub(crate) use self::standing::{Admission, Loss, Standing, Version};
 use crate::config::Config;
 use crate::engine::registry::Registry;
 use crate::engine::timer::{Timed, TimerKey, Timers};
-use crate::error::NodeError;
 use crate::node::{Session, SessionObserver, Watch, Watcher};
 use crate::quorum::Quorum;
 use crate::sync::Mutex;
@@ -188,61 +188,6 @@ impl Deployment {
             || !matches!(self.state.lock().nodes[node].standing, Standing::Refused(_))
     }
 
-    /// The standings of all nodes.
-    pub(crate) fn standings(&self) -> Vec<Standing> {
-        let state = self.state.lock();
-        state
-            .nodes
-            .iter()
-            .map(|node| node.standing.clone())
-            .collect()
-    }
-
-    /// Two nodes that are the same server, if there are two.
-    pub(crate) fn same_server(&self) -> Option<(usize, usize)> {
-        let state = self.state.lock();
-        let mut nodes = state.nodes.iter().enumerate();
-        nodes.find_map(|(node, it)| it.alias_of.map(|first| (first, node)))
-    }
-
-    /// Waits until all nodes are identified, at most for `limit`. Cancel safe.
-    pub(crate) async fn settled(&self, limit: Duration) {
-        let is_settled = || {
-            let state = self.state.lock();
-            let mut nodes = state.nodes.iter();
-            !nodes.any(|node| node.standing.is_pending() || node.is_in_flight())
-        };
-        let _settled = tokio::time::timeout(limit, self.until(is_settled)).await;
-    }
-
-    /// The nodes that have no vote for good, with the reasons.
-    pub(crate) fn refusals(&self) -> Vec<(usize, NodeError)> {
-        let state = self.state.lock();
-        let nodes = state.nodes.iter().enumerate();
-        let refused = nodes.filter_map(|(node, it)| match &it.standing {
-            Standing::Refused(error) => Some((node, error.clone())),
-            _ => None,
-        });
-        refused.collect()
-    }
-
-    /// Whether another manager ignores the quarantine of a node.
-    pub(crate) fn is_quarantine_ignored(&self, node: usize) -> bool {
-        let state = self.state.lock();
-        let record = state.nodes[node].view.record();
-        self.rules.is_quarantine_on && record.is_some_and(|record| record.is_ignored)
-    }
-
-    /// How long it takes until `missing` more nodes have left their quarantine.
-    pub(crate) fn quarantine_ends_in(&self, missing: usize) -> Option<Duration> {
-        let now = Moment::now();
-        let state = self.state.lock();
-        let standings = state.nodes.iter().map(|node| &node.standing);
-        let mut left: Vec<_> = standings.filter_map(|it| it.quarantine(now)).collect();
-        left.sort_unstable();
-        left.get(missing.checked_sub(1)?).copied()
-    }
-
     /// Waits until `needed` nodes are admitted, or no more of them can be soon. Cancel safe.
     ///
     /// At most for `patience` as long as nodes have not responded. A deployment that is being formed
@@ -270,6 +215,16 @@ impl Deployment {
         }
         let _decided = tokio::time::timeout(patience, self.until(|| is_decided(false))).await;
         let _formed = tokio::time::timeout(FORMING_LIMIT, self.until(|| is_decided(true))).await;
+    }
+
+    /// Waits until all nodes are identified, at most for `limit`. Cancel safe.
+    pub(crate) async fn settled(&self, limit: Duration) {
+        let is_settled = || {
+            let state = self.state.lock();
+            let mut nodes = state.nodes.iter();
+            !nodes.any(|node| node.standing.is_pending() || node.is_in_flight())
+        };
+        let _settled = tokio::time::timeout(limit, self.until(is_settled)).await;
     }
 
     /// Waits until `is_met`, which is called after each change of a standing.

@@ -60,6 +60,15 @@ impl fmt::Display for Cause {
     }
 }
 
+/// A loss of data for which a node is in quarantine, so that no lock was granted there since.
+#[derive(Clone, Debug)]
+pub(crate) struct Loss {
+    /// A moment after the loss.
+    pub(crate) began: Moment,
+    /// The record that shows the quarantine, once it was written.
+    pub(crate) check: Option<Arc<RecordCheck>>,
+}
+
 /// The entitlement to send an acquire to a node, and to count its grant.
 #[derive(Clone, Debug)]
 pub(crate) struct Admission {

@@ -108,6 +108,10 @@ impl Planner<'_> {
         }
         let (longest, time) = (self.longest(), millis(sighting));
         let memory = &mut self.memory.nodes[node];
+        if cause.is_some() {
+            // Not the former one, even if the node's clock shows the same time as then.
+            memory.quarantine = None;
+        }
         let ends = memory.quarantine(until, time, longest, sighting.at);
         if ends <= self.now {
             return None;

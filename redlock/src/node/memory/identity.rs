@@ -15,6 +15,8 @@ pub(super) struct NodeIdentity {
     last_loss: LastLoss,
     record: Option<Arc<str>>,
     started: Moment,
+    /// When the node's clock showed [`START_OF_CLOCK`]. A restart does not set it back.
+    clock_started: Moment,
 }
 
 impl NodeIdentity {
@@ -28,6 +30,7 @@ impl NodeIdentity {
             last_loss: LastLoss::Never,
             record: None,
             started: Moment::now(),
+            clock_started: Moment::now(),
         }
     }
 
@@ -36,6 +39,7 @@ impl NodeIdentity {
         let restarted = Self::new(self.knows_losses);
         Self {
             last_loss: LastLoss::At(restarted.started),
+            clock_started: self.clock_started,
             ..restarted
         }
     }
@@ -45,6 +49,7 @@ impl NodeIdentity {
         Self {
             last_loss: self.last_loss,
             record: self.record.clone(),
+            clock_started: self.clock_started,
             ..Self::new(self.knows_losses)
         }
     }
@@ -63,6 +68,7 @@ impl NodeIdentity {
             last_loss: LastLoss::At(now),
             record: None,
             started: self.started,
+            clock_started: self.clock_started,
         }
     }
 
@@ -76,7 +82,7 @@ impl NodeIdentity {
         {
             self.record = Some(change.record);
         }
-        let micros = now.saturating_since(self.started).as_micros();
+        let micros = now.saturating_since(self.clock_started).as_micros();
         let time = START_OF_CLOCK.saturating_add(u64::try_from(micros).unwrap_or(u64::MAX));
         let mut identified = Identified::new(time, Ok(self.record().cloned()));
         identified.run_id = Some(Arc::clone(&self.run_id));

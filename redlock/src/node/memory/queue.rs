@@ -7,7 +7,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::memory::fault::Fault;
 use crate::node::memory::shared::{Shared, State};
 use crate::node::{
-    Acquire, Command, Extension, Identify, Identity, Keys, Removal, Responder, Vote, Watch, watch,
+    Command, Extension, Identify, Identity, Keys, Removal, Responder, Vote, Watch, watch,
 };
 use crate::time::clock::Moment;
 
@@ -166,9 +166,9 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
         return Box::new(|| command.fail(error));
     }
     match command {
-        Command::Acquire(it) if !is_record_unchanged(state, &it) => {
+        command if !is_record_unchanged(state, &command) => {
             let error = NodeError::new(NodeErrorKind::DataLost, "the identity record has changed");
-            Box::new(|| it.responder.send(Err(error)))
+            Box::new(|| command.fail(error))
         }
         Command::Acquire(it) => {
             let (store, watches) = (&mut state.store, &mut state.watches);
@@ -209,8 +209,8 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
     }
 }
 
-fn is_record_unchanged(state: &State, it: &Acquire) -> bool {
-    let check = it.record.as_ref();
+fn is_record_unchanged(state: &State, command: &Command) -> bool {
+    let check = command.record_check();
     check.is_none_or(|check| state.identity.is_unchanged(check))
 }
 
@@ -219,9 +219,9 @@ fn identify(state: &mut State, it: Identify) -> Respond {
     let now = state.store.now();
     let identified = state.identity.identify(it.change, now);
     let key = Keys::from(it.key);
-    let watches = state.watches.take_if(is_change, &key);
+    let watches = state.record_watches.take_if(is_change, &key);
     if let Some(watch) = &it.watch {
-        state.watches.add(key.as_slice(), watch);
+        state.record_watches.add(key.as_slice(), watch);
     }
     notify_and_send(watches, it.responder, identified)
 }

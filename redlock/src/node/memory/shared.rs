@@ -24,6 +24,9 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) identity: NodeIdentity,
     pub(super) watches: Watches,
+    /// The watches of the identity record. Notified first: who counts on a key must know whether the
+    /// node has lost its data.
+    pub(super) record_watches: Watches,
     pub(super) fault: Option<Fault>,
     /// The receivers of the events of all sessions.
     pub(super) events: Vec<SessionEvents>,
@@ -37,6 +40,7 @@ impl Shared {
                 store: Store::default(),
                 identity: NodeIdentity::new(knows_losses),
                 watches: Watches::default(),
+                record_watches: Watches::default(),
                 fault: None,
                 events: Vec::new(),
             }),
@@ -67,7 +71,11 @@ impl Shared {
 
     /// Notifies the watches of all keys.
     pub(super) fn notify_all(&self) {
-        let watches = self.lock().watches.take_all();
-        watch::notify_all(&watches);
+        let (first, others) = {
+            let mut state = self.lock();
+            (state.record_watches.take_all(), state.watches.take_all())
+        };
+        watch::notify_all(&first);
+        watch::notify_all(&others);
     }
 }

@@ -25,7 +25,7 @@ impl Request {
         if let Command::Identify(_) = &self.command {
             return self.settle_identify(responses);
         }
-        if let Some(check) = self.command.as_acquire().and_then(|it| it.record.clone()) {
+        if let Some(check) = self.command.record_check().cloned() {
             return self.settle_checked(&check, responses, identity);
         }
         self.settle_command(responses, identity)

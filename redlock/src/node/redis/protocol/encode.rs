@@ -23,7 +23,7 @@ impl Request {
         scripts: ScriptCalls,
     ) -> usize {
         let responses = self.encode_command(pipeline, counter_ttls, scripts);
-        let check = self.command.as_acquire().and_then(|it| it.record.as_ref());
+        let check = self.command.record_check();
         responses + check.map_or(0, |check| identity::encode_check(check, pipeline))
     }
 

@@ -46,7 +46,7 @@ pub(super) fn encode(it: &Identify, by_text: bool, pipeline: &mut Pipeline) -> u
     4
 }
 
-/// Encodes the reading of the record behind an acquire. Returns the number of responses to expect.
+/// Encodes the reading of the record behind a command that relies on it. Returns the number of responses to expect.
 ///
 /// Behind it, and not ahead: a record that is still the same proves that nothing was lost up to
 /// here. Every change writes another text.
@@ -58,7 +58,7 @@ pub(super) fn encode_check(check: &RecordCheck, pipeline: &mut Pipeline) -> usiz
 }
 
 impl Request {
-    /// Settles an acquire that has read the record behind it.
+    /// Settles a command that has read the record behind it.
     pub(super) fn settle_checked(
         self,
         check: &RecordCheck,
