@@ -4,6 +4,8 @@
 //! - `processes`: owners in different processes
 //! - `failing`: servers that die, hang and recover
 //! - `returning`: leases on servers that leave and come back
+//! - `rolling`: locks that are held while all servers fail in turn
+//! - `flushes`: servers whose data is flushed
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
 //! - `last_words`: servers that say why they close a connection
@@ -27,6 +29,7 @@ mod common;
 mod deletions;
 mod failing;
 mod fencing;
+mod flushes;
 mod idle;
 mod kinds;
 mod last_words;
@@ -35,8 +38,10 @@ mod lease;
 mod network;
 mod processes;
 mod refusals;
+mod register;
 mod returning;
 mod rights;
+mod rolling;
 mod setup;
 mod several;
 mod vanishing;
