@@ -6,6 +6,8 @@
 //! - `returning`: leases on servers that leave and come back
 //! - `rolling`: locks that are held while all servers fail in turn
 //! - `flushes`: servers whose data is flushed
+//! - `quarantine`: servers that lose their data while the holder is paused
+//! - `forming`: deployments on new servers, and on a single one
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
 //! - `last_words`: servers that say why they close a connection
@@ -30,6 +32,7 @@ mod deletions;
 mod failing;
 mod fencing;
 mod flushes;
+mod forming;
 mod idle;
 mod kinds;
 mod last_words;
@@ -37,6 +40,7 @@ mod latency;
 mod lease;
 mod network;
 mod processes;
+mod quarantine;
 mod refusals;
 mod register;
 mod returning;
