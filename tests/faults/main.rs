@@ -7,6 +7,8 @@
 //! - `rolling`: locks that are held while all servers fail in turn
 //! - `flushes`: servers whose data is flushed
 //! - `quarantine`: servers that lose their data while the holder is paused
+//! - `failover`: an address that leads to another server
+//! - `aliases`: several addresses of one server
 //! - `forming`: deployments on new servers, and on a single one
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
@@ -26,10 +28,12 @@
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
 //! Operations that must be *fast* are compared with the ttl, which is longer still.
 
+mod aliases;
 mod batches;
 mod common;
 mod deletions;
 mod failing;
+mod failover;
 mod fencing;
 mod flushes;
 mod forming;
