@@ -80,8 +80,13 @@ async fn flushes_race_acquires(nodes: usize, flushes: usize) {
     let servers = Servers::start(nodes);
     let race = Arc::new(Race::default());
     let mut tasks = Vec::new();
-    for _ in 0..MANAGERS {
-        let redlock = manager(&servers, MAX_TTL).await;
+    for number in 0..MANAGERS {
+        // Without RESP3, the server does not push: an acquire checks the record itself.
+        let protocol = if number == 0 { "?protocol=resp2" } else { "" };
+        let urls = servers.urls().into_iter();
+        let urls = urls.map(|url| url + protocol);
+        let builder = Redlock::builder().nodes(urls).ttl(MAX_TTL).max_ttl(MAX_TTL);
+        let redlock = builder.connect().await.unwrap();
         let contend = |resource| contend(redlock.clone(), resource, Arc::clone(&race));
         tasks.extend(resources().map(contend).map(tokio::spawn));
     }
