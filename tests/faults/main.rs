@@ -4,6 +4,12 @@
 //! - `processes`: owners in different processes
 //! - `failing`: servers that die, hang and recover
 //! - `returning`: leases on servers that leave and come back
+//! - `rolling`: locks that are held while all servers fail in turn
+//! - `flushes`: servers whose data is flushed
+//! - `quarantine`: servers that lose their data while the holder is paused
+//! - `failover`: an address that leads to another server
+//! - `aliases`: several addresses of one server
+//! - `forming`: deployments on new servers, and on a single one
 //! - `fencing`: tokens, and counters that are invalid
 //! - `network`: requests and responses that are late or lost
 //! - `last_words`: servers that say why they close a connection
@@ -22,11 +28,15 @@
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
 //! Operations that must be *fast* are compared with the ttl, which is longer still.
 
+mod aliases;
 mod batches;
 mod common;
 mod deletions;
 mod failing;
+mod failover;
 mod fencing;
+mod flushes;
+mod forming;
 mod idle;
 mod kinds;
 mod last_words;
@@ -34,9 +44,12 @@ mod latency;
 mod lease;
 mod network;
 mod processes;
+mod quarantine;
 mod refusals;
+mod register;
 mod returning;
 mod rights;
+mod rolling;
 mod setup;
 mod several;
 mod vanishing;

@@ -10,11 +10,14 @@ use crate::engine::deployment::view::{Content, Sighting, View};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identified, NodeResult, Watch};
 use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// The state of one node.
 pub(super) struct NodeState {
     pub(super) view: View,
     pub(super) standing: Standing,
+    /// The end of the last quarantine. It still applies while the record is read again.
+    quarantined_until: Option<Moment>,
     /// The node that is the same server, if there is one.
     pub(super) alias_of: Option<usize>,
     /// Whether the node has to be read again.
@@ -40,6 +43,7 @@ impl NodeState {
         Self {
             view: View::Pending,
             standing,
+            quarantined_until: None,
             alias_of: None,
             is_dirty: true,
             in_flight: None,
@@ -148,8 +152,21 @@ impl NodeState {
         self.watches.push(watch);
     }
 
+    /// How long the node stays in quarantine, as far as it is known.
+    pub(super) fn quarantine(&self, now: Moment) -> Option<Duration> {
+        self.quarantined_until
+            .map(|until| validity::remaining(until, now))
+    }
+
     /// Sets the standing. Returns those who have waited for it.
     pub(super) fn stand(&mut self, standing: Standing) -> Waiting {
+        match standing {
+            Standing::Quarantined(until, _) => self.quarantined_until = Some(until),
+            Standing::Pending => {}
+            Standing::Down | Standing::Admitted(_) | Standing::Refused(_) => {
+                self.quarantined_until = None;
+            }
+        }
         self.standing = standing;
         let mut waiting = Waiting::default();
         if !self.standing.is_pending() {

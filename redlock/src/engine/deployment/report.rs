@@ -78,8 +78,8 @@ impl Deployment {
     pub(crate) fn quarantine_ends_in(&self, missing: usize) -> Option<Duration> {
         let now = Moment::now();
         let state = self.state.lock();
-        let standings = state.nodes.iter().map(|node| &node.standing);
-        let mut left: Vec<_> = standings.filter_map(|it| it.quarantine(now)).collect();
+        let nodes = state.nodes.iter();
+        let mut left: Vec<_> = nodes.filter_map(|node| node.quarantine(now)).collect();
         left.sort_unstable();
         left.get(missing.checked_sub(1)?).copied()
     }

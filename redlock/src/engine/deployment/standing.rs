@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{NodeHealth, RecordCheck};
@@ -130,14 +129,6 @@ impl Standing {
                 cause: cause.to_string().into(),
             },
             Self::Down | Self::Admitted(_) => NodeHealth::Connected,
-        }
-    }
-
-    /// How long the quarantine lasts.
-    pub(crate) fn quarantine(&self, now: Moment) -> Option<Duration> {
-        match self {
-            Self::Quarantined(until, _) => Some(validity::remaining(*until, now)),
-            _ => None,
         }
     }
 
