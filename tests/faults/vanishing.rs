@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 use redlock::{LockGuard, LossReason, Redlock};
 use redlock_tests::{Server, Servers, eventually};
 
-use crate::common::{LONG, SECOND, SOON, everywhere, fleet, gone, holding};
+use crate::common::{
+    LONG, SECOND, SOON, everywhere, fleet, fleet_without_quarantine, gone, holding,
+};
 
 /// The time in which a holder notices a change, far from its next extension.
 const AT_ONCE: Duration = Duration::from_secs(5);
@@ -13,7 +15,7 @@ const AT_ONCE: Duration = Duration::from_secs(5);
 /// Holds the lock `a` for [`LONG`], and waits until every server will push its changes.
 async fn hold(servers: &Servers, urls: impl IntoIterator<Item = String>) -> (Redlock, LockGuard) {
     let builder = Redlock::builder().nodes(urls).max_ttl(LONG).ttl(LONG);
-    let redlock = builder.connect().await.unwrap();
+    let redlock = builder.restart_quarantine(false).connect().await.unwrap();
     for server in servers {
         server.probe().reset_calls();
     }
@@ -156,7 +158,7 @@ async fn extensions_do_not_cause_more_extensions() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_flush_with_many_locks_is_noticed_by_all() {
-    let (servers, redlock) = fleet(3).await;
+    let (servers, redlock) = fleet_without_quarantine(3).await;
     let mut guards = Vec::new();
     for number in 0..500 {
         let request = redlock.lock(number.to_string()).ttl(60 * SECOND);
@@ -179,4 +181,22 @@ async fn a_flush_with_many_locks_is_noticed_by_all() {
         assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     }
     eventually("all are released", SOON, || holding(&servers, "0") == 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_flush_with_many_locks_loses_none() {
+    let (servers, redlock) = fleet(3).await;
+    let mut guards = Vec::new();
+    for number in 0..500 {
+        let request = redlock.lock(number.to_string()).ttl(60 * SECOND);
+        guards.push(request.await.unwrap());
+    }
+    for server in &servers {
+        server.probe().flushall();
+    }
+    // The keys return within a tenth of the ttl, and the counters with them.
+    let are_back = || servers.iter().all(|it| it.probe().keys().len() == 1_000);
+    eventually("all keys are back", 12 * SECOND, are_back).await;
+    assert!(guards.iter().all(LockGuard::is_held));
 }
