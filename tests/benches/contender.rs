@@ -35,7 +35,10 @@ impl Contender {
     ///
     /// Panics if fewer than a quorum of servers respond.
     pub async fn redlock(urls: &[String], fencing: bool) -> Self {
-        let builder = Redlock::builder().nodes(urls).ttl(Self::TTL);
+        // Each set of servers is a deployment of its own, with identity records under its own prefix.
+        let prefix = format!("{}:", urls.len());
+        let builder = Redlock::builder().nodes(urls).key_prefix(prefix);
+        let builder = builder.ttl(Self::TTL).max_ttl(Self::TTL);
         let connecting = builder.fencing(fencing).connect();
         Self::new(Means::Redlock(
             connecting.await.expect("a quorum of servers"),

@@ -38,7 +38,7 @@ impl ActiveLease {
                 return;
             }
         };
-        self.lock().versions[node] = version;
+        self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
         let acquire = Acquire::new(self.keys.clone(), self.id.clone(), self.ttl, responder)
             .contended(contention.is_contended)
@@ -95,7 +95,7 @@ impl ActiveLease {
         let Ok(Vote::Granted { .. }) = result else {
             return result;
         };
-        let version = self.lock().versions[node];
+        let version = self.versions[node].get();
         if self.engine.deployment().is_current(node, version) {
             return result;
         }

@@ -45,7 +45,9 @@ use self::state::{End, Phase, ReleasePlan, State};
 use self::watching::Watching;
 use crate::config::LockOptions;
 use crate::engine::Engine;
+use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
+use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
 use crate::node::{Fence, Keys};
 use crate::quorum;
@@ -75,6 +77,9 @@ pub(crate) struct ActiveLease {
     fence: Option<Fence>,
     /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
+    /// The version of each node's identity record under which the acquire was sent. Set before that,
+    /// and read with the response.
+    versions: Box<[AtomicVersion]>,
     itself: Weak<Self>,
 }
 
@@ -84,6 +89,7 @@ impl ActiveLease {
         resources: &Resources,
         id: LeaseId,
         options: &LockOptions,
+        contention: Contention,
     ) -> Arc<Self> {
         let sent_at = Moment::now();
         let ttl = options.first_ttl();
@@ -102,7 +108,9 @@ impl ActiveLease {
                 Tally::pending(engine.acquire_quorum()),
                 sent_at,
                 validity::gone_by(sent_at, ttl, config.drift_factor),
+                contention,
             )),
+            versions: AtomicVersion::none(engine.quorum().nodes()),
             engine: Arc::clone(engine),
             itself: Weak::clone(itself),
         })

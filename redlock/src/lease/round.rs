@@ -46,12 +46,12 @@ impl Round {
         is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
-        let lease = ActiveLease::new(engine, resources, LeaseId::draw(), options);
         let contention = Contention {
             is_contended,
             wakeup: wakeup.map(Arc::clone),
         };
-        lease.lock().contention = contention.clone();
+        let id = LeaseId::draw();
+        let lease = ActiveLease::new(engine, resources, id, options, contention.clone());
         for node in 0..engine.quorum().nodes() {
             lease.apply(node, &contention);
         }
@@ -71,7 +71,8 @@ impl Round {
         id: LeaseId,
         options: &LockOptions,
     ) -> Self {
-        let lease = ActiveLease::new(engine, resources, id, options);
+        let contention = Contention::default();
+        let lease = ActiveLease::new(engine, resources, id, options, contention);
         let sink = Arc::new(Adoption(Arc::clone(&lease)));
         for node in 0..engine.quorum().nodes() {
             let responder = Responder::new(Arc::<Adoption>::clone(&sink), node);
@@ -208,13 +209,12 @@ impl ActiveLease {
 
     /// Records one node's vote, and what the node holds since.
     fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
-        let outlast = self.outlast();
         let mut state = self.lock();
         state.stamps[node] = stamp;
         // A late grant joins a lease that is held. After the end, the release queued behind the
         // acquire undoes it.
         state.tally.set(node, vote);
-        let joins = state.phase != Phase::Held || state.holds.may_join(node, outlast);
+        let joins = state.phase != Phase::Held || state.holds.may_join(node, self.outlast());
         if joins || !matches!(hold, Hold::Until(_)) {
             state.holds.vote(node, hold, self.sent_at);
         }

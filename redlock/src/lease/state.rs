@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use crate::engine::deployment::Version;
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
 use crate::error::{LossReason, NodeFailure};
@@ -55,8 +54,6 @@ pub(super) struct State {
     pub(super) stamps: Box<[Option<Stamp>]>,
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
-    /// The version of each node's identity record under which the acquire was sent.
-    pub(super) versions: Box<[Version]>,
     pub(super) fencing_token: Option<FencingToken>,
     /// The head of the local queue, kept while the lease is held.
     pub(super) ticket: Option<Ticket>,
@@ -141,7 +138,12 @@ pub(super) struct Attempt {
 }
 
 impl State {
-    pub(super) fn new(tally: Tally, sent_at: Moment, gone_by: Moment) -> Self {
+    pub(super) fn new(
+        tally: Tally,
+        sent_at: Moment,
+        gone_by: Moment,
+        contention: Contention,
+    ) -> Self {
         let nodes = tally.quorum().nodes();
         Self {
             phase: Phase::Acquiring,
@@ -165,8 +167,7 @@ impl State {
             retries: Vec::new(),
             deadline: None,
             stamps: vec![None; nodes].into(),
-            contention: Contention::default(),
-            versions: vec![Version::NONE; nodes].into(),
+            contention,
             fencing_token: None,
             ticket: None,
         }

@@ -120,5 +120,5 @@ async fn until(contender: &Contender, is_so: impl Fn(usize, usize) -> bool) {
     }
 }
 
-/// Many times the usual duration.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Longer than the quarantine of a server that was restarted.
+const PATIENCE: Duration = Duration::from_secs(90);

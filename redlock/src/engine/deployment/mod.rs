@@ -35,7 +35,7 @@ use self::memory::Memory;
 use self::node_state::NodeState;
 use self::plan::Rules;
 use self::standing::Versions;
-pub(crate) use self::standing::{Admission, Loss, Standing, Version};
+pub(crate) use self::standing::{Admission, AtomicVersion, Loss, Standing, Version};
 use crate::config::Config;
 use crate::engine::registry::Registry;
 use crate::engine::timer::{Timed, TimerKey, Timers};

@@ -97,6 +97,25 @@ impl Version {
     }
 }
 
+/// A version that is set by one thread and read by another.
+#[derive(Debug)]
+pub(crate) struct AtomicVersion(AtomicU64);
+
+impl AtomicVersion {
+    /// Returns the versions of `nodes` nodes, [`NONE`](Version::NONE) for each.
+    pub(crate) fn none(nodes: usize) -> Box<[Self]> {
+        (0..nodes).map(|_| Self(AtomicU64::new(0))).collect()
+    }
+
+    pub(crate) fn set(&self, version: Version) {
+        self.0.store(version.0, Ordering::Release);
+    }
+
+    pub(crate) fn get(&self) -> Version {
+        Version(self.0.load(Ordering::Acquire))
+    }
+}
+
 impl Standing {
     /// The standing of a node of a manager that ignores quarantines.
     pub(super) fn unconditional() -> Self {
