@@ -26,7 +26,10 @@ impl Held {
     async fn acquire(redlock: &Redlock, count: usize) -> Self {
         let mut held = Vec::new();
         for index in 0..count {
-            let guard = redlock.lock(name(index)).ttl(TTL).await.unwrap();
+            // Every second one is a lock on several resources.
+            let also = (index % 2 == 1).then(|| format!("also {index}"));
+            let resources = [name(index)].into_iter().chain(also);
+            let guard = redlock.lock_all(resources).ttl(TTL).await.unwrap();
             let token = guard.token();
             held.push((guard, token));
         }
