@@ -26,6 +26,11 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 pub(super) struct NodeMemory {
     pub(super) run_id: Option<Arc<str>>,
+    /// The processes that were seen before that one.
+    former: Vec<Arc<str>>,
+    /// The earliest end of the quarantine of a process that was seen again after another one, by the
+    /// clock of its node.
+    pub(super) returned_until: Option<u64>,
     pub(super) quarantine: Option<Quarantine>,
     /// Since when the node has had no record, while no deployment is known.
     pub(super) blank_since: Option<Moment>,
@@ -121,6 +126,28 @@ impl Memory {
 }
 
 impl NodeMemory {
+    /// Remembers the process that was seen. `until`: the end of a quarantine that begins now.
+    ///
+    /// A process that returns after another one did not restart: the address has led to another
+    /// server meanwhile, which granted locks that this one does not know.
+    pub(super) fn saw(&mut self, run_id: Option<&Arc<str>>, until: u64) {
+        if self.run_id.as_ref() == run_id {
+            return;
+        }
+        self.returned_until = None;
+        if let Some(run_id) = run_id {
+            let is_back = self.former.contains(run_id);
+            self.returned_until = is_back.then_some(until);
+            self.former.retain(|former| former != run_id);
+        }
+        if let Some(former) = std::mem::replace(&mut self.run_id, run_id.cloned()) {
+            if self.former.len() == MAX_FORMER {
+                self.former.remove(0);
+            }
+            self.former.push(former);
+        }
+    }
+
     /// Returns the end of a quarantine that lasts until `until` on the node's clock, which shows
     /// `time`, in milliseconds.
     ///
@@ -183,6 +210,9 @@ impl NodeMemory {
     }
 }
 
+/// The number of processes that are remembered of one node. Servers that take turns are few.
+const MAX_FORMER: usize = 8;
+
 /// The length of a quarantine: the longest ttl, by a clock that may be fast.
 pub(super) fn quarantine_length(max_ttl: Duration, drift_factor: f64) -> Duration {
     max_ttl.saturating_add(validity::drift(max_ttl, drift_factor))
@@ -220,6 +250,23 @@ mod tests {
         assert_eq!(node.quarantine(50_000, 0, LONGEST, later), after(now, 60));
         let late = after(now, 59);
         assert_eq!(node.quarantine(50_000, 0, LONGEST, late), after(now, 60));
+    }
+
+    #[test]
+    fn a_process_that_returns_after_another_is_noticed() {
+        let (mut node, [a, b]) = (NodeMemory::default(), ["a", "b"].map(Arc::from));
+        for (run_id, until, expected) in [
+            (Some(&a), 1, None),
+            (Some(&a), 2, None),
+            (Some(&b), 3, None),
+            (Some(&a), 4, Some(4)),
+            (Some(&a), 5, Some(4)),
+            (None, 6, None),
+            (Some(&b), 7, Some(7)),
+        ] {
+            node.saw(run_id, until);
+            assert_eq!(node.returned_until, expected);
+        }
     }
 
     #[test]

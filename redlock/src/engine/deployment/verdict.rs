@@ -43,10 +43,13 @@ impl Planner<'_> {
         if sighting.identified.run_id.is_none() {
             return self.unverified(node, sighting);
         }
-        let current = self.brought_up_to_date(sighting, record);
+        let current = self.brought_up_to_date(node, sighting, record);
         let until = current.quarantined_until;
         let begins = until != record.quarantined_until;
-        let cause = begins.then_some(Cause::Restarted);
+        let cause = begins.then_some(match self.memory.nodes[node].returned_until {
+            Some(returned) if returned == until => Cause::Returned,
+            _ => Cause::Restarted,
+        });
         let quarantined = self.quarantined(node, sighting, until, cause);
         let action = Action::replace(record, current);
         let standing = match quarantined.or_else(|| self.replaced()) {
@@ -61,7 +64,12 @@ impl Planner<'_> {
     }
 
     /// Returns the record as it should be: of the current process, with the longest ttl.
-    fn brought_up_to_date(&self, sighting: &Sighting, record: &IdentityRecord) -> IdentityRecord {
+    fn brought_up_to_date(
+        &self,
+        node: usize,
+        sighting: &Sighting,
+        record: &IdentityRecord,
+    ) -> IdentityRecord {
         let identified = &sighting.identified;
         let mut current = IdentityRecord {
             nodes: self.rules.quorum.nodes(),
@@ -85,6 +93,8 @@ impl Planner<'_> {
             let longer = u64::try_from(longer.as_millis()).unwrap_or(u64::MAX);
             current.quarantined_until = current.quarantined_until.saturating_add(longer);
         }
+        let returned = self.memory.nodes[node].returned_until.unwrap_or_default();
+        current.quarantined_until = current.quarantined_until.max(returned);
         current
     }
 
@@ -241,7 +251,7 @@ impl Planner<'_> {
     }
 
     /// The end of a quarantine that begins now, in milliseconds of the node's clock.
-    fn quarantined_until(&self, sighting: &Sighting) -> u64 {
+    pub(super) fn quarantined_until(&self, sighting: &Sighting) -> u64 {
         let longest = u64::try_from(self.longest().as_millis()).unwrap_or(u64::MAX);
         millis(sighting).saturating_add(longest)
     }
