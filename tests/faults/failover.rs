@@ -205,3 +205,38 @@ async fn a_replica_that_replaces_a_hung_master_is_used_later() {
     fail_over(3, Failover::Hang).await;
     fail_over(5, Failover::Hang).await;
 }
+
+/// As a virtual IP does that moves away from a master and back again, although the master lives.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn an_address_that_returns_to_a_former_server_is_kept_out() {
+    let servers = Servers::start(3);
+    let second = Server::start();
+    let address = Address::of(&servers[0]).await;
+    let urls = [address.url(), servers[1].url(), servers[2].url()];
+    let builder = Redlock::builder().nodes(urls).ttl(MAX_TTL).max_ttl(MAX_TTL);
+    let redlock = builder.connect().await.unwrap();
+    healthy(&redlock).await;
+    let is_quarantined = |health: &NodeHealth| matches!(health, NodeHealth::Quarantined { .. });
+    for server in [&second, &servers[0], &second] {
+        address.lead_to(server);
+        address.end_connections();
+        let moved = Instant::now();
+        let report = first_node(&redlock, is_quarantined).await;
+        let NodeHealth::Quarantined { cause, .. } = &report.health else {
+            panic!("{report:?}")
+        };
+        let (is_new, named) = (
+            cause.contains("lost its data"),
+            cause.contains("led to another"),
+        );
+        assert!(is_new || named, "{cause}");
+        let _guard = redlock.lock("a").wait(SOON).await.unwrap();
+        assert!(
+            !server.probe().exists("a"),
+            "a node in quarantine has no vote"
+        );
+        first_node(&redlock, |health| *health == NodeHealth::Connected).await;
+        assert!(moved.elapsed() >= MAX_TTL, "{:?}", moved.elapsed());
+    }
+}

@@ -6,6 +6,7 @@
 //! - `returning`: leases on servers that leave and come back
 //! - `rolling`: locks that are held while all servers fail in turn
 //! - `flushes`: servers whose data is flushed
+//! - `restarts`: servers that are killed while locks are contended
 //! - `quarantine`: servers that lose their data while the holder is paused
 //! - `failover`: an address that leads to another server
 //! - `aliases`: several addresses of one server
@@ -45,8 +46,10 @@ mod lease;
 mod network;
 mod processes;
 mod quarantine;
+mod race;
 mod refusals;
 mod register;
+mod restarts;
 mod returning;
 mod rights;
 mod rolling;

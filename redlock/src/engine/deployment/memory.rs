@@ -1,6 +1,5 @@
 //! What a manager remembers of its deployment, and of quarantines by its own clock.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,8 +25,11 @@ pub(super) struct Memory {
 #[derive(Debug, Default)]
 pub(super) struct NodeMemory {
     pub(super) run_id: Option<Arc<str>>,
-    /// The processes before that one, of which the oldest are forgotten.
-    pub(super) former_run_ids: VecDeque<Arc<str>>,
+    /// The processes that were seen before that one.
+    former: Vec<Arc<str>>,
+    /// The earliest end of the quarantine of a process that was seen again after another one, by the
+    /// clock of its node.
+    pub(super) returned_until: Option<u64>,
     /// Whether this manager has replaced the record of another deployment, or of another size.
     pub(super) resize: Resize,
     pub(super) quarantine: Option<Quarantine>,
@@ -137,15 +139,23 @@ impl Memory {
 }
 
 impl NodeMemory {
-    /// Records the process that was seen.
-    pub(super) fn see(&mut self, run_id: Option<&Arc<str>>) {
-        if self.run_id.as_ref() == run_id {
+    /// Remembers the process that was seen. `until`: the end of a quarantine that begins now.
+    ///
+    /// A process that returns after another one did not restart: the address has led to another
+    /// server meanwhile, which granted locks that this one does not know.
+    pub(super) fn saw(&mut self, run_id: Option<&Arc<str>>, until: u64) {
+        // Without the right to INFO, the process is unknown for a while.
+        let Some(run_id) = run_id.filter(|run_id| self.run_id.as_ref() != Some(*run_id)) else {
             return;
-        }
-        let former = std::mem::replace(&mut self.run_id, run_id.cloned());
-        self.former_run_ids.extend(former);
-        if self.former_run_ids.len() > MAX_FORMER {
-            self.former_run_ids.pop_front();
+        };
+        let is_back = self.former.contains(run_id);
+        self.returned_until = is_back.then_some(until);
+        self.former.retain(|former| former != run_id);
+        if let Some(former) = self.run_id.replace(Arc::clone(run_id)) {
+            if self.former.len() == MAX_FORMER {
+                self.former.remove(0);
+            }
+            self.former.push(former);
         }
     }
 
@@ -233,8 +243,8 @@ impl Process {
     }
 }
 
-/// The number of former processes that are remembered for each node.
-const MAX_FORMER: usize = 16;
+/// The number of processes that are remembered of one node. Servers that take turns are few.
+const MAX_FORMER: usize = 8;
 
 /// The length of a quarantine: the longest ttl, by a clock that may be fast.
 pub(super) fn quarantine_length(max_ttl: Duration, drift_factor: f64) -> Duration {
@@ -273,6 +283,23 @@ mod tests {
         assert_eq!(node.quarantine(50_000, 0, LONGEST, later), after(now, 60));
         let late = after(now, 59);
         assert_eq!(node.quarantine(50_000, 0, LONGEST, late), after(now, 60));
+    }
+
+    #[test]
+    fn a_process_that_returns_after_another_is_noticed() {
+        let (mut node, [a, b]) = (NodeMemory::default(), ["a", "b"].map(Arc::from));
+        for (run_id, until, expected) in [
+            (Some(&a), 1, None),
+            (Some(&a), 2, None),
+            (Some(&b), 3, None),
+            (Some(&a), 4, Some(4)),
+            (Some(&a), 5, Some(4)),
+            (None, 6, Some(4)),
+            (Some(&b), 7, Some(7)),
+        ] {
+            node.saw(run_id, until);
+            assert_eq!(node.returned_until, expected);
+        }
     }
 
     #[test]

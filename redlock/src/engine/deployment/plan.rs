@@ -4,6 +4,7 @@
 //! record                        decision
 //! complete, same process        admitted, or in quarantine while the record says so
 //! complete, another process     both durable: admitted; otherwise quarantine
+//! complete, a former process    the address led to another server meanwhile: quarantine
 //! none, beside a deployment     the node lost its data: quarantine
 //! none anywhere                 forming
 //! another deployment            no vote
@@ -92,8 +93,9 @@ impl Planner<'_> {
     fn remember(&mut self) {
         for (node, view) in self.views.iter().enumerate() {
             if let View::Seen(sighting) = view {
+                let until = self.quarantined_until(sighting);
                 let run_id = sighting.identified.run_id.as_ref();
-                self.memory.nodes[node].see(run_id);
+                self.memory.nodes[node].saw(run_id, until);
             }
             if let Some(record) = view.record() {
                 self.memory.max_ttl = self.memory.max_ttl.max(record.max_ttl);

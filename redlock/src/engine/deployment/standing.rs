@@ -29,6 +29,8 @@ pub(crate) enum Standing {
 pub(crate) enum Cause {
     /// The process is another one, and may not have all the data of the former.
     Restarted,
+    /// The process was seen before, and another one in between.
+    Returned,
     /// The node has no record, and other nodes have.
     DataLost,
     /// The node has no record, and not all others could be reached.
@@ -45,6 +47,9 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Restarted => "it was restarted and may have lost locks",
+            Self::Returned => {
+                "its address has led to another server meanwhile, so it may lack locks"
+            }
             Self::DataLost => "it has lost its data",
             Self::MayBeLost => {
                 "it has no identity record, and not all other nodes respond, so it may have lost \

@@ -49,13 +49,13 @@ impl Planner<'_> {
         if !sighting.is_verifiable() {
             return self.unverified(node, sighting);
         }
-        if self.has_returned(node, sighting, record) {
-            return refused("several servers respond at its address in turn".to_owned());
-        }
-        let current = self.brought_up_to_date(sighting, record);
+        let current = self.brought_up_to_date(node, sighting, record);
         let until = current.quarantined_until;
         let begins = until != record.quarantined_until;
-        let cause = begins.then_some(Cause::Restarted);
+        let cause = begins.then_some(match self.memory.nodes[node].returned_until {
+            Some(returned) if returned == until => Cause::Returned,
+            _ => Cause::Restarted,
+        });
         let quarantined = self.quarantined(node, sighting, until, cause);
         let action = Action::replace(record, current);
         let standing = match quarantined.or_else(|| self.replaced()) {
@@ -70,7 +70,12 @@ impl Planner<'_> {
     }
 
     /// Returns the record as it should be: of the current process, with the longest ttl.
-    fn brought_up_to_date(&self, sighting: &Sighting, record: &IdentityRecord) -> IdentityRecord {
+    fn brought_up_to_date(
+        &self,
+        node: usize,
+        sighting: &Sighting,
+        record: &IdentityRecord,
+    ) -> IdentityRecord {
         let identified = &sighting.identified;
         let is_same_process = record.run_id == identified.run_id;
         let mut current = IdentityRecord {
@@ -91,6 +96,8 @@ impl Planner<'_> {
             let longer = u64::try_from(longer.as_millis()).unwrap_or(u64::MAX);
             current.quarantined_until = current.quarantined_until.saturating_add(longer);
         }
+        let returned = self.memory.nodes[node].returned_until.unwrap_or_default();
+        current.quarantined_until = current.quarantined_until.max(returned);
         current
     }
 
@@ -209,14 +216,6 @@ impl Planner<'_> {
         Decision::from(Standing::Quarantined(ends, Cause::Unverified))
     }
 
-    /// Whether a process has come back after another one, and its record does not know of that one:
-    /// they are two servers with data of their own.
-    fn has_returned(&self, node: usize, sighting: &Sighting, record: &IdentityRecord) -> bool {
-        let run_id = sighting.identified.run_id.as_ref();
-        let former = &self.memory.nodes[node].former_run_ids;
-        record.run_id.as_ref() == run_id && run_id.is_some_and(|it| former.contains(it))
-    }
-
     /// The standing of every node after the deployment was formed anew.
     fn replaced(&mut self) -> Option<Standing> {
         let until = self
@@ -262,7 +261,7 @@ impl Planner<'_> {
     }
 
     /// The end of a quarantine that begins now, in milliseconds of the node's clock.
-    fn quarantined_until(&self, sighting: &Sighting) -> u64 {
+    pub(super) fn quarantined_until(&self, sighting: &Sighting) -> u64 {
         let longest = u64::try_from(self.longest().as_millis()).unwrap_or(u64::MAX);
         millis(sighting).saturating_add(longest)
     }
