@@ -39,5 +39,6 @@ mod returning;
 mod rights;
 mod setup;
 mod several;
+mod skeptic;
 mod vanishing;
 mod waiting;

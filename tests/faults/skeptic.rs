@@ -1,0 +1,83 @@
+//! Attacks on identity records. Each of these tests shows a defect.
+
+use deadpool_redis::redis::cmd;
+use redlock::{LockError, RedisNode, Redlock};
+use redlock_tests::Servers;
+
+use crate::common::{MS, SECOND, form, healthy, limited};
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "defect: a push that a proxy drops is taken for an unchanged record"]
+async fn lost_data_behind_a_proxy_without_pushes_grants_nothing_twice() {
+    let servers = Servers::start(3);
+    form(&servers).await;
+    let proxies = servers.proxies();
+    for proxy in &proxies {
+        proxy.filter_pushes();
+    }
+    let urls: Vec<_> = proxies.iter().map(|proxy| proxy.url()).collect();
+    let other = Redlock::connect(urls).await.unwrap();
+    healthy(&other).await;
+    drop(other.lock("b").await.unwrap());
+    let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    healthy(&redlock).await;
+    // A holder that is paused does not put its keys back.
+    let holder = redlock
+        .lock("a")
+        .ttl(20 * SECOND)
+        .auto_extend(false)
+        .await
+        .unwrap();
+    for server in &servers {
+        server.probe().flushall();
+    }
+    tokio::time::sleep(SECOND).await;
+    let second = other.lock("a").no_wait().await;
+    assert!(
+        !(second.is_ok() && holder.is_held()),
+        "both hold the lock: {:?} and {:?}, {:?} left",
+        second.map(|it| it.token()),
+        holder.token(),
+        holder.remaining(),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "defect: a failed check of the record leads to no new reading"]
+async fn a_longer_max_ttl_elsewhere_leaves_pools_usable() {
+    let servers = Servers::start(3);
+    let pools = servers.urls().into_iter().map(|url| {
+        let pool = deadpool_redis::Config::from_url(&url).create_pool(None);
+        RedisNode::from_pool(pool.unwrap(), &*url)
+    });
+    let pooled = Redlock::builder().nodes(pools).connect().await.unwrap();
+    healthy(&pooled).await;
+    drop(pooled.lock("a").await.unwrap());
+    let longer = Redlock::builder()
+        .nodes(servers.urls())
+        .max_ttl(120 * SECOND);
+    let longer = longer.connect().await.unwrap();
+    healthy(&longer).await;
+    tokio::time::sleep(5 * SECOND).await;
+    let result = pooled.lock("a").await;
+    assert!(result.is_ok(), "{result:?}, {:?}", pooled.nodes().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "defect: a change that is never made is repeated at once, without end"]
+async fn a_run_id_that_only_scripts_see_causes_no_storm() {
+    let servers = Servers::start(3);
+    let urls = limited(&servers, &["-info", "+info|server"]);
+    let redlock = Redlock::builder().nodes(urls).build().unwrap();
+    let result: Result<_, LockError> = redlock.lock("a").wait(2 * SECOND).await;
+    tokio::time::sleep(100 * MS).await;
+    let info: String = servers
+        .iter()
+        .next()
+        .unwrap()
+        .probe()
+        .query(cmd("INFO").arg("commandstats"));
+    let line = info.lines().find(|it| it.starts_with("cmdstat_evalsha:"));
+    let count = line.and_then(|it| it.split(['=', ',']).nth(1)?.parse::<u64>().ok());
+    assert!(count < Some(200), "{count:?} scripts, {result:?}");
+}
