@@ -4,7 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock::node::{Command, Node, NodeReport, Session, SessionOptions};
+use redlock::node::{
+    Command, Identified, Identify, Node, NodeReport, NodeResult, RecordChange, Responder, Session,
+    SessionOptions,
+};
 use redlock::{MemoryNode, NodeError, NodeErrorKind, Redlock};
 
 use crate::common::{MS, SECOND};
@@ -19,8 +22,8 @@ struct Quirks {
     ignores_changes: AtomicBool,
     /// Whether it refuses changes of the record, because it is out of memory.
     is_full: AtomicBool,
-    /// Whether the next response to an identification is lost.
-    loses_next: AtomicBool,
+    /// Whether responses to identifications are lost.
+    loses: AtomicBool,
     identified: AtomicUsize,
 }
 
@@ -59,7 +62,8 @@ impl Session for QuirkySession {
             if quirks.identified.fetch_add(1, Ordering::SeqCst) > STORM {
                 return;
             }
-            if quirks.loses_next.swap(false, Ordering::SeqCst) {
+            if quirks.loses.load(Ordering::SeqCst) {
+                std::mem::forget(command);
                 return;
             }
             if quirks.is_untracked.load(Ordering::SeqCst) {
@@ -178,8 +182,9 @@ async fn a_lost_identification_is_repeated() {
     let redlock = manager(&nodes, 10 * SECOND);
     drop(redlock.lock("a").await.unwrap());
     tokio::time::sleep(10 * SECOND).await;
-    nodes[0].quirks.loses_next.store(true, Ordering::SeqCst);
+    nodes[0].quirks.loses.store(true, Ordering::SeqCst);
     nodes[0].node.restart();
+    nodes[0].quirks.loses.store(false, Ordering::SeqCst);
     tokio::time::sleep(3600 * SECOND).await;
     let reports = redlock.nodes().await;
     assert!(reports.iter().all(|it| it.is_usable()), "{reports:#?}");
@@ -192,16 +197,38 @@ async fn a_node_that_stays_forming_does_not_stop_the_others() {
     let redlock = manager(&nodes, 10 * SECOND);
     drop(redlock.lock("a").await.unwrap());
     tokio::time::sleep(10 * SECOND).await;
-    // A record of a manager that began to form a deployment and died.
+    nodes[2].quirks.is_full.store(true, Ordering::SeqCst);
+    nodes[2].node.flush();
+    // A manager that begins to form a deployment, and dies.
     let text = "redlock 1 id=0 nodes=3 state=forming run_id=- durable=no max_ttl=10000 \
                 quarantined_until=0 quarantine=on stamp=0";
-    nodes[2].node.flush();
-    let _ = text;
-    nodes[2].quirks.is_full.store(true, Ordering::SeqCst);
+    let session = nodes[2]
+        .node
+        .open(SessionOptions::new(tokio::runtime::Handle::current()));
+    let run_id = Arc::new(std::sync::Mutex::new(None));
+    let read = Arc::clone(&run_id);
+    let responder = Responder::from_fn(move |it: NodeResult<Identified>| {
+        *read.lock().unwrap() = it.unwrap().run_id;
+    });
+    let key: Arc<[u8]> = b"redlock:node".as_slice().into();
+    session.submit(Command::Identify(Identify::new(
+        Arc::clone(&key),
+        responder,
+    )));
+    let run_id = run_id.lock().unwrap().take();
+    let change = RecordChange::new(None, run_id, text.into());
+    let responder = Responder::from_fn(|it: NodeResult<Identified>| {
+        assert!(it.unwrap().record.unwrap().is_some());
+    });
+    session.submit(Command::Identify(
+        Identify::new(key, responder).change(change),
+    ));
     let mut slow = 0;
     for _ in 0..100 {
         let watch = crate::common::Stopwatch::start();
-        drop(redlock.try_lock("a").await.unwrap());
+        let result = redlock.try_lock("a").await;
+        assert!(result.is_ok(), "{result:?}");
+        drop(result);
         slow += u32::from(watch.elapsed() > 100 * MS);
         tokio::time::sleep(100 * MS).await;
     }
