@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redlock::node::{
-    Command, Identified, Identify, Node, NodeReport, NodeResult, RecordChange, Responder, Session,
-    SessionOptions,
+    Acquire, Command, Identified, Identify, Keys, Node, NodeReport, NodeResult, RecordChange,
+    Responder, Session, SessionOptions,
 };
-use redlock::{MemoryNode, NodeError, NodeErrorKind, Redlock};
+use redlock::{Fault, MemoryNode, NodeError, NodeErrorKind, Redlock};
 
 use crate::common::{MS, SECOND};
 
@@ -233,4 +233,44 @@ async fn a_node_that_stays_forming_does_not_stop_the_others() {
         tokio::time::sleep(100 * MS).await;
     }
     assert_eq!(slow, 0);
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "defect: a request waits for a quarantine although another node is free before"]
+async fn split_votes_beside_a_quarantine_are_retried_soon() {
+    let nodes = servers();
+    let redlock = manager(&nodes, 60 * SECOND);
+    drop(redlock.lock("b").await.unwrap());
+    nodes[0].node.wipe();
+    // Another contender got the last node, and nothing else. It gives up in a moment.
+    let session = nodes[2]
+        .node
+        .open(SessionOptions::new(tokio::runtime::Handle::current()));
+    let key: Arc<[u8]> = b"a".as_slice().into();
+    let (keys, id, responder) = (Keys::from(key), "another".into(), Responder::ignored());
+    let acquire = Acquire::new(keys, id, 100 * MS, responder);
+    session.submit(Command::Acquire(acquire));
+    let watch = crate::common::Stopwatch::start();
+    let result = redlock.lock("a").wait(59 * SECOND).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(watch.elapsed() < 5 * SECOND, "{:?}", watch.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+#[ignore = "defect: a request waits for a quarantine although a node is back before"]
+async fn a_node_that_returns_beside_a_quarantine_is_used_soon() {
+    let nodes = servers();
+    let redlock = manager(&nodes, 60 * SECOND);
+    drop(redlock.lock("b").await.unwrap());
+    nodes[0].node.wipe();
+    nodes[1].node.fault(Fault::Crash);
+    let returning = nodes[1].node.clone();
+    let _detached = tokio::spawn(async move {
+        tokio::time::sleep(SECOND).await;
+        returning.fault(None);
+    });
+    let watch = crate::common::Stopwatch::start();
+    let result = redlock.lock("a").wait(59 * SECOND).await;
+    assert!(result.is_ok(), "{result:?}");
+    assert!(watch.elapsed() < 5 * SECOND, "{:?}", watch.elapsed());
 }
