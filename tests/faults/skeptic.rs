@@ -2,7 +2,7 @@
 
 use deadpool_redis::redis::cmd;
 use redlock::{LockError, RedisNode, Redlock};
-use redlock_tests::Servers;
+use redlock_tests::{Server, Servers};
 
 use crate::common::{MS, SECOND, form, healthy, limited};
 
@@ -80,4 +80,54 @@ async fn a_run_id_that_only_scripts_see_causes_no_storm() {
     let line = info.lines().find(|it| it.starts_with("cmdstat_evalsha:"));
     let count = line.and_then(|it| it.split(['=', ',']).nth(1)?.parse::<u64>().ok());
     assert!(count < Some(200), "{count:?} scripts, {result:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "defect: a process whose INFO was denied for a while is taken for a second server"]
+async fn rights_that_were_wrong_for_a_while_stop_nothing_for_good() {
+    let servers = Servers::start(3);
+    let urls = limited(&servers, &[]);
+    let redlock = Redlock::builder()
+        .nodes(urls)
+        .ttl(SECOND)
+        .max_ttl(2 * SECOND);
+    let redlock = redlock.connect().await.unwrap();
+    healthy(&redlock).await;
+    for right in ["-info", "+info"] {
+        for server in &servers {
+            let rights = ["SETUSER", "limited", right];
+            server.probe().query::<()>(cmd("ACL").arg(&rights));
+            let _killed = server.probe().client_kill();
+        }
+        tokio::time::sleep(5 * SECOND).await;
+        let result = redlock.lock("a").await;
+        assert!(result.is_ok(), "{right}: {result:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "defect: a refused change of the record discards confirmations"]
+async fn full_servers_keep_a_lease_through_a_rolling_restart() {
+    let builder = Server::builder().arg("--appendonly", "yes");
+    let servers = Servers::start_each((0..3).map(|_| builder.clone()));
+    let proxies = servers.proxies();
+    let urls: Vec<_> = proxies.iter().map(|proxy| proxy.url()).collect();
+    let redlock = Redlock::builder().nodes(urls).ttl(6 * SECOND);
+    let redlock = redlock.connect().await.unwrap();
+    healthy(&redlock).await;
+    let guard = redlock.lock("a").await.unwrap();
+    // Each write is on disk.
+    tokio::time::sleep(3 * SECOND).await;
+    for (server, proxy) in servers.iter().zip(&proxies) {
+        proxy.refuse();
+        server.restart();
+        server.probe().config_set("maxmemory", "1000");
+        proxy.accept();
+        tokio::time::sleep(7 * SECOND).await;
+        let report = redlock.nodes().await;
+        let loss = tokio::time::timeout(MS, guard.lost()).await;
+        assert!(guard.is_held(), "{} {loss:?} {report:?}", server.port());
+        // The key is there, and is extended.
+        assert!(server.probe().exists("a"));
+    }
 }
