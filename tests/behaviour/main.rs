@@ -52,6 +52,7 @@ mod rounds;
 mod running;
 mod runtimes;
 mod several;
+mod skeptic;
 mod stalling;
 mod token_order;
 mod waiting;

@@ -55,5 +55,6 @@ mod rights;
 mod rolling;
 mod setup;
 mod several;
+mod skeptic;
 mod vanishing;
 mod waiting;
