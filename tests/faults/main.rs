@@ -9,6 +9,7 @@
 //! - `restarts`: servers that are killed while locks are contended
 //! - `quarantine`: servers that lose their data while the holder is paused
 //! - `failover`: an address that leads to another server
+//! - `records`: identity records that change under managers in use
 //! - `aliases`: several addresses of one server
 //! - `forming`: deployments on new servers, and on a single one
 //! - `fencing`: tokens, and counters that are invalid
@@ -47,6 +48,7 @@ mod network;
 mod processes;
 mod quarantine;
 mod race;
+mod records;
 mod refusals;
 mod register;
 mod restarts;
@@ -55,6 +57,5 @@ mod rights;
 mod rolling;
 mod setup;
 mod several;
-mod skeptic;
 mod vanishing;
 mod waiting;

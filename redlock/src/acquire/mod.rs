@@ -246,7 +246,10 @@ impl<'a> Contender<'a> {
         }
         let delay = match &error {
             // No poll can succeed before. A limited number of rounds is used up at its usual pace.
-            LockError::Quarantined { remaining } if self.engine.config().retry_count.is_none() => {
+            LockError::Quarantined { remaining }
+                if refused.is_quarantine_decisive()
+                    && self.engine.config().retry_count.is_none() =>
+            {
                 history.pacing.after(self.engine, *remaining)
             }
             _ => history.pacing.next_poll(self.engine, refused.free_in()),

@@ -31,8 +31,10 @@ pub(crate) fn busy_or_no_quorum(
             nodes: quorum::nodes(engine.quorum().nodes()),
         };
     }
-    let missing = tally.quorum().needed().saturating_sub(tally.granted());
-    if tally.quarantined() >= missing
+    let responding = tally.granted() + tally.busy();
+    let missing = tally.quorum().needed().saturating_sub(responding);
+    if missing > 0
+        && tally.quarantined() >= missing
         && let Some(remaining) = engine.deployment().quarantine_ends_in(missing)
     {
         return LockError::Quarantined { remaining };

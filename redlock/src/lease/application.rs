@@ -65,6 +65,11 @@ impl ActiveLease {
         let Err(error) = result else {
             return false;
         };
+        if error.kind() == NodeErrorKind::DataLost {
+            self.engine
+                .deployment()
+                .recheck(node, self.versions[node].get());
+        }
         let is_returned = error.kind() == NodeErrorKind::Reconnected;
         match self.itself.upgrade() {
             Some(lease) if is_returned => lease.apply_again(node),

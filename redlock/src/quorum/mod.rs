@@ -149,6 +149,11 @@ impl Tally {
         })
     }
 
+    /// Whether no quorum can grant before a node leaves its quarantine, whatever the others do.
+    pub(crate) fn is_quarantine_decisive(&self) -> bool {
+        self.votes.len() - self.quarantined() < self.quorum().needed()
+    }
+
     /// The number of nodes where another owner has a key.
     pub(crate) fn busy(&self) -> usize {
         self.count(|vote| matches!(vote, VoteState::Busy(_)))

@@ -63,12 +63,10 @@ impl Deployment {
     /// Decides what to do next.
     fn step(&self, state: &mut State) -> Work {
         let (now, mut work) = (Moment::now(), Work::default());
-        let mut wake_at = None;
         for node in &mut state.nodes {
-            let due = node.repeat_if_due(now);
-            wake_at = [wake_at, due].into_iter().flatten().min();
+            node.repeat_if_due(now);
         }
-        let plan = self.plan(state, now, wake_at);
+        let plan = self.plan(state, now);
         for (node, decision) in plan.nodes.into_iter().enumerate() {
             let change = match decision.action {
                 Action::Nothing => None,
@@ -83,7 +81,15 @@ impl Deployment {
                 }),
             };
             let is_dirty = state.nodes[node].is_dirty;
-            if (is_dirty || change.is_some()) && !state.nodes[node].is_in_flight() {
+            let is_in_flight = state.nodes[node].is_in_flight();
+            let wants_change = change.is_some();
+            if !wants_change && state.nodes[node].view.seen().is_some() {
+                state.nodes[node].is_in_order();
+            }
+            let may_change = |state: &mut State| state.nodes[node].may_change(now);
+            let is_sent = is_dirty || is_in_flight || !wants_change || may_change(state);
+            let change = change.filter(|_| is_sent);
+            if (is_dirty || change.is_some()) && !is_in_flight {
                 let change = change.filter(|_| !is_dirty);
                 // Leases are called again once the change was read.
                 state.nodes[node].has_changed |= change.is_some();
@@ -98,14 +104,24 @@ impl Deployment {
                 });
             }
             state.nodes[node].alias_of = decision.alias_of;
-            self.stand(state, node, decision.standing, &mut work);
+            let standing = match (decision.standing, state.nodes[node].refusal()) {
+                (Standing::Pending, Some(error)) if wants_change => {
+                    Standing::Refused(error.clone())
+                }
+                (standing, _) => standing,
+            };
+            self.stand(state, node, standing, &mut work);
         }
-        self.known.lock().clone_from(&state.memory.id);
-        self.arm(state, plan.wake_at);
+        if let Some(id) = &state.memory.id {
+            *self.known.lock() = Some(Arc::clone(id));
+        }
+        let repeats = state.nodes.iter().filter_map(NodeState::next_repeat);
+        let wake_at = repeats.chain(plan.wake_at).min();
+        self.arm(state, wake_at);
         work
     }
 
-    fn plan(&self, state: &mut State, now: Moment, wake_at: Option<Moment>) -> Plan {
+    fn plan(&self, state: &mut State, now: Moment) -> Plan {
         let views = state.nodes.iter_mut().map(|node| &mut node.view);
         let views: Vec<_> = views.map(std::mem::take).collect();
         let planner = Planner {
@@ -114,7 +130,7 @@ impl Deployment {
             views: &views,
             readings: state.sent,
             now,
-            wake_at,
+            wake_at: None,
         };
         let plan = planner.plan();
         for (node, view) in state.nodes.iter_mut().zip(views) {

@@ -37,6 +37,7 @@ impl Planner<'_> {
             return;
         }
         if are_missing && !self.may_form_without_others(&participants) {
+            self.memory.forming.since = None;
             self.keep_out(&participants, decisions);
             return;
         }
@@ -62,12 +63,27 @@ impl Planner<'_> {
         let neutral = self.views.iter().filter(|view| view.is_neutral()).count();
         let count = participants.len() + neutral;
         let now = self.now;
+        let allowed = self.memory.forming.without_others_until;
+        if allowed.is_some_and(|until| now < until) {
+            return true;
+        }
         let mut are_over = true;
         for node in participants {
-            let since = *self.memory.nodes[*node].blank_since.get_or_insert(now);
+            // Another version: a record may have been there meanwhile.
+            let version = self.views[*node].seen().map_or(0, |seen| seen.version);
+            let blank = &mut self.memory.nodes[*node].blank_since;
+            if blank.is_none_or(|(_, of)| of != version) {
+                *blank = Some((now, version));
+            }
+            let since = blank.map_or(now, |(since, _)| since);
             are_over &= since.checked_add(longest).is_some_and(|ends| now >= ends);
         }
-        are_over && count >= self.rules.quorum.needed()
+        let may_form = are_over && count >= self.rules.quorum.needed();
+        if may_form {
+            // Their records change from now on, so they are blank no longer.
+            self.memory.forming.without_others_until = now.checked_add(FORMING_DELAY);
+        }
+        may_form
     }
 
     /// Keeps blank nodes out while another node has not been seen.
@@ -87,7 +103,8 @@ impl Planner<'_> {
             return;
         }
         for node in participants {
-            let since = self.memory.nodes[*node].blank_since.unwrap_or(self.now);
+            let blank = self.memory.nodes[*node].blank_since;
+            let since = blank.map_or(self.now, |(since, _)| since);
             let ends = since.checked_add(self.longest());
             self.wake_by(ends);
             let ends = ends.unwrap_or(since);

@@ -17,6 +17,8 @@ pub(super) struct Memory {
     pub(super) max_ttl: Duration,
     pub(super) nodes: Box<[NodeMemory]>,
     pub(super) forming: FormingMemory,
+    /// Whether this manager has used a node of the deployment.
+    pub(super) is_in_use: bool,
     /// The end of the quarantine of all nodes, after the deployment was formed anew.
     pub(super) replaced_until: Option<Moment>,
 }
@@ -33,8 +35,8 @@ pub(super) struct NodeMemory {
     /// Whether this manager has replaced the record of another deployment, or of another size.
     pub(super) resize: Resize,
     pub(super) quarantine: Option<Quarantine>,
-    /// Since when the node has had no record, while no deployment is known.
-    pub(super) blank_since: Option<Moment>,
+    /// Since when the node has had no record, and the version of what was read.
+    pub(super) blank_since: Option<(Moment, u64)>,
     /// Since when the node has not been identified.
     pub(super) pending_since: Option<Moment>,
     /// Since when the node has been forming, beside nodes that are complete.
@@ -58,6 +60,9 @@ pub(super) enum Resize {
 pub(super) struct FormingMemory {
     /// Since when all nodes have been seen without a deployment.
     pub(super) since: Option<Moment>,
+    /// Until when the deployment may be formed although a node has not been seen: the others have
+    /// been blank for long enough.
+    pub(super) without_others_until: Option<Moment>,
     /// The id that this manager proposes.
     pub(super) drawn: Option<Arc<str>>,
     pub(super) agreed: Option<Agreed>,
@@ -133,6 +138,7 @@ impl Memory {
             max_ttl,
             nodes: (0..nodes).map(|_| NodeMemory::default()).collect(),
             forming: FormingMemory::default(),
+            is_in_use: false,
             replaced_until: None,
         }
     }

@@ -185,7 +185,7 @@ impl Deployment {
             return !self.rules.is_quarantine_on;
         }
         self.fast_admission(node).is_some()
-            || !matches!(self.state.lock().nodes[node].standing, Standing::Refused(_))
+            || !self.state.lock().nodes[node].standing.is_misplaced()
     }
 
     /// Waits until `needed` nodes are admitted, or no more of them can be soon. Cancel safe.
@@ -241,6 +241,13 @@ impl Deployment {
         }
     }
 
+    /// Reads a record again that an acquire has found to be another than that of `version`.
+    pub(crate) fn recheck(&self, node: usize, version: Version) {
+        if self.versions.is_current(node, version) {
+            self.invalidate(node, false);
+        }
+    }
+
     fn invalidate(&self, node: usize, is_new_connection: bool) {
         // First: a grant whose response is being read right now must not count.
         self.versions.advance(node);
@@ -251,6 +258,10 @@ impl Deployment {
             let mut state = self.state.lock();
             let node = &mut state.nodes[node];
             node.invalidate();
+            if matches!(node.standing, Standing::Down) {
+                // Acquires that the session returns wait for the new connection.
+                node.standing = Standing::Pending;
+            }
             node.connection += u64::from(is_new_connection);
             node.has_changed = true;
             node.is_new_connection |= is_new_connection;

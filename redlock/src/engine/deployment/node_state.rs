@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::deployment::applicant::Applicant;
 use crate::engine::deployment::plan::REPEAT_DELAY;
-use crate::engine::deployment::standing::Standing;
+use crate::engine::deployment::standing::{Cause, Standing};
 use crate::engine::deployment::view::{Content, Sighting, View};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{Identified, NodeResult, Watch};
@@ -16,14 +16,18 @@ use crate::time::validity;
 pub(super) struct NodeState {
     pub(super) view: View,
     pub(super) standing: Standing,
-    /// The end of the last quarantine. It still applies while the record is read again.
-    quarantined_until: Option<Moment>,
+    /// The last quarantine. It still applies while the record is read again.
+    quarantined: Option<(Moment, Cause)>,
     /// The node that is the same server, if there is one.
     pub(super) alias_of: Option<usize>,
     /// Whether the node has to be read again.
     pub(super) is_dirty: bool,
     /// The number of the reading or the change that has no response yet, and when it was sent.
     in_flight: Option<(u64, Moment)>,
+    /// Why the record could not be changed, and when. Tried again later.
+    refusal: Option<(NodeError, Moment)>,
+    /// The number of changes in a row that did not lead to the record that was wanted.
+    changes: u32,
     /// The number of the connection.
     pub(super) connection: u64,
     /// Whether live leases are to be told what became of the node.
@@ -43,10 +47,12 @@ impl NodeState {
         Self {
             view: View::Pending,
             standing,
-            quarantined_until: None,
+            quarantined: None,
             alias_of: None,
             is_dirty: true,
             in_flight: None,
+            refusal: None,
+            changes: 0,
             connection: 0,
             has_changed: true,
             is_new_connection: false,
@@ -73,29 +79,70 @@ impl NodeState {
         self.is_dirty = false;
     }
 
-    /// Gives up on a response that is overdue, and repeats what failed a while ago. Returns when it
-    /// has to be called again.
-    pub(super) fn repeat_if_due(&mut self, now: Moment) -> Option<Moment> {
-        let overdue = self
-            .in_flight
-            .map(|(_, sent)| after(sent, REPEAT_DELAY * 3));
-        if overdue.is_some_and(|overdue| now >= overdue) {
+    /// Gives up on a response that is overdue, and repeats what failed a while ago.
+    pub(super) fn repeat_if_due(&mut self, now: Moment) {
+        let is_overdue = |(_, sent)| now >= after(sent, PATIENCE);
+        if self.in_flight.is_some_and(is_overdue) {
             self.in_flight = None;
             let error = NodeError::new(NodeErrorKind::Timeout, "");
             self.view = View::Failed(error, now);
         }
-        if self.in_flight.is_some() {
-            return overdue;
+        if self
+            .refusal
+            .as_ref()
+            .is_some_and(|(_, at)| now >= after(*at, REPEAT_DELAY))
+        {
+            self.refusal = None;
         }
-        let View::Failed(_, at) = self.view else {
-            return None;
-        };
-        let repeat = after(at, REPEAT_DELAY);
-        if now >= repeat {
+        if let View::Failed(_, at) = self.view
+            && self.in_flight.is_none()
+            && now >= after(at, REPEAT_DELAY)
+        {
             self.is_dirty = true;
-            return None;
         }
-        Some(repeat)
+    }
+
+    /// Returns when [`repeat_if_due`](Self::repeat_if_due) has to be called.
+    pub(super) fn next_repeat(&self) -> Option<Moment> {
+        if let Some((_, sent)) = self.in_flight {
+            return Some(after(sent, PATIENCE));
+        }
+        let failed = match &self.view {
+            View::Failed(_, at) => Some(after(*at, REPEAT_DELAY)),
+            View::Pending | View::Seen(_) => None,
+        };
+        let refused = self
+            .refusal
+            .as_ref()
+            .map(|(_, at)| after(*at, REPEAT_DELAY));
+        [failed, refused].into_iter().flatten().min()
+    }
+
+    /// Whether the record may be changed now. Counts the change.
+    pub(super) fn may_change(&mut self, now: Moment) -> bool {
+        if self.refusal.is_some() {
+            return false;
+        }
+        self.changes += 1;
+        if self.changes > MAX_CHANGES {
+            // From now on one at a time.
+            self.changes = MAX_CHANGES - 1;
+            let text = "its identity record cannot be changed";
+            let error = NodeError::new(NodeErrorKind::Server, text);
+            self.refusal = Some((error, now));
+            return false;
+        }
+        true
+    }
+
+    /// Records that the record is as it should be.
+    pub(super) fn is_in_order(&mut self) {
+        self.changes = 0;
+    }
+
+    /// Why the record could not be changed.
+    pub(super) fn refusal(&self) -> Option<&NodeError> {
+        self.refusal.as_ref().map(|(error, _)| error)
     }
 
     /// Records the response to a reading or a change. `version`: that of the record when it was
@@ -130,6 +177,8 @@ impl NodeState {
                     identified,
                 });
             }
+            // What was read stays valid, and extensions need no change.
+            Err(error) if is_change && is_latest => self.refusal = Some((error, now)),
             Err(error) if is_latest => self.view = View::Failed(error, now),
             Err(_) => return false,
         }
@@ -154,17 +203,23 @@ impl NodeState {
 
     /// How long the node stays in quarantine, as far as it is known.
     pub(super) fn quarantine(&self, now: Moment) -> Option<Duration> {
-        self.quarantined_until
-            .map(|until| validity::remaining(until, now))
+        self.quarantined
+            .map(|(until, _)| validity::remaining(until, now))
+    }
+
+    /// The cause of the quarantine, unless it is over.
+    pub(super) fn quarantine_cause(&self, now: Moment) -> Option<Cause> {
+        let quarantined = self.quarantined.filter(|(until, _)| *until > now);
+        quarantined.map(|(_, cause)| cause)
     }
 
     /// Sets the standing. Returns those who have waited for it.
     pub(super) fn stand(&mut self, standing: Standing) -> Waiting {
         match standing {
-            Standing::Quarantined(until, _) => self.quarantined_until = Some(until),
+            Standing::Quarantined(until, cause) => self.quarantined = Some((until, cause)),
             Standing::Pending => {}
             Standing::Down | Standing::Admitted(_) | Standing::Refused(_) => {
-                self.quarantined_until = None;
+                self.quarantined = None;
             }
         }
         self.standing = standing;
@@ -189,3 +244,10 @@ pub(super) struct Waiting {
 fn after(moment: Moment, delay: Duration) -> Moment {
     moment.checked_add(delay).unwrap_or(moment)
 }
+
+/// How long a response may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// The number of changes in a row after which the next one waits. Many managers that start at once
+/// are ahead of each other a few times.
+const MAX_CHANGES: u32 = 16;

@@ -80,7 +80,10 @@ impl Planner<'_> {
         let mut nodes: Vec<Decision> = (0..self.views.len())
             .map(|node| self.decide(node, id.as_ref()))
             .collect();
-        if id.is_none() && self.rules.is_quarantine_on {
+        if id.is_some() {
+            self.memory.forming.since = None;
+            self.memory.forming.drawn = None;
+        } else if self.rules.is_quarantine_on {
             self.form(&mut nodes);
         }
         Plan {
@@ -106,8 +109,11 @@ impl Planner<'_> {
             } else {
                 memory.pending_since = None;
             }
-            if !matches!(view, View::Pending) && view.forming().is_none() {
+            if view.seen().is_some() && view.forming().is_none() {
                 memory.unfinished_since = None;
+            }
+            if view.record().is_some() {
+                memory.blank_since = None;
             }
         }
     }

@@ -16,11 +16,12 @@ impl Deployment {
         let state = self.state.lock();
         let quarantine = state.memory.nodes[node].quarantine;
         let node = &state.nodes[node];
-        let Standing::Quarantined(until, cause) = &node.standing else {
-            return None;
-        };
-        let is_shared = matches!(cause, Cause::Restarted | Cause::DataLost | Cause::Reported);
-        if !is_shared || *until <= Moment::now() {
+        let cause = node.quarantine_cause(Moment::now())?;
+        let is_shared = matches!(
+            cause,
+            Cause::Restarted | Cause::DataLost | Cause::Returned | Cause::Reported
+        );
+        if !is_shared {
             return None;
         }
         let seen = node.view.seen();

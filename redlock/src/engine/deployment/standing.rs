@@ -161,6 +161,11 @@ impl Standing {
         matches!(self, Self::Quarantined(until, _) if *until <= now)
     }
 
+    /// Whether the node is another name of a server, or part of another deployment.
+    pub(super) fn is_misplaced(&self) -> bool {
+        matches!(self, Self::Refused(error) if error.kind() == NodeErrorKind::Misplaced)
+    }
+
     /// Whether both are of the same kind.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         std::mem::discriminant(self) == std::mem::discriminant(other)

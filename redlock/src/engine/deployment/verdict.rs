@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::engine::deployment::memory::{Resize, quarantine_length};
+use crate::engine::deployment::memory::{NodeMemory, Resize, quarantine_length};
 use crate::engine::deployment::plan::{Action, Decision, FORMING_DELAY, Planner, refused};
 use crate::engine::deployment::record::{IdentityRecord, RecordState};
 use crate::engine::deployment::standing::{Admission, Cause, Standing, Version};
@@ -231,14 +231,19 @@ impl Planner<'_> {
     /// A quorum of such nodes has the same record of a deployment that was formed. As long as one is
     /// seen that has not been completed, the others wait: should both of two first nodes lose their
     /// data, nothing would be left to show that the deployment was formed.
-    fn admitted(&self, sighting: &Sighting) -> Standing {
-        let is_awaited = |view: &View| {
+    fn admitted(&mut self, sighting: &Sighting) -> Standing {
+        let is_awaited = |(view, memory): (&View, &NodeMemory)| {
             let is_unknown = matches!(view, View::Pending) && self.memory.id.is_none();
-            is_unknown || view.forming().is_some()
+            let since = memory.unfinished_since.unwrap_or(self.now);
+            let is_recent = self.now.saturating_since(since) < FORMING_DELAY;
+            let is_unfinished = view.forming().is_some() && is_recent;
+            is_unknown || is_unfinished && !self.memory.is_in_use
         };
-        if self.views.iter().any(is_awaited) {
+        let mut nodes = self.views.iter().zip(&self.memory.nodes);
+        if nodes.any(is_awaited) {
             return Standing::Pending;
         }
+        self.memory.is_in_use = true;
         Standing::Admitted(self.admission(sighting))
     }
 

@@ -1,134 +1,18 @@
-//! Attacks on identity records. Each test that is ignored shows a defect.
+//! Identity records of nodes that refuse changes, lose responses, or show other processes.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use redlock::node::{
-    Acquire, Command, Identified, Identify, Keys, Node, NodeReport, NodeResult, RecordChange,
-    Responder, Session, SessionOptions,
+    Acquire, Command, Identified, Identify, Keys, Node, NodeResult, RecordChange, Responder,
+    SessionOptions,
 };
-use redlock::{Fault, LockError, MemoryNode, NodeError, NodeErrorKind, Redlock};
+use redlock::{Fault, LockError, MemoryNode, Redlock};
 
 use crate::common::{MS, SECOND};
-
-/// How a server of these tests differs from one in memory.
-#[derive(Debug, Default)]
-struct Quirks {
-    /// Whether it pushes nothing, like one behind a proxy, or without the right to `CLIENT`.
-    is_untracked: AtomicBool,
-    /// Whether it makes no change of the record, although it responds: its `INFO` within scripts
-    /// has no run id, or another one.
-    ignores_changes: AtomicBool,
-    /// Whether it refuses changes of the record, because it is out of memory.
-    is_full: AtomicBool,
-    /// The run id that the node shows instead of its own, `-` for none.
-    shown: Mutex<Option<&'static str>>,
-    run_id: Mutex<Option<Arc<str>>>,
-    /// Whether the manager is cut off.
-    is_cut: AtomicBool,
-    /// Whether responses to identifications are lost.
-    loses: AtomicBool,
-    identified: AtomicUsize,
-}
-
-#[derive(Clone, Debug)]
-struct Quirky {
-    node: MemoryNode,
-    quirks: Arc<Quirks>,
-}
-
-impl Node for Quirky {
-    fn name(&self) -> Arc<str> {
-        self.node.name()
-    }
-
-    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
-        Arc::new(QuirkySession {
-            session: self.node.open(options),
-            quirks: Arc::clone(&self.quirks),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct QuirkySession {
-    session: Arc<dyn Session>,
-    quirks: Arc<Quirks>,
-}
-
-/// The number of identifications after which a storm is stopped, so that the test ends.
-const STORM: usize = 10_000;
-
-impl Session for QuirkySession {
-    fn submit(&self, mut command: Command) {
-        let quirks = &self.quirks;
-        if quirks.is_cut.load(Ordering::SeqCst) {
-            let error = NodeError::unsent(NodeErrorKind::Unreachable, "cut off");
-            return command.fail(error);
-        }
-        if let Command::Identify(it) = &mut command {
-            if quirks.identified.fetch_add(1, Ordering::SeqCst) > STORM {
-                return;
-            }
-            if quirks.loses.load(Ordering::SeqCst) {
-                std::mem::forget(command);
-                return;
-            }
-            if quirks.is_untracked.load(Ordering::SeqCst) {
-                it.watch = None;
-            }
-            if let Some(change) = &mut it.change
-                && quirks.shown.lock().unwrap().is_some()
-            {
-                change.run_id.clone_from(&*quirks.run_id.lock().unwrap());
-            }
-            let quirks_of_response = Arc::clone(quirks);
-            let responder = std::mem::replace(&mut it.responder, Responder::ignored());
-            let responder = Mutex::new(Some(responder));
-            it.responder = Responder::from_fn(move |result: NodeResult<Identified>| {
-                let result = result.map(|mut it| {
-                    let quirks = &quirks_of_response;
-                    quirks.run_id.lock().unwrap().clone_from(&it.run_id);
-                    if let Some(shown) = *quirks.shown.lock().unwrap() {
-                        it.run_id = (shown != "-").then(|| shown.into());
-                    }
-                    it
-                });
-                let responder = responder.lock().unwrap().take();
-                responder.unwrap().send(result);
-            });
-            if quirks.ignores_changes.load(Ordering::SeqCst) {
-                it.change = None;
-            }
-            if quirks.is_full.load(Ordering::SeqCst) && it.change.is_some() {
-                let text = "OOM command not allowed when used memory > 'maxmemory'";
-                return command.fail(NodeError::new(NodeErrorKind::Server, text));
-            }
-        }
-        self.session.submit(command);
-    }
-
-    fn report(&self) -> NodeReport {
-        self.session.report()
-    }
-}
-
-fn servers() -> [Quirky; 3] {
-    std::array::from_fn(|index| Quirky {
-        node: MemoryNode::like_a_server(format!("server-{index}")),
-        quirks: Arc::default(),
-    })
-}
-
-fn manager(nodes: &[Quirky], max_ttl: Duration) -> Redlock {
-    let nodes = nodes.iter().cloned();
-    let builder = Redlock::builder().nodes(nodes).ttl(5 * SECOND);
-    builder.max_ttl(max_ttl).build().unwrap()
-}
+use crate::quirks::{Quirky, manager, servers};
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a failed check of the record leads to no new reading"]
 async fn a_longer_max_ttl_elsewhere_keeps_untracked_nodes_usable() {
     let nodes = servers();
     for node in &nodes {
@@ -144,7 +28,6 @@ async fn a_longer_max_ttl_elsewhere_keeps_untracked_nodes_usable() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a failed check of the record leads to no new reading"]
 async fn an_untracked_node_that_lost_its_data_recovers() {
     let nodes = servers();
     for node in &nodes {
@@ -158,7 +41,6 @@ async fn an_untracked_node_that_lost_its_data_recovers() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a change that is never made is repeated at once, without end"]
 async fn a_record_that_cannot_be_changed_causes_no_storm() {
     let nodes = servers();
     nodes[2]
@@ -172,7 +54,6 @@ async fn a_record_that_cannot_be_changed_causes_no_storm() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a refused change of the record discards confirmations"]
 async fn nodes_out_of_memory_keep_a_lease_through_a_rolling_restart() {
     let nodes = servers();
     let redlock = manager(&nodes, 10 * SECOND);
@@ -193,7 +74,6 @@ async fn nodes_out_of_memory_keep_a_lease_through_a_rolling_restart() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a lease that is shorter than a round may last never regains a node"]
 async fn a_short_lease_survives_a_rolling_loss() {
     for ttl in [1000, 400, 300, 250, 200, 100] {
         let nodes = MemoryNode::cluster::<5>();
@@ -209,7 +89,6 @@ async fn a_short_lease_survives_a_rolling_loss() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: no timer is set for the request that a step sends last"]
 async fn a_lost_identification_is_repeated() {
     let nodes = servers();
     let redlock = manager(&nodes, 10 * SECOND);
@@ -224,7 +103,6 @@ async fn a_lost_identification_is_repeated() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a node that cannot be completed keeps all others from being used"]
 async fn a_node_that_stays_forming_does_not_stop_the_others() {
     let nodes = servers();
     let redlock = manager(&nodes, 10 * SECOND);
@@ -238,7 +116,7 @@ async fn a_node_that_stays_forming_does_not_stop_the_others() {
     let session = nodes[2]
         .node
         .open(SessionOptions::new(tokio::runtime::Handle::current()));
-    let run_id = Arc::new(std::sync::Mutex::new(None));
+    let run_id = Arc::new(Mutex::new(None));
     let read = Arc::clone(&run_id);
     let responder = Responder::from_fn(move |it: NodeResult<Identified>| {
         *read.lock().unwrap() = it.unwrap().run_id;
@@ -269,7 +147,6 @@ async fn a_node_that_stays_forming_does_not_stop_the_others() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a request waits for a quarantine although another node is free before"]
 async fn split_votes_beside_a_quarantine_are_retried_soon() {
     let nodes = servers();
     let redlock = manager(&nodes, 60 * SECOND);
@@ -290,7 +167,6 @@ async fn split_votes_beside_a_quarantine_are_retried_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a request waits for a quarantine although a node is back before"]
 async fn a_node_that_returns_beside_a_quarantine_is_used_soon() {
     let nodes = servers();
     let redlock = manager(&nodes, 60 * SECOND);
@@ -309,7 +185,6 @@ async fn a_node_that_returns_beside_a_quarantine_is_used_soon() {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: the time for which a node has been blank is counted while it is not seen"]
 async fn a_manager_that_was_cut_off_does_not_form_a_deployment_over_lost_data() {
     let nodes = servers();
     let seen_by_other = nodes.clone().map(|it| Quirky {
@@ -371,13 +246,11 @@ async fn seen_in_turn(processes: [&'static str; 3]) {
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: the process before the last is taken for a second server"]
 async fn a_failover_and_back_leads_to_a_quarantine_only() {
     seen_in_turn(["first", "second", "first"]).await;
 }
 
 #[tokio::test(start_paused = true)]
-#[ignore = "defect: a process whose INFO was denied for a while is taken for a second server"]
 async fn a_node_whose_info_was_denied_for_a_while_is_used_again() {
     seen_in_turn(["first", "-", "first"]).await;
 }

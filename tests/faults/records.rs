@@ -1,4 +1,4 @@
-//! Attacks on identity records. Each of these tests shows a defect.
+//! Identity records that change, or that cannot be changed, under managers in use.
 
 use deadpool_redis::redis::cmd;
 use redlock::{LockError, RedisNode, Redlock};
@@ -7,43 +7,7 @@ use redlock_tests::{Server, Servers};
 use crate::common::{MS, SECOND, form, healthy, limited};
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a push that a proxy drops is taken for an unchanged record"]
-async fn lost_data_behind_a_proxy_without_pushes_grants_nothing_twice() {
-    let servers = Servers::start(3);
-    form(&servers).await;
-    let proxies = servers.proxies();
-    for proxy in &proxies {
-        proxy.filter_pushes();
-    }
-    let urls: Vec<_> = proxies.iter().map(|proxy| proxy.url()).collect();
-    let other = Redlock::connect(urls).await.unwrap();
-    healthy(&other).await;
-    drop(other.lock("b").await.unwrap());
-    let redlock = Redlock::connect(servers.urls()).await.unwrap();
-    healthy(&redlock).await;
-    // A holder that is paused does not put its keys back.
-    let holder = redlock
-        .lock("a")
-        .ttl(20 * SECOND)
-        .auto_extend(false)
-        .await
-        .unwrap();
-    for server in &servers {
-        server.probe().flushall();
-    }
-    tokio::time::sleep(SECOND).await;
-    let second = other.lock("a").no_wait().await;
-    assert!(
-        !(second.is_ok() && holder.is_held()),
-        "both hold the lock: {:?} and {:?}, {:?} left",
-        second.map(|it| it.token()),
-        holder.token(),
-        holder.remaining(),
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a failed check of the record leads to no new reading"]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn a_longer_max_ttl_elsewhere_leaves_pools_usable() {
     let servers = Servers::start(3);
     let pools = servers.urls().into_iter().map(|url| {
@@ -64,7 +28,7 @@ async fn a_longer_max_ttl_elsewhere_leaves_pools_usable() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a change that is never made is repeated at once, without end"]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn a_run_id_that_only_scripts_see_causes_no_storm() {
     let servers = Servers::start(3);
     let urls = limited(&servers, &["-info", "+info|server"]);
@@ -83,7 +47,7 @@ async fn a_run_id_that_only_scripts_see_causes_no_storm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a process whose INFO was denied for a while is taken for a second server"]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn rights_that_were_wrong_for_a_while_stop_nothing_for_good() {
     let servers = Servers::start(3);
     let urls = limited(&servers, &[]);
@@ -106,7 +70,7 @@ async fn rights_that_were_wrong_for_a_while_stop_nothing_for_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a refused change of the record discards confirmations"]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn full_servers_keep_a_lease_through_a_rolling_restart() {
     let builder = Server::builder().arg("--appendonly", "yes");
     let servers = Servers::start_each((0..3).map(|_| builder.clone()));
@@ -176,7 +140,7 @@ async fn contend(has_lost_data: bool) -> (u32, u32) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "defect: a request waits for a quarantine although the lock is free before"]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn contenders_beside_a_quarantine_take_turns() {
     let (down, quarantined) = (contend(false).await, contend(true).await);
     assert!(quarantined.0 * 4 > down.0, "{down:?}, {quarantined:?}");
