@@ -194,7 +194,12 @@ from_bytes! {
 }
 
 /// The endings of the keys of token counters, and of identity records.
-const RESERVED_SUFFIXES: [&[u8]; 3] = [b":fence", b":fence!", b"redlock:node"];
+const RESERVED_SUFFIXES: [&[u8]; 4] = [
+    b":fence",
+    b":fence!",
+    b"redlock:node",
+    b"redlock:node:push",
+];
 
 #[cfg(test)]
 mod tests {

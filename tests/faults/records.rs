@@ -146,3 +146,30 @@ async fn contenders_beside_a_quarantine_take_turns() {
     assert!(quarantined.0 * 4 > down.0, "{down:?}, {quarantined:?}");
     assert_eq!(quarantined.1, 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_loss_behind_a_proxy_without_pushes_grants_nothing_twice() {
+    let servers = Servers::start(3);
+    form(&servers).await;
+    let proxies = servers.proxies();
+    for proxy in &proxies {
+        proxy.filter_pushes();
+    }
+    let urls: Vec<_> = proxies.iter().map(|proxy| proxy.url()).collect();
+    let other = Redlock::connect(urls).await.unwrap();
+    healthy(&other).await;
+    drop(other.lock("b").await.unwrap());
+    let redlock = Redlock::connect(servers.urls()).await.unwrap();
+    healthy(&redlock).await;
+    // A holder that is paused does not put its keys back.
+    let holder = redlock.lock("a").ttl(20 * SECOND).auto_extend(false);
+    let holder = holder.await.unwrap();
+    for server in &servers {
+        server.probe().flushall();
+    }
+    tokio::time::sleep(SECOND).await;
+    let refused = other.lock("a").no_wait().await.unwrap_err();
+    assert!(refused.is_unavailable(), "{refused}");
+    assert!(holder.remaining() > SECOND);
+}

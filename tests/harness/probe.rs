@@ -55,7 +55,7 @@ impl Probe {
     #[track_caller]
     pub fn keys(&self) -> Vec<String> {
         let mut keys: Vec<String> = self.query(cmd("KEYS").arg("*"));
-        keys.retain(|key| !key.ends_with("redlock:node"));
+        keys.retain(|key| !key.contains("redlock:node"));
         keys.sort_unstable();
         keys
     }

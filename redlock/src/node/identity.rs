@@ -1,11 +1,12 @@
 //! The identity of a node, and the record that managers keep on it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::NodeError;
 use crate::node::responder::Responder;
-use crate::node::watch::Watch;
+use crate::node::watch::{Watch, Watcher};
 use crate::time::clock::Moment;
 
 /// Reads the identity of a node and its record, and may change the record.
@@ -55,8 +56,10 @@ pub struct Identify {
     ///
     /// A change that was not made is no error: the response has the record that was found.
     pub responder: Responder<Identified>,
-    /// Whether the server tracks the record for the watch.
+    /// Whether the server tracks the record for the watch, and its pushes arrive.
     pub(crate) is_tracked: bool,
+    /// Set by a push that the reading itself has caused.
+    pub(crate) push_probe: Option<Arc<PushProbe>>,
 }
 
 /// A change of a record: a compare-and-set.
@@ -131,6 +134,22 @@ pub struct RecordCheck {
     pub expected: Option<Arc<str>>,
 }
 
+/// Whether a push has arrived. A proxy may let commands through, but no pushes.
+#[derive(Debug, Default)]
+pub(crate) struct PushProbe(AtomicBool);
+
+impl PushProbe {
+    pub(crate) fn has_arrived(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+impl Watcher for PushProbe {
+    fn key_changed(&self, _node: usize) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Identify {
     /// Creates a command that reads the identity, and the record at `key`.
     #[must_use]
@@ -141,6 +160,7 @@ impl Identify {
             watch: None,
             responder,
             is_tracked: false,
+            push_probe: None,
         }
     }
 

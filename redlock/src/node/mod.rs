@@ -9,7 +9,7 @@
 mod acquire;
 pub(crate) mod command;
 mod health;
-mod identity;
+pub(crate) mod identity;
 pub(crate) mod into_node;
 mod keys;
 mod memory;

@@ -35,10 +35,12 @@ use std::sync::Arc;
 use deadpool_redis::redis::Pipeline;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::Command;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::{Dialect, ScriptCalls};
 use crate::node::redis::protocol::encode;
+use crate::node::redis::protocol::identity;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
 use crate::node::redis::protocol::request::Request;
@@ -104,6 +106,14 @@ impl Batch {
                 invalidations.register(request.keys(), watch);
                 ordered.tracking_responses = encode::track(request.keys().iter(), &mut pipeline);
             }
+            if let (Some(invalidations), Command::Identify(it)) =
+                (invalidations, &mut ordered.request.command)
+                && it.watch.is_some()
+            {
+                let responses = identity::encode_probe(it, invalidations, &mut pipeline);
+                ordered.tracking_responses += responses;
+            }
+            let request = &ordered.request;
             ordered.responses = request.encode(&mut pipeline, counter_ttls, scripts);
             count += ordered.tracking_responses + ordered.responses;
         }

@@ -26,7 +26,12 @@ impl Batch {
                 on_settled(Settled::Untracked);
             }
             if let Command::Identify(it) = &mut request.command {
-                it.is_tracked = ordered.tracking_responses > 0 && !is_refused;
+                let probe = it.push_probe.take();
+                let are_pushed = probe.is_some_and(|probe| probe.has_arrived());
+                it.is_tracked = are_pushed && !is_refused;
+                if ordered.tracking_responses > 0 && !are_pushed {
+                    on_settled(Settled::Untracked);
+                }
             }
             tracking.for_each(drop);
             let mut own = responses.by_ref().take(ordered.responses);
