@@ -194,12 +194,8 @@ from_bytes! {
 }
 
 /// The endings of the keys of token counters, and of identity records.
-const RESERVED_SUFFIXES: [&[u8]; 4] = [
-    b":fence",
-    b":fence!",
-    b"redlock:node",
-    b"redlock:node:push",
-];
+const RESERVED_SUFFIXES: [&[u8]; 4] =
+    [b":fence", b":fence!", b"redlock:node", b"redlock:node:push"];
 
 #[cfg(test)]
 mod tests {

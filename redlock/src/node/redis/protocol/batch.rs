@@ -40,9 +40,9 @@ use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::{Dialect, ScriptCalls};
 use crate::node::redis::protocol::encode;
-use crate::node::redis::protocol::identity;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
+use crate::node::redis::protocol::push_probe;
 use crate::node::redis::protocol::request::Request;
 use crate::node::watch::Watch;
 
@@ -110,7 +110,7 @@ impl Batch {
                 (invalidations, &mut ordered.request.command)
                 && it.watch.is_some()
             {
-                let responses = identity::encode_probe(it, invalidations, &mut pipeline);
+                let responses = push_probe::encode_probe(it, invalidations, &mut pipeline);
                 ordered.tracking_responses += responses;
             }
             let request = &ordered.request;

@@ -17,15 +17,12 @@ use std::sync::Arc;
 use deadpool_redis::redis::{Cmd, Pipeline, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::identity::PushProbe;
-use crate::node::redis::protocol::encode;
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::server_info::ServerInfo;
 use crate::node::redis::protocol::value::{text, time_micros, unexpected};
-use crate::node::{Command, Identified, Identify, Identity, NodeResult, RecordCheck, Watch};
+use crate::node::{Command, Identified, Identify, Identity, NodeResult, RecordCheck};
 
 /// Encodes the reading of an identity. Returns the number of responses to expect.
 pub(super) fn encode(it: &Identify, by_text: bool, pipeline: &mut Pipeline) -> usize {
@@ -48,27 +45,6 @@ pub(super) fn encode(it: &Identify, by_text: bool, pipeline: &mut Pipeline) -> u
     }
     pipeline.add_command(call);
     4
-}
-
-/// Encodes a change of a key that is tracked, so that the server pushes an invalidation. Returns the
-/// number of responses to expect.
-///
-/// The push precedes the response to the script, if it arrives at all: a proxy may drop it. A loss of
-/// data would then go unnoticed.
-pub(super) fn encode_probe(
-    it: &mut Identify,
-    invalidations: &Invalidations,
-    pipeline: &mut Pipeline,
-) -> usize {
-    let key: Arc<[u8]> = [&*it.key, b":push"].concat().into();
-    let probe = Arc::<PushProbe>::default();
-    invalidations.register(&[Arc::clone(&key)], &Watch::new(&probe, 0));
-    it.push_probe = Some(probe);
-    let responses = encode::track([&key].into_iter(), pipeline);
-    let mut change = Cmd::new();
-    change.arg("SET").arg(&*key).arg("1").arg("PX").arg(1);
-    pipeline.add_command(change);
-    responses + 1
 }
 
 /// Encodes the reading of the record behind a command that relies on it. Returns the number of responses to expect.

@@ -12,6 +12,7 @@ pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod invalidation;
 pub(crate) mod key_filter;
+pub(crate) mod push_probe;
 pub(crate) mod request;
 pub(crate) mod script;
 pub(crate) mod server_info;
