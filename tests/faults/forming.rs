@@ -150,7 +150,7 @@ async fn a_durable_server_restarts_without_quarantine() {
         healthy(&redlock).await;
         // As a process does that starts later.
         let other = Redlock::connect(servers.urls()).await.unwrap();
-        let _guard = other.try_lock("b").await.unwrap();
+        other.try_lock("b").await.unwrap().release().await.unwrap();
         assert!(other.try_lock("held").await.unwrap_err().is_busy());
     }
 }
