@@ -252,8 +252,8 @@ async fn keys_deleted_on_a_quorum_at_once_end_the_lock() {
     servers[0].probe().flushall();
     everywhere(&servers, "a").await;
     assert!(guard.is_held(), "only one of three lost the key");
-    servers[0].probe().flushall();
-    servers[1].probe().flushall();
+    servers[0].probe().del("a");
+    servers[1].probe().del("a");
     assert_eq!(guard.lost().await.reason(), LossReason::Gone);
     gone(&servers, "a").await;
 }
