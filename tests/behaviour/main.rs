@@ -50,6 +50,7 @@ mod rearming;
 mod recorder;
 mod records;
 mod release;
+mod restoring;
 mod rounds;
 mod running;
 mod runtimes;

@@ -8,29 +8,29 @@ use redlock::{Fault, LockError, MemoryNode, NodeErrorKind, Redlock};
 use crate::common::{MS, SECOND, Stopwatch, holding, settle};
 
 /// The longest ttl in these tests, and the time for which a node that lost locks has no vote.
-const MAX_TTL: Duration = Duration::from_secs(10);
-const QUARANTINE: Duration = Duration::from_millis(10_102);
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(10);
+pub(crate) const QUARANTINE: Duration = Duration::from_millis(10_102);
 
 /// How long a manager that forms a deployment lets others come first.
 const FORMING: Duration = SECOND;
 
 /// Returns nodes that do not know whether they lost data.
-fn servers<const N: usize>() -> [MemoryNode; N] {
+pub(crate) fn servers<const N: usize>() -> [MemoryNode; N] {
     std::array::from_fn(|index| MemoryNode::like_a_server(format!("server-{index}")))
 }
 
-fn builder(nodes: &[MemoryNode]) -> redlock::RedlockBuilder {
+pub(crate) fn builder(nodes: &[MemoryNode]) -> redlock::RedlockBuilder {
     let nodes = nodes.iter().cloned();
     let builder = Redlock::builder().nodes(nodes);
     builder.ttl(MAX_TTL / 2).max_ttl(MAX_TTL)
 }
 
-fn manager(nodes: &[MemoryNode]) -> Redlock {
+pub(crate) fn manager(nodes: &[MemoryNode]) -> Redlock {
     builder(nodes).build().unwrap()
 }
 
 /// Returns a manager over a deployment that has been formed.
-async fn formed(nodes: &[MemoryNode]) -> Redlock {
+pub(crate) async fn formed(nodes: &[MemoryNode]) -> Redlock {
     let redlock = manager(nodes);
     redlock
         .lock("forming")
@@ -338,58 +338,4 @@ async fn a_holder_keeps_its_lock_through_rolling_restarts() {
         let refused = other.try_lock("a").await.unwrap_err();
         assert!(refused.is_busy() || refused.is_unavailable());
     }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lease_survives_the_loss_of_all_data() {
-    for lose in [MemoryNode::flush, MemoryNode::wipe] {
-        let nodes = servers::<5>();
-        let redlock = formed(&nodes).await;
-        let other = manager(&nodes);
-        let guard = redlock.lock("a").await.unwrap();
-        let token = guard.token();
-        for _ in 0..3 {
-            tokio::time::sleep(MS).await;
-            nodes.iter().for_each(lose);
-            tokio::time::sleep(100 * MS).await;
-            assert_eq!(holding(&nodes), 5);
-            let refused = other.try_lock("a").await.unwrap_err();
-            assert!(refused.is_unavailable(), "{refused}");
-            tokio::time::sleep(2 * QUARANTINE).await;
-            assert!(guard.is_held());
-            assert!(other.try_lock("a").await.unwrap_err().is_busy());
-        }
-        drop(guard);
-        settle().await;
-        // The counters came back with the keys.
-        assert!(other.lock("a").await.unwrap().token() > token);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn an_unlock_elsewhere_prevails_in_quarantine_too() {
-    let nodes = servers::<5>();
-    let redlock = formed(&nodes).await;
-    let guard = redlock.lock("a").await.unwrap();
-    tokio::time::sleep(MS).await;
-    nodes.iter().for_each(MemoryNode::flush);
-    tokio::time::sleep(100 * MS).await;
-    assert_eq!(holding(&nodes), 5);
-    let unlocked = manager(&nodes).unlock("a", guard.lease_id().clone()).await;
-    unlocked.unwrap();
-    let _lost = tokio::time::timeout(MAX_TTL / 2, guard.lost())
-        .await
-        .unwrap();
-    assert_eq!(holding(&nodes), 0);
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_lease_without_auto_extend_is_not_restored() {
-    let nodes = servers::<3>();
-    let redlock = formed(&nodes).await;
-    let guard = redlock.lock("a").auto_extend(false).await.unwrap();
-    nodes.iter().for_each(MemoryNode::flush);
-    guard.extend(MAX_TTL).await.unwrap_err();
-    assert!(!guard.is_held());
-    assert_eq!(holding(&nodes), 0);
 }

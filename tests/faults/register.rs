@@ -1,4 +1,4 @@
-//! Who holds each lock: a register that fails when two guards hold the same lock at once.
+//! A register of the holders of locks, which fails when two guards hold the same lock at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};

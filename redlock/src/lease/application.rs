@@ -14,6 +14,7 @@ use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
 use crate::node::{Acquire, Command, Extension, NodeResult, Responder, ResponseSink, Vote};
+use crate::time::clock::Moment;
 
 /// An acquire that waits until its node is identified.
 struct Application(Weak<ActiveLease>);
@@ -51,13 +52,16 @@ impl ActiveLease {
     /// Applies again at a node, unless the round is over.
     fn apply_again(self: &Arc<Self>, node: usize) {
         let contention = {
-            let state = self.lock();
-            match state.phase {
-                Phase::Acquiring | Phase::Held => state.contention.clone(),
-                Phase::Ended(_) => return,
+            let mut state = self.lock();
+            if let Phase::Ended(_) = state.phase {
+                return;
             }
+            // The keys may be set later than those of the other nodes.
+            state.keys_may_stay(self.gone_by(Moment::now(), self.ttl));
+            state.contention.clone()
         };
         self.apply(node, &contention);
+        self.release_behind(node);
     }
 
     /// Applies again if the session has returned the acquire. Returns whether it has.

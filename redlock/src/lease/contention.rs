@@ -1,4 +1,4 @@
-//! What an acquire says about contention.
+//! The contention that an acquire reports to a node.
 
 use std::sync::Arc;
 

@@ -315,32 +315,6 @@ impl Redlock {
         RedlockBuilder::new()
     }
 
-    /// Connects to `nodes` with the default options. Resolves when a quorum of them is usable.
-    ///
-    /// [`builder`](Self::builder) sets other options.
-    ///
-    /// On new servers this takes a second: see
-    /// [`restart_quarantine`](RedlockBuilder::restart_quarantine). Nodes in quarantine are not waited
-    /// for, and are no error here.
-    ///
-    /// # Errors
-    ///
-    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address is invalid or given
-    ///   twice, or there are no nodes.
-    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes respond, or too many
-    ///   are refused, for instance because they belong to another deployment.
-    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to the
-    ///   same server. Configure independent servers.
-    /// - [`ConnectError::NoRuntime`](crate::ConnectError::NoRuntime): polled outside a Tokio
-    ///   runtime.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancelling closes the connections made so far.
-    pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
-        Self::builder().nodes(nodes).connect()
-    }
-
     /// Returns a manager over `n` new nodes in this process: for tests, examples, and locks among
     /// the tasks of one process.
     ///

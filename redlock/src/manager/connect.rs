@@ -11,6 +11,7 @@ use tokio::runtime::Handle;
 
 use crate::error::{ConfigError, ConnectError, NodeFailure};
 use crate::manager::Redlock;
+use crate::node::into_node::IntoNode;
 use crate::node::{Command, Identity, Ping};
 use crate::quorum;
 use crate::quorum::responses;
@@ -20,6 +21,34 @@ use crate::quorum::responses::NodeResults;
 #[must_use = "nothing is connected unless this is awaited"]
 pub struct Connect {
     work: Pin<Box<dyn Future<Output = Result<Redlock, ConnectError>> + Send>>,
+}
+
+impl Redlock {
+    /// Connects to `nodes` with the default options. Resolves when a quorum of them is usable.
+    ///
+    /// [`builder`](Self::builder) sets other options.
+    ///
+    /// On new servers this takes a second: see
+    /// [`restart_quarantine`](crate::RedlockBuilder::restart_quarantine). Nodes in quarantine are not waited
+    /// for, and are no error here.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConnectError::Config`](crate::ConnectError::Config): an address is invalid or given
+    ///   twice, or there are no nodes.
+    /// - [`ConnectError::NoQuorum`](crate::ConnectError::NoQuorum): too few nodes respond, or too many
+    ///   are refused, for instance because they belong to another deployment.
+    /// - [`ConnectError::SameServer`](crate::ConnectError::SameServer): two addresses lead to the
+    ///   same server. Configure independent servers.
+    /// - [`ConnectError::NoRuntime`](crate::ConnectError::NoRuntime): polled outside a Tokio
+    ///   runtime.
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelling closes the connections made so far.
+    pub fn connect(nodes: impl IntoIterator<Item = impl IntoNode>) -> Connect {
+        Self::builder().nodes(nodes).connect()
+    }
 }
 
 impl Connect {

@@ -1,4 +1,4 @@
-//! What a manager knows of a node, and what is in flight between them.
+//! A manager's knowledge of a node, and the messages in flight between them.
 
 use super::record::{Record, Run, Ticks, Version, Write};
 

@@ -35,6 +35,15 @@ struct Request {
     change: Option<RecordChange>,
 }
 
+/// A step that is carried out. It ends too if a session or a lease panics.
+struct Driving<'a>(&'a Deployment);
+
+impl Drop for Driving<'_> {
+    fn drop(&mut self) {
+        self.0.state.lock().is_driving = false;
+    }
+}
+
 impl Deployment {
     /// Takes steps until nothing is left to do. Responses may arrive, and call this, while it runs.
     pub(super) fn drive(&self) {
@@ -51,10 +60,10 @@ impl Deployment {
                 (state.is_driving, state.is_due) = (true, false);
                 self.step(&mut state)
             };
+            let driving = Driving(self);
             self.carry_out(work, sessions);
-            let mut state = self.state.lock();
-            state.is_driving = false;
-            if !state.is_due {
+            drop(driving);
+            if !self.state.lock().is_due {
                 return;
             }
         }

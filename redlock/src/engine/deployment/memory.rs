@@ -1,4 +1,4 @@
-//! What a manager remembers of its deployment, and of quarantines by its own clock.
+//! The memory of a manager between two sights: its deployment, and quarantines by its own clock.
 
 use std::sync::Arc;
 use std::time::Duration;

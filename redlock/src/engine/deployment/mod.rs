@@ -1,7 +1,7 @@
 //! The deployment: the nodes of a manager, and which of them have a vote.
 //!
 //! A node that lost its data has lost locks too, and would grant them again. Each node therefore
-//! carries an [identity record](record) from which a loss can be told, and a node that may have lost
+//! carries an [identity record](record) that shows a loss, and a node that may have lost
 //! locks is in quarantine until they have expired. The rules are a pure function of what was last
 //! seen of each node: see [`plan`] and [`forming`].
 //!

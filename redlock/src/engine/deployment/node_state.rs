@@ -30,7 +30,7 @@ pub(super) struct NodeState {
     changes: u32,
     /// The number of the connection.
     pub(super) connection: u64,
-    /// Whether live leases are to be told what became of the node.
+    /// Whether live leases must extend at the node, once it is identified.
     pub(super) has_changed: bool,
     /// Whether that is because of a new connection.
     pub(super) is_new_connection: bool,

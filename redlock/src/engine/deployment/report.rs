@@ -1,4 +1,4 @@
-//! What a deployment reports about its nodes.
+//! Reports of a deployment about its nodes.
 
 use std::sync::Arc;
 use std::time::Duration;

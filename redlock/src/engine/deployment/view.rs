@@ -1,4 +1,4 @@
-//! What this manager has seen of one node.
+//! The latest sight of one node.
 
 use std::sync::Arc;
 
@@ -82,7 +82,7 @@ impl View {
 }
 
 impl Sighting {
-    /// Whether a restart and the end of a quarantine can be told from what was read.
+    /// Whether what was read shows a restart, and the end of a quarantine.
     pub(super) fn is_verifiable(&self) -> bool {
         self.identified.run_id.is_some() && self.identified.time > 0
     }
