@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::deployment::quarantine::Quarantine;
 use crate::engine::deployment::standing::Cause;
 use crate::engine::deployment::view::Sighting;
 use crate::time::clock::Moment;
@@ -111,19 +112,6 @@ impl FormingMemory {
     }
 }
 
-/// A quarantine, counted by our own clock.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Quarantine {
-    /// The end by the node's clock, which distinguishes one loss from the next.
-    until: u64,
-    pub(super) cause: Cause,
-    /// When this manager first saw it: the loss was earlier.
-    pub(super) began: Moment,
-    ends: Moment,
-    /// The latest end: a longest ttl after this manager first saw it.
-    limit: Moment,
-}
-
 /// A process that cannot be verified: by its run id, or else by its connection.
 #[derive(Debug, PartialEq, Eq)]
 struct Process {
@@ -193,6 +181,13 @@ impl NodeMemory {
             limit,
         });
         ends
+    }
+
+    /// Moves the end of the quarantine that lasts until `from` on the node's clock to `to`. Returns
+    /// `false` if there is no such quarantine.
+    pub(super) fn lengthen(&mut self, from: u64, to: u64) -> bool {
+        let quarantine = self.quarantine.as_mut();
+        quarantine.is_some_and(|quarantine| quarantine.lengthen(from, to))
     }
 
     /// Returns the end of the quarantine of a node that cannot be verified: a longest ttl after each
@@ -317,5 +312,20 @@ mod tests {
             node.quarantine(99_000, 49_000, LONGEST, later),
             after(later, 50)
         );
+    }
+
+    #[test]
+    fn a_quarantine_that_is_lengthened_is_the_same_one() {
+        let (mut node, now) = (NodeMemory::default(), Moment::now());
+        assert!(!node.lengthen(50_000, 80_000), "there is none");
+        node.quarantine(50_000, 0, LONGEST, now);
+        assert!(node.lengthen(50_000, 80_000));
+        assert!(!node.lengthen(50_000, 80_000), "it was lengthened before");
+        let later = after(now, 10);
+        assert_eq!(
+            node.quarantine(80_000, 10_000, LONGEST, later),
+            after(now, 80)
+        );
+        assert_eq!(node.quarantine.unwrap().began, now);
     }
 }

@@ -17,6 +17,7 @@ mod forming;
 mod memory;
 mod node_state;
 mod plan;
+mod quarantine;
 mod record;
 mod report;
 mod standing;

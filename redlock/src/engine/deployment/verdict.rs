@@ -51,7 +51,11 @@ impl Planner<'_> {
         }
         let current = self.brought_up_to_date(node, sighting, record);
         let until = current.quarantined_until;
-        let begins = until != record.quarantined_until;
+        // A quarantine that is lengthened is not another loss of data.
+        let memory = &mut self.memory.nodes[node];
+        let is_same_data = current.run_id == record.run_id && memory.returned_until != Some(until);
+        let is_lengthened = is_same_data && memory.lengthen(record.quarantined_until, until);
+        let begins = until != record.quarantined_until && !is_lengthened;
         let cause = begins.then_some(match self.memory.nodes[node].returned_until {
             Some(returned) if returned == until => Cause::Returned,
             _ => Cause::Restarted,
