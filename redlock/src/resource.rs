@@ -193,9 +193,18 @@ from_bytes! {
     &Vec<u8> => |value| value.as_slice();
 }
 
-/// The endings of the keys of token counters, and of identity records.
-const RESERVED_SUFFIXES: [&[u8]; 4] =
-    [b":fence", b":fence!", b"redlock:node", b"redlock:node:push"];
+/// The endings of the keys of token counters, of waiting lists and hinted waiters, and of identity
+/// records.
+const RESERVED_SUFFIXES: [&[u8]; 8] = [
+    b":fence",
+    b":fence!",
+    b"}:wait",
+    b":wait!",
+    b"}:next",
+    b":next!",
+    b"redlock:node",
+    b"redlock:node:push",
+];
 
 #[cfg(test)]
 mod tests {
@@ -234,12 +243,27 @@ mod tests {
                 .validate()
                 .is_ok()
         );
-        for reserved in ["{a}:fence", "a{b}c:fence!", "redlock:node"] {
+        for reserved in [
+            "{a}:fence",
+            "a{b}c:fence!",
+            "{a}:wait",
+            "a{b}c:wait!",
+            "{a}:next",
+            "a{b}c:next!",
+            "redlock:node",
+        ] {
             let result = Resource::from(reserved).validate();
             assert!(
                 matches!(result, Err(InvalidRequest::ReservedResource)),
                 "{reserved}"
             );
+        }
+    }
+
+    #[test]
+    fn ordinary_names_may_end_like_other_keys() {
+        for name in ["jobs:next", "wait", "a:wait"] {
+            assert!(Resource::from(name).validate().is_ok(), "{name}");
         }
     }
 

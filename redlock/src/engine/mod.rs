@@ -7,7 +7,6 @@ pub(crate) mod shutdown;
 pub(crate) mod timer;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
@@ -27,8 +26,8 @@ use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 use crate::time::jitter::Jitter;
-use crate::waiting::fairness::Fairness;
 use crate::waiting::queue::LocalQueue;
+use crate::waiting::streak::Streaks;
 
 /// The nodes of a manager, in the order of configuration. Shared by its engines.
 #[derive(Debug)]
@@ -44,7 +43,7 @@ pub(crate) struct Shared {
     jitter: Jitter,
     proposals: Proposals,
     local_queue: Arc<LocalQueue>,
-    fairness: Fairness,
+    streaks: Streaks,
     pub(crate) shutdown_signal: ShutdownSignal,
     /// The id of the deployment, once it is known.
     deployment: Arc<KnownId>,
@@ -56,7 +55,7 @@ impl Shared {
             jitter: Jitter::new(config.rng_seed),
             proposals: Proposals::default(),
             local_queue: Arc::default(),
-            fairness: Fairness::default(),
+            streaks: Streaks::default(),
             shutdown_signal: ShutdownSignal::default(),
             deployment: Arc::default(),
             config,
@@ -78,8 +77,6 @@ pub(crate) struct Engine {
     timers: Arc<Timers>,
     registry: Arc<Registry>,
     deployment: Arc<Deployment>,
-    /// Whether the lock last changed hands without a notification that should have been pushed.
-    are_notifications_lost: AtomicBool,
 }
 
 impl Engine {
@@ -105,7 +102,6 @@ impl Engine {
             timers,
             registry,
             deployment,
-            are_notifications_lost: AtomicBool::new(false),
         })
     }
 
@@ -127,9 +123,9 @@ impl Engine {
         &self.shared.local_queue
     }
 
-    /// The fairness between processes.
-    pub(crate) fn fairness(&self) -> &Fairness {
-        &self.shared.fairness
+    /// The locks that this process holds again and again.
+    pub(crate) fn streaks(&self) -> &Streaks {
+        &self.shared.streaks
     }
 
     /// The signal that the manager is shut down.
@@ -168,21 +164,16 @@ impl Engine {
         self.sessions[node].submit(command);
     }
 
-    /// Whether a quorum of nodes pushes notifications, so that polling can be rare.
-    pub(crate) fn notifies(&self) -> bool {
-        if self.are_notifications_lost.load(Ordering::Relaxed) {
-            return false;
-        }
-        let notifying = self.sessions.iter().filter(|session| session.notifies());
-        notifying.count() >= self.quorum().needed()
+    /// Whether hints reach waiters from a quorum of nodes, so that polling can be rare.
+    pub(crate) fn hints(&self) -> bool {
+        let hinting = self.sessions.iter().filter(|session| session.hints());
+        hinting.count() >= self.quorum().needed()
     }
 
-    /// Records whether a handoff was notified. Behind a proxy that drops push messages, none is.
-    pub(crate) fn observe_notifications(&self, was_notified: bool) {
-        if self.are_notifications_lost.load(Ordering::Relaxed) == was_notified {
-            self.are_notifications_lost
-                .store(!was_notified, Ordering::Relaxed);
-        }
+    /// Whether a quorum of nodes notifies of changes.
+    pub(crate) fn notifies(&self) -> bool {
+        let notifying = self.sessions.iter().filter(|session| session.notifies());
+        notifying.count() >= self.quorum().needed()
     }
 
     /// The smoothed round trip of the slowest node that responds.
@@ -266,6 +257,7 @@ impl Engine {
             .map(|(node, (session, standing))| {
                 let mut report = session.report();
                 report.notifies = session.notifies();
+                report.hints = session.hints();
                 if report.health == NodeHealth::Connected {
                     report.health = standing.health();
                 }

@@ -44,7 +44,7 @@ impl ActiveLease {
         let acquire = Acquire::new(self.keys.clone(), self.id.clone(), self.ttl, responder)
             .contended(contention.is_contended)
             .fence(self.fence)
-            .watch(watch())
+            .waiter(contention.waiter(node))
             .record(record);
         self.engine.submit(node, Command::Acquire(acquire));
     }
@@ -92,7 +92,8 @@ impl ActiveLease {
         if result.is_err() || self.engine.deployment().may_confirm(node) {
             return result;
         }
-        Err(NodeError::new(NodeErrorKind::Misplaced, "it has no vote"))
+        let text = "it has no vote, or is not identified yet";
+        Err(NodeError::new(NodeErrorKind::Misplaced, text))
     }
 
     /// Turns a grant into an error if the node may have lost its data since the acquire was sent.

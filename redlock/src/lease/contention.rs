@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::node::Waiter;
 use crate::waiting::wakeup::Wakeup;
 
 /// What an acquire says about contention.
@@ -9,6 +10,13 @@ use crate::waiting::wakeup::Wakeup;
 pub(super) struct Contention {
     /// Whether other processes are known to contend.
     pub(super) is_contended: bool,
-    /// Notified when a node that refuses may be free.
+    /// The contender, if it goes on waiting when the round is lost.
     pub(super) wakeup: Option<Arc<Wakeup>>,
+}
+
+impl Contention {
+    /// Returns the contender as the waiting list of a node knows it.
+    pub(super) fn waiter(&self, node: usize) -> Option<Waiter> {
+        self.wakeup.as_ref().map(|wakeup| wakeup.waiter(node))
+    }
 }

@@ -30,6 +30,7 @@ mod release;
 mod restore;
 mod round;
 mod state;
+mod waiters;
 mod watching;
 
 use std::fmt;
@@ -58,6 +59,7 @@ use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
 use crate::waiting::queue::{HeadStatus, Holder, Ticket};
+use crate::waiting::wakeup::Wakeup;
 
 /// The claim of one lease id on its resources, at all nodes.
 pub(crate) struct ActiveLease {
@@ -80,6 +82,8 @@ pub(crate) struct ActiveLease {
     /// The version of each node's identity record under which the acquire was sent. Set before that,
     /// and read with the response.
     versions: Box<[AtomicVersion]>,
+    /// The contender of the round, if it goes on waiting when the round is lost.
+    wakeup: Option<Weak<Wakeup>>,
     itself: Weak<Self>,
 }
 
@@ -94,6 +98,7 @@ impl ActiveLease {
         let sent_at = Moment::now();
         let ttl = options.first_ttl();
         let config = engine.config();
+        let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
         Arc::new_cyclic(|itself| Self {
             keys: resources.keys(&config.key_prefix).into(),
             resources: resources.clone(),
@@ -110,6 +115,7 @@ impl ActiveLease {
                 validity::gone_by(sent_at, ttl, config.drift_factor),
                 contention,
             )),
+            wakeup,
             versions: AtomicVersion::none(engine.quorum().nodes()),
             engine: Arc::clone(engine),
             itself: Weak::clone(itself),
@@ -299,10 +305,9 @@ impl ActiveLease {
         };
         // The releases are queued before any waiter is woken, so its next command follows them.
         carry_out(&plan);
-        if ticket.is_some() {
-            self.engine
-                .fairness()
-                .observe_release(&self.keys, Instant::now());
+        if ticket.is_some() && !self.engine.hints() {
+            let now = Instant::now();
+            self.engine.streaks().observe_release(&self.keys, now);
         }
         drop(ticket);
         for token in tokens.into_iter().flatten() {

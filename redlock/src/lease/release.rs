@@ -26,6 +26,7 @@ impl ActiveLease {
             nodes: state.holds.may_hold(),
             gone_by: hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold))),
             keep_until,
+            requeues: end == End::Abandoned,
         }
     }
 
@@ -76,7 +77,11 @@ impl ActiveLease {
         responder: Responder<Removal>,
     ) {
         let (keys, id, gone_by) = (self.keys.clone(), self.id.clone(), plan.gone_by);
-        let release = Release::new(keys, id, gone_by, responder).keep_until(plan.keep_until);
+        let requeue = plan.requeues.then(|| self.requeued(node)).flatten();
+        let release = Release::new(keys, id, gone_by, responder)
+            .keep_until(plan.keep_until)
+            .requeue(requeue)
+            .repeats_hint(plan.repeats_hint(node, &self.id));
         self.engine.submit(node, Command::Release(release));
     }
 }

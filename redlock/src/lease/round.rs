@@ -37,8 +37,8 @@ pub(crate) struct Round {
 pub(crate) struct Refused(pub(crate) Tally);
 
 impl Round {
-    /// Sends an acquire to all nodes at once, under a fresh lease id. Nodes that refuse notify
-    /// `wakeup` when a key may be free.
+    /// Sends an acquire to all nodes at once, under a fresh lease id. Nodes that refuse add `wakeup`
+    /// to their waiting lists.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resources: &Resources,
@@ -152,7 +152,7 @@ impl ActiveLease {
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
-            // Nodes that apply again now join without a waiter to notify.
+            // Nodes that apply again now join without a waiter.
             state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);
             state.slot = Some(self.engine.registry().insert(live));
@@ -252,12 +252,15 @@ impl ResponseSink<Vote> for ActiveLease {
         if self.was_returned(node, &result) {
             return;
         }
+        self.leave_if_over(node, &result);
         let (vote, hold, stamp) = match self.unless_record_changed(node, result) {
             Ok(Vote::Granted { stamp }) => {
                 let expiry = self.expiry(self.sent_at, self.ttl);
                 (VoteState::Granted(expiry), Hold::Until(expiry), stamp)
             }
-            Ok(Vote::Busy { remaining, counter }) => {
+            Ok(Vote::Busy {
+                remaining, counter, ..
+            }) => {
                 let stamp = counter.map(Stamp::Beyond);
                 (VoteState::Busy(remaining), Hold::Absent, stamp)
             }

@@ -10,6 +10,7 @@ use crate::error::{LossReason, NodeFailure};
 use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
+use crate::lease_id::LeaseId;
 use crate::node::Stamp;
 use crate::quorum::Tally;
 use crate::quorum::hold::Holds;
@@ -108,7 +109,23 @@ pub(super) struct ReleasePlan {
     pub(super) gone_by: Moment,
     /// The moment until which the keys stay; `None` deletes them.
     pub(super) keep_until: Option<Moment>,
+    /// Whether the contender goes on waiting, if it still does.
+    pub(super) requeues: bool,
 }
+
+impl ReleasePlan {
+    /// Whether this node repeats the hint of the release. Two do, in case one of them is down: which
+    /// ones depends on the lease.
+    pub(super) fn repeats_hint(&self, node: usize, id: &LeaseId) -> bool {
+        let count = self.nodes.len();
+        let first = usize::from(id.as_bytes().first().copied().unwrap_or_default());
+        let index = self.nodes.iter().position(|other| *other == node);
+        index.is_none_or(|index| (index + first) % count < REPEATING_NODES)
+    }
+}
+
+/// The number of nodes that repeat the hint of a release.
+const REPEATING_NODES: usize = 2;
 
 /// A re-arm that is to be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -104,15 +104,16 @@ impl RedlockBuilder {
 
     /// Upper bound of the randomized polling interval while waiting (full jitter, at least 1 ms).
     ///
-    /// When a quorum of nodes can push wake-ups, polling is only a fallback. The bound is then five
-    /// times this, and the interval is drawn from the upper half below it. With a
-    /// [`retry_count`](Self::retry_count) the bound stays at this, with full jitter. A request also
-    /// polls when the holder's lease ends, as far as the nodes reported it.
+    /// When a quorum of nodes [hints waiters](crate::guide::waiting), polling is only a fallback. The
+    /// first interval is then drawn from the upper half below five times this. It doubles with each
+    /// poll, up to 5 s or to that bound, whichever is longer. With a
+    /// [`retry_count`](Self::retry_count) the bound stays at this, with full jitter. A request near the
+    /// front also polls when the holder's lease ends, as far as the nodes reported it.
     ///
     /// Default: 200 ms. At this setting 100 polling processes cost each server about 1,000 requests
     /// per second.
     pub fn retry_delay(mut self, retry_delay: Duration) -> Self {
-        self.config.retry_delay = retry_delay;
+        self.config.retry_delay = retry_delay.min(MAX_RETRY_DELAY);
         self
     }
 
@@ -332,3 +333,7 @@ impl Redlock {
         manager.unwrap_or_else(|error| unreachable!("default options are valid: {error}"))
     }
 }
+
+/// Longer than any wait. With a much longer delay, the time of the next poll would be out of the range
+/// of the clock.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -76,6 +76,7 @@ pub struct Status {
     lease_id: Option<LeaseId>,
     remaining: Option<Duration>,
     token: Option<FencingToken>,
+    waiters: u32,
     nodes: Vec<NodeStatus>,
     is_certain: bool,
 }
@@ -129,6 +130,7 @@ impl Status {
             remaining: remaining_at_quorum(&records, lease_id.as_ref(), quorum),
             lease_id,
             token: largest_token(results),
+            waiters: most_waiters(results),
             nodes: node_statuses(names, results),
             is_certain,
         }
@@ -163,6 +165,13 @@ impl Status {
     #[must_use]
     pub fn token(&self) -> Option<FencingToken> {
         self.token
+    }
+
+    /// The number of processes on the longest [waiting list](crate::guide::waiting) of a node. A process
+    /// that waits with many requests counts once. Processes that only poll do not count.
+    #[must_use]
+    pub fn waiters(&self) -> u32 {
+        self.waiters
     }
 
     /// The state on each node, in the order of configuration.
@@ -221,6 +230,12 @@ fn largest_token(results: &NodeResults<Snapshot>) -> Option<FencingToken> {
     let snapshots = results.iter().flatten().flatten();
     let counters = snapshots.filter_map(|snapshot| snapshot.counter);
     counters.max().map(FencingToken::new)
+}
+
+fn most_waiters(results: &NodeResults<Snapshot>) -> u32 {
+    let snapshots = results.iter().flatten().flatten();
+    let waiters = snapshots.filter_map(|snapshot| snapshot.waiters);
+    waiters.max().unwrap_or_default()
 }
 
 fn node_statuses(names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Vec<NodeStatus> {

@@ -8,7 +8,7 @@ use crate::node::identity::RecordCheck;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::Vote;
-use crate::node::watch::Watch;
+use crate::node::waiter::Waiter;
 
 /// Acquires keys for a lease.
 #[derive(Debug)]
@@ -27,10 +27,10 @@ pub struct Acquire {
     pub contended: bool,
     /// How the fencing counters move on a grant. `None` leaves them unchanged.
     pub fence: Option<Fence>,
-    /// The watch to notify when a key that another holds may be free.
+    /// The contender, if it goes on waiting when it is refused.
     ///
-    /// A hint: waiters also poll, so a node that cannot push notifications may ignore it.
-    pub watch: Option<Watch>,
+    /// A hint: waiters also poll, so a node without waiting lists may ignore it.
+    pub waiter: Option<Waiter>,
     /// The identity record that must be there for a grant to count. If the node finds another one, or
     /// none, it responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost)
     /// instead of a grant.
@@ -52,7 +52,7 @@ impl Acquire {
             ttl,
             contended: false,
             fence: None,
-            watch: None,
+            waiter: None,
             record: None,
             responder,
         }
@@ -72,10 +72,10 @@ impl Acquire {
         self
     }
 
-    /// Sets the watch to notify when a key that another holds may be free.
+    /// Sets the contender, which goes on waiting when it is refused.
     #[must_use]
-    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
-        self.watch = watch.into();
+    pub fn waiter(mut self, waiter: impl Into<Option<Waiter>>) -> Self {
+        self.waiter = waiter.into();
         self
     }
 

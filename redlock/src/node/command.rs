@@ -8,8 +8,10 @@ use crate::lease_id::LeaseId;
 use crate::node::acquire::Acquire;
 use crate::node::identity::{Identify, RecordCheck};
 use crate::node::keys::Keys;
+use crate::node::rearm::Rearm;
 use crate::node::responder::Responder;
-use crate::node::response::{Extension, Identity, Raised, Rearmed, Removal, Snapshot};
+use crate::node::response::{Extension, Identity, Raised, Removal, Snapshot};
+use crate::node::waiter::{Leave, Look, Waiter};
 use crate::node::watch::Watch;
 use crate::time::clock::Moment;
 
@@ -27,6 +29,10 @@ pub enum Command {
     Rearm(Rearm),
     /// Deletes keys that are ours.
     Release(Release),
+    /// Removes a waiter from waiting lists.
+    Leave(Leave),
+    /// Reads whether keys are free.
+    Look(Look),
     /// Reads a key without changing it.
     Inspect(Inspect),
     /// Reads the identity of the node and its record, and may change the record.
@@ -44,6 +50,8 @@ impl Command {
             Self::Raise(command) => command.responder.send(Err(error)),
             Self::Rearm(command) => command.responder.send(Err(error)),
             Self::Release(command) => command.responder.send(Err(error)),
+            Self::Leave(_) => {}
+            Self::Look(command) => command.responder.send(Err(error)),
             Self::Inspect(command) => command.responder.send(Err(error)),
             Self::Identify(command) => command.responder.send(Err(error)),
             Self::Ping(command) => command.responder.send(Err(error)),
@@ -58,6 +66,8 @@ impl Command {
             Self::Raise(command) => command.keys.as_slice(),
             Self::Rearm(command) => command.keys.as_slice(),
             Self::Release(command) => command.keys.as_slice(),
+            Self::Leave(command) => command.keys.as_slice(),
+            Self::Look(command) => command.keys.as_slice(),
             Self::Inspect(command) => std::slice::from_ref(&command.key),
             Self::Identify(command) => std::slice::from_ref(&command.key),
             Self::Ping(_) => &[],
@@ -72,8 +82,10 @@ impl Command {
             Self::Acquire(command) => command.responder.is_wanted(),
             Self::Extend(command) => command.responder.is_wanted(),
             Self::Rearm(command) => command.responder.is_wanted(),
+            Self::Look(command) => command.responder.is_wanted(),
             Self::Raise(_)
             | Self::Release(_)
+            | Self::Leave(_)
             | Self::Inspect(_)
             | Self::Identify(_)
             | Self::Ping(_) => true,
@@ -218,58 +230,6 @@ impl Raise {
     }
 }
 
-/// Puts the keys of a held lease back where they are missing.
-///
-/// All or none: if a key belongs to another owner, none is set. Keys that exist are extended as by
-/// [`Extend`].
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Rearm {
-    /// The keys of one lease.
-    pub keys: Keys,
-    /// The value that marks the keys as ours.
-    pub id: LeaseId,
-    /// The shortest time until the keys expire.
-    pub ttl: Duration,
-    /// The token that the counters must not be below, and their shortest time until expiry. `None`
-    /// leaves them unchanged.
-    pub fence: Option<(u64, Duration)>,
-    /// The identity record that must be there for the response to count: a node that finds another
-    /// responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost).
-    pub record: Option<Arc<RecordCheck>>,
-    /// Receives the response.
-    pub responder: Responder<Rearmed>,
-}
-
-impl Rearm {
-    /// Puts `keys` back for `ttl`. No counter moves.
-    #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Rearmed>) -> Self {
-        Self {
-            keys,
-            id,
-            ttl,
-            fence: None,
-            record: None,
-            responder,
-        }
-    }
-
-    /// Sets the token that the counters must not be below, and their shortest time until expiry.
-    #[must_use]
-    pub fn fence(mut self, fence: impl Into<Option<(u64, Duration)>>) -> Self {
-        self.fence = fence.into();
-        self
-    }
-
-    /// Sets the identity record that must be there for the response to count.
-    #[must_use]
-    pub fn record(mut self, record: impl Into<Option<Arc<RecordCheck>>>) -> Self {
-        self.record = record.into();
-        self
-    }
-}
-
 /// Deletes keys that are ours.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -284,6 +244,14 @@ pub struct Release {
     /// The moment at which the keys expire instead of being deleted now, whether they had more
     /// time left or less. A later release deletes them.
     pub keep_until: Option<Moment>,
+    /// The contender of a lost round, which goes on waiting: it joins the waiting list once the next
+    /// waiter was hinted.
+    pub requeue: Option<Waiter>,
+    /// Whether the hint is repeated until a waiter acquires the key, or none is left. The waiter that
+    /// was hinted may hang.
+    ///
+    /// One node is enough for that, so a manager sets it for two.
+    pub repeats_hint: bool,
     /// Receives the result.
     pub responder: Responder<Removal>,
 }
@@ -297,8 +265,24 @@ impl Release {
             id,
             gone_by,
             keep_until: None,
+            requeue: None,
+            repeats_hint: true,
             responder,
         }
+    }
+
+    /// Sets the contender that goes on waiting.
+    #[must_use]
+    pub fn requeue(mut self, requeue: impl Into<Option<Waiter>>) -> Self {
+        self.requeue = requeue.into();
+        self
+    }
+
+    /// Sets whether the hint is repeated. It is by default.
+    #[must_use]
+    pub fn repeats_hint(mut self, repeats_hint: bool) -> Self {
+        self.repeats_hint = repeats_hint;
+        self
     }
 
     /// Sets the moment at which the keys expire, instead of being deleted now.

@@ -18,12 +18,16 @@ pub struct NodeReport {
     pub round_trip: Option<Duration>,
     /// The server and its version, if the server reports them.
     pub server: Option<Arc<str>>,
-    /// Whether the node notifies waiters when a lock may be free.
+    /// Whether the node notifies holders and waiters when a key changes.
     ///
     /// It does not if the user lacks the permission, if the connection does not use RESP3, or if a
-    /// pool of the application makes the connections. If too few nodes notify, requests poll more
-    /// often.
+    /// pool of the application makes the connections.
     pub notifies: bool,
+    /// Whether the node hints waiters when it is their turn.
+    ///
+    /// It does not where [`notifies`](Self::notifies) is false, or if the user may not subscribe to
+    /// channels. If too few nodes do, waiting requests poll.
+    pub hints: bool,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
@@ -38,6 +42,7 @@ impl NodeReport {
             round_trip: None,
             server: None,
             notifies: false,
+            hints: false,
             warnings: Vec::new(),
         }
     }

@@ -13,10 +13,12 @@ pub(crate) mod identity;
 pub(crate) mod into_node;
 mod keys;
 mod memory;
+mod rearm;
 mod redis;
 mod responder;
 mod response;
 mod session;
+mod waiter;
 pub(crate) mod watch;
 
 use std::fmt;
@@ -24,17 +26,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::acquire::{Acquire, Fence};
-pub use self::command::{Command, Extend, Inspect, Ping, Raise, Rearm, Release};
+pub use self::command::{Command, Extend, Inspect, Ping, Raise, Release};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::identity::{Identified, Identify, LastLoss, RecordChange, RecordCheck};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
+pub use self::rearm::Rearm;
 pub use self::redis::RedisNode;
 pub use self::responder::{NodeResult, Responder, ResponseSink};
 pub use self::response::{
     Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
 };
 pub use self::session::{SessionEvents, SessionObserver, SessionOptions};
+pub use self::waiter::{Leave, Look, Sight, Waiter};
 pub use self::watch::{Watch, Watcher};
 pub use crate::time::clock::Moment;
 
@@ -58,6 +62,14 @@ pub use crate::time::clock::Moment;
 /// [`Raise`]. A counter outlives its key and never decreases. The counter of a single key may move
 /// in a step of its own, after the key was set. A refused acquire may move it too, and prolong its
 /// retention.
+///
+/// A node may keep a *waiting list* for each key. It is a hint, and no exclusion rests on it:
+///
+/// - An acquire with a [waiter](Acquire::waiter) that is refused joins the list of the key that is in
+///   the way. The list is ordered by the time at which its waiters began to wait.
+/// - When a key is released, the first waiter leaves the list and is [hinted](Watch::hint). For about
+///   10 ms, the node refuses all others. A waiter that is gone is skipped.
+/// - [`Leave`] removes a waiter. If it was the hinted one, the next waiter is hinted.
 ///
 /// A node keeps one [record](Identify) for the managers, as text that it does not interpret, and
 /// loses it when it loses keys. A node that reports its [losses](Identified::last_loss) needs no
@@ -116,10 +128,16 @@ pub trait Session: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Whether the node notifies the watches of [waiters](Acquire::watch) and of
-    /// [holders](Extend::watch). If it does not, waiters poll more often, and a holder notices at its
-    /// next extension that a key is gone.
+    /// Whether the node notifies watches of changes: those of [looks](Look::watch) and of
+    /// [holders](Extend::watch). If it does not, a holder notices at its next extension that a key is
+    /// gone.
     fn notifies(&self) -> bool {
+        false
+    }
+
+    /// Whether hints reach the [waiters](Acquire::waiter) of this session. If they do not, waiters
+    /// poll.
+    fn hints(&self) -> bool {
         false
     }
 

@@ -14,13 +14,16 @@ pub enum Vote {
         /// The counter after the grant, if the acquire has a [`Fence`](crate::node::Fence).
         stamp: Option<Stamp>,
     },
-    /// Another lease holds a key.
+    /// Another lease holds a key, or it is another waiter's turn.
     Busy {
         /// The time until the key expires, or `None` if it never does. With several keys, the
         /// longest of their times.
         remaining: Option<Duration>,
         /// The counter, if the node reported it. With several keys, the largest.
         counter: Option<u64>,
+        /// The number of waiters ahead, if the [waiter](crate::node::Acquire::waiter) is on the
+        /// node's waiting list now.
+        rank: Option<u32>,
     },
     /// A key holds a value of another type, which is not a lock.
     NotALock,
@@ -98,13 +101,26 @@ pub struct Snapshot {
     pub record: Option<Record>,
     /// The resource's counter, if there is one.
     pub counter: Option<u64>,
+    /// The number of waiters on the node's waiting list, if the node has one.
+    pub waiters: Option<u32>,
 }
 
 impl Snapshot {
     /// Creates a snapshot of a key and its counter.
     #[must_use]
     pub fn new(record: Option<Record>, counter: Option<u64>) -> Self {
-        Self { record, counter }
+        Self {
+            record,
+            counter,
+            waiters: None,
+        }
+    }
+
+    /// Sets the number of waiters.
+    #[must_use]
+    pub fn waiters(mut self, waiters: impl Into<Option<u32>>) -> Self {
+        self.waiters = waiters.into();
+        self
     }
 }
 

@@ -1,4 +1,4 @@
-//! Notifications that a key has changed: it may be free.
+//! Notifications that a key has changed, or that it is a waiter's turn.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,6 +12,12 @@ pub trait Watcher: Send + Sync {
     ///
     /// May be called on any thread, and any number of times. Must not block.
     fn key_changed(&self, node: usize);
+
+    /// Called when a key is free at the node at position `node`, and kept free for this waiter for a
+    /// few milliseconds. As [`key_changed`](Self::key_changed) otherwise.
+    fn hinted(&self, node: usize) {
+        self.key_changed(node);
+    }
 }
 
 /// A registration of a [`Watcher`] with one node.
@@ -31,6 +37,11 @@ impl Watch {
         Self { watcher, node }
     }
 
+    /// Registers a watcher that may be gone by now.
+    pub(crate) fn of<W: Watcher + 'static>(watcher: Weak<W>, node: usize) -> Self {
+        Self { watcher, node }
+    }
+
     /// Notifies the watcher that a key may be free. Returns `false` if the watcher is gone.
     pub fn notify(&self) -> bool {
         let Some(watcher) = self.watcher.upgrade() else {
@@ -40,8 +51,17 @@ impl Watch {
         true
     }
 
+    /// Notifies the watcher that it is its turn. Returns `false` if the watcher is gone.
+    pub fn hint(&self) -> bool {
+        let Some(watcher) = self.watcher.upgrade() else {
+            return false;
+        };
+        watcher.hinted(self.node);
+        true
+    }
+
     /// Whether both notify the same watcher about the same node.
-    fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.node == other.node && Weak::ptr_eq(&self.watcher, &other.watcher)
     }
 

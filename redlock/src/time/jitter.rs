@@ -35,6 +35,11 @@ impl Jitter {
         max.mul_f64(0.5 + 0.5 * self.fraction())
     }
 
+    /// Returns a number below `count`, which is at least one.
+    pub(crate) fn below(&self, count: usize) -> usize {
+        self.0.lock().random_range(0..count)
+    }
+
     fn fraction(&self) -> f64 {
         self.0.lock().random_range(0.0..1.0)
     }

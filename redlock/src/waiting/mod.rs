@@ -1,7 +1,8 @@
-//! The order of waiting requests: a local queue, wake-ups, fairness.
+//! The order of waiting requests: a local queue, and the waiting lists of the nodes.
 //!
 //! All of it is advisory. Only the nodes enforce exclusion.
 
-pub(crate) mod fairness;
 pub(crate) mod queue;
+pub(crate) mod signals;
+pub(crate) mod streak;
 pub(crate) mod wakeup;

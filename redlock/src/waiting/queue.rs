@@ -128,6 +128,18 @@ impl Ticket {
         }
     }
 
+    /// Records a sign of life of a request at the head.
+    pub(crate) fn keep_alive(&self, now: Moment) {
+        let mut state = self.queues.lock();
+        for key in &self.keys {
+            if let Some(queue) = state.queues.get_mut(key)
+                && queue.first.number == self.number
+            {
+                queue.first.stalled_from = later(now, self.stall_limit);
+            }
+        }
+    }
+
     /// The status of a head that this ticket waits for.
     pub(crate) fn status(&self) -> HeadStatus {
         let state = self.queues.lock();

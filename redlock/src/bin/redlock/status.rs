@@ -37,6 +37,9 @@ fn describe(status: &Status) -> String {
     if let Some(remaining) = status.remaining() {
         _ = writeln!(text, "remaining {}", shown(remaining));
     }
+    if status.waiters() > 0 {
+        _ = writeln!(text, "waiting {}", status.waiters());
+    }
     for node in status.nodes() {
         _ = writeln!(text, "  {}: {}", node.node, describe_node(node, status));
     }

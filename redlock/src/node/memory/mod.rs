@@ -1,11 +1,13 @@
 //! A node in this process: for tests, examples, and locks among the tasks of one process.
 
+mod contending;
 mod fault;
 mod identity;
 mod queue;
 mod session;
 mod shared;
 mod store;
+mod waiting;
 
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,7 +17,6 @@ use std::time::Duration;
 pub use self::fault::Fault;
 use self::session::MemorySession;
 use self::shared::{Shared, State};
-use self::store::Store;
 use crate::node::{Node, Session, SessionOptions};
 
 /// A node that keeps its keys in this process.
@@ -97,7 +98,7 @@ impl MemoryNode {
     pub fn wipe(&self) {
         {
             let mut state = self.lock();
-            state.store = Store::default();
+            state.forget_all();
             state.identity = state.identity.after_loss();
         }
         self.0.notify_all();
@@ -124,7 +125,7 @@ impl MemoryNode {
     pub fn flush(&self) {
         {
             let mut state = self.lock();
-            state.store = Store::default();
+            state.forget_all();
             state.identity = state.identity.after_flush();
         }
         self.0.notify_all();

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::memory::contending;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::shared::{Shared, State};
 use crate::node::{
@@ -171,12 +172,10 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             Box::new(|| command.fail(error))
         }
         Command::Acquire(it) => {
-            let (store, watches) = (&mut state.store, &mut state.watches);
-            let vote = store.acquire(&it.keys, &it.id, it.ttl, it.fence);
-            if let (Vote::Busy { .. }, Some(watch)) = (&vote, &it.watch) {
-                watches.add(it.keys.as_slice(), watch);
-            }
-            send(it.responder, vote)
+            let (vote, hinted) = contending::acquire(state, &it);
+            let is_changed = matches!(vote, Vote::Granted { .. });
+            let notified = state.watches.take_if(is_changed, &it.keys);
+            hint_and_send(hinted, notified, it.responder, vote)
         }
         Command::Extend(it) => {
             let (store, watches) = (&mut state.store, &mut state.watches);
@@ -198,12 +197,23 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             state.store.rearm(&it.keys, &it.id, it.ttl, it.fence),
         ),
         Command::Release(it) => {
-            let (store, watches) = (&mut state.store, &mut state.watches);
-            let removal = store.release(&it.keys, &it.id, it.keep_until);
+            let (removal, hinted) = contending::release(state, &it);
             let is_changed = removal == Removal::Deleted;
-            notify_and_send(watches.take_if(is_changed, &it.keys), it.responder, removal)
+            let notified = state.watches.take_if(is_changed, &it.keys);
+            hint_and_send(hinted, notified, it.responder, removal)
         }
-        Command::Inspect(it) => send(it.responder, state.store.inspect(&it.key)),
+        Command::Leave(it) => {
+            let hinted = contending::leave(state, &it.keys, &it.watch);
+            Box::new(move || hint_all(&hinted))
+        }
+        Command::Look(it) => {
+            let sight = contending::look(state, &it);
+            send(it.responder, sight)
+        }
+        Command::Inspect(it) => {
+            let waiters = state.waiting.len(&it.key);
+            send(it.responder, state.store.inspect(&it.key).waiters(waiters))
+        }
         Command::Identify(it) => identify(state, it),
         Command::Ping(it) => send(it.responder, Identity::default()),
     }
@@ -228,6 +238,25 @@ fn identify(state: &mut State, it: Identify) -> Respond {
 
 fn send<T: Send + 'static>(responder: Responder<T>, response: T) -> Respond {
     Box::new(move || responder.send(Ok(response)))
+}
+
+fn hint_all(watches: &[Watch]) {
+    for watch in watches {
+        let _was_hinted = watch.hint();
+    }
+}
+
+fn hint_and_send<T: Send + 'static>(
+    hinted: Vec<Watch>,
+    notified: Vec<Watch>,
+    responder: Responder<T>,
+    response: T,
+) -> Respond {
+    Box::new(move || {
+        hint_all(&hinted);
+        watch::notify_all(&notified);
+        responder.send(Ok(response));
+    })
 }
 
 fn notify_and_send<T: Send + 'static>(

@@ -95,6 +95,10 @@ impl Session for MemorySession {
         true
     }
 
+    fn hints(&self) -> bool {
+        true
+    }
+
     fn report(&self) -> NodeReport {
         let fault = self.node.lock().fault;
         let health = match (

@@ -8,6 +8,7 @@ use crate::node::SessionEvents;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::identity::NodeIdentity;
 use crate::node::memory::store::Store;
+use crate::node::memory::waiting::WaitingLists;
 use crate::node::watch;
 use crate::node::watch::Watches;
 use crate::sync::Mutex;
@@ -24,12 +25,21 @@ pub(super) struct State {
     pub(super) store: Store,
     pub(super) identity: NodeIdentity,
     pub(super) watches: Watches,
+    pub(super) waiting: WaitingLists,
     /// The watches of the identity record. Notified first: who counts on a key must know whether the
     /// node has lost its data.
     pub(super) record_watches: Watches,
     pub(super) fault: Option<Fault>,
     /// The receivers of the events of all sessions.
     pub(super) events: Vec<SessionEvents>,
+}
+
+impl State {
+    /// Deletes keys, counters and waiting lists.
+    pub(super) fn forget_all(&mut self) {
+        self.store = Store::default();
+        self.waiting = WaitingLists::default();
+    }
 }
 
 impl Shared {
@@ -40,6 +50,7 @@ impl Shared {
                 store: Store::default(),
                 identity: NodeIdentity::new(knows_losses),
                 watches: Watches::default(),
+                waiting: WaitingLists::default(),
                 record_watches: Watches::default(),
                 fault: None,
                 events: Vec::new(),

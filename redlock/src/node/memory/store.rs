@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Extension, Fence, Keys, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
+    Extension, Fence, Keys, Raised, Rearmed, Record, Removal, Sight, Snapshot, Stamp, Vote,
 };
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -44,14 +44,8 @@ impl Store {
     ) -> Vote {
         let now = self.now();
         let counter = self.largest_counter(keys, now);
-        let held = keys
-            .iter()
-            .filter_map(|key| self.live_entry(key, now).map(|entry| entry.expires));
-        if let Some(expires) = held.max() {
-            return Vote::Busy {
-                counter,
-                remaining: Some(expires.saturating_since(now)),
-            };
+        if let Some(remaining) = self.longest(keys, now) {
+            return busy(remaining, counter);
         }
         self.sweep(now);
         let expires = now.checked_add(ttl).unwrap_or(now);
@@ -65,6 +59,29 @@ impl Store {
             Stamp::Moved(value)
         });
         Vote::Granted { stamp }
+    }
+
+    /// Returns the refusal of an acquire that must wait for at least this long.
+    pub(super) fn refuse(&mut self, keys: &Keys, least: Duration) -> Vote {
+        let now = self.now();
+        let remaining = self.longest(keys, now).unwrap_or_default();
+        busy(remaining.max(least), self.largest_counter(keys, now))
+    }
+
+    /// Whether a key exists.
+    pub(super) fn is_held(&mut self, key: &[u8]) -> bool {
+        let now = self.now();
+        self.live_entry(key, now).is_some()
+    }
+
+    pub(super) fn look(&mut self, keys: &Keys) -> Sight {
+        let now = self.now();
+        match self.longest(keys, now) {
+            Some(left) => Sight::Held {
+                remaining: Some(left),
+            },
+            None => Sight::Free,
+        }
     }
 
     pub(super) fn extend(
@@ -233,6 +250,15 @@ impl Store {
         }
     }
 
+    /// Returns the time until the last of the keys expires, if one exists.
+    fn longest(&mut self, keys: &Keys, now: Moment) -> Option<Duration> {
+        let held = keys.iter().filter_map(|key| {
+            let entry = self.live_entry(key, now)?;
+            Some(entry.expires.saturating_since(now))
+        });
+        held.max()
+    }
+
     /// Whether all keys exist and hold `id`.
     fn is_owner(&mut self, keys: &Keys, id: &LeaseId, now: Moment) -> bool {
         keys.iter().all(|key| {
@@ -252,5 +278,13 @@ impl Store {
             self.counters.retain(|_, counter| counter.expires > now);
             self.sweep_at = (self.keys.len().max(self.counters.len()) * 2).max(64);
         }
+    }
+}
+
+fn busy(remaining: Duration, counter: Option<u64>) -> Vote {
+    Vote::Busy {
+        remaining: Some(remaining),
+        counter,
+        rank: None,
     }
 }

@@ -39,6 +39,7 @@ use crate::node::redis::protocol::server_info;
 use crate::node::redis::protocol::server_info::ServerInfo;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::value::{text, time_micros};
+use crate::node::redis::protocol::waiting::WaitingForm;
 use crate::node::redis::protocol::{error, script};
 use crate::node::{Identity, NodeWarning};
 
@@ -215,6 +216,7 @@ impl Draft {
             dialect: Dialect {
                 delete: self.delete,
                 scripts: self.rights.script_calls(),
+                waiting: WaitingForm::default(),
             },
             time: self.time,
             server: info.and_then(ServerInfo::server),

@@ -3,9 +3,9 @@
 //! # Order within a batch
 //!
 //! A batch has three parts: leading releases, the other requests in their order, and trailing
-//! releases. A simple release deletes a single key. It leads, unless an earlier request in the
-//! batch has the same key: then it trails. Without a native command for releases, those of one part
-//! share a script.
+//! releases. A simple release deletes a single key and lists no contender. It leads, unless an
+//! earlier request in the batch has the same key: then it trails. Without a native command for
+//! releases, those of one part share a script.
 //!
 //! ```text
 //! queued     acquire a,b,c │ release b │ release d │ acquire d
@@ -38,12 +38,13 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::Command;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
-use crate::node::redis::protocol::dialect::{Dialect, ScriptCalls};
-use crate::node::redis::protocol::encode;
+use crate::node::redis::protocol::dialect::Dialect;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
 use crate::node::redis::protocol::push_probe;
 use crate::node::redis::protocol::request::Request;
+use crate::node::redis::protocol::waiting::{Hinting, WaitingForm};
+use crate::node::redis::protocol::{encode, encode_waiting};
 use crate::node::watch::Watch;
 
 /// Requests that are sent together, in the order in which the server carries them out.
@@ -58,8 +59,12 @@ pub(crate) struct Batch {
     pub(super) trailing: Vec<Request>,
     /// The number of simple releases that share a call.
     pub(super) releases_per_call: usize,
+    /// The number of responses to such a call.
+    pub(super) responses_per_call: usize,
     /// The watches of extensions in groups, the keys of which are tracked by one call.
     pub(super) watched: Vec<WatchGroup>,
+    /// Whether the batch only finds out how waiters are hinted, and whether it subscribes.
+    pub(crate) waiting_probe: Option<bool>,
 }
 
 /// Extensions whose keys are tracked by one call.
@@ -95,16 +100,23 @@ impl Batch {
         invalidations: Option<&Invalidations>,
     ) -> (Self, Pipeline, usize) {
         let mut batch = Self::collect(pending, dialect.delete);
-        let scripts = dialect.scripts;
+        if dialect.delete.is_some() && dialect.waiting.hinting != Hinting::Off {
+            batch.responses_per_call = 2;
+        }
         let calls = batch.leading.len() + 2 * batch.ordered.len() + batch.trailing.len();
         let mut pipeline = Pipeline::with_capacity(calls);
-        let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls, scripts);
+        let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls, dialect);
         for ordered in &mut batch.ordered {
             let request = &ordered.request;
             let watch = request.watch().filter(|_| !request.is_extension());
             if let (Some(invalidations), Some(watch)) = (invalidations, watch) {
                 invalidations.register(request.keys(), watch);
-                ordered.tracking_responses = encode::track(request.keys().iter(), &mut pipeline);
+                ordered.tracking_responses = match &request.command {
+                    Command::Look(it) => {
+                        encode_waiting::track_look(it.keys.as_slice(), &mut pipeline)
+                    }
+                    _ => encode_waiting::track(request.keys().iter(), &mut pipeline),
+                };
             }
             if let (Some(invalidations), Command::Identify(it)) =
                 (invalidations, &mut ordered.request.command)
@@ -114,13 +126,23 @@ impl Batch {
                 ordered.tracking_responses += responses;
             }
             let request = &ordered.request;
-            ordered.responses = request.encode(&mut pipeline, counter_ttls, scripts);
+            ordered.responses = request.encode(&mut pipeline, counter_ttls, dialect);
             count += ordered.tracking_responses + ordered.responses;
         }
         if let Some(invalidations) = invalidations {
             count += batch.encode_watches(invalidations, &mut pipeline);
         }
-        count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls, scripts);
+        count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls, dialect);
+        (batch, pipeline, count)
+    }
+
+    /// Returns a batch that only finds out how waiters are hinted, with the pipeline to send and the
+    /// number of responses to expect.
+    pub(crate) fn probe_waiting(form: &WaitingForm, subscribes: bool) -> (Self, Pipeline, usize) {
+        let (mut batch, _) = Self::with_room_for(&VecDeque::new(), None);
+        batch.waiting_probe = Some(subscribes);
+        let mut pipeline = Pipeline::new();
+        let count = form.encode_probe(subscribes, &mut pipeline);
         (batch, pipeline, count)
     }
 
@@ -195,7 +217,9 @@ impl Batch {
             } else {
                 MAX_RELEASES_PER_SCRIPT
             },
+            responses_per_call: 1,
             watched: Vec::new(),
+            waiting_probe: None,
         };
         // A conflict takes a release and another request.
         let may_conflict = 0 < releases && count > 1 || count < pending.len();
@@ -217,15 +241,17 @@ impl Batch {
         releases: &[Request],
         pipeline: &mut Pipeline,
         counter_ttls: &mut CounterTtls,
-        scripts: ScriptCalls,
+        dialect: Dialect,
     ) -> usize {
         let mut count = 0;
         for call in releases.chunks(self.releases_per_call) {
             count += match call {
-                [request] => request.encode(pipeline, counter_ttls, scripts),
+                [request] => request.encode(pipeline, counter_ttls, dialect),
                 _ => {
                     let releases = call.iter().filter_map(|it| it.command.as_release());
-                    pipeline.add_command(encode::shared_release(releases, scripts.by_text(false)));
+                    let by_text = dialect.scripts.by_text(false);
+                    let call = encode::shared_release(releases, dialect.waiting, by_text);
+                    pipeline.add_command(call);
                     1
                 }
             };
@@ -247,7 +273,7 @@ impl Batch {
             let group: Vec<_> = extensions.by_ref().take(group_size).collect();
             invalidations.register_holders(&group);
             let keys = group.iter().flat_map(|(keys, _)| *keys);
-            let responses = encode::track(keys.clone(), pipeline);
+            let responses = encode_waiting::track(keys.clone(), pipeline);
             count += responses;
             self.watched.push(WatchGroup {
                 watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
@@ -262,6 +288,17 @@ impl Batch {
     pub(crate) fn into_requests(self) -> impl DoubleEndedIterator<Item = Request> {
         let ordered = self.ordered.into_iter().map(|ordered| ordered.request);
         self.leading.into_iter().chain(ordered).chain(self.trailing)
+    }
+
+    /// Returns the requests to send in place of this batch, which most likely was not sent. An acquire
+    /// that was carried out must be undone first, or it would find its own key.
+    pub(crate) fn restarted(self) -> VecDeque<Request> {
+        let mut requests = VecDeque::new();
+        for request in self.into_requests() {
+            requests.extend(request.compensating_release());
+            requests.push_back(request.restarted());
+        }
+        requests
     }
 
     /// Whether an ordered request has one of `keys`.

@@ -5,9 +5,9 @@ use deadpool_redis::redis::{ServerError, Value};
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::decode_acquire::settle_acquire;
 use crate::node::redis::protocol::error;
-use crate::node::redis::protocol::request::{Encoding, Request, Settled};
+use crate::node::redis::protocol::request::{Encoding, Request, Settled, Waiters};
 use crate::node::redis::protocol::value::{
-    corrupt_counter, counter_value, remaining_ttl, snapshot, unexpected,
+    corrupt_counter, counter_value, remaining_ttl, sight, snapshot, unexpected,
 };
 use crate::node::{
     Command, Extension, Identity, NodeResult, Raised, Rearmed, Release, Removal, Responder, Vote,
@@ -46,7 +46,17 @@ impl Request {
             Command::Extend(it) => it.responder.send(extension(&value)),
             Command::Raise(it) => it.responder.send(raised(&value)),
             Command::Rearm(it) => it.responder.send(rearmed(&value)),
-            Command::Release(it) => return settle_release(it, &value),
+            Command::Release(it) => {
+                let has_waiters = responses.next() == Some(Value::Int(1));
+                return settle_release(it, &value, has_waiters);
+            }
+            Command::Leave(it) if value == Value::Int(1) => return Settled::Hinted(it.keys),
+            Command::Leave(_) => {}
+            Command::Look(it) => {
+                let keys = it.keys.as_slice().len();
+                let rest = responses.take(keys.saturating_sub(1));
+                it.responder.send(sight(std::iter::once(value).chain(rest)));
+            }
             Command::Inspect(it) => it.responder.send(snapshot(&value)),
             // Settled before: it has several responses.
             Command::Identify(it) => it.responder.send(Err(unexpected(&value))),
@@ -74,6 +84,12 @@ impl Request {
         if matches!(self.encoding, Encoding::CompareDelete(_)) {
             return self.settle_refused_delete(server_error);
         }
+        if server_error.code() == "NOPERM" && self.names_lists() && self.is_wanted() {
+            return Settled::ListsDenied(Self {
+                command: self.command,
+                encoding: Encoding::WithoutLists,
+            });
+        }
         self.command.fail(error::of_response(
             server_error.code(),
             server_error.details(),
@@ -96,8 +112,9 @@ impl Request {
                 it.responder.send(Ok(Vote::Busy {
                     remaining: None,
                     counter: None,
+                    rank: None,
                 }));
-                Settled::Done
+                Settled::Busy(it.keys)
             }
             command => Settled::Resend(Self {
                 command,
@@ -110,7 +127,7 @@ impl Request {
     fn settle_refused_delete(self, server_error: &ServerError) -> Settled {
         match (server_error.code(), self.command) {
             // A key of another type is not ours.
-            ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0)),
+            ("WRONGTYPE", Command::Release(it)) => settle_release(it, &Value::Int(0), false),
             ("NOPERM", command) => Settled::Unsupported(Self::alone(command)),
             (code, command) if error::is_unknown_command(code, server_error.details()) => {
                 Settled::Unsupported(Self::alone(command))
@@ -163,7 +180,16 @@ fn rearmed(value: &Value) -> NodeResult<Rearmed> {
     }
 }
 
-fn settle_release(mut it: Release, value: &Value) -> Settled {
+/// `has_waiters`: whether the response to a command behind the release shows waiters.
+fn settle_release(mut it: Release, value: &Value, has_waiters: bool) -> Settled {
+    let waiters = match value {
+        Value::Int(..0) => Waiters::Hinted,
+        Value::Array(values) if values.iter().any(|it| matches!(it, Value::Int(..0))) => {
+            Waiters::Hinted
+        }
+        _ if has_waiters => Waiters::ToHint,
+        _ => Waiters::None,
+    };
     let removal =
         match value {
             Value::Int(deleted) => Ok(removal(*deleted)),
@@ -171,7 +197,7 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
             Value::Array(values) if values.len() == it.keys.as_slice().len() => values
                 .iter()
                 .try_fold(Removal::Absent, |removal, deleted| match deleted {
-                    Value::Int(0) => Ok(removal),
+                    Value::Int(0 | -2) => Ok(removal),
                     Value::Int(_) => Ok(Removal::Deleted),
                     Value::ServerError(error) => {
                         Err(error::of_response(error.code(), error.details()))
@@ -181,11 +207,12 @@ fn settle_release(mut it: Release, value: &Value) -> Settled {
             _ => Err(unexpected(value)),
         };
     std::mem::replace(&mut it.responder, Responder::ignored()).send(removal);
-    Settled::Released(it)
+    Settled::Released(it, waiters)
 }
 
 fn removal(deleted: i64) -> Removal {
-    if deleted == 0 {
+    // -2: the key was not ours, and a waiter was hinted.
+    if deleted == 0 || deleted == -2 {
         Removal::Absent
     } else {
         Removal::Deleted
@@ -227,11 +254,11 @@ mod tests {
     #[test]
     fn a_key_that_is_not_ours_is_reported_as_absent() {
         let (settled, received) = settle(":1\r\n");
-        assert!(matches!(settled, Settled::Released(_)), "{settled:?}");
+        assert!(matches!(settled, Settled::Released(..)), "{settled:?}");
         assert_eq!(received, [Ok(Removal::Deleted)]);
         for absent in [":0\r\n", "-WRONGTYPE Operation against a key\r\n"] {
             let (settled, received) = settle(absent);
-            let is_expected = matches!(settled, Settled::Released(_));
+            let is_expected = matches!(settled, Settled::Released(..));
             assert!(is_expected, "{absent}: {settled:?}");
             assert_eq!(received, [Ok(Removal::Absent)]);
         }

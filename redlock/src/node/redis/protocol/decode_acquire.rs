@@ -21,9 +21,15 @@ pub(crate) fn settle_acquire(
 ) -> Settled {
     let stamp = match (encoding, &value, it.fence) {
         (Encoding::Native, Value::Nil, _) => {
+            // A contender that goes on waiting joins the waiting list. One that does not only needs
+            // to know the holder's time.
+            let encoding = match it.waiter {
+                Some(_) => Encoding::Evalsha,
+                None => Encoding::Inspect,
+            };
             return Settled::Resend(Request {
                 command: Command::Acquire(it),
-                encoding: Encoding::Inspect,
+                encoding,
             });
         }
         (Encoding::Native, Value::Okay, Some(fence)) => {
@@ -38,9 +44,16 @@ pub(crate) fn settle_acquire(
         }
         (Encoding::Native, Value::Okay, None) => Ok(None),
         _ => {
-            it.responder
-                .send(script_vote(encoding, &value, it.fence.is_some()));
-            return Settled::Done;
+            let vote = script_vote(encoding, &value, it.fence.is_some());
+            let settled = match &vote {
+                Ok(Vote::Busy { rank: None, .. }) if is_unlisted(&value) => {
+                    Settled::Unlisted(it.keys)
+                }
+                Ok(Vote::Busy { .. }) => Settled::Busy(it.keys),
+                _ => Settled::Done,
+            };
+            it.responder.send(vote);
+            return settled;
         }
     };
     it.responder
@@ -50,12 +63,6 @@ pub(crate) fn settle_acquire(
 
 /// Reads the response of a script: acquire, inspect or stamp.
 fn script_vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult<Vote> {
-    let busy = |remaining| {
-        Ok(Vote::Busy {
-            remaining,
-            counter: None,
-        })
-    };
     match (encoding, value, is_fenced) {
         (Encoding::Inspect, Value::Array(fields), _) => {
             let found = snapshot(value)?;
@@ -67,21 +74,41 @@ fn script_vote(encoding: Encoding, value: &Value, is_fenced: bool) -> NodeResult
             Ok(Vote::Busy {
                 remaining,
                 counter: found.counter,
+                rank: None,
             })
         }
         // Granted, but expired before its counter was moved.
-        (Encoding::Stamp, Value::Int(0), _) => busy(Some(Duration::ZERO)),
+        (Encoding::Stamp, Value::Int(0), _) => Ok(Vote::Busy {
+            remaining: Some(Duration::ZERO),
+            counter: None,
+            rank: None,
+        }),
         (_, Value::Okay, false) => Ok(Vote::Granted { stamp: None }),
-        (_, Value::Int(-1), true) => busy(None),
-        (_, Value::Int(left @ ..-1), true) => busy(remaining_ttl(-2 - left)),
         (_, Value::Int(_), true) => Ok(Vote::Granted {
             stamp: Some(Stamp::Moved(counter_value(value)?)),
         }),
-        (_, Value::Int(left), false) => busy(remaining_ttl(*left)),
-        (_, Value::BulkString(text), _) if text == b"counter" => Err(corrupt_counter()),
-        (_, Value::BulkString(_), _) => Ok(Vote::NotALock),
+        (_, Value::BulkString(text), _) => match &**text {
+            b"counter" => Err(corrupt_counter()),
+            b"type" => Ok(Vote::NotALock),
+            text => refusal(text).ok_or_else(|| unexpected(value)),
+        },
         _ => Err(unexpected(value)),
     }
+}
+
+/// Whether the server refused to list the waiter.
+fn is_unlisted(value: &Value) -> bool {
+    matches!(value, Value::BulkString(text) if text.ends_with(b" -1"))
+}
+
+/// Reads `left rank`: the milliseconds that a key has left, and the number of waiters ahead.
+fn refusal(text: &[u8]) -> Option<Vote> {
+    let (left, rank) = std::str::from_utf8(text).ok()?.split_once(' ')?;
+    Some(Vote::Busy {
+        remaining: remaining_ttl(left.parse().ok()?),
+        counter: None,
+        rank: rank.parse().ok(),
+    })
 }
 
 /// Reads the responses to the commands that follow a granted `SET`: the counter's movement.

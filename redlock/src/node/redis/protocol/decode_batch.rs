@@ -15,8 +15,8 @@ impl Batch {
         mut on_settled: impl FnMut(Settled),
     ) {
         let mut responses = responses.into_iter();
-        let per_call = self.releases_per_call;
-        settle_releases(self.leading, per_call, &mut responses, &mut on_settled);
+        let calls = (self.releases_per_call, self.responses_per_call);
+        settle_releases(self.leading, calls, &mut responses, &mut on_settled);
         for ordered in self.ordered {
             let mut request = ordered.request;
             let mut tracking = responses.by_ref().take(ordered.tracking_responses);
@@ -32,6 +32,7 @@ impl Batch {
                 if ordered.tracking_responses > 0 && !are_pushed {
                     on_settled(Settled::Untracked);
                 }
+                on_settled(Settled::Identified { are_pushed });
             }
             tracking.for_each(drop);
             let mut own = responses.by_ref().take(ordered.responses);
@@ -41,7 +42,7 @@ impl Batch {
         for group in self.watched {
             settle_watches(&group, &mut responses, &mut on_settled);
         }
-        settle_releases(self.trailing, per_call, &mut responses, &mut on_settled);
+        settle_releases(self.trailing, calls, &mut responses, &mut on_settled);
     }
 }
 
@@ -65,10 +66,10 @@ fn settle_watches(
     }
 }
 
-/// Settles releases that were sent `per_call` to a call.
+/// Settles releases that were sent `per_call` to a call with this number of responses.
 fn settle_releases(
     releases: Vec<Request>,
-    per_call: usize,
+    (per_call, count): (usize, usize),
     responses: &mut impl Iterator<Item = Value>,
     on_settled: &mut impl FnMut(Settled),
 ) {
@@ -76,18 +77,22 @@ fn settle_releases(
     while releases.len() > 0 {
         let call = releases.by_ref().take(per_call);
         let response = responses.next().unwrap_or(Value::Nil);
-        settle_call(call, response, on_settled);
+        let more = (count > 1).then(|| responses.next()).flatten();
+        settle_call(call, response, more, on_settled);
     }
 }
 
-/// Settles releases that shared a call.
+/// Settles releases that shared a call. `more`: a second response, which only a single release has.
 fn settle_call(
     releases: impl ExactSizeIterator<Item = Request>,
     value: Value,
+    more: Option<Value>,
     on_settled: &mut impl FnMut(Settled),
 ) {
-    let settle =
-        |request: Request, value| request.settle(&mut std::iter::once(value), &Identity::default());
+    let settle = |request: Request, value| {
+        let mut responses = std::iter::once(value).chain(more.clone());
+        request.settle(&mut responses, &Identity::default())
+    };
     match value {
         Value::Array(values) => {
             // One value for each release. A missing value is settled as an unexpected one.

@@ -1,6 +1,7 @@
 //! The forms of commands that a server supports, and permits to the user.
 
 use crate::node::redis::protocol::compare_delete::CompareDelete;
+use crate::node::redis::protocol::waiting::WaitingForm;
 
 /// The forms of commands that a server supports, and permits to the user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -8,6 +9,7 @@ pub(crate) struct Dialect {
     /// The server's own command that deletes a key of ours, if it has one.
     pub(crate) delete: Option<CompareDelete>,
     pub(crate) scripts: ScriptCalls,
+    pub(crate) waiting: WaitingForm,
 }
 
 /// The commands by which scripts can be called.

@@ -1,11 +1,13 @@
-//! Invalidations that a server pushes, and the watches that they notify.
+//! Messages that a server pushes, and the watches that they notify.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
 use tokio::runtime::Handle;
 
+use crate::node::redis::protocol::waiting::SessionName;
 use crate::node::watch;
 use crate::node::watch::{Watch, Watches};
 use crate::sync::Mutex;
@@ -26,16 +28,64 @@ struct Tables {
     /// A registration lasts as long as its watcher. The invalidation that an extension causes
     /// arrives after the next registration was sent, and must not end it.
     holders: HashMap<Arc<[u8]>, Watch>,
+    /// The contenders on waiting lists, by the key that is in their way or may be.
+    contenders: HashMap<Arc<[u8]>, Contender>,
+    /// The number of contenders at which those that are gone are removed.
+    sweep_contenders_at: usize,
+    /// The channels of sessions, and whether a message has arrived there.
+    channels: HashMap<Vec<u8>, Arc<AtomicBool>>,
     /// The number of holders at which those that are gone are removed.
     sweep_at: usize,
     /// Whether the keys of one call must share a slot.
     is_clustered: bool,
 }
 
+/// A contender, and the session that may be listed for it.
+#[derive(Debug)]
+struct Contender {
+    session: SessionName,
+    watch: Watch,
+}
+
 impl Invalidations {
     /// Adds a watch. Called before the server is requested to track the keys.
     pub(crate) fn register(&self, keys: &[Arc<[u8]>], watch: &Watch) {
         self.lock().waiters.add(keys, watch);
+    }
+
+    /// Adds a contender for keys, in place of any other contender's. Called before the server may list
+    /// it.
+    pub(crate) fn register_contender(
+        &self,
+        session: SessionName,
+        keys: &[Arc<[u8]>],
+        watch: &Watch,
+    ) {
+        let mut tables = self.lock();
+        if tables.contenders.len() >= tables.sweep_contenders_at {
+            tables.contenders.retain(|_, it| it.watch.is_live());
+            tables.sweep_contenders_at = (tables.contenders.len() * 2).max(64);
+        }
+        for key in keys {
+            let watch = watch.clone();
+            let contender = Contender { session, watch };
+            tables.contenders.insert(Arc::clone(key), contender);
+        }
+    }
+
+    /// Whether a session is listed, or may be, for another contender for the key by now.
+    pub(crate) fn is_succeeded(&self, session: SessionName, key: &[u8], watch: &Watch) -> bool {
+        self.lock().contenders.get(key).is_some_and(|it| {
+            it.session == session && it.watch.is_live() && !it.watch.is_same(watch)
+        })
+    }
+
+    /// Adds a channel. A message that arrives there sets `heard`.
+    pub(crate) fn open_channel(&self, channel: Vec<u8>, heard: &Arc<AtomicBool>) {
+        let mut tables = self.lock();
+        let is_open = |heard: &Arc<AtomicBool>| Arc::strong_count(heard) > 1;
+        tables.channels.retain(|_, heard| is_open(heard));
+        tables.channels.insert(channel, Arc::clone(heard));
     }
 
     /// Adds the watches of holders of keys, each in place of any other holder's.
@@ -83,6 +133,11 @@ impl Invalidations {
                 self.notify_all();
                 self.notify_holders();
             }
+            (PushKind::Message, Some(Value::BulkString(channel))) => {
+                if let Some(Value::BulkString(key)) = push.data.get(1) {
+                    self.hint(channel, key);
+                }
+            }
             // The connection ended and further invalidations are lost. Holders learn of the next
             // connection in another way.
             (PushKind::Disconnection, _) => self.notify_all(),
@@ -90,10 +145,32 @@ impl Invalidations {
         }
     }
 
-    /// Notifies all waiters: invalidations may have been lost.
+    /// Notifies all waiters: invalidations and hints may have been lost.
     pub(crate) fn notify_all(&self) {
-        let watches = self.lock().waiters.take_all();
+        let (watches, contenders) = {
+            let mut tables = self.lock();
+            let contenders = tables.contenders.values();
+            let contenders: Vec<Watch> = contenders.map(|it| it.watch.clone()).collect();
+            (tables.waiters.take_all(), contenders)
+        };
         watch::notify_all(&watches);
+        watch::notify_all(&contenders);
+    }
+
+    /// Hints the contender for a key. The empty key belongs to no lock: a session has sent the message
+    /// to itself.
+    fn hint(&self, channel: &[u8], key: &[u8]) {
+        let contender = {
+            let tables = self.lock();
+            match tables.channels.get(channel) {
+                Some(heard) => heard.store(true, Ordering::Relaxed),
+                None => return,
+            }
+            tables.contenders.get(key).map(|it| it.watch.clone())
+        };
+        if let Some(contender) = contender {
+            let _was_hinted = contender.hint();
+        }
     }
 
     /// Notifies the watches of one key.
@@ -141,7 +218,7 @@ const FEW: usize = 64;
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     use super::*;
     use crate::node::Watcher;

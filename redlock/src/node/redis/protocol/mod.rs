@@ -1,13 +1,16 @@
 //! The protocol: commands as they are written, and responses as they are read.
 
 pub(crate) mod batch;
+mod call;
 pub(crate) mod compare_delete;
+pub(crate) mod contended_keys;
 pub(crate) mod counter_ttl;
 pub(crate) mod decode;
 pub(crate) mod decode_acquire;
 pub(crate) mod decode_batch;
 pub(crate) mod dialect;
 pub(crate) mod encode;
+mod encode_waiting;
 pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod invalidation;
@@ -18,3 +21,4 @@ pub(crate) mod script;
 pub(crate) mod server_info;
 pub(crate) mod server_kind;
 pub(crate) mod value;
+pub(crate) mod waiting;

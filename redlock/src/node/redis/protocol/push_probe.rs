@@ -5,7 +5,7 @@ use std::sync::Arc;
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::identity::PushProbe;
-use crate::node::redis::protocol::encode;
+use crate::node::redis::protocol::encode_waiting;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::{Identify, Watch};
 
@@ -23,7 +23,7 @@ pub(super) fn encode_probe(
     let probe = Arc::<PushProbe>::default();
     invalidations.register(&[Arc::clone(&key)], &Watch::new(&probe, 0));
     it.push_probe = Some(probe);
-    let responses = encode::track([&key].into_iter(), pipeline);
+    let responses = encode_waiting::track([&key].into_iter(), pipeline);
     let mut change = Cmd::new();
     change.arg("SET").arg(&*key).arg("1").arg("PX").arg(1);
     pipeline.add_command(change);

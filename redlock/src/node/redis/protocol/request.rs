@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::NodeError;
+use crate::lease_id::LeaseId;
 use crate::node::command::MaySet;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
-use crate::node::{Command, Release, Responder, Watch};
+use crate::node::{Command, Keys, Release, Responder, Waiter, Watch};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -33,6 +34,9 @@ pub(crate) enum Encoding {
     EvalshaAlone,
     /// A script by its text, because the server no longer has it.
     Eval,
+    /// A script by its hash that leaves waiting lists alone, after the server refused access to one of
+    /// the keys.
+    WithoutLists,
     /// A query for the holder and its remaining time, after a native acquire was refused.
     Inspect,
     /// A script that moves the counter, after a native acquire was granted but its proposal was not
@@ -52,14 +56,36 @@ pub(crate) enum Settled {
     Unsupported(Request),
     /// The server refuses to track keys, so it pushes no invalidations.
     Untracked,
+    /// The server was identified. Whether its pushes arrive.
+    Identified { are_pushed: bool },
+    /// An acquire of these keys was refused, and the response was sent to the caller.
+    Busy(Keys),
+    /// The same. The server refuses to keep waiting lists.
+    Unlisted(Keys),
     /// The keys of several requests cannot be tracked by one call, because the server is a member of
     /// a cluster.
     NotTogether,
     /// The server is not, or no longer, a master with its data. The command fails with this error,
     /// and the connection must end.
     Displaced(Command, NodeError),
-    /// The response to a release was sent to the caller.
-    Released(Release),
+    /// The server refused access to a key, perhaps that of a waiting list. The request must be sent
+    /// again without.
+    ListsDenied(Request),
+    /// The departure of a waiter has hinted another one for one of these keys.
+    Hinted(Keys),
+    /// The response to a release was sent to the caller. Other processes may wait for its keys.
+    Released(Release, Waiters),
+}
+
+/// What a release has learnt about waiters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waiters {
+    /// There are none, as far as it is known.
+    None,
+    /// One was hinted.
+    Hinted,
+    /// There are some, to be hinted by a script.
+    ToHint,
 }
 
 impl Request {
@@ -76,6 +102,52 @@ impl Request {
         Self { command, encoding }
     }
 
+    /// Chooses the encoding for keys that other processes wait for: a script, which respects and
+    /// hints waiters.
+    pub(crate) fn contended(mut self, delete: Option<CompareDelete>) -> Self {
+        let is_native_release = delete.is_some() && self.command.as_release().is_some();
+        match self.encoding {
+            Encoding::Native if self.command.as_acquire().is_some() => {
+                self.encoding = Encoding::Evalsha;
+            }
+            Encoding::Evalsha if is_native_release => self.encoding = Encoding::EvalshaAlone,
+            _ => {}
+        }
+        self
+    }
+
+    /// Returns the script that hints the first waiter for keys, if they are free. It is a release of
+    /// nothing: no key holds an id that was just drawn. A fixed one could be the value of a lock of
+    /// another library.
+    pub(crate) fn hint(keys: Keys) -> Self {
+        let hint = Release::new(keys, LeaseId::draw(), Moment::now(), Responder::ignored());
+        Self {
+            command: Command::Release(hint),
+            encoding: Encoding::EvalshaAlone,
+        }
+    }
+
+    /// Whether the request names waiting lists, although it can do without.
+    pub(crate) fn names_lists(&self) -> bool {
+        let is_script = matches!(
+            self.encoding,
+            Encoding::Evalsha | Encoding::EvalshaAlone | Encoding::Eval | Encoding::Inspect
+        );
+        let has_lists = matches!(
+            self.command,
+            Command::Acquire(_) | Command::Release(_) | Command::Inspect(_)
+        );
+        is_script && has_lists
+    }
+
+    /// Returns the contender that the request may add to a waiting list.
+    pub(crate) fn waiter(&self) -> Option<&Waiter> {
+        match (&self.command, self.encoding) {
+            (Command::Acquire(it), Encoding::Evalsha | Encoding::Eval) => it.waiter.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whether the request should still be sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.command.is_wanted()
@@ -86,18 +158,17 @@ impl Request {
         self.command.keys()
     }
 
-    /// Chooses the cheapest encoding if this is a simple release: one that deletes a single key and
-    /// need not be sent alone. Returns whether it is.
+    /// Chooses the cheapest encoding if this is a simple release: one that deletes a single key, lists
+    /// no contender, and need not be sent alone. Returns whether it is.
     pub(crate) fn optimize_simple_release(&mut self, delete: Option<CompareDelete>) -> bool {
         let may_change = matches!(
             self.encoding,
             Encoding::Evalsha | Encoding::CompareDelete(_)
         );
         let is_simple = may_change
-            && self
-                .command
-                .as_release()
-                .is_some_and(|it| it.keys.as_one().is_some() && expiry_delay(it).is_none());
+            && self.command.as_release().is_some_and(|it| {
+                it.keys.as_one().is_some() && expiry_delay(it).is_none() && it.requeue.is_none()
+            });
         if is_simple {
             self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
         }
@@ -113,7 +184,7 @@ impl Request {
             (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
-            (Command::Acquire(_) | Command::Rearm(_), _) => 1 + 3 * keys,
+            (Command::Acquire(_) | Command::Rearm(_), _) => 1 + 4 * keys,
             (Command::Extend(it), _) if it.watch.is_some() => 1 + 3 * keys,
             _ => 1 + 2 * keys,
         }
@@ -125,7 +196,7 @@ impl Request {
             // Tracking is too expensive when a grant is likely, and useless after one.
             Encoding::Native | Encoding::Stamp => None,
             _ => match &self.command {
-                Command::Acquire(it) => it.watch.as_ref(),
+                Command::Look(it) => it.watch.as_ref(),
                 Command::Extend(it) => it.watch.as_ref(),
                 Command::Identify(it) => it.watch.as_ref(),
                 _ => None,

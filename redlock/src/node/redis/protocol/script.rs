@@ -8,6 +8,7 @@
 //! replaced by the values in [`CONSTANTS`]. A server receives no comments.
 
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Script};
 
@@ -27,13 +28,14 @@ pub(crate) static RAISE: LazyLock<LuaScript> = script!("raise");
 pub(crate) static EXTEND: LazyLock<LuaScript> = script!("extend");
 pub(crate) static REARM: LazyLock<LuaScript> = script!("rearm");
 pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
+pub(crate) static LEAVE: LazyLock<LuaScript> = script!("leave");
 pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
 pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
 pub(crate) static IDENTIFY: LazyLock<LuaScript> = script!("identify");
 pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 11] = [
+static ALL: [&LazyLock<LuaScript>; 12] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
@@ -41,6 +43,7 @@ static ALL: [&LazyLock<LuaScript>; 11] = [
     &EXTEND,
     &REARM,
     &RELEASE,
+    &LEAVE,
     &EXPIRE_AT,
     &INSPECT,
     &IDENTIFY,
@@ -48,7 +51,7 @@ static ALL: [&LazyLock<LuaScript>; 11] = [
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 13] = [
     ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
@@ -58,18 +61,43 @@ const PARTS: [(&str, &str); 6] = [
         "move_counters",
         include_str!("../lua/parts/move_counters.lua"),
     ),
+    ("next", include_str!("../lua/parts/next.lua")),
+    ("turn", include_str!("../lua/parts/turn.lua")),
+    ("join", include_str!("../lua/parts/join.lua")),
+    ("enlist", include_str!("../lua/parts/enlist.lua")),
+    ("hint", include_str!("../lua/parts/hint.lua")),
+    ("pass_on", include_str!("../lua/parts/pass_on.lua")),
+    ("served", include_str!("../lua/parts/served.lua")),
 ];
 
 /// The names of constants in Lua, and their values in Lua syntax.
-static CONSTANTS: LazyLock<[(&str, String); 2]> = LazyLock::new(|| {
+static CONSTANTS: LazyLock<[(&str, String); 6]> = LazyLock::new(|| {
     [
         ("MAX_TOKEN", FencingToken::MAX.to_string()),
         ("MEMBER", format!("'{MEMBER}'")),
+        ("CHANNEL", format!("'{CHANNEL}'")),
+        ("LIST_TTL", LIST_TTL.as_millis().to_string()),
+        ("RESERVATION", RESERVATION.as_millis().to_string()),
+        ("MAX_SKIPPED", MAX_SKIPPED.to_string()),
     ]
 });
 
 /// The only member of the sorted set that stores a counter. Its score is the counter.
 pub(crate) const MEMBER: &str = "c";
+
+/// The beginning of the channels on which waiters are hinted.
+pub(crate) const CHANNEL: &str = "redlock:wait:";
+
+/// The time for which a waiting list is kept after the last waiter has joined it. Waiters that poll
+/// join it again.
+const LIST_TTL: Duration = Duration::from_secs(60);
+
+/// The time for which a key is kept free for the waiter that was hinted: several round trips of a
+/// local network. A waiter that hangs costs the others this once.
+const RESERVATION: Duration = Duration::from_millis(10);
+
+/// The number of waiters that a release skips because they are gone. It bounds the time of the script.
+const MAX_SKIPPED: u32 = 16;
 
 /// Returns one `SCRIPT LOAD` for each script.
 pub(crate) fn loads() -> impl Iterator<Item = Cmd> {
@@ -188,7 +216,8 @@ mod tests {
     fn a_script_contains_only_the_parts_it_needs() {
         let has = |script: &LuaScript, code: &str| script.text.contains(code);
         assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
-        assert!(!has(&ACQUIRE, "ZADD") && !has(&INSPECT, "ZADD"));
+        assert!(!has(&ACQUIRE, "ZSCORE") && !has(&INSPECT, "ZADD"));
+        assert!(has(&RELEASE, "PUBLISH") && !has(&EXTEND, "PUBLISH"));
         assert!(!has(&RAISE, "'TYPE'") && has(&ACQUIRE, "'TYPE'"));
     }
 

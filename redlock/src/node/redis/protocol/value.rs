@@ -6,7 +6,8 @@ use deadpool_redis::redis::Value;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease_id::LeaseId;
-use crate::node::{Record, Snapshot};
+use crate::node::redis::protocol::error;
+use crate::node::{NodeResult, Record, Sight, Snapshot};
 use crate::token::FencingToken;
 
 /// Reads the response of `lua/inspect.lua`: a key and its counter.
@@ -14,15 +15,19 @@ pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
     let Value::Array(fields) = value else {
         return Err(unexpected(value));
     };
-    let [id, Value::Int(left), counter] = fields.as_slice() else {
+    let [id, Value::Int(left), counter, waiters] = fields.as_slice() else {
         return Err(unexpected(value));
+    };
+    let waiters = match waiters {
+        Value::Int(waiters) => u32::try_from(*waiters).ok(),
+        _ => None,
     };
     let id = match id {
         Value::BulkString(id) => std::str::from_utf8(id).ok().map(LeaseId::from),
         _ => None,
     };
     let record = (*left != -2).then(|| Record::new(id, remaining_ttl(*left)));
-    Ok(Snapshot::new(record, counter_value(counter).ok()))
+    Ok(Snapshot::new(record, counter_value(counter).ok()).waiters(waiters))
 }
 
 /// Reads the response to `PTTL`. `None` is a key without expiry (-1). Zero is a key that is gone
@@ -32,6 +37,31 @@ pub(crate) fn remaining_ttl(left: i64) -> Option<Duration> {
         -1 => None,
         left => Some(Duration::from_millis(u64::try_from(left).unwrap_or(0))),
     }
+}
+
+/// Reads the time that each key has left.
+pub(crate) fn sight(values: impl Iterator<Item = Value>) -> NodeResult<Sight> {
+    let mut sight = Sight::Free;
+    for value in values {
+        sight = match (sight, value) {
+            (sight, Value::Int(-2)) => sight,
+            (Sight::Held { remaining: None }, Value::Int(_)) => sight,
+            (Sight::Free, Value::Int(left)) => Sight::Held {
+                remaining: remaining_ttl(left),
+            },
+            (Sight::Held { remaining }, Value::Int(left)) => {
+                let longest = remaining.zip(remaining_ttl(left));
+                Sight::Held {
+                    remaining: longest.map(|(one, other)| one.max(other)),
+                }
+            }
+            (_, Value::ServerError(error)) => {
+                return Err(error::of_response(error.code(), error.details()));
+            }
+            (_, value) => return Err(unexpected(&value)),
+        };
+    }
+    Ok(sight)
 }
 
 /// Reads a counter: a whole number that a floating point number represents exactly.

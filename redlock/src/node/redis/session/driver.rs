@@ -148,7 +148,7 @@ impl Driver {
         if let Ok(second) = outcome {
             let node = self.shared.name();
             tracing::debug!(%node, "connection is silent after an idle time; moving to another");
-            self.shared.set_notifies(false);
+            self.shared.stop_pushes();
             self.connection.move_to(second);
         }
     }
@@ -206,7 +206,7 @@ impl Driver {
 
     fn set_down(&self, cause: &NodeError) {
         let cause = NodeError::unsent(cause.kind(), cause.message());
-        self.shared.set_notifies(false);
+        self.shared.stop_pushes();
         self.shared.set_health(NodeHealth::Down(cause));
     }
 

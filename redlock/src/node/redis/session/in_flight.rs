@@ -43,7 +43,9 @@ type ResponseFuture = ReusableBoxFuture<'static, RedisResult<Vec<Value>>>;
 impl InFlight {
     /// Whether another batch can be sent.
     pub(crate) fn has_room(&self) -> bool {
-        self.batches.len() < MAX_IN_FLIGHT
+        let is_probe = |sent: &SentBatch| sent.batch.waiting_probe.is_some();
+        // Nothing may follow a probe before its responses: see `WaitingForm`.
+        self.batches.len() < MAX_IN_FLIGHT && !self.batches.back().is_some_and(is_probe)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -2,12 +2,15 @@
 
 mod driver;
 mod event;
+mod hint_repeats;
 mod in_flight;
+mod listening;
 mod outbox;
 mod pending_releases;
 mod reconnect;
 pub(crate) mod server;
 mod shared;
+mod waiting_lists;
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,6 +82,10 @@ impl Session for RedisSession {
 
     fn notifies(&self) -> bool {
         self.shared.notifies()
+    }
+
+    fn hints(&self) -> bool {
+        self.shared.hints()
     }
 
     fn round_trip(&self) -> Option<Duration> {

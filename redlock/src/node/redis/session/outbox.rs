@@ -38,6 +38,7 @@ use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
+use crate::node::redis::session::waiting_lists::WaitingLists;
 use crate::node::{Command, Identity};
 use crate::time::clock::Moment;
 
@@ -49,6 +50,7 @@ pub(crate) struct Outbox {
     pending: VecDeque<Request>,
     in_flight: InFlight,
     pending_releases: PendingReleases,
+    lists: WaitingLists,
     counter_ttls: CounterTtls,
     /// The forms that the server supports and permits, as far as it has not refused them.
     dialect: Dialect,
@@ -71,6 +73,7 @@ pub(crate) enum Sent {
 impl Outbox {
     pub(crate) fn new(server: Arc<Server>, shared: Arc<Shared>) -> Self {
         Self {
+            lists: WaitingLists::new(&server, &shared),
             server,
             shared,
             pending: VecDeque::new(),
@@ -85,17 +88,27 @@ impl Outbox {
 
     /// Adds a command to the pending requests.
     pub(crate) fn push(&mut self, command: Command) {
-        self.pending.push_back(Request::new(command));
+        if let Some(request) = self.lists.request(command, &self.dialect) {
+            self.queue(request);
+        }
     }
 
-    /// Adds the next repeat of a release, if it is due.
+    /// Adds a request to the pending ones.
+    fn queue(&mut self, request: Request) {
+        self.lists.register(&request);
+        self.pending.push_back(request);
+    }
+
+    /// Adds what is due to be repeated: a release, or hints.
     pub(crate) fn push_repeat(&mut self) {
         self.pending.extend(self.pending_releases.pop_repeat());
+        self.pending.extend(self.lists.pop_repeat());
     }
 
-    /// Returns when the next release is due to be repeated.
+    /// Returns when the next release or hint is due to be repeated.
     pub(crate) fn next_repeat(&self) -> Option<Moment> {
-        self.pending_releases.next_repeat()
+        let releases = self.pending_releases.next_repeat();
+        releases.into_iter().chain(self.lists.next_repeat()).min()
     }
 
     pub(crate) fn in_flight(&self) -> &InFlight {
@@ -113,15 +126,20 @@ impl Outbox {
 
     /// Sends the pending requests in batches. Never blocks.
     pub(crate) fn send(&mut self, connection: &MultiplexedConnection, io: &ConnectionIo) -> Sent {
-        let mut outcome = Sent::Done;
-        while !self.pending.is_empty() && self.in_flight.has_room() {
+        let mut outcome = self.send_waiting_probe(connection, io);
+        let mut dialect = self.dialect;
+        dialect.waiting.can_join &= self.shared.hints();
+        while outcome != Sent::ConnectionEnded
+            && !self.pending.is_empty()
+            && self.in_flight.has_room()
+        {
             let invalidations = self
                 .shared
                 .notifies()
                 .then_some(self.server.invalidations());
             let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
             let (batch, pipeline, count) =
-                Batch::take_from(pending, counter_ttls, self.dialect, invalidations);
+                Batch::take_from(pending, counter_ttls, dialect, invalidations);
             if batch.is_empty() {
                 continue;
             }
@@ -142,20 +160,32 @@ impl Outbox {
         outcome
     }
 
+    /// Sends the commands that find out how waiters are hinted, if they are due.
+    fn send_waiting_probe(
+        &mut self,
+        connection: &MultiplexedConnection,
+        io: &ConnectionIo,
+    ) -> Sent {
+        let has_room = self.in_flight.has_room();
+        let probe = || self.lists.probe(&self.dialect.waiting);
+        let Some((batch, pipeline, count)) = has_room.then(probe).flatten() else {
+            return Sent::Done;
+        };
+        let connection = connection.clone();
+        match self.in_flight.send(connection, io, batch, pipeline, count) {
+            Ok(()) => Sent::Done,
+            Err(_) => Sent::ConnectionEnded,
+        }
+    }
+
     /// Requeues a batch, ahead of the pending requests.
     ///
     /// The requests fail only if no new connection can be made.
     fn requeue(&mut self, batch: Batch) {
-        for request in batch.into_requests().rev() {
-            // Most likely nothing was sent. If an acquire was carried out, it must be undone first,
-            // or it would find its own key.
-            let release = request.compensating_release();
-            self.pending.push_front(request.restarted());
-            if let Some(release) = release {
-                self.pending.push_front(release);
-            }
-        }
-        self.shared.set_notifies(false);
+        let mut first = batch.restarted();
+        first.append(&mut self.pending);
+        self.pending = first;
+        self.shared.stop_pushes();
     }
 
     /// Adopts the facts about a new connection. Releases that an earlier connection could not
@@ -178,6 +208,7 @@ impl Outbox {
         self.identity = ready.identity.clone();
         self.counter_ttls.clear();
         self.dialect = ready.dialect;
+        self.dialect.waiting = self.lists.on_connected();
         let mut first = self
             .pending_releases
             .take_due_on_connect(ready.previous_is_settled);
@@ -205,29 +236,47 @@ impl Outbox {
         self.responded_at = Instant::now();
         self.shared
             .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
-        let (pending, pending_releases, dialect) = (
-            &mut self.pending,
-            &mut self.pending_releases,
-            &mut self.dialect,
-        );
-        let (server, shared, mut displaced) = (&self.server, &self.shared, Vec::new());
-        batch.settle(values, &self.identity, |settled| match settled {
-            Settled::Done => {}
-            Settled::Resend(request) => pending.push_back(request),
-            Settled::Unsupported(request) => {
-                dialect.delete = None;
-                pending.push_back(request);
-            }
-            Settled::Untracked => shared.set_notifies(false),
-            Settled::NotTogether => server.invalidations().set_clustered(),
+        if let Some(subscribes) = batch.waiting_probe {
+            let form = &mut self.dialect.waiting;
+            return self.lists.settle_probe(form, subscribes, &values);
+        }
+        let (identity, mut displaced) = (std::mem::take(&mut self.identity), Vec::new());
+        batch.settle(values, &identity, |settled| match settled {
             Settled::Displaced(command, cause) => displaced.push((command, cause)),
-            Settled::Released(release) => pending_releases.on_released(release),
+            settled => self.on_settled(settled),
         });
+        self.identity = identity;
         let first = displaced.first().map(|(_, cause)| cause.clone());
         for (command, cause) in displaced {
             self.refuse(command, &cause);
         }
         first
+    }
+
+    fn on_settled(&mut self, settled: Settled) {
+        match settled {
+            Settled::Done | Settled::Displaced(..) => {}
+            Settled::Resend(request) => self.queue(request),
+            Settled::Unsupported(request) => {
+                self.dialect.delete = None;
+                self.queue(request);
+            }
+            Settled::Untracked => self.shared.set_notifies(false),
+            Settled::Identified { are_pushed } => self.lists.on_identified(are_pushed),
+            Settled::Busy(keys) => self.lists.on_contended(&keys),
+            Settled::Unlisted(keys) => self.lists.on_unlisted(&keys, &mut self.dialect.waiting),
+            Settled::ListsDenied(request) => {
+                self.lists.on_denied(&mut self.dialect.waiting);
+                self.queue(request);
+            }
+            Settled::Hinted(keys) => self.lists.on_hinted(&keys),
+            Settled::NotTogether => self.server.invalidations().set_clustered(),
+            Settled::Released(release, waiters) => {
+                let hint = self.lists.on_released(&release, waiters);
+                self.pending.extend(hint);
+                self.pending_releases.on_released(release);
+            }
+        }
     }
 
     /// Fails all requests. Returns the error of those that were not sent.
@@ -244,7 +293,13 @@ impl Outbox {
     }
 
     fn fail_in_flight(&mut self, cause: &NodeError) {
-        for request in self.in_flight.take().flat_map(Batch::into_requests) {
+        let batches: Vec<Batch> = self.in_flight.take().collect();
+        if cause.kind() == NodeErrorKind::Unresponsive
+            && batches.iter().any(|it| it.waiting_probe == Some(true))
+        {
+            self.lists.on_unconfirmed();
+        }
+        for request in batches.into_iter().flat_map(Batch::into_requests) {
             if let Some(lease) = request.command.may_set() {
                 self.pending_releases.add_unknown(lease);
             }
@@ -255,10 +310,10 @@ impl Outbox {
     /// Fails a command for which there is no connection. Its watch is notified at the next one.
     pub(crate) fn refuse(&mut self, command: Command, cause: &NodeError) {
         if let Some(acquire) = command.as_acquire()
-            && let Some(watch) = &acquire.watch
+            && let Some(waiter) = &acquire.waiter
         {
             let keys = acquire.keys.as_slice();
-            self.server.invalidations().register(keys, watch);
+            self.server.invalidations().register(keys, &waiter.watch);
         }
         self.pending_releases.refuse(command, cause);
     }

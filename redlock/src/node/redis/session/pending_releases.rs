@@ -64,6 +64,8 @@ impl PendingReleases {
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
         // Not as unsent: the release will be sent.
         responder.send(Err(NodeError::new(cause.kind(), cause.message())));
+        // The contender may have stopped waiting by then.
+        release.requeue = None;
         if release.gone_by > Moment::now() || self.unknown.contains_key(&release.id) {
             let request = Request::new(Command::Release(release));
             self.due_on_connect.push_back(request);

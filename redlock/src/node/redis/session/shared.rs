@@ -22,6 +22,8 @@ pub(crate) struct Shared {
     queued: AtomicUsize,
     /// Whether the server pushes invalidations.
     notifies: AtomicBool,
+    /// Whether a message has arrived on the session's channel over the current connection.
+    heard: Arc<AtomicBool>,
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
     report: Mutex<NodeReport>,
@@ -37,6 +39,7 @@ impl Shared {
             queue: queue.downgrade(),
             queued: AtomicUsize::new(0),
             notifies: AtomicBool::new(false),
+            heard: Arc::default(),
             round_trip: AtomicU64::new(0),
             report: Mutex::new(report),
             time: Mutex::default(),
@@ -115,6 +118,27 @@ impl Shared {
 
     pub(crate) fn set_notifies(&self, notifies: bool) {
         self.notifies.store(notifies, Ordering::Relaxed);
+    }
+
+    /// Whether hints reach the session.
+    pub(crate) fn hints(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
+    }
+
+    /// Returns the flag to set when a message arrives on the session's channel.
+    pub(crate) fn heard(&self) -> &Arc<AtomicBool> {
+        &self.heard
+    }
+
+    /// Records that pushes no longer reach the session.
+    pub(crate) fn stop_pushes(&self) {
+        self.set_notifies(false);
+        self.stop_hints();
+    }
+
+    /// Records that hints do not reach the session, or not yet.
+    pub(crate) fn stop_hints(&self) {
+        self.heard.store(false, Ordering::Relaxed);
     }
 
     /// Records a new connection and the facts from its handshake.

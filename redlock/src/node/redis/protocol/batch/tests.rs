@@ -211,7 +211,7 @@ fn keys_are_tracked_behind_their_extensions_and_before_later_releases() {
     let settled = settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", ":2\r\n", ":1\r\n"]);
     assert!(matches!(
         settled[..],
-        [Settled::Done, Settled::Done, Settled::Released(_)]
+        [Settled::Done, Settled::Done, Settled::Released(..)]
     ));
     assert_eq!(watcher.0.load(Ordering::Relaxed), 0);
 }

@@ -1,0 +1,30 @@
+//! The contender of a lease on the waiting lists of the nodes.
+
+use std::sync::Weak;
+
+use crate::lease::ActiveLease;
+use crate::node::{Command, Leave, NodeResult, Vote, Waiter, Watch};
+
+impl ActiveLease {
+    /// Removes the contender from a node's waiting list if the vote has added it there although its
+    /// wait is over: the round was won, or was dropped.
+    pub(super) fn leave_if_over(&self, node: usize, vote: &NodeResult<Vote>) {
+        let Some(wakeup) = &self.wakeup else {
+            return;
+        };
+        let must_leave = match wakeup.upgrade() {
+            Some(wakeup) => wakeup.on_vote(node, vote),
+            None => matches!(vote, Ok(Vote::Busy { rank: Some(_), .. })),
+        };
+        if must_leave {
+            let watch = Watch::of(Weak::clone(wakeup), node);
+            let leave = Leave::new(self.keys.clone(), watch);
+            self.engine.submit(node, Command::Leave(leave));
+        }
+    }
+
+    /// Returns the contender as it joins a node's waiting list with the release of a lost round.
+    pub(super) fn requeued(&self, node: usize) -> Option<Waiter> {
+        self.wakeup.as_ref()?.upgrade()?.requeued(node)
+    }
+}
