@@ -57,4 +57,6 @@ mod runtimes;
 mod several;
 mod stalling;
 mod token_order;
+mod turns;
+mod unhinted;
 mod waiting;

@@ -84,6 +84,14 @@ impl Session for RecordingSession {
     fn report(&self) -> NodeReport {
         self.session.report()
     }
+
+    fn notifies(&self) -> bool {
+        self.session.notifies()
+    }
+
+    fn hints(&self) -> bool {
+        self.session.hints()
+    }
 }
 
 /// Returns a manager, and the nodes that record its commands.

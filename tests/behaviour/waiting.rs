@@ -1,5 +1,6 @@
 //! The duration and the outcome of a wait.
 
+use std::future::IntoFuture;
 use std::time::Duration;
 
 use redlock::Redlock;
@@ -132,5 +133,27 @@ async fn many_tasks_acquire_one_lock_in_turn() {
         .collect();
     for task in tasks {
         task.await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_retry_delay_beyond_the_range_of_the_clock_is_no_tight_loop() {
+    let (nodes, redlock) = cluster::<3>();
+    let guard = redlock.lock("a").await.unwrap();
+    // The first two in line also watch the end of the lease. The third counts on hints.
+    let mut waiters = Vec::new();
+    for _ in 0..3 {
+        let redlock = Redlock::builder().nodes(nodes.clone());
+        let redlock = redlock.retry_delay(Duration::MAX).build().unwrap();
+        waiters.push(tokio::spawn(
+            redlock.lock("a").wait(60 * SECOND).into_future(),
+        ));
+        tokio::time::sleep(10 * MS).await;
+    }
+    // On paused time this never ends unless all of them sleep.
+    tokio::time::sleep(20 * SECOND).await;
+    drop(guard);
+    for waiter in waiters {
+        drop(waiter.await.unwrap().unwrap());
     }
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 use redlock::LeaseId;
 use redlock::node::{Extension, Raised, Record, Removal, Stamp, Vote};
 
-use crate::subject::{Form, Subject};
+use crate::commands::Form;
+use crate::subject::Subject;
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);

@@ -7,7 +7,8 @@ use redlock::NodeErrorKind;
 use redlock::node::{Moment, Rearmed, Removal, Vote};
 use redlock_tests::{Server, eventually};
 
-use crate::subject::{Form, Subject, as_limited_user};
+use crate::commands::Form;
+use crate::subject::{Subject, as_limited_user};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -35,6 +36,11 @@ async fn a_key_that_may_not_be_read_is_not_taken_for_absent() {
     let node = as_limited_user(Server::start());
     node.acquire(["a", "b"], "1", LONG).get().await;
     let later = Moment::now().checked_add(LONG);
+    // With these commands, a server releases a key without reading it. Most servers lack them.
+    for native in ["-delifeq", "-delex"] {
+        let user = cmd("ACL").arg("SETUSER").arg("limited").arg(native).clone();
+        node.probe().try_query::<()>(&user).ok();
+    }
     for rights in [&["-get", "-mget"][..], &["-get", "+mget", "-del"]] {
         set_rights(&node, rights);
         assert_denied!(
@@ -110,6 +116,28 @@ async fn a_release_that_fails_for_one_key_reaches_the_others() {
 
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
+async fn keys_beside_a_lock_may_be_out_of_reach() {
+    let node = as_limited_user(Server::start());
+    // Before and after the session has learnt whether it may hint.
+    for is_prepared in [false, true] {
+        if is_prepared {
+            node.prepare_to_wait().await;
+        }
+        set_rights(&node, &["resetkeys", "~?"]);
+        let vote = node.acquire_plain(["a", "b"], "1", LONG, true).get().await;
+        assert_eq!(vote, Vote::Granted { stamp: None });
+        let vote = node.acquire_plain(b"a", "2", LONG, true).get().await;
+        assert!(matches!(vote, Vote::Busy { rank: None, .. }), "{vote:?}");
+        assert_eq!(node.release(["a", "b"], "1").get().await, Removal::Deleted);
+        node.acquire(b"c", "3", LONG).get().await;
+        assert_eq!(node.release(b"c", "3").get().await, Removal::Deleted);
+        assert_eq!(node.probe().keys(), Vec::<String>::new());
+        set_rights(&node, &["~*"]);
+    }
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn a_key_of_another_type_is_still_a_response() {
     let node = as_limited_user(Server::start());
     let push = cmd("RPUSH").arg("a").arg("data").clone();
@@ -128,4 +156,50 @@ async fn a_key_of_another_type_is_still_a_response() {
     ] {
         assert_eq!(removal.get().await, Removal::Absent);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn without_a_right_of_waiting_lists_locks_still_work() {
+    let node = as_limited_user(Server::start());
+    let waiter = node.process().await;
+    node.prepare_to_wait().await;
+    // Each of them while the session believes that it may wait. Fencing tokens need `zadd`.
+    for right in [
+        "-time", "-zadd", "-zrank", "-zrem", "-zpopmin", "-publish", "-pubsub", "-exists", "-zcard",
+    ] {
+        set_rights(&node, &["+@all", right]);
+        node.acquire(["a", "b"], "1", LONG).get().await;
+        for _ in 0..2 {
+            let vote = waiter.contend(["a", "b"], "2", LONG).get().await;
+            assert!(matches!(vote, Vote::Busy { .. }), "{right}: {vote:?}");
+        }
+        let removal = node.release(["a", "b"], "1").get().await;
+        assert_eq!(removal, Removal::Deleted, "{right}");
+        let vote = waiter.contend(["a", "b"], "2", LONG).get().await;
+        assert_eq!(vote, Vote::Granted { stamp: None }, "{right}");
+        let removal = waiter.requeue(["a", "b"], "2", LONG).get().await;
+        assert_eq!(removal, Removal::Deleted, "{right}");
+        waiter.leave(["a", "b"]).await;
+        node.probe().flushall();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn without_mget_a_release_hints_no_waiter_of_a_held_key() {
+    let node = as_limited_user(Server::start());
+    let waiter = node.process().await;
+    node.prepare_to_wait().await;
+    set_rights(&node, &["-mget"]);
+    node.acquire(b"a", "1", LONG).get().await;
+    node.acquire(b"b", "2", LONG).get().await;
+    waiter.contend(b"a", "3", LONG).get().await;
+    let removal = node.release(["a", "b"], "2").get().await;
+    assert_eq!(removal, Removal::Deleted);
+    waiter.node.ping().get().await;
+    assert_eq!((waiter.hints(), node.waiters(b"a").await), (0, 1));
+    let removal = node.release(["a", "b"], "1").get().await;
+    assert_eq!(removal, Removal::Deleted);
+    waiter.hinted(1).await;
 }

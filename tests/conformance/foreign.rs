@@ -7,7 +7,8 @@ use redlock::NodeErrorKind;
 use redlock::node::{Extension, Raised, Rearmed, Removal, Vote};
 use redlock_tests::Server;
 
-use crate::subject::{Form, Subject, on, server};
+use crate::commands::Form;
+use crate::subject::{Subject, on, server};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -50,6 +51,7 @@ async fn a_key_without_expiry_among_several_reports_no_time() {
             let endless = Vote::Busy {
                 remaining: None,
                 counter: None,
+                rank: None,
             };
             assert_eq!(vote, endless);
             assert_eq!(node.acquire(order, "1", LONG).get().await, endless);

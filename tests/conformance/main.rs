@@ -3,7 +3,11 @@
 //! Most other tests run on nodes in memory. These cases show that servers behave the same way.
 //!
 //! - `cases`: every command on a single key
-//! - `watching`: notifications that a key may be free, or gone
+//! - `watching`: looks at keys, and notifications that a key has changed or is gone
+//! - `waiting`: waiting lists, their members and the order of these
+//! - `hints`: the waiters that a release notifies
+//! - `reservations`: keys that are kept for the hinted waiter
+//! - `listing`: waiting lists that only a server can have
 //! - `several`: commands on several keys
 //! - `rearming`: keys of a held lease that are put back
 //! - `keeping`: releases that keep their keys for a while
@@ -11,12 +15,18 @@
 //! - `denied`: commands in scripts for which the user has no right
 
 mod cases;
+mod commands;
 mod denied;
 mod foreign;
+mod hints;
 mod keeping;
+mod listing;
+mod process;
 mod rearming;
+mod reservations;
 mod several;
 mod subject;
+mod waiting;
 mod watching;
 
 /// Expands to one test per case, on the subject that `$make` returns, with these attributes.
@@ -62,14 +72,37 @@ macro_rules! all_cases {
             a_raise_creates_a_missing_counter
             a_refusal_reports_the_counter_and_leaves_it_alone;
             watching:
-            a_refused_watcher_is_notified_of_the_release
-            a_watcher_is_notified_again_after_it_requests_again
-            a_watcher_of_several_keys_is_notified_of_each
+            a_look_sees_free_keys_and_the_time_of_held_ones
+            a_look_notifies_once_of_the_next_change
+            a_look_at_several_keys_notifies_of_each
             a_dropped_watcher_does_not_affect_the_others
             a_holder_is_notified_when_its_key_is_gone
             a_registration_of_a_holder_notifies_once
             a_holder_of_several_keys_is_notified_of_each
             holders_are_notified_each_of_its_own_key;
+            waiting:
+            a_refused_waiter_is_listed_with_its_rank
+            waiters_are_ordered_by_the_time_they_have_waited
+            a_contender_that_does_not_wait_is_not_listed
+            a_granted_waiter_is_off_the_list
+            a_contender_is_requeued_behind_the_hint
+            contenders_that_are_requeued_together_are_all_listed
+            a_requeued_contender_is_off_the_list_once_granted
+            a_waiter_is_listed_at_the_key_in_its_way;
+            hints:
+            a_release_hints_the_first_waiter_alone
+            a_waiter_that_leaves_is_not_hinted
+            a_waiter_that_leaves_passes_its_hint_on
+            a_waiter_that_is_gone_is_skipped
+            a_release_without_waiters_hints_none
+            a_release_of_nothing_hints_where_the_key_is_free
+            a_release_of_several_hints_the_waiters_of_each
+            nothing_is_left_of_waiters_that_are_served;
+            reservations:
+            a_key_is_kept_for_the_hinted_waiter
+            a_key_is_not_kept_for_long
+            what_is_kept_elsewhere_is_passed_on
+            a_key_kept_for_another_waiter_stays_kept;
             several:
             all_keys_are_granted_or_none
             overlapping_sets_exclude_each_other

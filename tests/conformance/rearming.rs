@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redlock::node::{Extension, Rearmed, Removal};
 
-use crate::subject::{Form, Subject};
+use crate::commands::Form;
+use crate::subject::Subject;
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use redlock::node::{Extension, Raised, Removal, Snapshot, Stamp, Vote};
 
-use crate::subject::{Form, Subject};
+use crate::commands::Form;
+use crate::subject::Subject;
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -191,6 +192,7 @@ pub(crate) async fn busy_reports_the_longest_time_and_the_largest_counter(node: 
         let Vote::Busy {
             remaining: Some(remaining),
             counter: None | Some(300),
+            rank: None,
         } = vote
         else {
             panic!("{vote:?}")

@@ -1,57 +1,71 @@
-//! Notifications that a key may be free, or that a key of ours may be gone.
+//! Looks at keys, and notifications that a key has changed or is gone.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use redlock::node::{Extension, Vote};
+use redlock::node::{Extension, Sight};
 
-use crate::subject::{CountingWatcher, Form, Subject};
+use crate::commands::CountingWatcher;
+use crate::subject::Subject;
 
 const LONG: Duration = Duration::from_secs(60);
 
-const FORMS: [Form; 3] = [Form::First, Form::LikelyAccepted, Form::Contended];
-
-pub(crate) async fn a_refused_watcher_is_notified_of_the_release(node: Subject) {
-    for form in FORMS {
-        let watcher = Arc::<CountingWatcher>::default();
-        node.acquire(b"a", "holder", LONG).get().await;
-        let vote = node
-            .acquire_watched(b"a", "waiter", form, &watcher)
-            .get()
-            .await;
-        assert!(matches!(vote, Vote::Busy { .. }), "{vote:?}");
-        // A change of the counter by the holder is no reason to notify.
-        node.raise(b"a", "holder", 1000).get().await;
-        node.ping().get().await;
-        assert_eq!(watcher.notifications(), 0, "{form:?}");
-        node.release(b"a", "holder").get().await;
-        watcher.wait_for(1).await;
-    }
+/// The time that a held key has left.
+fn left(sight: Sight) -> Duration {
+    let Sight::Held {
+        remaining: Some(left),
+    } = sight
+    else {
+        panic!("{sight:?}");
+    };
+    left
 }
 
-pub(crate) async fn a_watcher_is_notified_again_after_it_requests_again(node: Subject) {
+pub(crate) async fn a_look_sees_free_keys_and_the_time_of_held_ones(node: Subject) {
+    assert_eq!(node.look(b"a", None).get().await, Sight::Free);
+    assert_eq!(node.look(["a", "b"], None).get().await, Sight::Free);
+    node.acquire(b"a", "1", LONG).get().await;
+    node.acquire(b"b", "2", 2 * LONG).get().await;
+    let one = left(node.look(b"a", None).get().await);
+    assert!(one > LONG / 2 && one <= LONG, "{one:?}");
+    for keys in [["a", "b"], ["b", "a"], ["b", "c"], ["c", "b"]] {
+        let several = left(node.look(keys, None).get().await);
+        assert!(several > LONG && several <= 2 * LONG, "{several:?}");
+    }
+    node.release(b"a", "1").get().await;
+    assert_eq!(node.look(b"a", None).get().await, Sight::Free);
+}
+
+pub(crate) async fn a_look_notifies_once_of_the_next_change(node: Subject) {
     let watcher = Arc::<CountingWatcher>::default();
-    for round in 1..=3 {
-        node.acquire(b"a", "holder", LONG).get().await;
-        for _ in 0..3 {
-            let vote = node.acquire_watched(b"a", "waiter", Form::Contended, &watcher);
-            assert!(matches!(vote.get().await, Vote::Busy { .. }));
+    for key in [&b"a"[..], b"a{tag}b"] {
+        let before = watcher.notifications();
+        node.acquire(key, "holder", LONG).get().await;
+        // Two looks cause one notification.
+        for _ in 0..2 {
+            left(node.look(key, Some(&watcher)).get().await);
         }
-        node.release(b"a", "holder").get().await;
-        watcher.wait_for(round).await;
-        node.acquire(b"a", "another", LONG).get().await;
-        node.release(b"a", "another").get().await;
+        // A change of the counter is no reason to notify.
+        node.raise(key, "holder", 1000).get().await;
         node.ping().get().await;
-        assert_eq!(watcher.notifications(), round);
+        assert_eq!(watcher.notifications(), before);
+        node.extend(key, "holder", 2 * LONG).get().await;
+        watcher.wait_for(before + 1).await;
+        node.release(key, "holder").get().await;
+        node.ping().get().await;
+        assert_eq!(watcher.notifications(), before + 1);
+        node.acquire(key, "holder", LONG).get().await;
+        left(node.look(key, Some(&watcher)).get().await);
+        node.release(key, "holder").get().await;
+        watcher.wait_for(before + 2).await;
     }
 }
 
-pub(crate) async fn a_watcher_of_several_keys_is_notified_of_each(node: Subject) {
+pub(crate) async fn a_look_at_several_keys_notifies_of_each(node: Subject) {
     let watcher = Arc::<CountingWatcher>::default();
     node.acquire(b"a", "1", LONG).get().await;
     node.acquire(b"b", "2", LONG).get().await;
-    let vote = node.acquire_watched(["a", "b", "c"], "3", Form::First, &watcher);
-    assert!(matches!(vote.get().await, Vote::Busy { .. }));
+    left(node.look(["a", "b", "c"], Some(&watcher)).get().await);
     node.release(b"a", "1").get().await;
     watcher.wait_for(1).await;
     node.release(b"b", "2").get().await;
@@ -59,14 +73,10 @@ pub(crate) async fn a_watcher_of_several_keys_is_notified_of_each(node: Subject)
 }
 
 pub(crate) async fn a_dropped_watcher_does_not_affect_the_others(node: Subject) {
-    let (gone, watcher) = (
-        Arc::<CountingWatcher>::default(),
-        Arc::<CountingWatcher>::default(),
-    );
+    let [gone, watcher] = [(); 2].map(|()| Arc::<CountingWatcher>::default());
     node.acquire(b"a", "holder", LONG).get().await;
-    for waiter in [&gone, &watcher] {
-        let vote = node.acquire_watched(b"a", "waiter", Form::Contended, waiter);
-        assert!(matches!(vote.get().await, Vote::Busy { .. }));
+    for watcher in [&gone, &watcher] {
+        left(node.look(b"a", Some(watcher)).get().await);
     }
     drop(gone);
     node.release(b"a", "holder").get().await;

@@ -24,14 +24,21 @@
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
 //! - `waiting`: waiting with push notifications, and by polling
+//! - `waiters`: waiters in line, and the order in which they are served
+//! - `late`: waiters whose votes and hints arrive late
+//! - `absent`: waiters in line that die, hang or cancel
+//! - `bystanders`: keys of others at the names that waiting uses
+//! - `polling`: managers that cannot be hinted, and poll
 //! - `vanishing`: keys that vanish from servers while their lock is held
 //! - `setup`: addresses, pools, and the construction of managers
 //!
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
 //! Operations that must be *fast* are compared with the ttl, which is longer still.
 
+mod absent;
 mod aliases;
 mod batches;
+mod bystanders;
 mod common;
 mod deletions;
 mod failing;
@@ -42,9 +49,11 @@ mod forming;
 mod idle;
 mod kinds;
 mod last_words;
+mod late;
 mod latency;
 mod lease;
 mod network;
+mod polling;
 mod processes;
 mod quarantine;
 mod race;
@@ -58,4 +67,5 @@ mod rolling;
 mod setup;
 mod several;
 mod vanishing;
+mod waiters;
 mod waiting;

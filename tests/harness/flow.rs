@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until};
 
-use crate::push_filter::PushFilter;
+use crate::push_filter::{PushFilter, Removed};
 
 /// Treatment of the bytes that a [`Proxy`](crate::Proxy) carries in one direction.
 ///
@@ -41,8 +41,8 @@ pub(crate) enum Way {
 pub(crate) struct Flows {
     pub(crate) requests: Flow,
     pub(crate) replies: Flow,
-    /// Whether invalidation pushes are removed from the server's responses.
-    pub(crate) filters_pushes: bool,
+    /// The pushes that are removed from the server's responses.
+    pub(crate) removed: Removed,
 }
 
 impl Flows {
@@ -82,9 +82,12 @@ pub(crate) async fn carry(
         let mut filter = PushFilter::default();
         while let Some(mut parcel) = parcels.recv().await {
             parcel.clear(way, flows.clone()).await;
-            let is_filtered = matches!(way, Way::Replies) && flows.borrow().filters_pushes;
-            if is_filtered && !parcel.bytes.is_empty() {
-                parcel.bytes = filter.pass(&parcel.bytes);
+            let removed = match way {
+                Way::Requests => Removed::None,
+                Way::Replies => flows.borrow().removed,
+            };
+            if removed != Removed::None && !parcel.bytes.is_empty() {
+                parcel.bytes = filter.pass(&parcel.bytes, removed);
                 if parcel.bytes.is_empty() {
                     continue;
                 }

@@ -109,7 +109,12 @@ impl Probe {
     /// Closes all other client connections and returns their number.
     #[track_caller]
     pub fn client_kill(&self) -> usize {
-        self.query(cmd("CLIENT").arg(&["KILL", "TYPE", "normal", "SKIPME", "yes"]))
+        ["normal", "pubsub"]
+            .iter()
+            .map(|kind| {
+                self.query::<usize>(cmd("CLIENT").arg(&["KILL", "TYPE", kind, "SKIPME", "yes"]))
+            })
+            .sum()
     }
 
     /// Suspends the commands of all clients, including this probe's, for `pause`.
@@ -121,7 +126,7 @@ impl Probe {
     /// Returns the number of client connections, excluding this probe's.
     #[track_caller]
     pub fn clients(&self) -> usize {
-        let list: String = self.query(cmd("CLIENT").arg(&["LIST", "TYPE", "normal"]));
+        let list: String = self.query(cmd("CLIENT").arg("LIST"));
         list.lines().count() - 1
     }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use crate::Server;
 use crate::flow::Flow;
 use crate::port::Port;
+use crate::push_filter::Removed;
 use crate::relay::{Order, Relay};
 
 /// A TCP proxy on a loopback port, between the library and a server.
@@ -73,12 +74,28 @@ impl Proxy {
         self.replies(flow);
     }
 
-    /// Removes invalidation pushes from the server's responses, for the rest of the proxy's life.
+    /// Removes invalidations and published messages from the server's responses, for the rest of
+    /// the proxy's life.
     ///
-    /// This imitates a proxy that does not know RESP3 pushes. The connection stays healthy, but
-    /// notifications do not arrive.
+    /// The connection stays healthy and subscriptions are confirmed, but notifications do not
+    /// arrive.
     pub fn filter_pushes(&self) {
-        self.order(|relay| relay.change(|flows| flows.filters_pushes = true));
+        self.order(|relay| relay.change(|flows| flows.removed = Removed::Notifications));
+    }
+
+    /// Removes everything that the server pushes, including the confirmations of subscriptions, for
+    /// the rest of the proxy's life.
+    ///
+    /// This imitates a proxy that does not know RESP3 pushes. A `SUBSCRIBE` gets no response.
+    pub fn filter_all_pushes(&self) {
+        self.order(|relay| relay.change(|flows| flows.removed = Removed::All));
+    }
+
+    /// Removes the confirmations of subscriptions, for the rest of the proxy's life.
+    ///
+    /// Everything else that the server pushes arrives. A `SUBSCRIBE` gets no response.
+    pub fn filter_confirmations(&self) {
+        self.order(|relay| relay.change(|flows| flows.removed = Removed::Confirmations));
     }
 
     /// Passes all traffic and accepts connections again.

@@ -82,7 +82,7 @@ impl Relay {
 
     pub(crate) fn heal_new(&mut self) {
         self.flows = Flows {
-            filters_pushes: self.flows.filters_pushes,
+            removed: self.flows.removed,
             ..Flows::default()
         };
     }
