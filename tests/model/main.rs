@@ -3,6 +3,7 @@
 //! - This one and the modules below: the fencing tokens.
 //! - [`lease`]: exclusion under loss of data, with re-arming, identity records and quarantine.
 //! - [`release`]: a release whose `SET` is unknown.
+//! - [`waiting`]: the liveness of the waiting list, by simulation.
 //!
 //! # Tokens
 //!
@@ -75,3 +76,4 @@ mod search;
 mod state;
 mod step;
 mod system;
+mod waiting;
