@@ -8,6 +8,8 @@ pub(crate) struct Args {
     /// Whether to run short rounds, to check that the benchmark works. The figures are meaningless.
     pub(crate) quick: bool,
     pub(crate) sections: Vec<Section>,
+    /// The numbers of managers in the section `fleet`, if they are given.
+    pub(crate) sizes: Vec<u32>,
 }
 
 impl Args {
@@ -16,13 +18,15 @@ impl Args {
         let mut parsed = Self {
             quick: false,
             sections: Vec::new(),
+            sizes: Vec::new(),
         };
         for arg in args {
-            match arg.as_str() {
+            match (arg.as_str(), arg.parse()) {
                 // `cargo bench` adds this.
-                "--bench" => {}
-                "--quick" => parsed.quick = true,
-                name => parsed
+                ("--bench", _) => {}
+                ("--quick", _) => parsed.quick = true,
+                (_, Ok(size @ 1..)) => parsed.sizes.push(size),
+                (name, _) => parsed
                     .sections
                     .push(Section::named(name).ok_or_else(usage)?),
             }
@@ -36,5 +40,5 @@ impl Args {
 
 fn usage() -> String {
     let names = Section::ALL.map(Section::name).join(" | ");
-    format!("usage: contended [--quick] [{names}] ...")
+    format!("usage: contended [--quick] [{names}] ... [MANAGERS_OF_FLEET] ...")
 }

@@ -28,15 +28,17 @@ impl Contender {
         })
     }
 
-    /// Takes and releases the lock until `end`.
+    /// Takes and releases the lock, from `start` to the end of the run.
     pub(crate) async fn contend(
         self,
         job: &Job,
-        end: Instant,
+        start: Instant,
     ) -> Result<Turns, Box<dyn Error + Send + Sync>> {
+        let begin = start + job.lead;
+        let end = begin + job.run;
         let mut turns = Turns::default();
         loop {
-            let requested = Instant::now();
+            let requested = Instant::now().max(begin);
             // The deadline is checked only if the lock is not granted at once.
             let Ok(held) = timeout_at(end, self.client.lock(&job.resource)).await else {
                 turns.pending = requested.elapsed();
@@ -50,7 +52,9 @@ impl Contender {
             let left = Instant::now();
             held.release().await?;
 
-            turns.waits.push(entered - requested);
+            turns
+                .waits
+                .push(entered.saturating_duration_since(requested));
             turns.held += left - entered;
             turns.changes += u64::from(before == Before::Another);
             turns.overlaps += u64::from(before == Before::Present);

@@ -1,92 +1,69 @@
 //! Worker processes that contend together.
 
-use std::env;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock_tests::{Proxy, Server, Worker};
-use tempfile::TempDir;
+use redlock_tests::{Proxy, Server};
 
-use crate::job::Job;
+use crate::contest::Contest;
 use crate::library::Library;
-use crate::load::Load;
-use crate::round::{Member, Round};
+use crate::round::Round;
+use crate::venue::Venue;
 
-/// A group of processes that contend for one resource.
+/// A group of equal processes that contend for one resource.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Crew {
     pub(crate) library: Library,
     pub(crate) processes: usize,
-    /// The number of contenders in each process.
+    /// The number of managers in each process.
+    pub(crate) managers: u32,
+    /// The number of contenders of each manager.
     pub(crate) tasks: u32,
     pub(crate) hold: Duration,
+    /// The time before the run in which another holder keeps the lock. Waiting in it does not
+    /// count.
+    pub(crate) lead: Duration,
     pub(crate) run: Duration,
 }
 
 impl Crew {
-    /// Runs the contention on a new resource.
-    pub(crate) async fn compete(&self, servers: &[Server]) -> Round {
-        let urls = servers.iter().map(Server::url).collect();
-        self.compete_at(urls, &new_resource(), servers).await
+    /// Creates a crew of managers with one contender each, in at most ten processes.
+    pub(crate) fn of_managers(managers: u32, hold: Duration, run: Duration) -> Self {
+        let mut numbers = (1..=MOST_PROCESSES).rev();
+        let processes = numbers.find(|number| managers.is_multiple_of(*number));
+        let processes = processes.expect("a divisor");
+        Self {
+            library: Library::Redlock,
+            processes: processes.try_into().expect("a count"),
+            managers: managers / processes,
+            tasks: 1,
+            hold,
+            lead: Duration::ZERO,
+            run,
+        }
     }
 
-    /// Runs the contention on `resource`.
-    pub(crate) async fn compete_for(&self, resource: &str, servers: &[Server]) -> Round {
-        let urls = servers.iter().map(Server::url).collect();
-        self.compete_at(urls, resource, servers).await
+    /// Creates a crew of processes with one manager and one contender each.
+    pub(crate) fn of_processes(processes: usize, hold: Duration, run: Duration) -> Self {
+        let one = Self::of_managers(1, hold, run);
+        Self { processes, ..one }
+    }
+
+    /// Runs the contention on a new resource.
+    pub(crate) async fn compete(self, servers: &[Server]) -> Round {
+        self.compete_at(&Venue::of(servers)).await
     }
 
     /// Runs the contention on a new resource, over proxies to the servers.
-    pub(crate) async fn compete_over(&self, proxies: &[Proxy], servers: &[Server]) -> Round {
-        let urls = proxies.iter().map(Proxy::url).collect();
-        self.compete_at(urls, &new_resource(), servers).await
+    pub(crate) async fn compete_over(self, proxies: &[Proxy], servers: &[Server]) -> Round {
+        self.compete_at(&Venue::over(proxies, servers)).await
     }
 
-    /// # Panics
-    ///
-    /// Panics if a process fails.
-    async fn compete_at(&self, urls: Vec<String>, resource: &str, servers: &[Server]) -> Round {
-        let dir = TempDir::with_prefix("redlock-contended-").expect("a directory");
-        let job = Job {
-            library: self.library,
-            urls,
-            resource: resource.into(),
-            tasks: self.tasks,
-            run: self.run,
-            hold: self.hold,
-            witness: dir.path().join("witness"),
-        };
-        let program = env::current_exe().expect("a path");
-        let program = program.to_str().expect("a path that is text");
-        let mut workers: Vec<Worker> = (0..self.processes)
-            .map(|_| Worker::spawn(program, job.to_args()))
-            .collect();
-        for worker in &mut workers {
-            assert_eq!(worker.line(PATIENCE).await.as_deref(), Some("ready"));
-        }
-        let before = Load::of(servers);
-        // Closing their inputs starts all workers.
-        for worker in &mut workers {
-            worker.let_go();
-        }
-        let mut members = Vec::new();
-        for worker in workers {
-            let lines = worker.finish(self.run + PATIENCE).await;
-            members.push(Member::read(&lines));
-        }
-        Round {
-            members,
-            run: self.run,
-            load: Load::of(servers) - before,
-            nodes: servers.len(),
-        }
+    async fn compete_at(self, venue: &Venue<'_>) -> Round {
+        let mut contest = Contest::gather(&[self], venue).await;
+        contest.start();
+        contest.finish().await
     }
 }
 
-fn new_resource() -> String {
-    static ROUND: AtomicUsize = AtomicUsize::new(0);
-    format!("round {}", ROUND.fetch_add(1, Ordering::Relaxed))
-}
-
-/// Generous bound for steps that take a moment on an idle machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Few processes on one machine, but few enough managers in each to stay below 1024 open files.
+const MOST_PROCESSES: u32 = 10;

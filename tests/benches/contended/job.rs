@@ -12,8 +12,12 @@ pub(crate) struct Job {
     pub(crate) library: Library,
     pub(crate) urls: Vec<String>,
     pub(crate) resource: String,
-    /// The number of contenders in the process.
+    /// The number of managers in the process.
+    pub(crate) managers: u32,
+    /// The number of contenders of each manager.
     pub(crate) tasks: u32,
+    /// How long the contenders wait before the run. Waiting in this time does not count.
+    pub(crate) lead: Duration,
     /// How long the contenders run.
     pub(crate) run: Duration,
     /// How long a contender holds the lock each time.
@@ -23,13 +27,15 @@ pub(crate) struct Job {
 }
 
 impl Job {
-    pub(crate) fn to_args(&self) -> [OsString; 8] {
+    pub(crate) fn to_args(&self) -> [OsString; 10] {
         [
             WORKER.into(),
             self.library.name().into(),
             self.urls.join(",").into(),
             self.resource.clone().into(),
+            self.managers.to_string().into(),
             self.tasks.to_string().into(),
+            self.lead.as_millis().to_string().into(),
             self.run.as_millis().to_string().into(),
             self.hold.as_micros().to_string().into(),
             self.witness.clone().into(),
@@ -43,14 +49,28 @@ impl Job {
     /// Panics if a worker's arguments are malformed.
     pub(crate) fn from_args(args: &[String]) -> Option<Self> {
         let args: Vec<&str> = args.iter().map(String::as_str).collect();
-        let [WORKER, library, urls, resource, tasks, run, hold, witness] = args[..] else {
+        let [
+            WORKER,
+            library,
+            urls,
+            resource,
+            managers,
+            tasks,
+            lead,
+            run,
+            hold,
+            witness,
+        ] = args[..]
+        else {
             return None;
         };
         Some(Self {
             library: Library::named(library).expect("a library"),
             urls: urls.split(',').map(Into::into).collect(),
             resource: resource.into(),
+            managers: managers.parse().expect("a number of managers"),
             tasks: tasks.parse().expect("a number of tasks"),
+            lead: Duration::from_millis(lead.parse().expect("milliseconds")),
             run: Duration::from_millis(run.parse().expect("milliseconds")),
             hold: Duration::from_micros(hold.parse().expect("microseconds")),
             witness: witness.into(),

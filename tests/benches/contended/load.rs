@@ -1,6 +1,7 @@
-//! The work of the servers during a round.
+//! The work of the servers.
 
 use std::ops::Sub;
+use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
 use redlock_tests::Server;
@@ -16,6 +17,8 @@ pub(crate) struct Load {
     pub(crate) reads: u64,
     /// Bytes sent.
     pub(crate) bytes: u64,
+    /// CPU time.
+    pub(crate) cpu: Duration,
 }
 
 impl Load {
@@ -32,6 +35,8 @@ impl Load {
                 .iter()
                 .filter_map(|name| calls.get(*name))
                 .sum::<u64>();
+            let info: String = probe.query(cmd("INFO").arg("cpu"));
+            load.cpu += seconds(&info, "used_cpu_user:") + seconds(&info, "used_cpu_sys:");
         }
         load
     }
@@ -46,6 +51,7 @@ impl Sub for Load {
             scripts: self.scripts - earlier.scripts,
             reads: self.reads - earlier.reads,
             bytes: self.bytes - earlier.bytes,
+            cpu: self.cpu - earlier.cpu,
         }
     }
 }
@@ -59,9 +65,19 @@ pub(crate) fn tracking_clients(servers: &[Server]) -> u64 {
     servers.iter().map(one).sum()
 }
 
-fn number(info: &str, name: &str) -> u64 {
+/// Reads a number from the output of `INFO`, or 0 if the server does not report it.
+pub(crate) fn number(info: &str, name: &str) -> u64 {
+    field(info, name).map_or(0, |value| value.parse().expect("a number"))
+}
+
+fn seconds(info: &str, name: &str) -> Duration {
+    let value = field(info, name).expect("a server that reports its CPU time");
+    Duration::from_secs_f64(value.parse().expect("a number"))
+}
+
+fn field<'a>(info: &'a str, name: &str) -> Option<&'a str> {
     let value = info.lines().find_map(|line| line.strip_prefix(name));
-    value.map_or(0, |value| value.trim().parse().expect("a number"))
+    value.map(str::trim)
 }
 
 const SCRIPTS: [&str; 3] = ["eval", "evalsha", "fcall"];

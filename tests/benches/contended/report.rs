@@ -23,9 +23,11 @@ impl Report {
         let busy = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let busy = busy.split(' ').take(3).collect::<Vec<_>>().join(" ");
         println!(
-            "handoffs: turns that follow another contender's; least: turns of the least served \
-             contender, relative to a fair share;\ncommands (including those in scripts), scripts, \
-             reads: per turn and node; medians of the rounds, but max, least and overlaps over all"
+            "of ideal: turns/s, relative to those that the hold alone allows; handoffs: turns that \
+             follow another contender's;\nleast: turns of the least served contender, relative to a \
+             fair share; unserved: contenders without a turn;\ncommands (including those in \
+             scripts), scripts, reads: per turn and node;\nmedians of the rounds, but max, least, \
+             unserved and overlaps over all"
         );
         println!("load average before: {busy}");
         Self {
@@ -45,7 +47,7 @@ impl Report {
 
     /// Prints the column headings of [`figures`](Self::figures).
     pub(crate) fn heading(&self) {
-        println!("{:>28}   {}", "", Figures::COLUMNS);
+        println!("{:>30}   {}", "", Figures::COLUMNS);
     }
 
     /// Adds a line of figures.
@@ -54,7 +56,7 @@ impl Report {
     ///
     /// Panics if two contenders held the lock at once.
     pub(crate) fn figures(&mut self, label: &str, figures: &Figures) {
-        println!("{label:>28}   {figures}");
+        println!("{label:>30}   {figures}");
         self.note(label, figures.to_json());
         let overlaps = figures.overlaps;
         assert_eq!(overlaps, 0, "{label}: two contenders held the lock at once");
@@ -62,8 +64,14 @@ impl Report {
 
     /// Adds a result that is not a line of figures. `text` is printed, and `value` is saved.
     pub(crate) fn say(&mut self, label: &str, text: &str, value: Value) {
-        println!("{label:>28}   {text}");
+        println!("{label:>30}   {text}");
         self.note(label, value);
+    }
+
+    /// Adds the rate that the hold alone allows, in turns per second.
+    pub(crate) fn ideal(&mut self, label: &str, rate: f64) {
+        let text = format!("{rate:.1} turns/s, if the lock was always held");
+        self.say(&format!("{label}ideal"), &text, json!(rate));
     }
 
     /// Adds a bar and whether the library meets it.
@@ -73,7 +81,7 @@ impl Report {
             Bar::AtMost(bound, value) => ("<=", bound, value, value <= bound),
         };
         let verdict = if met { "met" } else { "missed" };
-        println!("{:>28}   {what} {sign} {bound}: {value:.2}", verdict);
+        println!("{:>30}   {what} {sign} {bound}: {value:.2}", verdict);
         let bar = json!({ "what": what, "sign": sign, "bound": bound, "value": value, "met": met });
         let section = self.sections.get_mut(self.name);
         let bars = section.expect("a section")["bars"].take();

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use crate::library::Library;
 use crate::load::Load;
 use crate::turns::Turns;
 
@@ -19,6 +20,7 @@ pub(crate) struct Round {
 /// The report of one process.
 #[derive(Debug)]
 pub(crate) struct Member {
+    library: Library,
     pub(crate) turns: Vec<Turns>,
     /// Resident memory in kilobytes: soon after the start, in the middle, shortly before the end.
     pub(crate) memory: [u64; 3],
@@ -26,11 +28,12 @@ pub(crate) struct Member {
 
 impl Member {
     /// Parses the lines that a worker prints.
-    pub(crate) fn read(lines: &[String]) -> Self {
+    pub(crate) fn read(library: Library, lines: &[String]) -> Self {
         let (memory, turns) = lines.split_at(3);
         let turns = turns.iter().map(|line| line.parse().expect("turns"));
         let memory = [0, 1, 2].map(|at: usize| memory[at].parse().expect("a number"));
         Self {
+            library,
             turns: turns.collect(),
             memory,
         }
@@ -46,6 +49,17 @@ impl Round {
         self.members.iter().map(Member::acquisitions).sum()
     }
 
+    /// Returns the turns of the contenders of one library, relative to a fair share.
+    pub(crate) fn share_of(&self, library: Library) -> f64 {
+        let members = self.members.iter().filter(|it| it.library == library);
+        let (turns, contenders) = members.fold((0, 0), |(turns, contenders), member| {
+            let contenders = contenders + member.turns.len();
+            (turns + member.acquisitions(), contenders)
+        });
+        let fair = count(self.acquisitions()) * count(contenders) / count(self.turns().count());
+        count(turns) / fair.max(1.0)
+    }
+
     /// Returns the turns per second.
     pub(crate) fn rate(&self) -> f64 {
         count(self.acquisitions()) / self.run.as_secs_f64()
@@ -57,10 +71,13 @@ impl Round {
         whole(changes) / self.run.as_secs_f64()
     }
 
-    /// Returns the completed waits, in microseconds.
+    /// Returns the waits in microseconds, including those cut short by the end of the run.
     pub(crate) fn waits(&self) -> Histogram<u64> {
         let mut histogram = Histogram::new(3).expect("three digits");
-        for wait in self.turns().flat_map(|turns| &turns.waits) {
+        let cut_short = self.turns().map(|turns| &turns.pending);
+        let cut_short = cut_short.filter(|wait| !wait.is_zero());
+        let completed = self.turns().flat_map(|turns| &turns.waits);
+        for wait in completed.chain(cut_short) {
             let micros = u64::try_from(wait.as_micros()).expect("a wait");
             histogram.record(micros).expect("a histogram that grows");
         }
@@ -76,6 +93,11 @@ impl Round {
     pub(crate) fn held(&self) -> Duration {
         let held: Duration = self.turns().map(|turns| turns.held).sum();
         held.div_f64(count(self.acquisitions()).max(1.0))
+    }
+
+    /// Returns the turns per second that the hold alone allows.
+    pub(crate) fn rate_of_holds(&self) -> f64 {
+        1.0 / self.held().as_secs_f64()
     }
 
     /// Returns the turns of the least served contender, relative to a fair share.

@@ -1,19 +1,20 @@
 //! The worker process of this benchmark.
 
-use std::io::Read;
-use std::{io, process};
+use std::io::{self, Read};
+use std::sync::mpsc;
+use std::thread;
 
-use tokio::task::{JoinSet, spawn_blocking};
-use tokio::time::{Instant, sleep_until};
+use tokio::sync::watch;
+use tokio::time::Instant;
 
-use crate::contender::Contender;
 use crate::job::Job;
+use crate::manager::Manager;
 use crate::memory;
 
 /// Runs a worker process.
 ///
 /// It prints `ready` and starts the contenders when its input closes. It prints its memory use at
-/// three times, and then the turns of each task, one line each.
+/// three times, and then the turns of each contender, one line each.
 ///
 /// The input closes when the benchmark starts the run or exits. In the latter case the harness
 /// kills this process at once.
@@ -21,37 +22,31 @@ use crate::memory;
 /// # Panics
 ///
 /// Panics if the lock cannot be taken or is lost.
-pub(crate) async fn work(job: Job) {
-    let client = job.library.connect(&job.urls).await;
-    let client = client.expect("a quorum of servers");
-    // Warm up, so that connections, scripts and the first heap pages are not attributed to turns.
-    for _ in 0..WARM_UP {
-        let held = client.lock(&format!("warm {}", process::id())).await;
-        let released = held.expect("a free lock").release().await;
-        released.expect("a release");
-    }
-    let contenders: Vec<Contender> = (0..job.tasks)
-        .map(|index| Contender::new(&client, &job, index).expect("a file and a timer"))
+pub(crate) fn work(job: &Job) {
+    let (ready, managers_ready) = mpsc::channel();
+    let (starter, start) = watch::channel(None);
+    let managers: Vec<_> = (0..job.managers)
+        .map(|index| Manager::new(job, index).spawn(ready.clone(), start.clone()))
         .collect();
+    drop(ready);
+    for _ in &managers {
+        managers_ready.recv().expect("a manager that is ready");
+    }
 
     println!("ready");
-    let input = spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
-    input.await.expect("a thread").expect("an input");
+    let mut input = io::stdin();
+    input.read_to_end(&mut Vec::new()).expect("an input");
 
     let start = Instant::now();
-    let mut tasks = JoinSet::new();
-    for contender in contenders {
-        let job = job.clone();
-        tasks.spawn(async move { contender.contend(&job, start + job.run).await });
-    }
+    starter.send_replace(Some(start));
     for part in [0.1, 0.5, 0.95] {
-        sleep_until(start + job.run.mul_f64(part)).await;
+        let at = start + job.lead + job.run.mul_f64(part);
+        thread::sleep(at.saturating_duration_since(Instant::now()));
         println!("{}", memory::resident());
     }
-    while let Some(turns) = tasks.join_next().await {
-        println!("{}", turns.expect("a task").expect("a turn"));
+    for manager in managers {
+        for turns in manager.join().expect("a manager") {
+            println!("{turns}");
+        }
     }
-    client.shutdown().await;
 }
-
-const WARM_UP: usize = 20;

@@ -8,32 +8,23 @@ use serde_json::json;
 use super::HOLD;
 use crate::crew::Crew;
 use crate::figures::Figures;
-use crate::library::Library;
 use crate::report::{Bar, Report};
 use crate::round::{count, whole};
 
 /// Measures five hundred waiters: their cost to the servers, and whether each gets a turn.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let seconds = if quick { 3 } else { 20 };
-    let crew = Crew {
-        library: Library::Redlock,
-        processes: 4,
-        tasks: 125,
-        hold: HOLD,
-        run: Duration::from_secs(seconds),
-    };
+    let four = Crew::of_processes(4, HOLD, Duration::from_secs(seconds));
+    let crew = Crew { tasks: 125, ..four };
     report.section(
         "crowd",
         &format!("500 waiters in 4 processes, 2 ms held, {seconds} s"),
     );
     let round = crew.compete(servers).await;
-    let (contenders, unserved) = round.contenders();
     let memory = round.memory();
     let ours = Figures::of(&[round]);
     report.heading();
     report.figures("redlock", &ours);
-    let text = format!("{unserved} of {contenders} never acquired the lock");
-    report.say("unserved", &text, json!(unserved));
     let [start, middle, end] = memory;
     let text = format!("{start} KiB at the start, {middle} in the middle, {end} at the end");
     report.say("memory", &text, json!(memory));
@@ -44,7 +35,7 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     );
     report.bar(
         "waiters that never acquired the lock",
-        Bar::AtMost(0.0, count(unserved)),
+        Bar::AtMost(0.0, count(ours.unserved)),
     );
     if start > 0 {
         let growth = whole(middle.max(end)) / whole(start);

@@ -9,7 +9,6 @@ use serde_json::json;
 use super::HOLD;
 use crate::crew::Crew;
 use crate::figures::Figures;
-use crate::library::Library;
 use crate::report::{Bar, Report};
 use crate::round::{Round, count};
 
@@ -17,13 +16,7 @@ use crate::round::{Round, count};
 /// Every contender must still acquire the lock.
 pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
     let (seconds, rounds) = if quick { (1, 1) } else { (5, 3) };
-    let crew = Crew {
-        library: Library::Redlock,
-        processes: 4,
-        tasks: 1,
-        hold: HOLD,
-        run: Duration::from_secs(seconds),
-    };
+    let crew = Crew::of_processes(4, HOLD, Duration::from_secs(seconds));
     let title = format!("4 processes without notifications, 2 ms held, {rounds} x {seconds} s");
     report.section("cut", &title);
     report.heading();
@@ -47,7 +40,6 @@ pub(crate) async fn run(servers: &[Server], quick: bool, report: &mut Report) {
 }
 
 fn record(how: &str, done: &[Round], report: &mut Report) {
-    let unserved: usize = done.iter().map(|round| round.contenders().1).sum();
     let ours = Figures::of(done);
     report.figures(how, &ours);
     let text = format!(
@@ -59,7 +51,7 @@ fn record(how: &str, done: &[Round], report: &mut Report) {
     report.say(&format!("longest wait, {how}"), &text, json!(ours.longest));
     report.bar(
         &format!("processes that never acquired the lock, {how}"),
-        Bar::AtMost(0.0, count(unserved)),
+        Bar::AtMost(0.0, count(ours.unserved)),
     );
 }
 

@@ -1,9 +1,12 @@
 //! Sections of the benchmark.
 
+mod absent;
 mod crowd;
 mod cut;
+mod fleet;
+mod foreign;
 mod idle;
-mod processes;
+mod mute;
 mod split;
 mod tasks;
 
@@ -14,6 +17,7 @@ use redlock_tests::{Server, Servers};
 use crate::args::Args;
 use crate::crew::Crew;
 use crate::figures::Figures;
+use crate::ideal::Ideal;
 use crate::library::Library;
 use crate::report::Report;
 
@@ -21,20 +25,28 @@ use crate::report::Report;
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Section {
     Tasks,
-    Processes,
+    Fleet,
     Crowd,
     Cut,
+    Mute,
+    Hung,
+    Dead,
     Idle,
+    Foreign,
     Split,
 }
 
 impl Section {
-    pub(crate) const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Tasks,
-        Self::Processes,
+        Self::Fleet,
         Self::Crowd,
         Self::Cut,
+        Self::Mute,
+        Self::Hung,
+        Self::Dead,
         Self::Idle,
+        Self::Foreign,
         Self::Split,
     ];
 
@@ -45,10 +57,14 @@ impl Section {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Tasks => "tasks",
-            Self::Processes => "processes",
+            Self::Fleet => "fleet",
             Self::Crowd => "crowd",
             Self::Cut => "cut",
+            Self::Mute => "mute",
+            Self::Hung => "hung",
+            Self::Dead => "dead",
             Self::Idle => "idle",
+            Self::Foreign => "foreign",
             Self::Split => "split",
         }
     }
@@ -60,28 +76,50 @@ pub(crate) async fn run(args: &Args, report: &mut Report) {
         let servers = Servers::start(NODES);
         match section {
             Section::Tasks => tasks::run(&servers, args.quick, report).await,
-            Section::Processes => processes::run(&servers, args.quick, report).await,
+            Section::Fleet => fleet::run(&servers, args, report).await,
             Section::Crowd => crowd::run(&servers, args.quick, report).await,
             Section::Cut => cut::run(&servers, args.quick, report).await,
+            Section::Mute => mute::run(&servers, args.quick, report).await,
+            Section::Hung => absent::hung(&servers, args.quick, report).await,
+            Section::Dead => absent::dead(&servers, args.quick, report).await,
             Section::Idle => idle::run(&servers, args.quick, report).await,
-            Section::Split => split::run(&servers, args.quick, report).await,
+            Section::Foreign => foreign::run(&servers, args.quick, report).await,
+            Section::Split => split::run(args.quick, report).await,
         }
     }
 }
 
-/// Runs both libraries in alternating rounds and returns the figures of ours.
-async fn compare(crew: Crew, servers: &[Server], rounds: usize, report: &mut Report) -> Figures {
-    let [ours, theirs] = Library::ALL.map(|library| Crew { library, ..crew });
-    let (mut our_rounds, mut their_rounds) = (Vec::new(), Vec::new());
+/// Runs `crew` and its peers with other libraries in alternating rounds. Returns the figures of
+/// `crew`.
+async fn compare(
+    label: &str,
+    crew: Crew,
+    servers: &[Server],
+    rounds: usize,
+    report: &mut Report,
+) -> Figures {
+    let peers = Library::PEERS.map(|library| Crew { library, ..crew });
+    let mut all: Vec<_> = [crew]
+        .into_iter()
+        .chain(peers)
+        .map(|it| (it, Vec::new()))
+        .collect();
+    let mut ideal = Ideal::default();
     for _ in 0..rounds {
-        our_rounds.push(ours.compete(servers).await);
-        their_rounds.push(theirs.compete(servers).await);
+        ideal.measure(servers, crew.hold).await;
+        for (crew, done) in &mut all {
+            done.push(crew.compete(servers).await);
+        }
     }
-    let (ours, theirs) = (Figures::of(&our_rounds), Figures::of(&their_rounds));
-    report.heading();
-    report.figures(Library::Redlock.name(), &ours);
-    report.figures(Library::Rslock.name(), &theirs);
-    ours
+    let ideal = ideal.rate();
+    let mut figures = Vec::new();
+    for (crew, done) in &all {
+        let of_crew = Figures::of(done).relative_to(ideal);
+        report.figures(&format!("{label}{}", crew.library.name()), &of_crew);
+        figures.push(of_crew);
+    }
+    report.ideal(label, ideal);
+    figures.swap_remove(0)
 }
 
 const NODES: usize = 5;
