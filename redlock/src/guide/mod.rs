@@ -37,7 +37,7 @@ page!(
 page!(
     waiting,
     "waiting.md",
-    "Waiting for a lock: the local queue, wake-ups, fairness and polling."
+    "Waiting for a lock: the local queue, waiting lists, looks and polling."
 );
 page!(
     fencing,
