@@ -79,11 +79,11 @@ impl PollPacing {
                 let interval = interval.max(MIN_PAUSE);
                 let spread = HINTED_SPREAD.saturating_mul(rank.saturating_add(1));
                 match free_in {
+                    // The waiters at the front notice the end of the lease for all.
+                    _ if rank >= FRONT => return interval,
                     Some(left) if left <= SOON => {
                         return (left + jitter.up_to(spread)).clamp(MIN_PAUSE, interval);
                     }
-                    // The waiters at the front notice the end of the lease for all.
-                    _ if rank >= FRONT => return interval,
                     _ => interval,
                 }
             }

@@ -22,8 +22,9 @@ if count == 1 then
   if hinting ~= '' and not is_others and type(deleted) == 'number' then
     --@include hint
   end
-  if waiter ~= '' then
-    -- Behind the hint: contenders that split the votes would hint themselves, and split them again.
+  if waiter ~= '' and redis.pcall('GET', next) ~= waiter then
+    -- Behind the hint: contenders that split the votes would hint themselves, and split them again. A
+    -- waiter for which the key is kept is on no list.
     --@include enlist
   end
   if failed then
@@ -66,7 +67,9 @@ end
 if waiter ~= '' then
   local n = 1
   --@include next
-  --@include enlist
+  if redis.pcall('GET', next) ~= waiter then
+    --@include enlist
+  end
 end
 if deleted == count and not is_any_hinted then
   return count

@@ -7,7 +7,9 @@ if waiter ~= '' then
     if is_next then
       redis.pcall('DEL', next)
     end
-    -- The hint has taken it off the list, but the release of a lost round may have put it back.
-    redis.pcall('ZREM', list, waiter)
+    -- The hint has taken it off the list of that key.
+    if not is_next or count > 1 then
+      redis.pcall('ZREM', list, waiter)
+    end
   end
 end
