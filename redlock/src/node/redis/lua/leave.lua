@@ -7,6 +7,7 @@ local count = #KEYS / 2
 local lists, hinting, waiter, hinted = count, ARGV[1], ARGV[2], false
 local is_any_hinted = false
 for n = 1, count do
+  --@include list
   --@include next
   redis.pcall('ZREM', list, waiter)
   --@include pass_on

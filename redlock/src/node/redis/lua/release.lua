@@ -18,14 +18,13 @@ if count == 1 then
   --@include get
   local is_others = failed or value and value ~= ARGV[4]
   local deleted = not is_others and value and redis.pcall('DEL', KEYS[1]) or 0
-  --@include next
+  --@include list
   if hinting ~= '' and not is_others and type(deleted) == 'number' then
     --@include hint
   end
-  if waiter ~= '' and redis.pcall('GET', next) ~= waiter then
-    -- Behind the hint: contenders that split the votes would hint themselves, and split them again. A
-    -- waiter for which the key is kept is on no list.
-    --@include enlist
+  if waiter ~= '' then
+    -- Behind the hint: contenders that split the votes would hint themselves, and split them again.
+    --@include relist
   end
   if failed then
     return value
@@ -55,7 +54,7 @@ if hinting ~= '' and type(deleted) == 'number' then
   if type(waited_for) == 'number' and waited_for > 0 then
     for n = 1, count do
       if not held[n] or held[n] == (ARGV[3 + n] or ARGV[4]) then
-        --@include next
+        --@include list
         hinted = false
         --@include hint
         hints[n] = hinted
@@ -66,10 +65,8 @@ if hinting ~= '' and type(deleted) == 'number' then
 end
 if waiter ~= '' then
   local n = 1
-  --@include next
-  if redis.pcall('GET', next) ~= waiter then
-    --@include enlist
-  end
+  --@include list
+  --@include relist
 end
 if deleted == count and not is_any_hinted then
   return count

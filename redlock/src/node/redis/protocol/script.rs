@@ -51,7 +51,7 @@ static ALL: [&LazyLock<LuaScript>; 12] = [
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 13] = [
+const PARTS: [(&str, &str); 15] = [
     ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
@@ -61,10 +61,12 @@ const PARTS: [(&str, &str); 13] = [
         "move_counters",
         include_str!("../lua/parts/move_counters.lua"),
     ),
+    ("list", include_str!("../lua/parts/list.lua")),
     ("next", include_str!("../lua/parts/next.lua")),
     ("turn", include_str!("../lua/parts/turn.lua")),
     ("join", include_str!("../lua/parts/join.lua")),
     ("enlist", include_str!("../lua/parts/enlist.lua")),
+    ("relist", include_str!("../lua/parts/relist.lua")),
     ("hint", include_str!("../lua/parts/hint.lua")),
     ("pass_on", include_str!("../lua/parts/pass_on.lua")),
     ("served", include_str!("../lua/parts/served.lua")),

@@ -1,6 +1,6 @@
 -- Adds a waiter to a waiting list, at the place of the moment at which it began to wait. The clock is
 -- that of the server, so the clocks of the clients do not matter.
--- KEYS none of its own: the list is named by next
+-- KEYS none of its own: the list is named by list
 -- ARGV[3] microseconds for which the waiter has waited
 -- Expects: list, waiter.
 -- Sets: rank, the number of waiters ahead, -1 if a right is missing, and - if there is no list.

@@ -13,6 +13,7 @@ end
 if waiter ~= '' then
   local blocked = math.min(kept or count, held or count)
   for n = 1, count do
+    --@include list
     --@include next
     if n == blocked then
       --@include enlist

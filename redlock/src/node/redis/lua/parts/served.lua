@@ -3,6 +3,7 @@
 -- Expects: count; lists, the number of keys before the waiting lists; waiter; is_next.
 if waiter ~= '' then
   for n = 1, count do
+    --@include list
     --@include next
     if is_next then
       redis.pcall('DEL', next)

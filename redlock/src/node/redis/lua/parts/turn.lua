@@ -9,6 +9,7 @@
 -- pcall: without the right to these keys, there are no waiting lists.
 local kept, is_next = nil, false
 for n = 1, hinting == 'none' and 0 or count do
+  --@include list
   --@include next
   local hinted = redis.pcall('GET', next)
   if hinted == waiter then
