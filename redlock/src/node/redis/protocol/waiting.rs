@@ -4,7 +4,7 @@
 //! that channel. These commands are sent once on each connection, in a batch of their own:
 //!
 //! ```text
-//! PUBSUB NUMSUB redlock:wait:5f3c…    whether live waiters can be told from those that are gone
+//! PUBSUB NUMSUB redlock:wait:5f3c…    whether waiters that are gone can be recognized
 //! EXISTS redlock:wait:5f3c…           whether releases can find out that a key is kept for a waiter
 //! ZPOPMIN redlock:wait:5f3c…          whether releases can take waiters off a list
 //! ZREM, ZADD XX, ZRANK                whether the session's waiters can join lists and leave them
