@@ -3,7 +3,10 @@
 use std::sync::{Arc, Mutex};
 
 use redlock::node::{Command, Fault, Node, NodeReport, Session, SessionOptions};
-use redlock::{FencingToken, LockGuard, LossReason, MemoryNode, NodeError, NodeErrorKind, Redlock};
+use redlock::{
+    FencingToken, LockGuard, LossReason, MemoryNode, NodeError, NodeErrorKind, Redlock,
+    RedlockBuilder,
+};
 
 use crate::common::{SECOND, holding};
 use crate::fencing::{AHEAD, diverge};
@@ -54,16 +57,22 @@ impl Session for LateSession {
     }
 }
 
-/// Acquires a lock on three nodes, two of which have to be raised. The first is late in that.
-async fn late_in_a_raise() -> ([MemoryNode; 3], LateRaises, LockGuard) {
-    let nodes = MemoryNode::cluster::<3>();
-    diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
+/// Returns the first node with late raises, and the builder of a manager. The counters of the nodes
+/// differ, so two of them have to be raised.
+fn with_late_node(nodes: &[MemoryNode; 3]) -> (LateRaises, RedlockBuilder) {
+    diverge(nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
     let late = LateRaises {
         node: nodes[0].clone(),
         held_back: Arc::default(),
     };
     let builder = Redlock::builder().node(late.clone());
-    let builder = builder.nodes(nodes[1..].iter().cloned());
+    (late, builder.nodes(nodes[1..].iter().cloned()))
+}
+
+/// Acquires a lock on three nodes, two of which have to be raised. The first is late in that.
+async fn late_in_a_raise() -> ([MemoryNode; 3], LateRaises, LockGuard) {
+    let nodes = MemoryNode::cluster::<3>();
+    let (late, builder) = with_late_node(&nodes);
     let redlock = builder.build().unwrap();
     let guard = redlock.lock("a").auto_extend(false).await.unwrap();
     assert_eq!(guard.token(), FencingToken::new(AHEAD + 10));
@@ -118,13 +127,7 @@ async fn a_late_raise_that_finds_no_key_removes_the_node() {
 #[tokio::test(start_paused = true)]
 async fn a_raise_that_fails_keeps_the_node_out_of_the_token_only() {
     let nodes = MemoryNode::cluster::<3>();
-    diverge(&nodes, &[AHEAD + 5, AHEAD + 7, AHEAD + 9]);
-    let late = LateRaises {
-        node: nodes[0].clone(),
-        held_back: Arc::default(),
-    };
-    let builder = Redlock::builder().node(late.clone());
-    let builder = builder.nodes(nodes[1..].iter().cloned());
+    let (_late, builder) = with_late_node(&nodes);
     // The token needs all three counters.
     let redlock = builder.token_durability(3).build().unwrap();
     let refused = redlock.try_lock("a").await.unwrap_err();
