@@ -1,4 +1,4 @@
-//! What the nodes have signalled to a contender since its last round.
+//! Signals of the nodes to a contender, since its last round.
 
 use crate::quorum::Quorum;
 use crate::time::clock::Moment;

@@ -10,7 +10,7 @@
 //! ```
 //!
 //! The lists of the nodes may disagree, so the contender does not wait for long after its first hint.
-//! Where a release sends no hint, a contender near the front looks at the nodes.
+//! A contender near the front also looks at the nodes, because not every release sends a hint.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
