@@ -136,6 +136,23 @@ async fn keys_beside_a_lock_may_be_out_of_reach() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_forbidden_lock_leaves_the_hints_for_others_alone() {
+    let node = as_limited_user(Server::start());
+    node.prepare_to_wait().await;
+    set_rights(&node, &["resetkeys", "~a", "~{a}:*"]);
+    assert_denied!(node.acquire_plain(b"b", "1", LONG, true));
+    assert!(node.hints());
+    let vote = node.acquire_plain(b"a", "1", LONG, true).get().await;
+    assert_eq!(vote, Vote::Granted { stamp: None });
+    assert!(node.hints());
+    // The keys beside the lock are forbidden, and the lock is not.
+    set_rights(&node, &["resetkeys", "~a"]);
+    assert_eq!(node.release(b"a", "1").get().await, Removal::Deleted);
+    assert!(!node.hints());
+}
+
 #[tokio::test]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_key_of_another_type_is_still_a_response() {

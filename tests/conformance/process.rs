@@ -36,7 +36,12 @@ impl Subject {
     /// then asked to hint it, and to let it hint others.
     pub(crate) async fn prepare_to_wait(&self) {
         self.identify().get().await;
-        eventually("hints reach the session", SOON, || self.session.hints()).await;
+        eventually("hints reach the session", SOON, || self.hints()).await;
+    }
+
+    /// Whether hints reach the session.
+    pub(crate) fn hints(&self) -> bool {
+        self.session.hints()
     }
 
     /// Opens another session with the node. It was not identified, so a server cannot hint it.

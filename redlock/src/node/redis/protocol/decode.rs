@@ -85,7 +85,7 @@ impl Request {
             return self.settle_refused_delete(server_error);
         }
         if server_error.code() == "NOPERM" && self.names_lists() && self.is_wanted() {
-            return Settled::ListsDenied(Self {
+            return Settled::Resend(Self {
                 command: self.command,
                 encoding: Encoding::WithoutLists,
             });

@@ -35,7 +35,11 @@ impl Batch {
                 on_settled(Settled::Identified { are_pushed });
             }
             tracking.for_each(drop);
-            let mut own = responses.by_ref().take(ordered.responses);
+            let mut own = responses.by_ref().take(ordered.responses).peekable();
+            let is_permitted = !matches!(own.peek(), Some(Value::ServerError(_)));
+            if request.encoding == Encoding::WithoutLists && is_permitted {
+                on_settled(Settled::ListsDenied);
+            }
             on_settled(request.settle(&mut own, identity));
             own.for_each(drop);
         }

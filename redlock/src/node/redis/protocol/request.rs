@@ -68,9 +68,8 @@ pub(crate) enum Settled {
     /// The server is not, or no longer, a master with its data. The command fails with this error,
     /// and the connection must end.
     Displaced(Command, NodeError),
-    /// The server refused access to a key, perhaps that of a waiting list. The request must be sent
-    /// again without.
-    ListsDenied(Request),
+    /// The server permits a request without waiting lists, and has refused it with them.
+    ListsDenied,
     /// The departure of a waiter has hinted another one for one of these keys.
     Hinted(Keys),
     /// The response to a release was sent to the caller. Other processes may wait for its keys.
