@@ -9,7 +9,11 @@ use crate::time::clock::Moment;
 
 /// The waiting lists, by key.
 #[derive(Debug, Default)]
-pub(super) struct WaitingLists(HashMap<Arc<[u8]>, List>);
+pub(super) struct WaitingLists {
+    by_key: HashMap<Arc<[u8]>, List>,
+    /// The number of lists at which those without a waiter are removed.
+    sweep_at: usize,
+}
 
 /// The waiters for one key.
 #[derive(Debug, Default)]
@@ -29,7 +33,7 @@ impl WaitingLists {
         now: Moment,
     ) -> Option<(usize, Duration)> {
         let mut reserved = keys.iter().enumerate().filter_map(|(index, key)| {
-            let (next, until) = self.0.get(key)?.next.as_ref()?;
+            let (next, until) = self.by_key.get(key)?.next.as_ref()?;
             let is_other = !waiter.is_some_and(|waiter| waiter.watch.is_same(next));
             (is_other && *until > now).then(|| (index, until.saturating_since(now)))
         });
@@ -51,8 +55,9 @@ impl WaitingLists {
                 passed_on.push(Arc::clone(key));
             }
         }
+        self.sweep(now);
         let list = self
-            .0
+            .by_key
             .entry(Arc::clone(&keys.as_slice()[blocked]))
             .or_default();
         list.waiters
@@ -77,14 +82,14 @@ impl WaitingLists {
 
     /// Keeps a free key for its first waiter, unless it is kept already. Returns the watch to hint.
     pub(super) fn hint(&mut self, key: &[u8], now: Moment) -> Option<Watch> {
-        let list = self.0.get_mut(key)?;
+        let list = self.by_key.get_mut(key)?;
         let is_kept = |(next, until): &(Watch, Moment)| *until > now && next.is_live();
         if list.next.as_ref().is_some_and(is_kept) {
             return None;
         }
         list.waiters.retain(|(_, watch)| watch.is_live());
         if list.waiters.is_empty() {
-            self.0.remove(key);
+            self.by_key.remove(key);
             return None;
         }
         let (_, watch) = list.waiters.remove(0);
@@ -95,14 +100,27 @@ impl WaitingLists {
 
     /// The number of waiters for a key.
     pub(super) fn len(&self, key: &[u8]) -> u32 {
-        let list = self.0.get(key);
+        let list = self.by_key.get(key);
         let live = list.map(|list| list.waiters.iter().filter(|(_, watch)| watch.is_live()));
         live.map_or(0, |live| u32::try_from(live.count()).unwrap_or(u32::MAX))
     }
 
+    /// Removes the lists of waiters that are gone, each time their number has doubled.
+    fn sweep(&mut self, now: Moment) {
+        if self.by_key.len() < self.sweep_at {
+            return;
+        }
+        self.by_key.retain(|_, list| {
+            list.waiters.retain(|(_, watch)| watch.is_live());
+            let is_kept = list.next.as_ref().is_some_and(|(_, until)| *until > now);
+            is_kept || !list.waiters.is_empty()
+        });
+        self.sweep_at = (self.by_key.len() * 2).max(64);
+    }
+
     /// Removes a waiter from one list. Returns whether the key was kept free for it.
     fn remove(&mut self, key: &Arc<[u8]>, watch: &Watch) -> bool {
-        let Some(list) = self.0.get_mut(key) else {
+        let Some(list) = self.by_key.get_mut(key) else {
             return false;
         };
         list.waiters.retain(|(_, other)| !other.is_same(watch));
@@ -112,7 +130,7 @@ impl WaitingLists {
             list.next = None;
         }
         if list.waiters.is_empty() && list.next.is_none() {
-            self.0.remove(key);
+            self.by_key.remove(key);
         }
         was_next
     }
@@ -120,3 +138,27 @@ impl WaitingLists {
 
 /// The time for which a key is kept free for the waiter that was hinted.
 const RESERVATION: Duration = Duration::from_millis(10);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::Watcher;
+
+    struct Nothing;
+
+    impl Watcher for Nothing {
+        fn key_changed(&self, _node: usize) {}
+    }
+
+    #[test]
+    fn lists_of_waiters_that_are_gone_are_removed() {
+        let (mut lists, now) = (WaitingLists::default(), Moment::now());
+        for number in 0..10_000_usize {
+            let watcher = Arc::new(Nothing);
+            let waiter = Waiter::new(Watch::new(&watcher, 0), Duration::ZERO);
+            let key: Arc<[u8]> = number.to_ne_bytes()[..].into();
+            lists.join(&key.into(), 0, &waiter, now);
+        }
+        assert!(lists.by_key.len() <= 64, "{}", lists.by_key.len());
+    }
+}
