@@ -57,7 +57,7 @@ impl Driver {
             let event = self.sources().next(silence_timer.as_mut()).await;
             match event {
                 // The session was dropped and the queue is empty.
-                Event::Commands(0) if self.try_finish() => return,
+                Event::Commands(0) if self.outbox.try_finish() => return,
                 Event::Commands(count) => {
                     self.take_commands(count);
                     self.coalesce().await;
@@ -83,7 +83,7 @@ impl Driver {
 
     fn sources(&mut self) -> Sources<'_> {
         Sources {
-            is_done: self.try_finish(),
+            is_draining: self.queue_has_ended() && !self.outbox.try_finish(),
             repeat_at: self.outbox.next_repeat(),
             queue: &mut self.queue,
             inbox: &mut self.inbox,
@@ -214,9 +214,9 @@ impl Driver {
         self.outbox.silence_ends(self.silence_limit)
     }
 
-    /// Returns whether the session was dropped and no work is left. Discards expired releases.
-    fn try_finish(&mut self) -> bool {
-        self.queue.is_closed() && self.queue.is_empty() && self.outbox.try_finish()
+    /// Whether the session was dropped, and all its commands were taken.
+    fn queue_has_ended(&self) -> bool {
+        self.queue.is_closed() && self.queue.is_empty()
     }
 }
 

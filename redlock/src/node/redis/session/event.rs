@@ -40,18 +40,18 @@ pub(crate) struct Sources<'a> {
     pub(crate) in_flight: &'a mut InFlight,
     /// When a release is due to be repeated.
     pub(crate) repeat_at: Option<Moment>,
-    /// Whether the task has no work left, and ends with the queue.
-    pub(crate) is_done: bool,
+    /// Whether the queue has ended while work is left. The caller looks at the queue once for this: it
+    /// may end at any moment, and its end must not be missed.
+    pub(crate) is_draining: bool,
 }
 
 impl Sources<'_> {
     /// Waits for the next event. `silence_timer` matters only while batches are in flight.
     pub(crate) async fn next(self, silence_timer: Pin<&mut Sleep>) -> Event {
-        let has_ended = self.queue.is_closed() && self.queue.is_empty();
         let is_receiving = match &self.connection.state {
             State::Up(..) => self.in_flight.has_room(),
             State::Down { cause, .. } => cause.is_some(),
-        } && (self.is_done || !has_ended);
+        } && !self.is_draining;
         let has_in_flight = !self.in_flight.is_empty();
         let (io, connecting, repeat_at) = match &mut self.connection.state {
             State::Up(_, io) => (Some(io), None, self.repeat_at),
