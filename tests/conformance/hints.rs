@@ -13,6 +13,7 @@ pub(crate) async fn a_release_hints_the_first_waiter_alone(node: Subject) {
     let [first, second]: [Process; 2] = processes(&node).await;
     in_time(async |key| {
         let key = key.as_bytes();
+        Process::start_over_all(&[&first, &second]);
         node.acquire(key, "holder", LONG).get().await;
         second.contend(key, "2", SECOND).get().await;
         first.contend(key, "1", 2 * SECOND).get().await;
@@ -57,6 +58,7 @@ pub(crate) async fn a_waiter_that_leaves_passes_its_hint_on(node: Subject) {
     let [first, second]: [Process; 2] = processes(&node).await;
     in_time(async |key| {
         let key = key.as_bytes();
+        Process::start_over_all(&[&first, &second]);
         node.acquire(key, "holder", LONG).get().await;
         first.contend(key, "1", 2 * SECOND).get().await;
         second.contend(key, "2", SECOND).get().await;
@@ -79,6 +81,7 @@ pub(crate) async fn a_waiter_that_is_gone_is_skipped(node: Subject) {
     let [second]: [Process; 1] = processes(&node).await;
     in_time(async |key| {
         let key = key.as_bytes();
+        second.start_over();
         node.acquire(key, "holder", LONG).get().await;
         for number in 0..5 {
             let dead = node.process().await;
@@ -157,6 +160,7 @@ pub(crate) async fn a_release_of_several_hints_the_waiters_of_each(node: Subject
 pub(crate) async fn nothing_is_left_of_waiters_that_are_served(node: Subject) {
     let waiters: [Process; 5] = processes(&node).await;
     for key in KEYS {
+        Process::start_over_all(&waiters.each_ref());
         node.acquire(key, "holder", LONG).get().await;
         for (number, waiter) in (0..).zip(&waiters) {
             let waited = SECOND * (10 - number);
@@ -165,11 +169,10 @@ pub(crate) async fn nothing_is_left_of_waiters_that_are_served(node: Subject) {
         let mut holder = &node;
         let mut id = String::from("holder");
         for (number, waiter) in waiters.iter().enumerate() {
-            let before = waiter.hints();
             holder.release(key, &id).get().await;
-            waiter.hinted(before + 1).await;
+            waiter.hinted(1).await;
             (holder, id) = (&waiter.node, number.to_string());
-            assert_eq!(waiter.contend(key, &id, LONG).get().await, GRANTED);
+            waiter.take_turn(key, &id).await;
         }
         holder.release(key, &id).get().await;
         node.waiting_is_over(&[key]).await;

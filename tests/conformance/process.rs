@@ -1,7 +1,7 @@
 //! Processes that contend for keys, and what the node keeps for them while they wait.
 
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use redlock::LeaseId;
@@ -13,6 +13,7 @@ use redlock_tests::eventually;
 
 use crate::commands::{CountingWatcher, Form, IntoKeys, RETENTION};
 use crate::subject::{Host, Pending, SOON, Subject, open};
+use crate::waiting::GRANTED;
 
 /// The key of the identity record, which no test writes.
 const RECORD: &str = "{redlock:node}:test";
@@ -53,7 +54,7 @@ impl Subject {
         let host = Arc::clone(&self.host);
         Process {
             node: Self { session, host },
-            contender: Arc::default(),
+            contender: Mutex::default(),
         }
     }
 
@@ -84,13 +85,23 @@ impl Subject {
 /// A process that contends for keys: another session with the node.
 pub(crate) struct Process {
     pub(crate) node: Subject,
-    contender: Arc<CountingWatcher>,
+    contender: Mutex<Arc<CountingWatcher>>,
 }
 
 impl Process {
     /// Whether hints reach the session.
     pub(crate) fn can_be_hinted(&self) -> bool {
         self.node.session.hints()
+    }
+
+    /// Contends as another contender from now on. Hints for the previous one, which may be repeated
+    /// later, are not counted.
+    pub(crate) fn start_over(&self) {
+        *self.contender.lock().unwrap() = Arc::default();
+    }
+
+    pub(crate) fn start_over_all(processes: &[&Self]) {
+        processes.iter().for_each(|it| it.start_over());
     }
 
     /// Acquires keys as a contender that has waited for this long, and goes on waiting if it is
@@ -135,15 +146,26 @@ impl Process {
 
     /// Stops waiting. Returns once the node has carried it out.
     pub(crate) async fn leave(&self, keys: impl IntoKeys) {
-        let watch = Watch::new(&self.contender, 0);
-        let leave = Leave::new(keys.into_keys(), watch);
+        let leave = Leave::new(keys.into_keys(), self.watch());
         self.node.session.submit(Command::Leave(leave));
         self.node.ping().get().await;
     }
 
     /// The number of hints that have reached the contender.
     pub(crate) fn hints(&self) -> usize {
-        self.contender.hints.load(Ordering::SeqCst)
+        self.contender.lock().unwrap().hints.load(Ordering::SeqCst)
+    }
+
+    /// Acquires keys as the contender that was hinted, and goes on if it comes too late: the key is
+    /// then kept for the next one for a while.
+    pub(crate) async fn take_turn(&self, keys: impl IntoKeys + Copy, id: &str) {
+        let granted = async {
+            while self.contend(keys, id, SOON).get().await != GRANTED {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let granted = tokio::time::timeout(SOON, granted).await;
+        granted.expect("the contender is not granted the key");
     }
 
     /// Waits until at least this many hints have reached the contender.
@@ -168,6 +190,10 @@ impl Process {
     }
 
     fn waiter(&self, waited: Duration) -> Waiter {
-        Waiter::new(Watch::new(&self.contender, 0), waited)
+        Waiter::new(self.watch(), waited)
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::new(&self.contender.lock().unwrap(), 0)
     }
 }

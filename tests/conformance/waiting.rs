@@ -1,11 +1,12 @@
 //! Waiting lists: their members, and the order of these.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redlock::node::{Removal, Vote};
 
 use crate::commands::Form;
 use crate::process::Process;
+use crate::reservations::in_time;
 use crate::subject::Subject;
 
 pub(crate) const LONG: Duration = Duration::from_secs(60);
@@ -70,25 +71,29 @@ pub(crate) async fn a_refused_waiter_is_listed_with_its_rank(node: Subject) {
 }
 
 pub(crate) async fn waiters_are_ordered_by_the_time_they_have_waited(node: Subject) {
-    let [first, second, third]: [Process; 3] = processes(&node).await;
-    for key in KEYS {
-        node.acquire(key, "holder", LONG).get().await;
+    let waiters: [Process; 3] = processes(&node).await;
+    in_time(async |key| {
+        let key = key.as_bytes();
+        Process::start_over_all(&waiters.each_ref());
+        node.acquire(key, "0", LONG).get().await;
         // They arrive in the opposite order.
-        for (waiter, waited) in [(&third, 10), (&second, 20), (&first, 30)] {
+        for (waiter, waited) in waiters.iter().rev().zip([10, 20, 30]) {
             let vote = waiter.contend(key, "1", waited * SECOND).get().await;
             assert_eq!(rank(&vote), Some(0));
         }
-        let mut id = String::from("holder");
-        for (number, waiter) in [&first, &second, &third].into_iter().enumerate() {
-            let before = waiter.hints();
-            node.release(key, &id).get().await;
-            waiter.hinted(before + 1).await;
-            id = number.to_string();
-            let vote = waiter.contend(key, &id, LONG).get().await;
-            assert_eq!(vote, GRANTED, "{number}");
+        let released = Instant::now();
+        let mut votes = Vec::new();
+        for (number, waiter) in waiters.iter().enumerate() {
+            node.release(key, &number.to_string()).get().await;
+            waiter.hinted(1).await;
+            let id = (number + 1).to_string();
+            votes.push(waiter.contend(key, &id, LONG).get().await);
         }
-        node.release(key, &id).get().await;
-    }
+        let broken = format!("{votes:?}");
+        let is_ordered = votes == [GRANTED, GRANTED, GRANTED];
+        (released, is_ordered.then_some(()).ok_or(broken))
+    })
+    .await;
 }
 
 pub(crate) async fn a_contender_that_does_not_wait_is_not_listed(node: Subject) {
@@ -135,22 +140,27 @@ pub(crate) async fn a_granted_waiter_is_off_the_list(node: Subject) {
 
 pub(crate) async fn a_contender_is_requeued_behind_the_hint(node: Subject) {
     let [loser, other]: [Process; 2] = processes(&node).await;
-    for key in KEYS {
+    in_time(async |key| {
+        let key = key.as_bytes();
+        Process::start_over_all(&[&loser, &other]);
         assert_eq!(loser.contend(key, "1", LONG).get().await, GRANTED);
         other.contend(key, "2", SECOND).get().await;
-        let before = [loser.hints(), other.hints()];
+        let released = Instant::now();
         // It has waited for longer, but would split the votes again.
         let removal = loser.requeue(key, "1", LONG).get().await;
         assert_eq!(removal, Removal::Deleted);
-        other.hinted(before[1] + 1).await;
-        assert_eq!(other.contend(key, "2", SECOND).get().await, GRANTED);
-        assert_eq!(node.waiters(key).await, 1);
+        other.hinted(1).await;
+        let first = other.contend(key, "2", SECOND).get().await;
+        let waiters = node.waiters(key).await;
         other.node.release(key, "2").get().await;
-        loser.hinted(before[0] + 1).await;
-        assert_eq!(loser.contend(key, "3", LONG).get().await, GRANTED);
+        loser.hinted(1).await;
+        let second = loser.contend(key, "3", LONG).get().await;
         loser.node.release(key, "3").get().await;
-        node.waiting_is_over(&[key]).await;
-    }
+        let broken = format!("{first:?}, {waiters} waiters, then {second:?}");
+        let is_kept = (&first, waiters, &second) == (&GRANTED, 1, &GRANTED);
+        (released, is_kept.then_some(()).ok_or(broken))
+    })
+    .await;
 }
 
 pub(crate) async fn contenders_that_are_requeued_together_are_all_listed(node: Subject) {
