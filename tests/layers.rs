@@ -36,6 +36,7 @@ const LAYERS: &[&[&str]] = &[
     &["error/invalid"],
     &["time"],
     &["sync"],
+    &["random"],
 ];
 
 #[test]

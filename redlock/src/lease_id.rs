@@ -5,15 +5,14 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use rand::Rng;
+use crate::random;
 
 /// The value of the key: it proves ownership of the lease.
 ///
-/// Every round draws a new id: 20 random bytes, written as 40 hexadecimal characters. They come
-/// from a cryptographic generator of the thread, which is seeded by the operating system. An id is
-/// never reused, and never chosen by a caller. A late release of one round can therefore never
-/// delete the key of another. A [forked process](crate::guide::operations#forking) has a copy of
-/// the generator, and is the exception.
+/// Every round draws a new id: 20 random bytes from the operating system, written as 40 hexadecimal
+/// characters. An id is never reused, and never chosen by a caller. A late release of one round can
+/// therefore never delete the key of another, not even that of a
+/// [forked process](crate::guide::operations#forking).
 ///
 /// Text converts into a lease id. A lease of another process or another library can thus be
 /// [released](crate::Redlock::unlock) or [adopted](crate::Redlock::adopt).
@@ -43,14 +42,8 @@ impl LeaseId {
     /// Draws a new id. Never from a seed: two managers with the same seed would own each other's
     /// leases.
     pub(crate) fn draw() -> Self {
-        let mut random = [0_u8; Self::LEN / 2];
-        rand::rng().fill_bytes(&mut random);
-        let mut text = [0_u8; Self::LEN];
-        for (pair, byte) in text.chunks_exact_mut(2).zip(random) {
-            pair[0] = HEX[usize::from(byte >> 4)];
-            pair[1] = HEX[usize::from(byte & 0xf)];
-        }
-        Self(Repr::Drawn(text))
+        let bytes = random::bytes::<{ Self::LEN / 2 }>();
+        Self(Repr::Drawn(random::hex(bytes)))
     }
 
     /// The id as the bytes of the key's value.
@@ -124,8 +117,6 @@ impl FromStr for LeaseId {
     }
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -138,7 +129,7 @@ mod tests {
         assert_eq!(ids.len(), 10_000);
         for id in &ids {
             assert_eq!(id.as_str().len(), 40);
-            assert!(id.as_str().bytes().all(|byte| HEX.contains(&byte)));
+            assert!(id.as_str().bytes().all(|it| it.is_ascii_hexdigit()));
         }
     }
 

@@ -86,6 +86,7 @@ mod lease_id;
 mod manager;
 mod one_or_many;
 mod quorum;
+mod random;
 mod resource;
 mod sync;
 mod time;

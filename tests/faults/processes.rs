@@ -34,6 +34,19 @@ async fn processes_exclude_each_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
+async fn forked_processes_exclude_each_other() {
+    let servers = Servers::start(5);
+    form(&servers).await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("count");
+    let worker = Worker::fork(WORKER, &servers.urls(), "a", (24, 5), &file);
+    worker.finish(6 * SOON).await;
+    let text = fs::read_to_string(&file).unwrap();
+    assert_eq!(text.split(' ').next(), Some("125"), "no update was lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
 async fn the_lock_of_a_killed_process_expires_with_its_ttl() {
     let servers = Servers::start(3);
     let mut worker = Worker::hold(WORKER, &servers.urls(), "a", 2 * SECOND);

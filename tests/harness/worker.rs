@@ -45,6 +45,23 @@ impl Worker {
         )
     }
 
+    /// Starts a worker that uses a manager and forks. The children and it then do what a worker of
+    /// [`contend`](Self::contend) does, all with the same manager.
+    pub fn fork(
+        program: &str,
+        urls: &[String],
+        resource: &str,
+        (children, count): (u32, u32),
+        file: &Path,
+    ) -> Self {
+        let [children, count] = [children, count].map(|it| it.to_string().into());
+        let (urls, resource) = (urls.join(",").into(), resource.into());
+        Self::spawn(
+            program,
+            ["fork".into(), urls, resource, children, count, file.into()],
+        )
+    }
+
     /// Starts a worker that takes the lock and holds it until [`let_go`].
     ///
     /// It prints `held <lease id> <token>` once it holds the lock, and `released` after [`let_go`].

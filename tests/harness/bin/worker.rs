@@ -5,17 +5,34 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 use std::time::Duration;
-use std::{env, thread};
+use std::{env, process, thread};
 
+use fork::Fork;
 use redlock::{FencingToken, Redlock};
+use tokio::runtime::{Builder, Runtime};
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
-#[tokio::main]
-async fn main() -> Outcome {
+fn main() -> Outcome {
     let args: Vec<String> = env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
+        ["fork", urls, resource, children, count, file] => fork_and_contend(
+            urls,
+            resource,
+            (children.parse()?, count.parse()?),
+            file.as_ref(),
+        ),
+        _ => runtime()?.block_on(run(&args)),
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread().enable_all().build()
+}
+
+async fn run(args: &[&str]) -> Outcome {
+    match *args {
         ["contend", urls, resource, count, file] => {
             contend(
                 &connect(urls).await?,
@@ -29,7 +46,10 @@ async fn main() -> Outcome {
             let ttl = Duration::from_millis(ttl.parse()?);
             hold(&connect(urls).await?, resource, ttl).await
         }
-        _ => Err("usage: contend <urls> <resource> <count> <file> | hold <urls> <resource> <ms>")?,
+        _ => Err(
+            "usage: contend <urls> <resource> <count> <file> | hold <urls> <resource> <ms> \
+            | fork <urls> <resource> <children> <count> <file>",
+        )?,
     }
 }
 
@@ -48,6 +68,39 @@ async fn contend(redlock: &Redlock, resource: &str, count: u32, file: &Path) -> 
     }
     println!("done {count}");
     Ok(())
+}
+
+/// Uses a manager, forks, and contends in all children and the parent, as [`contend`] does.
+fn fork_and_contend(
+    urls: &str,
+    resource: &str,
+    (children, count): (u32, u32),
+    file: &Path,
+) -> Outcome {
+    let redlock = Redlock::builder().nodes(urls.split(',')).build()?;
+    // Whatever a lock seeds in this thread or process is copied by the forks.
+    runtime()?.block_on(async { redlock.lock("another").run(async |_| ()).await })?;
+    let mut forked = Vec::new();
+    for _ in 0..children {
+        match fork::fork()? {
+            Fork::Child => {
+                let outcome = runtime()?.block_on(contend(&redlock, resource, count, file));
+                if let Err(error) = &outcome {
+                    eprintln!("child: {error}");
+                }
+                process::exit(i32::from(outcome.is_err()));
+            }
+            Fork::Parent(child) => forked.push(child),
+        }
+    }
+    let outcome = runtime()?.block_on(contend(&redlock, resource, count, file));
+    for child in forked {
+        let status = fork::waitpid(child)?;
+        if status != 0 {
+            Err(format!("a child failed: {status}"))?;
+        }
+    }
+    outcome
 }
 
 /// Fails if another process is in the critical section, or if the last token was not smaller.

@@ -24,6 +24,7 @@ use deadpool_redis::redis::{Cmd, Pipeline, PushKind, ServerError, Value};
 use crate::node::Waiter;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::script::CHANNEL;
+use crate::random;
 
 /// The name under which a session is listed, unique among all sessions.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -54,13 +55,7 @@ pub(crate) enum Hinting {
 
 impl SessionName {
     pub(crate) fn draw() -> Self {
-        let number: u64 = rand::random();
-        let mut name = [0; 16];
-        for (index, digit) in name.iter_mut().enumerate() {
-            let value = number >> (4 * index) & 0xf;
-            *digit = b"0123456789abcdef"[value as usize];
-        }
-        Self(name)
+        Self(random::hex(random::bytes::<8>()))
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
