@@ -8,6 +8,7 @@ mod listening;
 mod outbox;
 mod pending_releases;
 mod reconnect;
+mod sending;
 pub(crate) mod server;
 mod shared;
 mod waiting_lists;

@@ -24,12 +24,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::Value;
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::handshake::ReadyConnection;
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
@@ -44,30 +42,20 @@ use crate::time::clock::Moment;
 
 /// The requests of one session that have no response yet.
 pub(crate) struct Outbox {
-    server: Arc<Server>,
-    shared: Arc<Shared>,
+    pub(super) server: Arc<Server>,
+    pub(super) shared: Arc<Shared>,
     /// Requests to send before anything from the queue.
-    pending: VecDeque<Request>,
-    in_flight: InFlight,
-    pending_releases: PendingReleases,
-    lists: WaitingLists,
-    counter_ttls: CounterTtls,
+    pub(super) pending: VecDeque<Request>,
+    pub(super) in_flight: InFlight,
+    pub(super) pending_releases: PendingReleases,
+    pub(super) lists: WaitingLists,
+    pub(super) counter_ttls: CounterTtls,
     /// The forms that the server supports and permits, as far as it has not refused them.
-    dialect: Dialect,
+    pub(super) dialect: Dialect,
     identity: Identity,
     /// When the server last responded, or when the first batch in flight was sent, if that is
     /// later.
-    responded_at: Instant,
-}
-
-/// The state of a connection after an attempt to send.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Sent {
-    Done,
-    /// All requests were sent, the first one over a connection that had been idle for a long time.
-    AfterIdleTime,
-    /// The connection had ended while it was idle. The requests are pending again.
-    ConnectionEnded,
+    pub(super) responded_at: Instant,
 }
 
 impl Outbox {
@@ -124,64 +112,10 @@ impl Outbox {
         self.responded_at + limit
     }
 
-    /// Sends the pending requests in batches. Never blocks.
-    pub(crate) fn send(&mut self, connection: &MultiplexedConnection, io: &ConnectionIo) -> Sent {
-        let mut outcome = self.send_waiting_probe(connection, io);
-        let mut dialect = self.dialect;
-        dialect.waiting.can_join &= self.shared.hints();
-        while outcome != Sent::ConnectionEnded
-            && !self.pending.is_empty()
-            && self.in_flight.has_room()
-        {
-            let invalidations = self
-                .shared
-                .notifies()
-                .then_some(self.server.invalidations());
-            let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
-            let (batch, pipeline, count) =
-                Batch::take_from(pending, counter_ttls, dialect, invalidations);
-            if batch.is_empty() {
-                continue;
-            }
-            let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
-            let connection = connection.clone();
-            let sent = self.in_flight.send(connection, io, batch, pipeline, count);
-            if let Err(batch) = sent {
-                self.requeue(batch);
-                return Sent::ConnectionEnded;
-            }
-            if is_idle {
-                if sent_at.saturating_duration_since(self.responded_at) >= LONG_IDLE_TIME {
-                    outcome = Sent::AfterIdleTime;
-                }
-                self.responded_at = sent_at;
-            }
-        }
-        outcome
-    }
-
-    /// Sends the commands that find out how waiters are hinted, if they are due.
-    fn send_waiting_probe(
-        &mut self,
-        connection: &MultiplexedConnection,
-        io: &ConnectionIo,
-    ) -> Sent {
-        let has_room = self.in_flight.has_room();
-        let probe = || self.lists.probe(&self.dialect.waiting);
-        let Some((batch, pipeline, count)) = has_room.then(probe).flatten() else {
-            return Sent::Done;
-        };
-        let connection = connection.clone();
-        match self.in_flight.send(connection, io, batch, pipeline, count) {
-            Ok(()) => Sent::Done,
-            Err(_) => Sent::ConnectionEnded,
-        }
-    }
-
     /// Requeues a batch, ahead of the pending requests.
     ///
     /// The requests fail only if no new connection can be made.
-    fn requeue(&mut self, batch: Batch) {
+    pub(super) fn requeue(&mut self, batch: Batch) {
         let mut first = batch.restarted();
         first.append(&mut self.pending);
         self.pending = first;
@@ -343,6 +277,3 @@ impl Outbox {
         }
     }
 }
-
-/// The idle time after which a connection may be dead without either end knowing.
-const LONG_IDLE_TIME: Duration = Duration::from_secs(5);
