@@ -30,6 +30,7 @@
 //! - `bystanders`: keys of others at the names that waiting uses
 //! - `polling`: managers that cannot be hinted, and poll
 //! - `vanishing`: keys that vanish from servers while their lock is held
+//! - `releases`: releases that servers refuse for a while
 //! - `setup`: addresses, pools, and the construction of managers
 //!
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
@@ -60,6 +61,7 @@ mod race;
 mod records;
 mod refusals;
 mod register;
+mod releases;
 mod restarts;
 mod returning;
 mod rights;

@@ -94,12 +94,10 @@ impl Redlock {
         for engine in &engines {
             engine.registry().shut_down_all();
         }
-        // A session is ordered: a node that responds to this ping has carried out every release
-        // before it. The exception is a release that is sent again, behind the ping: its script was
-        // not loaded, or the server refused its command.
+        let ping = |responder| Command::Ping(Ping::new(responder).after_releases());
         let pings: Vec<_> = engines
             .iter()
-            .map(|engine| engine.broadcast(|responder| Command::Ping(Ping::new(responder))))
+            .map(|engine| engine.broadcast(ping))
             .collect();
         // One limit for all engines, whose pings are in flight together.
         let start = Instant::now();

@@ -315,6 +315,9 @@ impl Inspect {
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Ping {
+    /// Whether to respond only once no release is left that was submitted before: each was carried out,
+    /// or its keys have expired. Without a connection, the ping fails.
+    pub after_releases: bool,
     /// Receives the identity.
     pub responder: Responder<Identity>,
 }
@@ -323,6 +326,16 @@ impl Ping {
     /// Reads the node's identity.
     #[must_use]
     pub fn new(responder: Responder<Identity>) -> Self {
-        Self { responder }
+        Self {
+            after_releases: false,
+            responder,
+        }
+    }
+
+    /// Sets [`after_releases`](Self::after_releases).
+    #[must_use]
+    pub fn after_releases(mut self) -> Self {
+        self.after_releases = true;
+        self
     }
 }

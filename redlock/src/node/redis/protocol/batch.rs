@@ -284,6 +284,12 @@ impl Batch {
         count
     }
 
+    /// Returns the requests in any order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        let ordered = self.ordered.iter().map(|ordered| &ordered.request);
+        self.leading.iter().chain(ordered).chain(&self.trailing)
+    }
+
     /// Returns the requests in the order in which the server carries them out.
     pub(crate) fn into_requests(self) -> impl DoubleEndedIterator<Item = Request> {
         let ordered = self.ordered.into_iter().map(|ordered| ordered.request);

@@ -90,11 +90,8 @@ impl Request {
                 encoding: Encoding::WithoutLists,
             });
         }
-        self.command.fail(error::of_response(
-            server_error.code(),
-            server_error.details(),
-        ));
-        Settled::Done
+        let error = error::of_response(server_error.code(), server_error.details());
+        Settled::failed(self.command, error)
     }
 
     /// Settles a request whose script the server no longer has, after a restart or a flush.
@@ -136,8 +133,8 @@ impl Request {
             // finds out.
             ("ERR", command) => Settled::Resend(Self::alone(command)),
             (code, command) => {
-                command.fail(error::of_response(code, server_error.details()));
-                Settled::Done
+                let error = error::of_response(code, server_error.details());
+                Settled::failed(command, error)
             }
         }
     }
@@ -206,8 +203,13 @@ fn settle_release(mut it: Release, value: &Value, has_waiters: bool) -> Settled 
                 }),
             _ => Err(unexpected(value)),
         };
-    std::mem::replace(&mut it.responder, Responder::ignored()).send(removal);
-    Settled::Released(it, waiters)
+    match removal {
+        Ok(removal) => {
+            std::mem::replace(&mut it.responder, Responder::ignored()).send(Ok(removal));
+            Settled::Released(it, waiters)
+        }
+        Err(error) => Settled::failed(Command::Release(it), error),
+    }
 }
 
 fn removal(deleted: i64) -> Removal {
@@ -299,10 +301,24 @@ mod tests {
     }
 
     #[test]
-    fn an_error_of_the_whole_server_is_not_retried() {
-        let (settled, received) = settle("-MOVED 1 127.0.0.1:7000\r\n");
-        assert!(matches!(settled, Settled::Done), "{settled:?}");
-        assert_eq!(received, [Err(NodeErrorKind::Unsuitable)]);
+    fn a_release_that_is_refused_is_kept() {
+        let refusals = [
+            ("-MOVED 1 127.0.0.1:7000\r\n", NodeErrorKind::Unsuitable),
+            (
+                "-NOREPLICAS Not enough good replicas\r\n",
+                NodeErrorKind::Server,
+            ),
+            (
+                "-BUSY Redis is busy running a script\r\n",
+                NodeErrorKind::Server,
+            ),
+            ("+OK\r\n", NodeErrorKind::Protocol),
+        ];
+        for (refusal, expected) in refusals {
+            let (settled, received) = settle(refusal);
+            assert!(matches!(settled, Settled::Refused(..)), "{settled:?}");
+            assert_eq!(received, [Err(expected)], "{refusal}");
+        }
     }
 
     #[test]

@@ -72,8 +72,24 @@ pub(crate) enum Settled {
     ListsDenied,
     /// The departure of a waiter has hinted another one for one of these keys.
     Hinted(Keys),
+    /// The server has refused a release with this error, which was sent to the caller. The keys may
+    /// still be there.
+    Refused(Release, NodeError),
     /// The response to a release was sent to the caller. Other processes may wait for its keys.
     Released(Release, Waiters),
+}
+
+impl Settled {
+    /// Sends the server's error for a command to its caller. A release is needed all the more.
+    pub(crate) fn failed(command: Command, error: NodeError) -> Self {
+        let Command::Release(mut release) = command else {
+            command.fail(error);
+            return Self::Done;
+        };
+        let responder = std::mem::replace(&mut release.responder, Responder::ignored());
+        responder.send(Err(error.clone()));
+        Self::Refused(release, error)
+    }
 }
 
 /// What a release has learnt about waiters.

@@ -78,6 +78,7 @@ impl Driver {
                 }
                 Event::RepeatDue => self.outbox.push_repeat(),
             }
+            self.outbox.push_barriers();
             self.send();
         }
     }

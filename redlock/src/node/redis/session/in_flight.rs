@@ -11,6 +11,7 @@ use tokio_util::sync::ReusableBoxFuture;
 
 use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
+use crate::node::redis::protocol::request::Request;
 
 /// The batches in flight. Their responses arrive in the order in which they were sent.
 #[derive(Default)]
@@ -136,6 +137,11 @@ impl InFlight {
             Poll::Ready(responses) => BatchResponse::Ready(responses),
             Poll::Pending => BatchResponse::Pending(future),
         }
+    }
+
+    /// Returns the requests in flight, in any order.
+    pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
+        self.batches.iter().flat_map(|sent| sent.batch.requests())
     }
 
     /// Removes and returns all batches, in order.

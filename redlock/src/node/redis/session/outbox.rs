@@ -37,7 +37,7 @@ use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
 use crate::node::redis::session::waiting_lists::WaitingLists;
-use crate::node::{Command, Identity};
+use crate::node::{Command, Identity, Ping};
 use crate::time::clock::Moment;
 
 /// The requests of one session that have no response yet.
@@ -56,6 +56,8 @@ pub(crate) struct Outbox {
     /// When the server last responded, or when the first batch in flight was sent, if that is
     /// later.
     pub(super) responded_at: Instant,
+    /// Pings that wait until no release is left.
+    barriers: Vec<Ping>,
 }
 
 impl Outbox {
@@ -71,13 +73,18 @@ impl Outbox {
             dialect: Dialect::default(),
             identity: Identity::default(),
             responded_at: Instant::now(),
+            barriers: Vec::new(),
         }
     }
 
     /// Adds a command to the pending requests.
     pub(crate) fn push(&mut self, command: Command) {
-        if let Some(request) = self.lists.request(command, &self.dialect) {
-            self.queue(request);
+        match command {
+            Command::Ping(ping) if ping.after_releases => self.barriers.push(ping),
+            command => {
+                let request = self.lists.request(command, &self.dialect);
+                request.into_iter().for_each(|it| self.queue(it));
+            }
         }
     }
 
@@ -87,13 +94,34 @@ impl Outbox {
         self.pending.push_back(request);
     }
 
-    /// Adds what is due to be repeated: a release, or hints.
+    /// Sends the pings that have waited until no release is left, if none is.
+    ///
+    /// A release may be sent again behind later commands: its script was not loaded, or the server refused
+    /// it for a while. A ping that is merely behind it in the queue would show nothing.
+    pub(crate) fn push_barriers(&mut self) {
+        if self.barriers.is_empty() || self.has_releases() {
+            return;
+        }
+        let barriers = std::mem::take(&mut self.barriers).into_iter();
+        self.pending
+            .extend(barriers.map(|it| Request::new(Command::Ping(it))));
+    }
+
+    /// Whether a release is pending or in flight.
+    fn has_releases(&self) -> bool {
+        let is_release = |request: &Request| request.command.as_release().is_some();
+        !self.pending_releases.is_empty()
+            || self.pending.iter().any(is_release)
+            || self.in_flight.requests().any(is_release)
+    }
+
+    /// Adds what is due to be sent again: releases, or hints.
     pub(crate) fn push_repeat(&mut self) {
-        self.pending.extend(self.pending_releases.pop_repeat());
+        self.pending.extend(self.pending_releases.take_repeats());
         self.pending.extend(self.lists.pop_repeat());
     }
 
-    /// Returns when the next release or hint is due to be repeated.
+    /// Returns when the next release or hint is due to be sent again.
     pub(crate) fn next_repeat(&self) -> Option<Moment> {
         let releases = self.pending_releases.next_repeat();
         releases.into_iter().chain(self.lists.next_repeat()).min()
@@ -202,6 +230,12 @@ impl Outbox {
             Settled::ListsDenied => self.lists.on_denied(&mut self.dialect.waiting),
             Settled::Hinted(keys) => self.lists.on_hinted(&keys),
             Settled::NotTogether => self.server.invalidations().set_clustered(),
+            Settled::Refused(release, error) => {
+                if self.pending_releases.add_refused(release) {
+                    let node = self.shared.name();
+                    tracing::warn!(%node, %error, "node refuses to release a lock; retrying until it is gone");
+                }
+            }
             Settled::Released(release, waiters) => {
                 let hint = self.lists.on_released(&release, waiters);
                 self.pending.extend(hint);
@@ -216,6 +250,9 @@ impl Outbox {
     pub(crate) fn fail_all(&mut self, cause: &NodeError) -> NodeError {
         self.fail_in_flight(&NodeError::new(cause.kind(), cause.message()));
         let unsent = NodeError::unsent(cause.kind(), cause.message());
+        for ping in std::mem::take(&mut self.barriers) {
+            ping.responder.send(Err(unsent.clone()));
+        }
         // Releases among them are kept.
         for request in std::mem::take(&mut self.pending) {
             self.refuse(request.command, &unsent);
@@ -251,7 +288,8 @@ impl Outbox {
 
     /// Whether no request is left. Discards expired releases.
     pub(crate) fn try_finish(&mut self) -> bool {
-        let is_idle = self.pending.is_empty() && self.in_flight.is_empty();
+        let is_idle =
+            self.pending.is_empty() && self.in_flight.is_empty() && self.barriers.is_empty();
         if is_idle {
             self.pending_releases.discard_expired();
         }
