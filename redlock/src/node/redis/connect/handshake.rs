@@ -109,7 +109,7 @@ async fn establish(
     for (read, response) in reads.iter().zip(&responses) {
         read(&mut draft, response);
     }
-    draft.into_ready(connection, io)
+    draft.into_ready(connection, io, previous.as_ref())
 }
 
 /// A command of the handshake, and how its response is read.
@@ -124,7 +124,8 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
             draft.refuse(not_ready(it).or_else(|| kind?.refusal()));
         }),
         (command("CLIENT INFO"), |draft, it| {
-            draft.client = text(it).as_deref().and_then(Client::parse);
+            let line = text(it);
+            draft.client = line.and_then(|line| Client::parse(&line, &draft.identity()));
         }),
         (command("TIME"), |draft, it| draft.time = time_micros(it)),
         (CompareDelete::query(), |draft, it| {
@@ -141,9 +142,7 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         },
     ];
     if let Some(previous) = previous {
-        steps.push((previous.kill(), |draft, it| {
-            draft.previous_is_settled = Client::is_settled_by(it);
-        }));
+        steps.push((previous.kill(), |draft, it| draft.killed = Some(it.clone())));
     }
     if supports_push {
         // OPTIN: the server tracks only keys that are read after `CLIENT CACHING YES`.
@@ -177,13 +176,19 @@ struct Draft {
     time: Option<u64>,
     delete: Option<CompareDelete>,
     rights: Rights,
-    previous_is_settled: bool,
+    /// The response to the `KILL` of the previous connection.
+    killed: Option<Value>,
     supports_push: bool,
     /// The reason why the server cannot be used yet.
     refusal: Option<NodeError>,
 }
 
 impl Draft {
+    fn identity(&self) -> Identity {
+        let info = self.info.as_ref();
+        info.map(ServerInfo::identity).unwrap_or_default()
+    }
+
     /// Keeps the first reason why the server cannot be used.
     fn refuse(&mut self, reason: Option<NodeError>) {
         self.refusal = self.refusal.take().or(reason);
@@ -201,18 +206,22 @@ impl Draft {
         self,
         connection: MultiplexedConnection,
         io: ConnectionIo,
+        previous: Option<&Client>,
     ) -> Result<ReadyConnection, NodeError> {
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
+        let identity = self.identity();
         let info = self.info.as_ref();
         Ok(ReadyConnection {
             connection,
             io,
             supports_push: self.supports_push,
             client: self.client,
-            previous_is_settled: self.previous_is_settled,
-            identity: info.map(ServerInfo::identity).unwrap_or_default(),
+            previous_is_settled: previous
+                .zip(self.killed.as_ref())
+                .is_some_and(|(previous, it)| previous.is_settled_by(it, &identity)),
+            identity,
             dialect: Dialect {
                 delete: self.delete,
                 scripts: self.rights.script_calls(),
@@ -265,7 +274,8 @@ mod tests {
 
     #[test]
     fn each_response_is_read_by_its_own_command() {
-        let previous = Client::parse("id=7 addr=h:1");
+        let server = Identity::default().run_id(Arc::from("a"));
+        let previous = Client::parse("id=7 addr=h:1", &server);
         let time = "*2\r\n$1\r\n5\r\n$1\r\n6\r\n";
         let responses = [
             "+run_id:a\r\n",
@@ -284,9 +294,10 @@ mod tests {
         let (loads, probes) = commands[7..].split_at(commands.len() - 9);
         assert!(loads.iter().all(|it| it.starts_with("SCRIPT LOAD")));
         assert!(probes[0].starts_with("EVALSHA") && probes[1].starts_with("EVAL local"));
-        assert_eq!(draft.client, Client::parse("id=8 addr=h:2"));
+        assert_eq!(draft.client, Client::parse("id=8 addr=h:2", &server));
+        assert_eq!(draft.killed, Some(Value::Int(0)));
         assert_eq!(draft.time, Some(5_000_006));
-        assert!(draft.info.is_some() && draft.previous_is_settled && draft.supports_push);
+        assert!(draft.info.is_some() && draft.supports_push);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub(crate) async fn replace(
     let killing = ready.io.drive_with(connection.send_packed_command(&kill));
     let failure = match tokio::time::timeout(CONNECT_TIMEOUT, killing).await {
         Ok(Ok(response)) => {
-            ready.previous_is_settled = Client::is_settled_by(&response);
+            ready.previous_is_settled = previous.is_settled_by(&response, &ready.identity);
             return Ok(ready);
         }
         Ok(Err(error)) => ready.io.explain(&error).message().into(),
