@@ -31,6 +31,7 @@
 //! - `polling`: managers that cannot be hinted, and poll
 //! - `vanishing`: keys that vanish from servers while their lock is held
 //! - `releases`: releases that servers refuse for a while
+//! - `ending`: locks at the end of a program, of a runtime, and of a manager
 //! - `setup`: addresses, pools, and the construction of managers
 //!
 //! Every time limit here is several times what an idle machine needs, because the machine is busy.
@@ -42,6 +43,7 @@ mod batches;
 mod bystanders;
 mod common;
 mod deletions;
+mod ending;
 mod failing;
 mod failover;
 mod fencing;

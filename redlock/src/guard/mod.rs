@@ -30,8 +30,14 @@ use crate::token::FencingToken;
 ///
 /// Drop never blocks and never panics: on any thread, in or out of a runtime, and while unwinding.
 /// It queues the release at every node and returns. A later request for the resource through the
-/// same manager, in the same runtime, is ordered behind it. Use [`release`](Self::release) where the
-/// outcome matters.
+/// same manager, in the same runtime, is ordered behind it. A runtime that ends sends what is queued. A
+/// process that ends at once cannot, and leaves the lock to its ttl: see
+/// [shutdown](crate::guide::operations#shutdown). Use [`release`](Self::release) where the outcome
+/// matters.
+///
+/// A guard that is forgotten ([`std::mem::forget`], a cycle of `Arc`s) is extended for as long as its
+/// runtime lives, also when no handle of its manager is left. [`max_hold`](crate::LockRequest::max_hold)
+/// ends it.
 ///
 /// # Examples
 ///

@@ -33,6 +33,7 @@ use tokio::task::coop;
 
 use crate::error::NodeError;
 use crate::node::redis::connect::last_words::LastWords;
+use crate::node::redis::connect::parting_stream::Parting;
 use crate::node::redis::protocol::error;
 
 /// The socket I/O of a connection.
@@ -50,6 +51,7 @@ pub(crate) struct ConnectionIo {
     /// Wakes through `notify`.
     waker: Waker,
     last_words: LastWords,
+    parting: Parting,
 }
 
 /// A waker that leaves a permit if the task is awake, as it is when the task itself caused the
@@ -62,11 +64,13 @@ impl ConnectionIo {
     pub(crate) fn new(
         future: impl Future<Output = ()> + Send + 'static,
         last_words: LastWords,
+        parting: Parting,
     ) -> Self {
         Self {
             future: Some(Box::pin(future)),
             is_external: false,
             last_words,
+            parting,
             ..Self::external()
         }
     }
@@ -81,6 +85,7 @@ impl ConnectionIo {
             waker: Waker::from(Arc::clone(&notify)),
             notify,
             last_words: LastWords::default(),
+            parting: Parting::default(),
         }
     }
 
@@ -109,6 +114,19 @@ impl ConnectionIo {
         {
             // The connection has ended. Its next use reports that.
             self.future = None;
+        }
+    }
+
+    /// Writes what was passed to the connection, after its runtime has ended. Never blocks: what the socket
+    /// does not take is lost. Nothing is read from now on.
+    pub(crate) fn write_without_runtime(&mut self) {
+        self.parting.set();
+        if let Some(future) = &mut self.future {
+            let poll = coop::unconstrained(future.as_mut());
+            let mut context = Context::from_waker(Waker::noop());
+            if pin!(poll).poll(&mut context).is_ready() {
+                self.future = None;
+            }
         }
     }
 
@@ -187,7 +205,7 @@ mod tests {
             }
         };
         (
-            ConnectionIo::new(future, LastWords::default()),
+            ConnectionIo::new(future, LastWords::default(), Parting::default()),
             sender,
             received,
         )

@@ -6,6 +6,7 @@ pub(crate) mod connector;
 pub(crate) mod handshake;
 pub(crate) mod io;
 pub(crate) mod last_words;
+pub(crate) mod parting_stream;
 pub(crate) mod replacement;
 mod rights;
 pub(crate) mod socket;

@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::last_words::{LastWords, RememberingStream};
+use crate::node::redis::connect::parting_stream::{Parting, PartingStream, TryWrite};
 
 /// Whether a plain socket is sufficient to connect, without TLS.
 pub(crate) fn is_sufficient(info: &ConnectionInfo) -> bool {
@@ -46,15 +47,17 @@ pub(crate) async fn connect(
 }
 
 async fn connect_over(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    stream: impl AsyncRead + AsyncWrite + TryWrite + Send + Unpin + 'static,
     info: &ConnectionInfo,
     config: AsyncConnectionConfig,
 ) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
-    let (settings, last_words) = (info.redis_settings(), LastWords::default());
+    let (last_words, parting) = (LastWords::default(), Parting::default());
+    let stream = PartingStream::new(stream, parting.clone());
     let stream = RememberingStream::new(stream, last_words.clone());
+    let settings = info.redis_settings();
     let connected = MultiplexedConnection::new_with_config(settings, stream, config).await;
     match (connected, last_words.get()) {
-        (Ok((connection, io)), _) => Ok((connection, ConnectionIo::new(io, last_words))),
+        (Ok((connection, io)), _) => Ok((connection, ConnectionIo::new(io, last_words, parting))),
         (Err(error), Some(words)) if error.is_io_error() => Err(words.into()),
         (Err(error), _) => Err(error),
     }

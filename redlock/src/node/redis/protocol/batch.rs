@@ -153,7 +153,7 @@ impl Batch {
         while let Some(mut request) = pending.pop_front() {
             if !request.is_wanted() {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                request.command.fail(error);
+                request.fail(&error);
                 continue;
             }
             let is_simple_release = request.optimize_simple_release(delete);

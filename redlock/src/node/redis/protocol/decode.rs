@@ -96,14 +96,14 @@ impl Request {
 
     /// Settles a request whose script the server no longer has, after a restart or a flush.
     fn settle_missing_script(self) -> Settled {
+        if !self.is_wanted() {
+            // The release of a lease that has ended may already be in flight. A command that sets keys
+            // now would follow it.
+            let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
+            self.fail(&error);
+            return Settled::Done;
+        }
         match self.command {
-            // The release of a lease that has ended may already be in flight. A command that sets
-            // keys now would follow it.
-            command if !command.is_wanted() => {
-                let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                command.fail(error);
-                Settled::Done
-            }
             // Knowing the holder is not worth another round trip.
             Command::Acquire(it) if self.encoding == Encoding::Inspect => {
                 it.responder.send(Ok(Vote::Busy {

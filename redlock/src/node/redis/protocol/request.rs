@@ -163,6 +163,23 @@ impl Request {
         }
     }
 
+    /// Returns the error with which the request fails before it is sent in this form. An earlier form of an
+    /// acquire may have set keys, so it does not count as unsent.
+    pub(crate) fn error_before_sending(&self, error: &NodeError) -> NodeError {
+        match self.encoding {
+            Encoding::Stamp | Encoding::WithoutLists => {
+                NodeError::new(error.kind(), error.message())
+            }
+            _ => error.clone(),
+        }
+    }
+
+    /// Fails the request before it is sent in this form.
+    pub(crate) fn fail(self, error: &NodeError) {
+        let error = self.error_before_sending(error);
+        self.command.fail(error);
+    }
+
     /// Whether the request should still be sent.
     pub(crate) fn is_wanted(&self) -> bool {
         self.command.is_wanted()

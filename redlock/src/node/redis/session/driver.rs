@@ -14,11 +14,13 @@ use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::event::{Event, Sources};
 use crate::node::redis::session::outbox::Outbox;
+use crate::node::redis::session::parting::Parting;
 use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::sending::Sent;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
 use crate::node::{Command, NodeHealth, SessionEvents, SessionOptions};
+use crate::sync::Mutex;
 
 /// The state of the task of one session.
 pub(crate) struct Driver {
@@ -30,6 +32,8 @@ pub(crate) struct Driver {
     connection: Connection,
     silence_limit: Duration,
     events: Option<SessionEvents>,
+    /// Receives the connection when the runtime ends.
+    parting: Arc<Mutex<Option<Parting>>>,
 }
 
 impl Driver {
@@ -38,8 +42,10 @@ impl Driver {
         shared: Arc<Shared>,
         queue: mpsc::UnboundedReceiver<Command>,
         options: SessionOptions,
+        parting: &Arc<Mutex<Option<Parting>>>,
     ) -> Self {
         Self {
+            parting: Arc::clone(parting),
             connection: Connection::open(Arc::clone(&server)),
             outbox: Outbox::new(server, Arc::clone(&shared)),
             shared,
@@ -223,13 +229,33 @@ impl Driver {
 }
 
 impl Drop for Driver {
-    /// Passes remaining releases to a session on another runtime, if this runtime ends first.
+    /// Leaves the releases that are left to others: the session was dropped, or its runtime has ended.
     fn drop(&mut self) {
+        if self.shared.is_copy() {
+            return;
+        }
+        // Held until the queue is closed and written, so that no release falls in between.
+        let mut parting = self.parting.lock();
         self.queue.close();
         while let Ok(command) = self.queue.try_recv() {
             self.outbox.push(command);
         }
-        self.outbox.reroute_releases();
+        let server = Arc::clone(self.outbox.server());
+        let remains = self.outbox.take_remains();
+        let outbox = Outbox::new(Arc::clone(&server), Arc::clone(&self.shared));
+        let outbox = std::mem::replace(&mut self.outbox, outbox);
+        *parting = Parting::new(outbox, self.connection.take());
+        if let Some(parting) = &mut *parting {
+            parting.write(remains.releases.iter());
+        }
+        drop(parting);
+        server.leave_unsettled(remains.unsettled);
+        for release in remains.releases {
+            server.leave_behind(release);
+        }
+        for (command, error) in remains.others {
+            command.fail(error);
+        }
     }
 }
 

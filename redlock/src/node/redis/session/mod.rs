@@ -6,6 +6,7 @@ mod hint_repeats;
 mod in_flight;
 mod listening;
 mod outbox;
+mod parting;
 mod pending_releases;
 mod reconnect;
 mod sending;
@@ -19,11 +20,12 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::session::driver::Driver;
+use crate::node::redis::session::parting::Parting;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
 use crate::node::{Command, NodeReport, Session, SessionOptions};
+use crate::sync::Mutex;
 
 /// A session with a server.
 ///
@@ -33,6 +35,8 @@ pub(crate) struct RedisSession {
     shared: Arc<Shared>,
     /// The task ends after this is dropped, once its work is done.
     queue: mpsc::UnboundedSender<Command>,
+    /// The connection, once the runtime has ended.
+    parting: Arc<Mutex<Option<Parting>>>,
 }
 
 impl RedisSession {
@@ -41,13 +45,15 @@ impl RedisSession {
         let shared = Arc::new(Shared::new(server.name(), &queue));
         let (node, state) = (Arc::clone(server), Arc::clone(&shared));
         let runtime = options.runtime.clone();
-        let driver = Driver::new(node, state, commands, options);
+        let parting = Arc::default();
+        let driver = Driver::new(node, state, commands, options, &parting);
         let _detached = runtime.spawn(driver.run());
         server.add_session(&shared);
         Arc::new(Self {
             server: Arc::clone(server),
             shared,
             queue,
+            parting,
         })
     }
 }
@@ -57,18 +63,16 @@ impl Session for RedisSession {
         let Some(command) = self.shared.submit_to(&self.queue, command) else {
             return;
         };
-        // The runtime of this session has ended. A session on another runtime may send a release.
-        let unsent = match command {
-            Command::Release(_) => self.server.reroute(command),
-            _ => Some(command),
+        // The runtime of this session has ended.
+        let release = match command {
+            // A guard of the parent that a forked child drops is still the parent's.
+            Command::Release(release) if !self.shared.is_copy() => release,
+            command => return command.fail(shared::ended()),
         };
-        if let Some(command) = unsent {
-            let error = NodeError::unsent(
-                NodeErrorKind::Closed,
-                "the runtime of the session has ended",
-            );
-            command.fail(error);
+        if let Some(parting) = &mut *self.parting.lock() {
+            parting.write(std::iter::once(&release));
         }
+        self.server.leave_behind(release);
     }
 
     fn report(&self) -> NodeReport {

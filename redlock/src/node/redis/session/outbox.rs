@@ -57,7 +57,7 @@ pub(crate) struct Outbox {
     /// later.
     pub(super) responded_at: Instant,
     /// Pings that wait until no release is left.
-    barriers: Vec<Ping>,
+    pub(super) barriers: Vec<Ping>,
 }
 
 impl Outbox {
@@ -127,6 +127,10 @@ impl Outbox {
         releases.into_iter().chain(self.lists.next_repeat()).min()
     }
 
+    pub(crate) fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
     pub(crate) fn in_flight(&self) -> &InFlight {
         &self.in_flight
     }
@@ -171,6 +175,7 @@ impl Outbox {
         self.counter_ttls.clear();
         self.dialect = ready.dialect;
         self.dialect.waiting = self.lists.on_connected();
+        self.pending_releases.adopt(self.server.take_left_behind());
         let mut first = self
             .pending_releases
             .take_due_on_connect(ready.previous_is_settled);
@@ -187,7 +192,7 @@ impl Outbox {
         self.pending = others;
         for request in acquires {
             let error = NodeError::unsent(NodeErrorKind::Reconnected, "");
-            request.command.fail(error);
+            request.fail(&error);
         }
     }
 
@@ -255,7 +260,8 @@ impl Outbox {
         }
         // Releases among them are kept.
         for request in std::mem::take(&mut self.pending) {
-            self.refuse(request.command, &unsent);
+            let error = request.error_before_sending(&unsent);
+            self.refuse(request.command, &error);
         }
         unsent
     }
@@ -294,24 +300,5 @@ impl Outbox {
             self.pending_releases.discard_expired();
         }
         is_idle && self.pending_releases.is_empty()
-    }
-
-    /// Passes the remaining releases to a session on another runtime.
-    pub(crate) fn reroute_releases(&mut self) {
-        let in_flight = self.in_flight.take();
-        let releases = in_flight
-            .flat_map(Batch::into_requests)
-            .chain(std::mem::take(&mut self.pending))
-            .chain(self.pending_releases.take())
-            .filter(|request| request.command.as_release().is_some());
-        for request in releases {
-            if let Some(command) = self.server.reroute(request.command) {
-                let error = NodeError::new(
-                    NodeErrorKind::Closed,
-                    "the runtime of the session has ended",
-                );
-                command.fail(error);
-            }
-        }
     }
 }

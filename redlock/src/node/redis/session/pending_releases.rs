@@ -71,7 +71,51 @@ pub(crate) struct PendingReleases {
     sweep_at: usize,
 }
 
+/// What sessions have left whose runtime has ended, for the next one.
+#[derive(Debug, Default)]
+pub(crate) struct LeftBehind {
+    releases: VecDeque<Request>,
+    unsettled: HashMap<LeaseId, Moment>,
+    sweep_at: usize,
+}
+
+impl LeftBehind {
+    pub(crate) fn add(&mut self, release: Release) {
+        self.releases
+            .push_back(Request::new(Command::Release(release)));
+        if self.releases.len() >= self.sweep_at {
+            let now = Moment::now();
+            self.unsettled.retain(|_, until| *until > now);
+            let unsettled = &self.unsettled;
+            self.releases.retain(|it| {
+                let release = it.command.as_release();
+                release.is_some_and(|it| it.gone_by > now || unsettled.contains_key(&it.id))
+            });
+            self.sweep_at = 2 * self.releases.len().max(MIN_SWEEP);
+        }
+    }
+
+    pub(crate) fn add_unsettled(&mut self, unsettled: HashMap<LeaseId, Moment>) {
+        self.unsettled.extend(unsettled);
+    }
+}
+
 impl PendingReleases {
+    /// Takes over what other sessions have left.
+    pub(crate) fn adopt(&mut self, left: LeftBehind) {
+        self.due_on_connect.extend(left.releases);
+        self.unsettled.extend(left.unsettled);
+    }
+
+    /// Returns the acquires that the server may still carry out, each with the end of its keys.
+    pub(crate) fn take_unsettled(&mut self) -> HashMap<LeaseId, Moment> {
+        let now = Moment::now();
+        let mut unsettled = std::mem::take(&mut self.unsettled);
+        let unknown = self.unknown.drain();
+        unsettled.extend(unknown.map(|(id, ttl)| (id, validity::gone_by(now, ttl, 0.0))));
+        unsettled
+    }
+
     /// Records a lease with a command in flight that may set keys, when its connection broke.
     pub(crate) fn add_unknown(&mut self, lease: MaySet<'_>) {
         self.unknown.insert(lease.id.clone(), lease.ttl);
@@ -228,7 +272,7 @@ impl PendingReleases {
         self.due_on_connect.is_empty() && self.repeats.is_empty() && self.refused.is_empty()
     }
 
-    /// Removes and returns all releases, for another session to send.
+    /// Removes and returns all releases.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Request> + use<> {
         let repeats = std::mem::take(&mut self.repeats)
             .into_iter()

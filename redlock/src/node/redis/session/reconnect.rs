@@ -8,7 +8,7 @@ use std::time::Duration;
 use deadpool_redis::redis::RedisError;
 use deadpool_redis::redis::aio::MultiplexedConnection;
 
-use crate::error::NodeError;
+use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
 use crate::node::redis::connect::handshake::ReadyConnection;
@@ -71,6 +71,16 @@ impl Connection {
         }
     }
 
+    /// Takes the connection out. What is left never connects.
+    pub(crate) fn take(&mut self) -> State {
+        let connecting: Connecting = Box::pin(std::future::pending());
+        let down = State::Down {
+            cause: None,
+            connecting,
+        };
+        std::mem::replace(&mut self.state, down)
+    }
+
     /// Dials a second connection unless the first one responds within `patience`.
     ///
     /// The new one leaves the old one alone, so that a response may still win.
@@ -114,9 +124,14 @@ impl Connection {
 
     /// Backs off and connects again after a failed attempt. Returns whether it was the first in a
     /// row.
+    ///
+    /// A server that loads its data responds, and serves soon: the delay stays the shortest.
     pub(crate) fn retry_after_failure(&mut self, cause: NodeError) -> bool {
         let is_first = self.attempts == 0;
-        self.attempts = self.attempts.saturating_add(1);
+        self.attempts = match cause.kind() {
+            NodeErrorKind::Loading => 1,
+            _ => self.attempts.saturating_add(1),
+        };
         let delay = self.jitter.before(reconnect_delay(self.attempts));
         self.reconnect(Some(cause), delay);
         is_first

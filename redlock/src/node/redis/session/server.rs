@@ -1,12 +1,18 @@
 //! State that all sessions with one server share.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use crate::node::Command;
+use crate::error::NodeError;
+use crate::lease_id::LeaseId;
 use crate::node::redis::connect::connector::Connector;
 use crate::node::redis::protocol::invalidation::Invalidations;
+use crate::node::redis::session::pending_releases::LeftBehind;
+use crate::node::redis::session::shared;
 use crate::node::redis::session::shared::Shared;
+use crate::node::{Command, Release, Responder};
 use crate::sync::Mutex;
+use crate::time::clock::Moment;
 
 /// State that all sessions with one server share.
 pub(crate) struct Server {
@@ -15,6 +21,8 @@ pub(crate) struct Server {
     invalidations: Invalidations,
     /// The open sessions. One can send the releases that another left behind.
     sessions: Mutex<Vec<Weak<Shared>>>,
+    /// What ended sessions left while there was no other.
+    left_behind: Mutex<LeftBehind>,
 }
 
 impl Server {
@@ -24,6 +32,7 @@ impl Server {
             connector,
             invalidations,
             sessions: Mutex::default(),
+            left_behind: Mutex::default(),
         }
     }
 
@@ -46,12 +55,31 @@ impl Server {
         sessions.push(Arc::downgrade(session));
     }
 
-    /// Queues a command in any session whose runtime is alive. Returns it if there is none.
-    pub(crate) fn reroute(&self, mut command: Command) -> Option<Command> {
+    /// Passes a release to any session whose runtime is alive, or keeps it for the next one. Its caller
+    /// receives an error.
+    pub(crate) fn leave_behind(&self, mut release: Release) {
+        let responder = std::mem::replace(&mut release.responder, Responder::ignored());
+        // The contender is gone with its runtime.
+        release.requeue = None;
         let sessions = self.sessions.lock().clone();
+        let mut left = Some(Command::Release(release));
         for session in sessions.iter().filter_map(Weak::upgrade) {
-            command = session.submit(command)?;
+            left = left.and_then(|command| session.submit(command));
         }
-        Some(command)
+        if let Some(Command::Release(release)) = left {
+            self.left_behind.lock().add(release);
+        }
+        let ended = shared::ended();
+        // Not as unsent: the release will be sent.
+        responder.send(Err(NodeError::new(ended.kind(), ended.message())));
+    }
+
+    /// Keeps the acquires of an ended session that the server may still carry out.
+    pub(crate) fn leave_unsettled(&self, unsettled: HashMap<LeaseId, Moment>) {
+        self.left_behind.lock().add_unsettled(unsettled);
+    }
+
+    pub(crate) fn take_left_behind(&self) -> LeftBehind {
+        std::mem::take(&mut *self.left_behind.lock())
     }
 }

@@ -16,6 +16,8 @@ use crate::time::clock::Moment;
 /// State that a session and its task share.
 pub(crate) struct Shared {
     name: Arc<str>,
+    /// The process that the session belongs to.
+    process: u32,
     /// The sender of the queue, while the session exists.
     queue: mpsc::WeakUnboundedSender<Command>,
     /// The number of commands in the queue.
@@ -36,6 +38,7 @@ impl Shared {
         let report = NodeReport::new(Arc::clone(name), NodeHealth::Connecting);
         Self {
             name: Arc::clone(name),
+            process: std::process::id(),
             queue: queue.downgrade(),
             queued: AtomicUsize::new(0),
             notifies: AtomicBool::new(false),
@@ -50,11 +53,17 @@ impl Shared {
         &self.name
     }
 
+    /// Whether this is the copy of a session in a forked process. Its connection belongs to the parent,
+    /// and nothing drives it here.
+    pub(crate) fn is_copy(&self) -> bool {
+        self.process != std::process::id()
+    }
+
     /// Queues a command of another session. Returns it if this session or its runtime has ended.
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         match self.queue.upgrade() {
-            Some(queue) => self.submit_to(&queue, command),
-            None => Some(command),
+            Some(queue) if !self.is_copy() => self.submit_to(&queue, command),
+            _ => Some(command),
         }
     }
 
@@ -163,3 +172,9 @@ impl Shared {
 /// The maximum number of commands in the queue of one node. Further commands fail at once, except
 /// releases.
 const MAX_QUEUED: usize = 64 * 1024;
+
+/// The error of commands that a session can no longer send.
+pub(crate) fn ended() -> NodeError {
+    let text = "the runtime of the session has ended";
+    NodeError::unsent(NodeErrorKind::Closed, text)
+}

@@ -11,6 +11,8 @@ use fork::Fork;
 use redlock::{FencingToken, Redlock};
 use tokio::runtime::{Builder, Runtime};
 
+mod exit;
+
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
 
 fn main() -> Outcome {
@@ -23,6 +25,7 @@ fn main() -> Outcome {
             (children.parse()?, count.parse()?),
             file.as_ref(),
         ),
+        ["exit", way, urls, resource] => exit::take(way, urls, resource),
         _ => runtime()?.block_on(run(&args)),
     }
 }
