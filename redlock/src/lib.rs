@@ -105,6 +105,7 @@ pub use self::manager::Redlock;
 pub use self::manager::builder::RedlockBuilder;
 pub use self::manager::connect::Connect;
 pub use self::manager::request::LockRequest;
+pub use self::manager::shutdown::Drained;
 pub use self::manager::status::{LockState, NodeStatus, Status};
 
 pub use self::guard::LockGuard;

@@ -12,6 +12,7 @@
 //! - `rearming`: leases whose nodes leave, come back, and lose their keys
 //! - `running`: work bound to a lease
 //! - `release`: drop, release, and their reports
+//! - `closing`: the end of a manager, at once or once its guards are gone
 //! - `hold_at_least`: keys that outlast an early release
 //! - `several`: several resources as one lock
 //! - `adoption`: leases that are detached, adopted, and released by id
@@ -32,6 +33,7 @@ mod attribute;
 mod auto_traits;
 mod cancellation;
 mod changes;
+mod closing;
 mod common;
 mod configuration;
 mod exclusion;

@@ -6,7 +6,7 @@ use redlock::LeaseId;
 use redlock::node::{Extension, Raised, Record, Removal, Stamp, Vote};
 
 use crate::commands::Form;
-use crate::subject::Subject;
+use crate::subject::{Host, Subject};
 
 /// Long enough not to expire in any test.
 const LONG: Duration = Duration::from_secs(60);
@@ -195,6 +195,27 @@ pub(crate) async fn a_large_batch_gets_one_response_per_command(node: Subject) {
 
 pub(crate) async fn a_ping_gets_a_response(node: Subject) {
     node.ping().get().await;
+}
+
+pub(crate) async fn a_ping_after_releases_waits_for_them(node: Subject) {
+    let key = |number: u32| format!("lock {number}");
+    for number in 0..100 {
+        node.acquire(key(number).as_bytes(), "1", LONG).get().await;
+    }
+    // A server has to be sent the script first.
+    if let Host::Server { server, .. } = &*node.host {
+        server.probe().script_flush();
+    }
+    for number in 0..100 {
+        drop(node.release(key(number).as_bytes(), "1"));
+    }
+    node.ping_after_releases().get().await;
+    for number in 0..100 {
+        let snapshot = node.inspect(key(number).as_bytes()).get().await;
+        assert_eq!(snapshot.record, None, "{number}");
+    }
+    // Without releases, it is a ping.
+    node.ping_after_releases().get().await;
 }
 
 pub(crate) async fn a_session_serves_threads_without_a_runtime(node: Subject) {

@@ -130,6 +130,11 @@ impl Subject {
         self.submit(|responder| Command::Ping(Ping::new(responder)))
     }
 
+    /// Pings the node. It responds once no earlier release is left.
+    pub(crate) fn ping_after_releases(&self) -> Pending<Identity> {
+        self.submit(|responder| Command::Ping(Ping::new(responder).after_releases()))
+    }
+
     /// Reads whether keys are free. The node notifies the watcher once of the next change.
     pub(crate) fn look(
         &self,

@@ -63,6 +63,7 @@ macro_rules! all_cases {
             any_bytes_are_a_valid_key
             a_large_batch_gets_one_response_per_command
             a_ping_gets_a_response
+            a_ping_after_releases_waits_for_them
             a_session_serves_threads_without_a_runtime
             a_grant_moves_the_counter_to_the_proposal
             a_counter_beyond_the_proposal_is_never_lowered

@@ -8,6 +8,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::Notify;
 
 use crate::node::SessionObserver;
 use crate::sync::Mutex;
@@ -26,6 +27,8 @@ pub(crate) trait LiveLease: Send + Sync {
 /// The leases, each in a slot of its own.
 pub(crate) struct Registry {
     slots: Mutex<Slots>,
+    /// Notified when the last lease is removed.
+    emptied: Notify,
     /// The leases that were admitted of late.
     admitted: Mutex<Admitted>,
     /// The engine's runtime, for walks over many leases.
@@ -59,6 +62,7 @@ impl Registry {
     pub(crate) fn new(runtime: &Handle) -> Arc<Self> {
         Arc::new_cyclic(|itself| Self {
             slots: Mutex::default(),
+            emptied: Notify::new(),
             admitted: Mutex::default(),
             runtime: runtime.clone(),
             itself: Weak::clone(itself),
@@ -86,8 +90,29 @@ impl Registry {
         if removed.is_some() {
             slots.free.push(slot);
         }
+        let is_empty = slots.live() == 0;
         drop(slots);
         drop(removed);
+        if is_empty {
+            self.emptied.notify_waiters();
+        }
+    }
+
+    /// The number of leases that are held.
+    pub(crate) fn live(&self) -> usize {
+        self.slots.lock().live()
+    }
+
+    /// Waits until no lease is held. Cancel safe.
+    pub(crate) async fn emptied(&self) {
+        loop {
+            // Registered before the leases are counted, so that no notification is missed.
+            let emptied = self.emptied.notified();
+            if self.live() == 0 {
+                return;
+            }
+            emptied.await;
+        }
     }
 
     /// Whether a lease may respond at once to a change that a node has reported. When many keys

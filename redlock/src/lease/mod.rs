@@ -283,7 +283,7 @@ impl ActiveLease {
     /// Ends the lease once and passes the plan of its releases to `carry_out`. Returns whether this
     /// call ended it.
     fn end_with(&self, end: End, carry_out: impl FnOnce(&ReleasePlan)) -> bool {
-        let (plan, tokens, waker, ticket) = {
+        let (plan, slot, tokens, waker, ticket) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -293,18 +293,20 @@ impl ActiveLease {
             if let Some(timer) = state.timer.take() {
                 self.engine.timers().remove(timer);
             }
-            if let Some(slot) = state.slot.take() {
-                self.engine.registry().remove(slot);
-            }
+            let slot = state.slot.take();
             let plan = self.release_plan(&state, end);
             // Nodes keep a watcher only as long as the lease does.
             state.watching = Watching::default();
             let tokens = [state.cancellation.take(), state.nearer.take()];
             let waker = state.take_waker();
-            (plan, tokens, waker, state.ticket.take())
+            (plan, slot, tokens, waker, state.ticket.take())
         };
         // The releases are queued before any waiter is woken, so its next command follows them.
         carry_out(&plan);
+        // Behind the releases: a shutdown waits for an empty registry, then for the releases.
+        if let Some(slot) = slot {
+            self.engine.registry().remove(slot);
+        }
         if ticket.is_some() && !self.engine.hints() {
             let now = Instant::now();
             self.engine.streaks().observe_release(&self.keys, now);

@@ -13,19 +13,18 @@ pub(crate) mod connect;
 mod env;
 pub(crate) mod global;
 
+pub(crate) mod shutdown;
+
 use std::fmt;
 use std::sync::Arc;
 
 use tokio::runtime::{self, Handle};
-use tokio::time::Instant;
 
 use crate::acquire;
 use crate::config::{Config, LockOptions};
 use crate::engine::{Engine, NodeSet, Shared};
 use crate::error::{InvalidRequest, LockError};
 use crate::guard::LockGuard;
-use crate::node::{Command, Ping};
-use crate::quorum::responses;
 use crate::resource::Resources;
 use crate::sync::Mutex;
 
@@ -70,46 +69,6 @@ impl Redlock {
         }))
     }
 
-    /// Releases all locks, and waits until the nodes have carried out the releases.
-    ///
-    /// All guards end as [lost](LockGuard::lost). Waiting and later requests fail with
-    /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier. It
-    /// lasts for at most three node timeouts, or one second if that is longer.
-    ///
-    /// Await it at the end of `main`. Otherwise the process may end before the releases are sent,
-    /// and other processes wait for the ttl.
-    ///
-    /// # Cancel safety
-    ///
-    /// Once polled, the releases continue in the background.
-    pub async fn shutdown(&self) {
-        self.0.shared.shutdown_signal.close();
-        let engines: Vec<_> = {
-            let engines = self.0.engines.lock();
-            engines
-                .iter()
-                .map(|(_, engine)| Arc::clone(engine))
-                .collect()
-        };
-        for engine in &engines {
-            engine.registry().shut_down_all();
-        }
-        let ping = |responder| Command::Ping(Ping::new(responder).after_releases());
-        let pings: Vec<_> = engines
-            .iter()
-            .map(|engine| engine.broadcast(ping))
-            .collect();
-        // One limit for all engines, whose pings are in flight together.
-        let start = Instant::now();
-        for responses in pings {
-            let left = self
-                .config()
-                .silence_limit()
-                .saturating_sub(start.elapsed());
-            let _results = responses.until(left, responses::all).await;
-        }
-    }
-
     /// The nodes, in the order in which they were configured.
     pub(crate) fn node_set(&self) -> &NodeSet {
         &self.0.node_set
@@ -145,6 +104,15 @@ impl Redlock {
         let engine = Engine::start(&self.0.node_set, &self.0.shared, &runtime);
         engines.push((id, Arc::clone(&engine)));
         Ok(engine)
+    }
+
+    /// The engines of all runtimes.
+    fn engines(&self) -> Vec<Arc<Engine>> {
+        let engines = self.0.engines.lock();
+        engines
+            .iter()
+            .map(|(_, engine)| Arc::clone(engine))
+            .collect()
     }
 
     /// Returns the engine of the current runtime, unless the manager was shut down.
