@@ -1,9 +1,10 @@
 //! Locks at the end of a program, of a runtime, and of a manager.
 
+use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
 use redlock::Redlock;
-use redlock_tests::{Servers, eventually};
+use redlock_tests::{Server, Servers, Worker, eventually};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::common::{SECOND, SOON, fleet, form, holding};
@@ -51,6 +52,38 @@ async fn a_program_that_exits_at_once_keeps_its_lock_for_the_ttl() {
     // Nothing of the program runs any more.
     end("exit", &servers);
     assert!(holding(&servers, "a") >= 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn cancelled_requests_leave_nothing() {
+    let servers = Servers::start(3);
+    form(&servers).await;
+    let args = ["cancel", &servers.urls().join(","), "1000", "4"].map(OsString::from);
+    let rounds: Vec<(u64, u64)> = Worker::spawn(WORKER, args)
+        .finish(6 * SOON)
+        .await
+        .iter()
+        .map(|line| {
+            let (tasks, memory) = line.split_once(' ').unwrap();
+            (tasks.parse().unwrap(), memory.parse().unwrap())
+        })
+        .collect();
+    let [(_, _), (tasks, memory), .., (last_tasks, last_memory)] = rounds[..] else {
+        panic!("{rounds:?}")
+    };
+    assert_eq!(tasks, last_tasks);
+    // The first round warms up. 8,000 requests follow the second. Half a kilobyte for each would be a
+    // quarter of what there is.
+    assert!(last_memory <= memory + memory / 5, "{rounds:?}");
+    let locks = |server: &Server| {
+        let keys = server.probe().keys();
+        keys.iter().filter(|key| key.starts_with("lock ")).count()
+    };
+    eventually("the keys are gone", SOON, || {
+        servers.iter().all(|server| locks(server) == 0)
+    })
+    .await;
 }
 
 fn current_thread() -> Runtime {

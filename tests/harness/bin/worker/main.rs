@@ -11,6 +11,7 @@ use fork::Fork;
 use redlock::{FencingToken, Redlock};
 use tokio::runtime::{Builder, Runtime};
 
+mod cancel;
 mod exit;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error>>;
@@ -25,6 +26,7 @@ fn main() -> Outcome {
             (children.parse()?, count.parse()?),
             file.as_ref(),
         ),
+        ["cancel", urls, count, rounds] => cancel::cancel(urls, count.parse()?, rounds.parse()?),
         ["exit", way, urls, resource] => exit::take(way, urls, resource),
         _ => runtime()?.block_on(run(&args)),
     }
