@@ -288,3 +288,6 @@ const MIN_SWEEP: usize = 64;
 /// The largest number of refused releases that are kept. A server that refuses so many does so for
 /// longer than their keys live, most likely.
 const MAX_REFUSED: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests;
