@@ -110,7 +110,7 @@ pub use self::manager::status::{LockState, NodeStatus, Status};
 
 pub use self::guard::LockGuard;
 pub use self::guard::detached::{Lease, ParseLeaseError};
-pub use self::guard::run::Run;
+pub use self::guard::run::{Run, RunOwned};
 
 pub use self::lease_id::LeaseId;
 pub use self::resource::Resource;

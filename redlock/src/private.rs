@@ -7,7 +7,7 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::pin::Pin;
 
-use tracing::{debug, warn};
+use tracing::warn;
 
 use crate::error::{Error, LockError};
 use crate::manager::Redlock;
@@ -41,16 +41,14 @@ pub fn resource(key: impl Into<Resource>) -> Resource {
     key.into()
 }
 
-/// Runs the body while the lock is held, and drops it when the lock is lost.
+/// Runs the body while the lock is held, and drops it when the lease ends.
 pub async fn run<F: Future>(guard: &LockGuard, body: Pin<&mut F>) -> Result<F::Output, LockError> {
     guard.run(body).await.map_err(LockError::from)
 }
 
 /// Releases the lock. An error does not replace the output of the body.
 pub async fn finish(guard: LockGuard) {
-    if let Err(error) = guard.release().await {
-        debug!(%error, "the release of a lock was not confirmed");
-    }
+    guard.finish().await;
 }
 
 /// A return type that can carry a lock error. `V` is the conversion.

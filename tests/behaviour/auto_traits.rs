@@ -5,7 +5,7 @@ use std::future::Future;
 use redlock::{
     Connect, ConnectError, Error, ExtendError, FencingToken, Lease, LeaseId, LockError, LockGuard,
     LockLost, LockRequest, MemoryNode, NodeReport, RedisNode, Redlock, RedlockBuilder,
-    ReleaseError, Released, Resource, Run, Status, UnlockError,
+    ReleaseError, Released, Resource, Run, RunOwned, Status, UnlockError,
 };
 
 fn shared<T: Send + Sync + 'static>() {}
@@ -48,7 +48,9 @@ fn requests_can_be_spawned_and_moved() {
     sent::<LockRequest>();
     moved::<LockRequest>();
     sent::<Connect>();
-    sent::<Run<std::future::Ready<()>>>();
+    sent::<Run<'static, std::future::Ready<()>>>();
+    sent::<RunOwned<std::future::Ready<()>>>();
+    moved::<RunOwned<std::future::Ready<()>>>();
 }
 
 /// Never called: compiling it is the test.

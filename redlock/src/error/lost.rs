@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::error::node::{Causes, NodeFailure};
 use crate::resource::{Resource, Resources};
 
-/// A lease ended while its guard was alive.
+/// A lease ended while something depended on it.
 ///
 /// A lost lock does not come back. Stop the protected work, undo or hand over what it has done so
 /// far, and request the lock again.
@@ -79,4 +79,19 @@ pub enum LossReason {
     /// The manager was shut down, or the runtime that extended the lease has ended.
     #[error("its manager was shut down or its runtime has ended")]
     Shutdown,
+    /// The guard was dropped or released. This ends what runs under the lock, but it is not a loss:
+    /// [`lost`](crate::LockGuard::lost) does not complete.
+    #[error("its guard was dropped or released")]
+    Released,
+    /// The guard was [detached](crate::LockGuard::detach). This ends what runs under the lock, but it
+    /// is not a loss: [`lost`](crate::LockGuard::lost) does not complete.
+    #[error("its guard was detached")]
+    Detached,
+}
+
+impl LossReason {
+    /// Whether the lease ended against the will of whoever held the guard.
+    pub(crate) fn is_loss(self) -> bool {
+        !matches!(self, Self::Released | Self::Detached)
+    }
 }

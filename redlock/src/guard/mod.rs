@@ -1,18 +1,15 @@
 //! The guard of a held lock.
 
 pub(crate) mod detached;
+mod end;
 pub(crate) mod run;
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
-use crate::error::{ExtendError, LockLost, ReleaseError, Released};
+use crate::error::{ExtendError, ReleaseError, Released};
 use crate::guard::detached::Lease;
-use crate::guard::run::{Loss, Run};
 use crate::lease::ActiveLease;
 use crate::lease_id::LeaseId;
 use crate::resource::Resource;
@@ -138,77 +135,6 @@ impl LockGuard {
         self.lease.is_held()
     }
 
-    /// Waits until the lock is lost.
-    ///
-    /// Completes before the deadline, when no other client can hold the lock yet: by 1 % of the ttl,
-    /// at least 2 ms. It also completes as soon as fewer nodes than a quorum hold the key: nodes that
-    /// push notifications report a key that is gone, others show it at the next extension. It
-    /// completes at once if the lock is already lost, and never if the guard was released first.
-    ///
-    /// The future does not borrow the guard, so it can be used beside one that borrows it mutably.
-    ///
-    /// # Cancel safety
-    ///
-    /// Cancelling the wait has no effect on the lock.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), redlock::Error> {
-    /// # let redlock = redlock::Redlock::in_memory(3);
-    /// # async fn next_job() {}
-    /// let guard = redlock.lock("leader").await?;
-    /// let mut lost = std::pin::pin!(guard.lost());
-    /// tokio::select! {
-    ///     reason = &mut lost => println!("stepping down: {reason}"),
-    ///     () = next_job() => println!("worked while leading"),
-    /// }
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn lost(&self) -> impl Future<Output = LockLost> + Send + Sync + 'static + use<> {
-        Loss::of(&self.lease)
-    }
-
-    /// Returns a token that is cancelled when the lock is lost or released, for code that takes one.
-    ///
-    /// It is a child token: cancelling it has no effect on the lock.
-    #[must_use]
-    pub fn cancellation_token(&self) -> CancellationToken {
-        self.lease.cancellation_token().child_token()
-    }
-
-    /// Runs `body` while the lock is held, and drops it when the lock is lost.
-    ///
-    /// Every poll checks the loss and the clock first, so a body whose lock is lost is never polled
-    /// again. Extensions never pause it. The output of a body that completes is returned unchanged,
-    /// and the lock stays held.
-    ///
-    /// # Errors
-    ///
-    /// [`LockLost`] if the lock was lost first. The body was dropped at an await point.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the returned future drops the body. The lock stays held.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), redlock::Error> {
-    /// # let redlock = redlock::Redlock::in_memory(3);
-    /// let guard = redlock.lock("invoice:42").await?;
-    /// let total = guard.run(async { 40 + 2 }).await?;
-    /// assert_eq!(total, 42);
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn run<F: Future>(&self, body: F) -> Run<F> {
-        Run::new(Loss::of(&self.lease), body)
-    }
-
     /// Extends the lock to `ttl` from now, unless it already lasts longer. Returns the new validity.
     ///
     /// Background extensions continue as before. This is for long work under
@@ -248,6 +174,14 @@ impl LockGuard {
         self.lease.release_and_wait().await
     }
 
+    /// Releases the lock after work under it. An error is logged and does not replace the outcome of
+    /// the work: the ttl ends the lock.
+    pub(crate) async fn finish(self) {
+        if let Err(error) = self.release().await {
+            tracing::debug!(%error, "the release of a lock was not confirmed");
+        }
+    }
+
     /// Releases a lock whose guard no caller has seen.
     pub(crate) fn abandon(self) {
         self.lease.abandon();
@@ -255,9 +189,9 @@ impl LockGuard {
 
     /// Stops extending without releasing, and returns the lease for another process to take over.
     ///
-    /// Unless it is [adopted](crate::Redlock::adopt_lease), the lease ends with its ttl. Afterwards
-    /// [`lost`](Self::lost) of this guard never completes. Its cancellation tokens are cancelled,
-    /// because the lease is no longer watched here.
+    /// Unless it is [adopted](crate::Redlock::adopt_lease), the lease ends with its ttl. It is no longer
+    /// watched here: [`lost`](Self::lost) of this guard never completes, and its cancellation tokens are
+    /// cancelled.
     #[must_use = "the lease stays until its ttl; without its id it cannot be released"]
     pub fn detach(self) -> Lease {
         let deadline = self.lease.detach();

@@ -175,17 +175,18 @@ impl ActiveLease {
             .map(|end| validity::act_before(end, self.ttl))
     }
 
-    /// Ends the lease as expired if it is time to. Returns the loss, if it is lost.
+    /// Ends the lease as expired if it is time to. Returns how it ended, once it has ended in any
+    /// way. Work under the lease must stop then.
     pub(crate) fn expire_if_due(&self) -> Option<LockLost> {
         if self.ends_at().is_some_and(|end| Moment::now() >= end) {
             self.lose(LossReason::Expired);
         }
         let state = self.lock();
-        let Phase::Ended(End::Lost(reason)) = state.phase else {
+        let Phase::Ended(end) = state.phase else {
             return None;
         };
         let causes = state.loss_causes.clone().unwrap_or_default();
-        Some(LockLost::new(self.resources.clone(), reason, causes))
+        Some(LockLost::new(self.resources.clone(), end.reason(), causes))
     }
 
     /// Keeps the head of the local queue until the lease ends. The next request in the queue then

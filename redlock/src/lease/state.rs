@@ -85,6 +85,15 @@ pub(super) enum End {
 }
 
 impl End {
+    /// The reason that work under the lease is given.
+    pub(super) fn reason(self) -> LossReason {
+        match self {
+            Self::Abandoned | Self::Released => LossReason::Released,
+            Self::Detached => LossReason::Detached,
+            Self::Lost(reason) => reason,
+        }
+    }
+
     /// Whether this end releases the keys.
     pub(super) fn releases(self) -> bool {
         !matches!(self, Self::Detached)

@@ -177,12 +177,12 @@ impl LockRequest {
     ///
     /// # Errors
     ///
-    /// Those of the [request](Self#errors), and [`LockError::Lost`] if the lock was lost before `f`
-    /// completed. `f` is then dropped.
+    /// Those of the [request](Self#errors), and [`LockError::Lost`] if the lease ended before `f`
+    /// completed, with the reason. `f` is dropped first.
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future drops `f`, and releases the lock in the background.
+    /// Dropping the future drops `f`, and then releases the lock in the background.
     ///
     /// # Examples
     ///
@@ -198,9 +198,7 @@ impl LockRequest {
     pub async fn run<T>(self, f: impl AsyncFnOnce(&LockGuard) -> T) -> Result<T, Error> {
         let guard = self.await?;
         let outcome = guard.run(f(&guard)).await;
-        if let Err(error) = guard.release().await {
-            tracing::debug!(%error, "the release of a lock was not confirmed");
-        }
+        guard.finish().await;
         Ok(outcome?)
     }
 }
