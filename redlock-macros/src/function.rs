@@ -39,18 +39,18 @@ impl Parse for Function {
             return Err(input.error("`#[redlocked]` goes on an `async fn`"));
         }
         let sig = input.parse()?;
-        match input.parse()? {
-            TokenTree::Group(body) if body.delimiter() == Delimiter::Brace => Ok(Self {
-                attrs,
-                vis,
-                sig,
-                body,
-            }),
-            other => Err(syn::Error::new(
-                other.span(),
-                "this function has no body; put `#[redlocked]` on its implementation",
-            )),
-        }
+        let body: TokenTree = input.parse()?;
+        let span = body.span();
+        let body = braces(body).ok_or_else(|| {
+            let problem = "this function has no body; put `#[redlocked]` on its implementation";
+            syn::Error::new(span, problem)
+        })?;
+        Ok(Self {
+            attrs,
+            vis,
+            sig,
+            body,
+        })
     }
 }
 
@@ -107,10 +107,13 @@ impl Function {
     /// Returns the future that makes up the body, or `None` if the body runs anything else.
     pub(crate) fn future(&self) -> Option<FutureBody> {
         let mut items = Block::parse_within.parse2(self.body.stream()).ok()?;
-        let (pin, future) = match items.pop()? {
-            Stmt::Expr(Expr::Async(future), None) => (None, future),
-            Stmt::Expr(Expr::Call(mut call), None) if is_box_pin(&call.func) => {
-                let Expr::Async(future) = call.args.pop()? else {
+        let Stmt::Expr(last, None) = items.pop()? else {
+            return None;
+        };
+        let (pin, future) = match ungrouped(last) {
+            Expr::Async(future) => (None, future),
+            Expr::Call(mut call) if is_box_pin(&call.func) => {
+                let Expr::Async(future) = ungrouped(call.args.pop()?) else {
                     return None;
                 };
                 (Some((*call.func, call.paren_token)), future)
@@ -121,6 +124,32 @@ impl Function {
             .iter()
             .all(|statement| matches!(statement, Stmt::Item(_)));
         only_items.then_some(FutureBody { items, pin, future })
+    }
+}
+
+/// Returns an expression without the invisible groups around it, in which `macro_rules!` passes it on.
+pub(crate) fn ungrouped(mut expr: Expr) -> Expr {
+    while let Expr::Group(group) = expr {
+        expr = *group.expr;
+    }
+    expr
+}
+
+/// Returns a block in braces, which `macro_rules!` passes on in an invisible group.
+fn braces(tree: TokenTree) -> Option<Group> {
+    let TokenTree::Group(group) = tree else {
+        return None;
+    };
+    match group.delimiter() {
+        Delimiter::Brace => Some(group),
+        Delimiter::None => {
+            let mut inside = group.stream().into_iter();
+            inside
+                .next()
+                .filter(|_| inside.next().is_none())
+                .and_then(braces)
+        }
+        _ => None,
     }
 }
 
@@ -139,7 +168,10 @@ fn starts_function(input: ParseStream<'_>) -> bool {
     true
 }
 
-fn is_box_pin(function: &Expr) -> bool {
+fn is_box_pin(mut function: &Expr) -> bool {
+    while let Expr::Group(group) = function {
+        function = &group.expr;
+    }
     let Expr::Path(function) = function else {
         return false;
     };

@@ -10,7 +10,7 @@ use syn::{Attribute, Expr, Ident, Lit, Path, ReturnType, Type, parse_quote_spann
 
 use crate::args;
 use crate::args::{Args, KeyArg, KeysArg, Kind, OnBusy, OnLost};
-use crate::function::{Function, FutureBody};
+use crate::function::{Function, FutureBody, ungrouped};
 use crate::key::Template;
 use crate::problems::Problems;
 use crate::returns::{erase_impl_trait, output_of_future};
@@ -154,11 +154,8 @@ fn setting(args::Setting { name, kind, value }: args::Setting) -> syn::Result<Se
     Ok(Setting { name, value })
 }
 
-fn time(name: &Ident, mut value: Expr, least: Duration) -> syn::Result<Time> {
-    // A value that was passed through `macro_rules!` arrives in a group.
-    while let Expr::Group(group) = value {
-        value = *group.expr;
-    }
+fn time(name: &Ident, value: Expr, least: Duration) -> syn::Result<Time> {
+    let value = ungrouped(value);
     let Expr::Lit(literal) = &value else {
         return Ok(Time::Expr(value));
     };
