@@ -77,6 +77,45 @@ use crate::plan::Plan;
 /// }
 /// ```
 ///
+/// # Streams and futures
+///
+/// The lock is released when the function returns. A stream or a future that it returned would run
+/// without the lock, and is rejected, also inside of a `Result`, an `Option` or a tuple. It is
+/// recognized by its name, so a type alias and `impl IntoResponse` hide it. Do without the attribute
+/// there: acquire a guard and move it into the stream. [`run`] ends the stream with an error if the
+/// lock is lost. For a future that is spawned there is [`run_owned`].
+///
+/// [`run`]: https://docs.rs/redlock/latest/redlock/struct.LockGuard.html#method.run
+/// [`run_owned`]: https://docs.rs/redlock/latest/redlock/struct.LockGuard.html#method.run_owned
+///
+/// ```
+/// use std::pin::pin;
+///
+/// use futures_util::{Stream, StreamExt, TryStreamExt, stream};
+/// use redlock::{Error, Redlock};
+///
+/// /// The rows of a table, which stays locked until the stream has ended or is dropped.
+/// async fn rows(redlock: &Redlock) -> Result<impl Stream<Item = Result<u32, Error>>, Error> {
+///     let guard = redlock.lock("table").await?;
+///     let rows = stream::iter([1, 2, 3]);
+///     Ok(stream::try_unfold((guard, rows), |(guard, mut rows)| async move {
+///         let next = guard.run(rows.next()).await?;
+///         Ok(next.map(|row| (row, (guard, rows))))
+///     }))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// let redlock = Redlock::in_memory(3);
+/// let mut rows = pin!(rows(&redlock).await?);
+/// while let Some(row) = rows.try_next().await? {
+///     assert!(redlock.try_lock("table").await.is_err(), "locked at row {row}");
+/// }
+/// assert!(redlock.try_lock("table").await.is_ok());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Arguments
 ///
 /// ## The key

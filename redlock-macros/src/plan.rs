@@ -13,7 +13,8 @@ use crate::args::{Args, KeyArg, KeysArg, Kind, OnBusy, OnLost};
 use crate::function::{Function, FutureBody, ungrouped};
 use crate::key::Template;
 use crate::problems::Problems;
-use crate::returns::{erase_impl_trait, output_of_future};
+use crate::returns;
+use crate::returns::{Deferred, erase_impl_trait, output_of_future};
 
 /// A use of the attribute that obeys every rule.
 pub(crate) struct Plan {
@@ -206,8 +207,32 @@ fn shape(function: &Function) -> syn::Result<Shape> {
             "the whole body must be one `async move { … }` or `Box::pin(async move { … })`; \
              anything before it would run without the lock",
         )),
-        _ => Err(syn::Error::new(sig.fn_token.span, not_async(function))),
+        _ => {
+            if let ReturnType::Type(_, ty) = &sig.output {
+                not_deferred(ty)?;
+            }
+            Err(syn::Error::new(sig.fn_token.span, not_async(function)))
+        }
     }
+}
+
+/// Rejects a type that contains a future or a stream. It would run after the release.
+fn not_deferred(ty: &Type) -> syn::Result<()> {
+    let (part, problem) = match returns::deferred(ty) {
+        None => return Ok(()),
+        Some(Deferred::Future(part)) => (
+            part,
+            "the lock is released when the function returns, so this future would run without it; \
+             await it here, or move a guard into it: see \"Streams and futures\" of `#[redlocked]`",
+        ),
+        Some(Deferred::Stream(part)) => (
+            part,
+            "the lock is released when the function returns, so this stream would run without it; \
+             replace the attribute by a guard that is moved into the stream: see \
+             \"Streams and futures\" of `#[redlocked]`",
+        ),
+    };
+    Err(syn::Error::new_spanned(part, problem))
 }
 
 /// Explains how to fix a function that is not async.
@@ -238,14 +263,16 @@ fn output(function: &Function, shape: &Shape) -> syn::Result<Output> {
             _ => ((**ty).clone(), ty.span()),
         },
     };
-    match &ty {
+    not_deferred(&ty)?;
+    match returns::ungrouped(&ty) {
         Type::Never(_) => Err(syn::Error::new(
             span,
             "a function that never returns cannot report a lock error",
         )),
         Type::ImplTrait(_) => Err(syn::Error::new_spanned(
             &ty,
-            "`impl Trait` hides whether it can carry a lock error; return `Result<impl Trait, E>`",
+            "`impl Trait` hides whether it can carry a lock error; return `Result<impl Trait, E>`, \
+             but no stream or future, which would run without the lock",
         )),
         _ => Ok(Output {
             ty: erase_impl_trait(ty),

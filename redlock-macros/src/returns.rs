@@ -25,6 +25,80 @@ pub(crate) fn output_of_future(future: &Type) -> Option<&Type> {
     }
 }
 
+/// A part of a return type that runs only after the function has returned.
+pub(crate) enum Deferred<'a> {
+    Future(&'a Type),
+    Stream(&'a Type),
+}
+
+/// Finds a future or a stream in a type, by its name. A function pointer and a closure only create one.
+pub(crate) fn deferred(ty: &Type) -> Option<Deferred<'_>> {
+    match ty {
+        Type::ImplTrait(hidden) => deferred_in_bounds(ty, &hidden.bounds),
+        Type::TraitObject(object) => deferred_in_bounds(ty, &object.bounds),
+        Type::Path(path) => {
+            let segments = &path.path.segments;
+            let named = segments.last().and_then(|last| deferred_by_name(last, ty));
+            named.or_else(|| segments.iter().find_map(deferred_in_arguments))
+        }
+        Type::Array(outer) => deferred(&outer.elem),
+        Type::Group(outer) => deferred(&outer.elem),
+        Type::Paren(outer) => deferred(&outer.elem),
+        Type::Ptr(outer) => deferred(&outer.elem),
+        Type::Reference(outer) => deferred(&outer.elem),
+        Type::Slice(outer) => deferred(&outer.elem),
+        Type::Tuple(outer) => outer.elems.iter().find_map(deferred),
+        _ => None,
+    }
+}
+
+fn deferred_in_bounds<'a>(
+    ty: &'a Type,
+    bounds: impl IntoIterator<Item = &'a TypeParamBound>,
+) -> Option<Deferred<'a>> {
+    bounds.into_iter().find_map(|bound| {
+        let TypeParamBound::Trait(bound) = bound else {
+            return None;
+        };
+        let last = bound.path.segments.last()?;
+        deferred_by_name(last, ty).or_else(|| deferred_in_arguments(last))
+    })
+}
+
+fn deferred_in_arguments(segment: &PathSegment) -> Option<Deferred<'_>> {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else {
+        return None;
+    };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => deferred(ty),
+        GenericArgument::AssocType(associated) => deferred(&associated.ty),
+        _ => None,
+    })
+}
+
+fn deferred_by_name<'a>(segment: &PathSegment, ty: &'a Type) -> Option<Deferred<'a>> {
+    match segment.ident.to_string().as_str() {
+        "Future" | "IntoFuture" | "FusedFuture" | "TryFuture" | "BoxFuture" | "LocalBoxFuture" => {
+            Some(Deferred::Future(ty))
+        }
+        "Stream" | "FusedStream" | "TryStream" | "AsyncIterator" | "BoxStream"
+        | "LocalBoxStream" => Some(Deferred::Stream(ty)),
+        _ => None,
+    }
+}
+
+/// Returns a type without the parentheses and the invisible groups around it, in which
+/// `macro_rules!` passes it on.
+pub(crate) fn ungrouped(mut ty: &Type) -> &Type {
+    loop {
+        ty = match ty {
+            Type::Group(group) => &group.elem,
+            Type::Paren(paren) => &paren.elem,
+            _ => return ty,
+        };
+    }
+}
+
 /// Replaces every `impl Trait` in a type by `_`, so that the type can be written in a body.
 pub(crate) fn erase_impl_trait(mut ty: Type) -> Type {
     erase(&mut ty);

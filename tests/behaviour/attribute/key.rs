@@ -87,6 +87,40 @@ async fn a_key_expression_is_evaluated_once_and_first() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_key_of_a_macro_is_a_template_in_every_position() {
+    macro_rules! locked {
+        ($literal:literal, $expr:expr, $list:expr, [$($key:expr),*], $id:ident) => {
+            #[redlocked($literal, manager = redlock, guard = lock)]
+            async fn literal(redlock: &Redlock, $id: u64) -> Result<String, Error> {
+                Ok(lock.resource().to_string())
+            }
+
+            #[redlocked(key = $expr, manager = redlock, guard = lock)]
+            async fn expr(redlock: &Redlock, $id: u64) -> Result<String, Error> {
+                Ok(lock.resource().to_string())
+            }
+
+            #[redlocked(keys = $list, manager = redlock, guard = lock)]
+            async fn list(redlock: &Redlock, $id: u64) -> Result<String, Error> {
+                Ok(lock.resource().to_string())
+            }
+
+            #[redlocked(keys = [$($key),*], manager = redlock, guard = lock)]
+            async fn keys(redlock: &Redlock, $id: u64) -> Result<String, Error> {
+                Ok(lock.resource().to_string())
+            }
+        };
+    }
+    locked!("a:{id}", "b:{id}", ["c:{id}"], ["d:{id}"], id);
+
+    let redlock = Redlock::in_memory(3);
+    assert_eq!(literal(&redlock, 7).await.unwrap(), "a:7");
+    assert_eq!(expr(&redlock, 7).await.unwrap(), "b:7");
+    assert_eq!(list(&redlock, 7).await.unwrap(), "c:7");
+    assert_eq!(keys(&redlock, 7).await.unwrap(), "d:7");
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_empty_key_is_rejected_by_the_call() {
     #[redlocked("{name}", manager = redlock)]
     async fn locked(redlock: &Redlock, name: &str) -> Result<(), LockError> {

@@ -5,4 +5,15 @@ async fn serve() -> ! {
     loop {}
 }
 
+macro_rules! fragment {
+    ($ty:ty) => {
+        #[redlocked("key")]
+        async fn fragment() -> $ty {
+            loop {}
+        }
+    };
+}
+
+fragment!(!);
+
 fn main() {}
