@@ -38,6 +38,27 @@ async fn a_manager_needs_nodes_and_rejects_duplicates() {
 }
 
 #[test]
+fn a_url_leads_to_the_node_that_is_meant() {
+    let urls = ["redis://a/2", "redis://a?db=2"];
+    let refused = Redlock::builder().nodes(urls).build().unwrap_err();
+    let node = "a:6379/2".into();
+    assert_eq!(refused, ConfigError::DuplicateNode { node });
+    for url in [
+        "redis://user:12#ss@a",
+        "redis://user:12?ss@a",
+        "redis://user:12/ss@a",
+        "redis://a?db=2&timeout=5s",
+        "redis://a#insecure",
+    ] {
+        let refused = Redlock::builder().node(url).build().unwrap_err();
+        assert!(
+            matches!(refused, ConfigError::Address { .. }),
+            "{url}: {refused}"
+        );
+    }
+}
+
+#[test]
 fn an_invalid_address_is_reported_by_its_position() {
     for url in ["", "localhost", "http://a", "redis://:secret@a:b"] {
         let refused = Redlock::builder()

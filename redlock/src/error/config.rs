@@ -21,12 +21,13 @@ pub enum ConfigError {
         /// Its name.
         node: Arc<str>,
     },
-    /// The address of a node cannot be parsed. The message does not repeat the address: it may
-    /// contain a password.
-    #[error("nodes[{index}] has an invalid address: {reason}")]
+    /// The address of a node is invalid.
+    #[error("nodes[{index}] has an invalid address, `{address}`: {reason}")]
     Address {
         /// The position of the node, from 0.
         index: usize,
+        /// The address. Credentials, options and parts that are not valid are replaced by `***`.
+        address: Arc<str>,
         /// What is wrong with the address.
         reason: Arc<str>,
     },

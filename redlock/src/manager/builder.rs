@@ -55,9 +55,12 @@ impl RedlockBuilder {
         if let Ok(nodes) = &mut self.nodes {
             match node.into_node() {
                 Ok(node) => nodes.push(node),
-                Err(ConfigError::Address { reason, .. }) => {
+                Err(ConfigError::Address {
+                    address, reason, ..
+                }) => {
                     self.nodes = Err(ConfigError::Address {
                         index: nodes.len(),
+                        address,
                         reason,
                     });
                 }

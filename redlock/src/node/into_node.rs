@@ -11,6 +11,11 @@ use crate::node::{Node, RedisNode};
 /// Conversion into a node, from a URL, connection settings, a pool, or a node.
 ///
 /// The trait is sealed. A custom node implements [`Node`], and thereby this trait.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be made into a node",
+    note = "a node is a URL, a `Node`, or a `ConnectionInfo` or `Pool` of `deadpool-redis` 0.23",
+    note = "types of another version of `deadpool-redis` or `redis` are different types"
+)]
 pub trait IntoNode: sealed::Sealed {
     /// Creates the node. It connects when a session is opened.
     ///

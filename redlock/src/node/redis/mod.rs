@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use deadpool_redis::Pool;
 use deadpool_redis::redis::ConnectionInfo;
 
-use self::connect::address;
+use self::connect::address::{self, Address};
 use self::connect::connector::Connector;
 use self::protocol::invalidation::Invalidations;
 use self::session::RedisSession;
@@ -48,15 +48,32 @@ use crate::node::{Node, Session, SessionOptions};
 pub struct RedisNode(Arc<Server>);
 
 impl RedisNode {
-    /// Creates a node at `url`: `redis://[user:password@]host[:port][/db]`, `rediss://…` for TLS,
-    /// or `redis+unix:///path`. It connects when a session is opened.
+    /// Creates a node at `url`. It connects when a session is opened.
+    ///
+    /// | URL | leads to |
+    /// |---|---|
+    /// | `redis://[[user]:password@]host[:port][/db]` | a server, at port 6379 unless one is given |
+    /// | `rediss://…` | a server behind TLS |
+    /// | `redis+unix:///path` | a Unix socket |
+    ///
+    /// `valkey` can stand for `redis`, and `unix` for `redis+unix`. Percent-encode `%`, `/`, `?`, `#`
+    /// and `@` in user names and passwords. Options follow a `?`, and are separated by `&`:
+    ///
+    /// | option | value |
+    /// |---|---|
+    /// | `db` | the database, where the path has none |
+    /// | `username`, `password` (`user`, `pass`) | the credentials, where none precede the host |
+    /// | `protocol` | `2` for RESP2 only, or `3` |
+    ///
+    /// Nothing in a URL is ignored. An unknown option is an error, and so is a fragment.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::Address`] if the URL is not valid, or needs a feature that is off.
+    /// [`ConfigError::Address`] if the URL is not valid, or needs a feature that is off. It names the
+    /// mistake and shows the URL without credentials.
     pub fn open(url: &str) -> Result<Self, ConfigError> {
-        let info = address::parse(url)?;
-        if address::wants_resp2(url) {
+        let Address { info, is_resp2 } = address::parse(url)?;
+        if is_resp2 {
             let connector = Connector::resp2(&info)?;
             return Ok(Self::new(
                 address::name(&info),
@@ -73,6 +90,7 @@ impl RedisNode {
     ///
     /// [`ConfigError::Address`] if they are not valid, or need a feature that is off.
     pub fn from_info(info: ConnectionInfo) -> Result<Self, ConfigError> {
+        address::check(&info)?;
         let invalidations = Invalidations::default();
         let connector = Connector::new(&info, &invalidations)?;
         Ok(Self::new(address::name(&info), connector, invalidations))

@@ -111,14 +111,12 @@ impl Transport {
         if socket::is_sufficient(&info) {
             return Ok(Self::Socket(Box::new(info), config));
         }
-        let manager =
-            Manager::new_with_config(info, config).map_err(|error| address::invalid(&error))?;
+        let manager = Manager::new_with_config(info.clone(), config)
+            .map_err(|error| address::refused(&info, &error))?;
         // Connections leave the pool and never return, so one slot is enough.
         let pool = Pool::builder(manager).max_size(1).build();
-        pool.map(Self::Tls).map_err(|error| ConfigError::Address {
-            index: 0,
-            reason: error.to_string().into(),
-        })
+        pool.map(Self::Tls)
+            .map_err(|error| address::invalid(address::name(&info), &error.to_string()))
     }
 
     async fn connect(&self) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
