@@ -171,6 +171,18 @@ fn no_message_contains_a_password() {
 }
 
 #[test]
+fn an_invalid_url_is_shown_with_the_mistake() {
+    let url = "redis://:hunter2@a/db0";
+    let ran = Ran::of(redlock([NOWHERE[0], url]).args(["status", "a"]));
+    assert_eq!(
+        ran.err,
+        "redlock: --redis: URL 2, `redis://***@a/***`, is invalid: its database is not a number \
+         from 0 to 2147483647: write one behind the host, as in /2\n"
+    );
+    assert_eq!(ran.code, 2);
+}
+
+#[test]
 fn an_empty_list_of_nodes_is_an_error() {
     for nodes in ["", " , "] {
         let ran = Ran::of(
@@ -181,8 +193,67 @@ fn an_empty_list_of_nodes_is_an_error() {
         assert_eq!(ran.code, 2, "{ran:?}");
         assert_eq!(
             ran.err,
-            "redlock: no nodes are configured: a lock needs at least one\n"
+            "redlock: REDLOCK_NODES: no node is listed: set it to URLs separated by commas, such \
+             as redis://a:6379,redis://b:6379,redis://c:6379\n"
         );
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_an_error() {
+    let verbs: [&[&str]; 4] = [
+        &["lock", "a", "1000"],
+        &["run", "a", "--", "true"],
+        &["status", "a"],
+        &["unlock", "a", "key"],
+    ];
+    for verb in verbs {
+        let ran = Ran::of(redlock(NOWHERE).args(verb).env("REDLOCK_TLL", "hunter2"));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        let expected = "redlock: REDLOCK_TLL: unknown variable: did you mean REDLOCK_TTL?\n";
+        assert_eq!(ran.err, expected);
+    }
+}
+
+#[test]
+fn empty_variables_and_those_of_its_command_are_no_mistake() {
+    let variables = [
+        ("REDLOCK_TTL", ""),
+        ("REDLOCK_WAIT", " "),
+        ("REDLOCK_NODE_TIMEOUT", ""),
+        ("REDLOCK_MAX_TTL", ""),
+        ("REDLOCK_RETRY_COUNT", ""),
+        ("REDLOCK_RESOURCE", "outer"),
+        ("REDLOCK_LEASE_ID", "id"),
+        ("REDLOCK_TOKEN", "1"),
+        ("REDLOCK_TEST_SERVER", "redis-server"),
+    ];
+    for verb in [
+        &["status", "a"][..],
+        &["lock", "--retry-delay", "1", "a", "1000"],
+        &["run", "--wait", "0", "a", "--", "true"],
+    ] {
+        let ran = Ran::of(redlock(NOWHERE).args(verb).envs(variables));
+        assert_eq!(ran.code, 3, "{ran:?}");
+    }
+}
+
+#[test]
+fn a_wrong_time_is_answered_with_its_form() {
+    let milliseconds = "write whole milliseconds without a unit, as in 30000 for 30s";
+    let duration = "write a number and a unit, as in 30s or 200ms";
+    let cases: [(&[&str], &str); 6] = [
+        (&["lock", "a", "30s"], milliseconds),
+        (&["lock", "a", "-5"], milliseconds),
+        (&["lock", "--retry-delay", "1s", "a", "1000"], milliseconds),
+        (&["run", "--ttl", "30", "a", "--", "true"], duration),
+        (&["run", "--grace", "soon", "a", "--", "true"], duration),
+        (&["--node-timeout", "1,5s", "status", "a"], duration),
+    ];
+    for (args, expected) in cases {
+        let ran = Ran::of(redlock(NOWHERE).args(args));
+        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert!(ran.err.contains(expected), "{ran:?}");
     }
 }
 

@@ -70,11 +70,11 @@ pub enum ConfigError {
         /// The manager's `max_ttl`.
         max_ttl: Duration,
     },
-    /// An environment variable is missing or cannot be parsed.
+    /// An environment variable is missing, invalid or unknown.
     #[error("{variable}: {reason}")]
     Environment {
         /// The name of the variable.
-        variable: &'static str,
+        variable: Arc<str>,
         /// What is wrong with it.
         reason: Arc<str>,
     },

@@ -8,6 +8,7 @@ use crate::engine::NodeSet;
 use crate::error::ConfigError;
 use crate::manager::Redlock;
 use crate::manager::connect::Connect;
+use crate::manager::origin::Origin;
 use crate::node::into_node::IntoNode;
 use crate::node::{MemoryNode, Node};
 
@@ -36,6 +37,8 @@ pub struct RedlockBuilder {
     /// The nodes, or the error of the first invalid one. Setters do not fail; `build` does.
     nodes: Result<Vec<Arc<dyn Node>>, ConfigError>,
     config: Config,
+    /// The options that came from the environment, if it was read.
+    origin: Option<Arc<Origin>>,
 }
 
 impl RedlockBuilder {
@@ -43,7 +46,17 @@ impl RedlockBuilder {
         Self {
             nodes: Ok(Vec::new()),
             config: Config::default(),
+            origin: None,
         }
+    }
+
+    /// Records that these variables were read, so that errors name them.
+    pub(super) fn with_origin(mut self, variables: Vec<&'static str>) -> Self {
+        self.origin = Some(Arc::new(Origin {
+            variables,
+            config: self.config.clone(),
+        }));
+        self
     }
 
     /// Adds a node: a URL, connection settings, a pool, or a [`Node`].
@@ -289,7 +302,12 @@ impl RedlockBuilder {
                 });
             }
         }
-        self.config.validate(nodes.len())?;
+        self.config
+            .validate(nodes.len())
+            .map_err(|error| match &self.origin {
+                Some(origin) => origin.explain(error, &self.config),
+                None => error,
+            })?;
         Ok(Redlock::new(
             NodeSet {
                 nodes: nodes.into(),

@@ -12,6 +12,7 @@ pub(crate) mod status;
 pub(crate) mod connect;
 mod env;
 pub(crate) mod global;
+mod origin;
 
 pub(crate) mod shutdown;
 

@@ -101,5 +101,5 @@ fn run_as(role: &str, output: Stdio) -> Child {
         .unwrap()
 }
 
-const ROLE: &str = "REDLOCK_HARNESS_ROLE";
+const ROLE: &str = "REDLOCK_TEST_ROLE";
 const BOUND: Duration = Duration::from_secs(20);

@@ -35,23 +35,14 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "URL")]
     pub(crate) redis: Vec<String>,
 
-    /// Prefix of every key on the servers
-    #[arg(
-        long,
-        value_name = "TEXT",
-        env = "REDLOCK_KEY_PREFIX",
-        hide_env_values = true
-    )]
+    /// Prefix of every key on the servers [default: the text in REDLOCK_KEY_PREFIX, or none]
+    #[arg(long, value_name = "TEXT")]
     pub(crate) key_prefix: Option<String>,
 
-    /// How long to wait for one node's response, such as 200ms [default: depends on the validity]
-    #[arg(
-        long,
-        value_name = "DURATION",
-        env = "REDLOCK_NODE_TIMEOUT",
-        hide_env_values = true
-    )]
-    #[arg(value_parser = humantime::parse_duration)]
+    /// How long to wait for one node's response, such as 200ms
+    ///
+    /// [default: the duration in REDLOCK_NODE_TIMEOUT, or depends on the validity]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) node_timeout: Option<Duration>,
 }
 
@@ -80,7 +71,8 @@ pub(crate) struct LockArgs {
     /// Upper bound of the random pause between two attempts, in milliseconds
     ///
     /// [default: 200, or the duration in REDLOCK_RETRY_DELAY]
-    #[arg(long, value_name = "MS")]
+    #[arg(long, value_name = "MS", allow_negative_numbers = true)]
+    #[arg(value_parser = milliseconds)]
     pub(crate) retry_delay: Option<u64>,
 
     /// Name of the lock
@@ -88,7 +80,8 @@ pub(crate) struct LockArgs {
     pub(crate) name: String,
 
     /// Validity of the lock, in milliseconds; at most the duration in REDLOCK_MAX_TTL, or 60000
-    #[arg(value_name = "VALIDITY_MS")]
+    #[arg(value_name = "VALIDITY_MS", allow_negative_numbers = true)]
+    #[arg(value_parser = milliseconds)]
     pub(crate) validity: u64,
 }
 
@@ -131,24 +124,16 @@ pub(crate) struct StatusArgs {
 #[command(after_help = RUN_EXIT_CODES)]
 pub(crate) struct RunArgs {
     /// How long the nodes keep the lock if redlock dies; at most REDLOCK_MAX_TTL, or 60s
-    #[arg(
-        long,
-        value_name = "DURATION",
-        env = "REDLOCK_TTL",
-        hide_env_values = true
-    )]
-    #[arg(default_value = "30s", value_parser = humantime::parse_duration)]
-    pub(crate) ttl: Duration,
+    ///
+    /// [default: the duration in REDLOCK_TTL, or 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) ttl: Option<Duration>,
 
     /// How long to wait for the lock; 0 to try once
-    #[arg(
-        long,
-        value_name = "DURATION",
-        env = "REDLOCK_WAIT",
-        hide_env_values = true
-    )]
-    #[arg(default_value = "10s", value_parser = humantime::parse_duration)]
-    pub(crate) wait: Duration,
+    ///
+    /// [default: the duration in REDLOCK_WAIT, or 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
 
     /// Shortest time to hold the lock, even if the command ends sooner; at most REDLOCK_MAX_TTL, or
     /// 60s
@@ -156,12 +141,12 @@ pub(crate) struct RunArgs {
     /// For jobs that several machines start at about the same time. If redlock is killed, the
     /// nodes keep the lock for its ttl.
     #[arg(long, value_name = "DURATION")]
-    #[arg(default_value = "0s", value_parser = humantime::parse_duration)]
+    #[arg(default_value = "0s", value_parser = duration)]
     pub(crate) hold_at_least: Duration,
 
     /// How long the command may take to end after the lock is lost
     #[arg(long, value_name = "DURATION", default_value = "5s")]
-    #[arg(value_parser = humantime::parse_duration)]
+    #[arg(value_parser = duration)]
     pub(crate) grace: Duration,
 
     /// Name of the lock
@@ -176,7 +161,8 @@ pub(crate) struct RunArgs {
 /// Parses the command line, or prints the error and returns the exit code.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
     Args::try_parse().map_err(|error| {
-        let text = without_credentials(&error.render().to_string());
+        let arguments = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
+        let text = without_credentials(&error.render().to_string(), arguments);
         // A failed write cannot be reported anywhere else.
         if error.use_stderr() {
             io::stderr().write_all(text.as_bytes()).ok();
@@ -187,23 +173,30 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
-/// Masks the credentials of every URL in a text. An error message may quote a misplaced argument
-/// that contains a password.
-fn without_credentials(text: &str) -> String {
-    let mut parts = text.split("://");
-    let mut shown = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        shown.push_str("://");
-        let end = part.find(char::is_whitespace).unwrap_or(part.len());
-        match part[..end].rfind('@') {
-            Some(at) => {
-                shown.push_str("***");
-                shown.push_str(&part[at..]);
-            }
-            None => shown.push_str(part),
-        }
-    }
-    shown
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    humantime::parse_duration(text).map_err(|_| "write a number and a unit, as in 30s or 200ms")
+}
+
+fn milliseconds(text: &str) -> Result<u64, &'static str> {
+    text.parse()
+        .map_err(|_| "write whole milliseconds without a unit, as in 30000 for 30s")
+}
+
+/// Masks every argument in a text that may contain a password. An error message quotes misplaced
+/// arguments.
+fn without_credentials(text: &str, arguments: impl Iterator<Item = String>) -> String {
+    let value = |argument: &str| Some(argument.split_once('=')?.1.to_owned());
+    let mut secrets: Vec<String> = arguments
+        .flat_map(|argument| [value(&argument), Some(argument)])
+        .flatten()
+        .filter(|it| it.contains('@') || it.contains("://"))
+        .collect();
+    // The whole comes before its parts.
+    secrets.sort_by_key(|it| std::cmp::Reverse(it.len()));
+    let text = text.to_owned();
+    secrets
+        .iter()
+        .fold(text, |text, it| text.replace(it, "***"))
 }
 
 const EXIT_CODES: &str = "\
@@ -235,9 +228,16 @@ mod tests {
     }
 
     #[test]
-    fn only_credentials_are_masked() {
-        let text = "no 'redis://user:p@ss@a:1' and 'redis://b' or x@y, \n rediss://:q@c";
-        let shown = "no 'redis://***@a:1' and 'redis://b' or x@y, \n rediss://***@c";
-        assert_eq!(without_credentials(text), shown);
+    fn arguments_that_may_contain_a_password_are_masked() {
+        let arguments = [
+            "--redis=redis://user:p ss@a",
+            "user:pw@b",
+            "redis://:p",
+            "name",
+        ];
+        let text = "no '--redis=redis://user:p ss@a', 'redis://user:p ss@a', 'redis://:p' or \
+                    'user:pw@b' for 'name'";
+        let shown = without_credentials(text, arguments.map(String::from).into_iter());
+        assert_eq!(shown, "no '***', '***', '***' or '***' for 'name'");
     }
 }

@@ -84,6 +84,17 @@ impl From<ConfigError> for Failure {
     fn from(error: ConfigError) -> Self {
         match error {
             ConfigError::Ttl(error) => error.into(),
+            ConfigError::Address {
+                index,
+                address,
+                reason,
+            } => {
+                let summary = format!(
+                    "--redis: URL {}, `{address}`, is invalid: {reason}",
+                    index + 1
+                );
+                Self::new(USAGE, summary)
+            }
             _ => Self::new(USAGE, error),
         }
     }

@@ -1,6 +1,5 @@
 //! The verb `redlock lock`.
 
-use std::env;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -10,7 +9,7 @@ use crate::acquire::{Acquired, acquire};
 use crate::args::{LockArgs, NodeArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::shut_down;
+use crate::nodes::{set, shut_down};
 use crate::signals::Signals;
 
 /// Acquires a lock, prints its key, and leaves the lock in place for its validity.
@@ -58,7 +57,7 @@ pub(crate) async fn lock(
 /// unlimited, or as many as the environment says. A count of -1 leaves them unlimited, because the
 /// wait of this verb never ends.
 fn rounds(args: &LockArgs) -> Option<u32> {
-    match (args.retry_count, env::var_os("REDLOCK_RETRY_COUNT")) {
+    match (args.retry_count, set("REDLOCK_RETRY_COUNT")) {
         (None, Some(_)) | (Some(-1), None) => None,
         (None, None) => Some(1 + RETRIES),
         (Some(retries), _) => {

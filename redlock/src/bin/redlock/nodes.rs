@@ -3,7 +3,7 @@
 use std::env;
 use std::time::Duration;
 
-use redlock::{ConfigError, InvalidRequest, Redlock, RedlockBuilder};
+use redlock::{ConfigError, Redlock, RedlockBuilder};
 
 use crate::args::NodeArgs;
 use crate::failure::Failure;
@@ -31,13 +31,21 @@ impl NodeArgs {
 
 /// Builds a manager for a verb that acquires nothing. The ttl then only bounds how long to wait for
 /// nodes, so one beyond the maximum is no mistake.
-pub(crate) fn build_without_ttl(builder: &RedlockBuilder) -> Result<Redlock, ConfigError> {
-    match builder.clone().build() {
-        Err(ConfigError::Ttl(InvalidRequest::TtlTooLong { max, .. })) => {
-            builder.clone().ttl(max).build()
-        }
-        built => built,
-    }
+pub(crate) fn build_without_ttl(builder: RedlockBuilder) -> Result<Redlock, ConfigError> {
+    let max_ttl = duration("REDLOCK_MAX_TTL").unwrap_or(TTL);
+    builder.ttl(TTL.min(max_ttl)).build()
+}
+
+/// Returns the duration in a variable, unless it is not set or blank. An invalid one is an error of
+/// [`NodeArgs::builder`], which comes first.
+pub(crate) fn duration(variable: &str) -> Option<Duration> {
+    humantime::parse_duration(set(variable)?.trim()).ok()
+}
+
+/// Returns the text in a variable, unless it is not set or blank.
+pub(crate) fn set(variable: &str) -> Option<String> {
+    let text = env::var(variable).ok()?;
+    (!text.trim().is_empty()).then_some(text)
 }
 
 /// Shuts the manager down and waits briefly for pending releases. A hanging node must not delay the
@@ -47,6 +55,9 @@ pub(crate) async fn shut_down(manager: &Redlock) {
 }
 
 const DEFAULT: &str = "redis://localhost:6379/0";
+
+/// Long enough for a generous time limit per node.
+const TTL: Duration = Duration::from_secs(30);
 
 /// Enough for many round trips, and hardly noticeable to the user.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

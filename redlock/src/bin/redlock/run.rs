@@ -1,6 +1,7 @@
 //! The verb `redlock run`.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use redlock::LockGuard;
 
@@ -9,7 +10,7 @@ use crate::args::{NodeArgs, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::shut_down;
+use crate::nodes::{duration, shut_down};
 use crate::signals::Signals;
 
 /// Runs a command while a lock is held, and returns its exit code.
@@ -18,9 +19,13 @@ pub(crate) async fn run(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let builder = nodes.builder()?.ttl(args.ttl);
+    let mut builder = nodes.builder()?;
+    if let Some(ttl) = args.ttl {
+        builder = builder.ttl(ttl);
+    }
     let mut signals = Signals::listen()?;
-    let (wait, hold) = (args.wait, args.hold_at_least);
+    let wait = args.wait.or_else(|| duration("REDLOCK_WAIT"));
+    let (wait, hold) = (wait.unwrap_or(WAIT), args.hold_at_least);
     let acquired = acquire(builder, &args.name, wait, hold, &mut signals).await;
     let Acquired { manager, guard } = acquired?;
     let outcome = run_under(&guard, args, &mut signals).await;
@@ -53,3 +58,6 @@ async fn run_under(
         }
     }
 }
+
+/// How long to wait for the lock, unless it is configured.
+const WAIT: Duration = Duration::from_secs(10);

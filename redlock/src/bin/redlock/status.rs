@@ -13,7 +13,7 @@ use crate::nodes::build_without_ttl;
 
 /// Prints who holds a lock.
 pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Failure> {
-    let manager = build_without_ttl(&nodes.builder()?)?;
+    let manager = build_without_ttl(nodes.builder()?)?;
     let status = manager.status(&args.name).await;
     // A closed stdout is no failure: the exit code carries the state too.
     io::stdout().write_all(describe(&status).as_bytes()).ok();

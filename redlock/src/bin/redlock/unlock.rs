@@ -15,7 +15,7 @@ pub(crate) async fn unlock(
     console: &Console,
 ) -> Result<u8, Failure> {
     // Not connected first, which would need a quorum: a release on a minority is still useful.
-    let manager = build_without_ttl(&nodes.builder()?)?;
+    let manager = build_without_ttl(nodes.builder()?)?;
     let outcome = manager.unlock(&args.name, args.key.as_str()).await;
     let outcome = match outcome {
         Ok(released) => {
