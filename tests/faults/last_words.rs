@@ -112,3 +112,26 @@ async fn the_last_error_of_a_connection_in_use_is_quoted() {
     assert!(cause.message().contains("ERR upstream failure"), "{cause}");
     assert!(cause.is_sent(), "the key may have been set");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_a_server_responds_is_quoted_in_one_line() {
+    let http = fake_server(|mut stream| {
+        let _count = stream.read(&mut [0; 4096]);
+        let page = b"HTTP/1.0 400 Bad Request\r\nServer: a\r\n\r\n<html>\n</html>\n";
+        stream.write_all(page).unwrap();
+    });
+    let hostile = fake_server(|mut stream| {
+        let _count = stream.read(&mut [0; 4096]);
+        stream
+            .write_all(b"-ERR a\x1b[2Jb\x00\xe2\x80\xa8c\r\n")
+            .unwrap();
+    });
+    for url in [http, hostile] {
+        for protocol in ["", "?protocol=resp2"] {
+            let cause = cause_at(&format!("{url}{protocol}")).await.to_string();
+            let breaks = |it: char| it.is_control() || it == '\u{2028}';
+            assert!(!cause.contains(breaks), "{cause:?}");
+            assert!(!cause.is_empty());
+        }
+    }
+}

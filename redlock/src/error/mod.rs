@@ -11,6 +11,7 @@ pub(crate) mod invalid;
 mod lock;
 mod lost;
 mod node;
+mod quoted;
 mod report;
 
 pub use self::config::{AlreadyInstalled, ConfigError, ConnectError};
@@ -19,6 +20,7 @@ pub use self::lock::LockError;
 pub use self::lost::{LockLost, LossReason};
 pub(crate) use self::node::CauseList;
 pub use self::node::{NodeError, NodeErrorKind, NodeFailure};
+pub(crate) use self::quoted::quoted;
 pub use self::report::{
     ExtendError, NodeRelease, ReleaseError, ReleaseOutcome, Released, UnlockError,
 };

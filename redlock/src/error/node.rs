@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::error::quoted::quoted;
+
 /// The reason why a command failed on one node.
 ///
 /// It never contains a password: credentials are removed from addresses first.
@@ -19,7 +21,7 @@ impl NodeError {
     pub fn new(kind: NodeErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: quoted(message),
             sent: true,
         }
     }
@@ -29,7 +31,7 @@ impl NodeError {
     pub fn unsent(kind: NodeErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self {
             kind,
-            message: message.into(),
+            message: quoted(message),
             sent: false,
         }
     }
@@ -41,6 +43,8 @@ impl NodeError {
     }
 
     /// The details, in the words of the server or the operating system. May be empty.
+    ///
+    /// It is one line: control characters are escaped.
     #[must_use]
     pub fn message(&self) -> &str {
         &self.message

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::quoted;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::{Identity, NodeWarning};
 
@@ -57,10 +58,10 @@ impl ServerInfo {
     pub(crate) fn server(&self) -> Option<Arc<str>> {
         // Valkey also reports Redis version 7.2.4, for old clients.
         if let Some(version) = self.0.get("valkey_version") {
-            return Some(format!("valkey {version}").into());
+            return Some(quoted(format!("valkey {version}")));
         }
         let version = self.0.get("redis_version")?;
-        Some(format!("redis {version}").into())
+        Some(quoted(format!("redis {version}")))
     }
 }
 
@@ -72,7 +73,7 @@ pub(crate) fn warnings(info: Option<&ServerInfo>) -> Vec<NodeWarning> {
     let mut warnings = Vec::new();
     let policy = info.get("maxmemory_policy");
     if let Some(policy) = policy.filter(|policy| *policy != "noeviction") {
-        warnings.push(NodeWarning::Eviction(policy.as_str().into()));
+        warnings.push(NodeWarning::Eviction(quoted(policy.as_str())));
     }
     warnings
 }
