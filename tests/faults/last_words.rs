@@ -135,3 +135,22 @@ async fn whatever_a_server_responds_is_quoted_in_one_line() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_expects_tls_is_named_as_such() {
+    let alerts = fake_server(|mut stream| {
+        let _count = stream.read(&mut [0; 4096]);
+        // Fatal: protocol version.
+        stream.write_all(b"\x15\x03\x03\x00\x02\x02\x46").unwrap();
+    });
+    // Bytes that were not read turn the close into a reset.
+    let resets = fake_server(|mut stream| stream.read_exact(&mut [0; 1]).unwrap());
+    for url in [alerts, resets] {
+        for protocol in ["", "?protocol=resp2"] {
+            let cause = cause_at(&format!("{url}{protocol}")).await;
+            let is_named = cause.message().contains("TLS, write rediss://")
+                || cause.message().contains("TLS: write rediss://");
+            assert!(is_named, "{url}{protocol}: {cause}");
+        }
+    }
+}

@@ -99,3 +99,25 @@ async fn an_untrusted_certificate_is_named_in_the_error() {
     assert_eq!(ran.out, "");
     assert!(ran.err.contains("certificate"), "{ran:?}");
 }
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_url_with_the_wrong_scheme_is_explained() {
+    let servers = Servers::start(3);
+    let plain = under_tls(&servers).await;
+    let plain: Vec<_> = plain
+        .iter()
+        .map(|it| it.replace("rediss:", "redis:"))
+        .collect();
+    let ran = run(&plain, true, &["run", "--wait=0", "a", "--", "true"]).await;
+    assert!(ran.expect(3).err.contains("write rediss:// in its URL"));
+
+    let urls = servers.urls();
+    let urls: Vec<_> = urls
+        .iter()
+        .map(|it| it.replace("redis:", "rediss:"))
+        .collect();
+    let ran = run(&urls, true, &["run", "--wait=3s", "a", "--", "true"]).await;
+    assert!(ran.err.contains("write redis:// in its URL"), "{ran:?}");
+    assert_eq!(ran.code, 3);
+}

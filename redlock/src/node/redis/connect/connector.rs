@@ -130,7 +130,14 @@ impl Transport {
             }
             Self::Tls(pool) => {
                 tls::ensure_crypto_provider();
-                take_connection(pool).await
+                take_connection(pool).await.map_err(|error| match error {
+                    // A server without TLS waits for the end of the greeting.
+                    PoolError::Backend(error) if error.is_timeout() => {
+                        let error = io::Error::new(io::ErrorKind::TimedOut, PERHAPS_PLAIN);
+                        PoolError::Backend(error.into())
+                    }
+                    error => error,
+                })
             }
             Self::Application(pool) => take_connection(pool).await,
         }
@@ -166,3 +173,6 @@ fn config() -> AsyncConnectionConfig {
 
 /// The time limit for making a connection, including the client library's handshake.
 pub(crate) const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+const PERHAPS_PLAIN: &str =
+    "timed out; if the server does not expect TLS, write redis:// in its URL";

@@ -26,7 +26,14 @@ use crate::sync::Mutex;
 
 /// The last words of a server, shared between a stream and its connection.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct LastWords(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct LastWords(Arc<Mutex<Words>>);
+
+#[derive(Debug, Default)]
+struct Words {
+    error: Vec<u8>,
+    /// Whether the server ended the connection in the words of TLS.
+    has_tls_alert: bool,
+}
 
 /// A stream that remembers the last words of the server.
 pub(crate) struct RememberingStream<S> {
@@ -42,7 +49,7 @@ pub(crate) struct RememberingStream<S> {
 impl LastWords {
     /// Returns the error after which the server sent nothing more, if there is one.
     pub(crate) fn get(&self) -> Option<ServerError> {
-        let words = self.0.lock();
+        let words = &self.0.lock().error;
         // Several commands may have got one error each. The last one stands before the end.
         let mut lines = words.split(|byte| *byte == b'\n').rev();
         let line = lines.find(|line| !line.is_empty())?;
@@ -50,6 +57,11 @@ impl LastWords {
             Ok(Value::ServerError(error)) => Some(error),
             _ => None,
         }
+    }
+
+    /// Whether the server expects TLS.
+    pub(crate) fn has_tls_alert(&self) -> bool {
+        self.0.lock().has_tls_alert
     }
 }
 
@@ -68,16 +80,19 @@ impl<S> RememberingStream<S> {
     fn on_read(&mut self, bytes: &[u8]) {
         let is_error = bytes.first() == Some(&b'-') && bytes.len() <= MAX_WORDS;
         if is_error || self.has_words && !bytes.is_empty() {
-            let mut words = self.last_words.0.lock();
+            let words = &mut self.last_words.0.lock().error;
             words.clear();
             words.extend_from_slice(if is_error { bytes } else { b"" });
             self.has_words = is_error;
+        }
+        if bytes.starts_with(&TLS_ALERT) {
+            self.last_words.0.lock().has_tls_alert = true;
         }
     }
 
     fn on_written(&mut self) {
         if self.has_words {
-            self.last_words.0.lock().clear();
+            self.last_words.0.lock().error.clear();
             self.has_words = false;
         }
     }
@@ -167,6 +182,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for RememberingStream<S> {
 /// The maximum length of last words. The longest known has 1,000 bytes: Redis explains its
 /// protected mode.
 const MAX_WORDS: usize = 2048;
+
+/// The beginning of an alert in all versions of TLS. In place of the first response, it means that
+/// the server expected TLS.
+const TLS_ALERT: [u8; 2] = [0x15, 0x03];
 
 #[cfg(test)]
 mod tests {

@@ -58,7 +58,12 @@ async fn connect_over(
     let connected = MultiplexedConnection::new_with_config(settings, stream, config).await;
     match (connected, last_words.get()) {
         (Ok((connection, io)), _) => Ok((connection, ConnectionIo::new(io, last_words, parting))),
+        (Err(_), _) if last_words.has_tls_alert() => Err(io::Error::other(TLS).into()),
         (Err(error), Some(words)) if error.is_io_error() => Err(words.into()),
+        // Some servers reset the connection without an alert.
+        (Err(error), None) if error.is_connection_dropped() => {
+            Err(io::Error::other(format!("{error}; {MAYBE_TLS}")).into())
+        }
         (Err(error), _) => Err(error),
     }
 }
@@ -95,3 +100,7 @@ fn apply_settings(stream: &TcpStream, settings: &TcpSettings) -> io::Result<()> 
     socket.set_tcp_user_timeout(settings.user_timeout())?;
     Ok(())
 }
+
+const TLS: &str = "the server expects TLS: write rediss:// in its URL";
+
+const MAYBE_TLS: &str = "if the server expects TLS, write rediss:// in its URL";
