@@ -15,47 +15,51 @@ pub(super) struct Origin {
 impl Origin {
     /// Names the variable in the error of an option that came from one, and was not changed since.
     pub(super) fn explain(&self, error: ConfigError, now: &Config) -> ConfigError {
-        let then = &self.config;
-        let has_ttl = ("REDLOCK_TTL", then.ttl == now.ttl);
-        let has_max_ttl = ("REDLOCK_MAX_TTL", then.max_ttl == now.max_ttl);
-        let drift_factor = (
-            "REDLOCK_DRIFT_FACTOR",
-            then.drift_factor == now.drift_factor,
-        );
-        let concerned = match &error {
-            ConfigError::Ttl(InvalidRequest::TtlTooLong { .. }) => vec![has_ttl, has_max_ttl],
-            ConfigError::Ttl(InvalidRequest::NoValidity { .. }) => vec![has_ttl, drift_factor],
-            ConfigError::Ttl(_) => vec![has_ttl],
-            ConfigError::MaxTtl { .. } => vec![has_max_ttl],
-            ConfigError::DriftFactor { .. } => vec![drift_factor],
-            ConfigError::RetryCount => {
-                vec![("REDLOCK_RETRY_COUNT", then.retry_count == now.retry_count)]
-            }
-            ConfigError::NodeTimeout => {
-                vec![(
-                    "REDLOCK_NODE_TIMEOUT",
-                    then.node_timeout == now.node_timeout,
-                )]
-            }
-            ConfigError::TokenDurability { .. } => {
-                let is_same = then.token_durability == now.token_durability;
-                vec![("REDLOCK_TOKEN_DURABILITY", is_same)]
-            }
-            ConfigError::FenceRetention { .. } => {
-                let is_same = then.fence_retention == now.fence_retention;
-                vec![("REDLOCK_FENCE_RETENTION", is_same), has_max_ttl]
-            }
-            _ => vec![],
+        let is_to_blame =
+            |name: &&&str| self.variables.contains(name) && self.is_unchanged(name, now);
+        let Some(name) = concerned(&error, now).iter().find(is_to_blame) else {
+            return error;
         };
-        let mut concerned = concerned.into_iter();
-        let found = concerned.find(|(name, is_same)| *is_same && self.variables.contains(name));
-        match (found, &error) {
-            (None, _) => error,
-            (Some((name, _)), ConfigError::Ttl(InvalidRequest::TtlTooLong { .. })) => {
+        match &error {
+            ConfigError::Ttl(InvalidRequest::TtlTooLong { .. }) => {
                 self::error(name, format!("{error}: {RAISE}"))
             }
-            (Some((name, _)), _) => self::error(name, error.to_string()),
+            _ => self::error(name, error.to_string()),
         }
+    }
+
+    /// Whether the option of a variable still has the value that was read.
+    fn is_unchanged(&self, variable: &str, now: &Config) -> bool {
+        let then = &self.config;
+        match variable {
+            TTL => then.ttl == now.ttl,
+            MAX_TTL => then.max_ttl == now.max_ttl,
+            MAX_HOLD => then.max_hold == now.max_hold,
+            // Not a number is not equal to itself.
+            DRIFT_FACTOR => then.drift_factor.to_bits() == now.drift_factor.to_bits(),
+            RETRY_COUNT => then.retry_count == now.retry_count,
+            NODE_TIMEOUT => then.node_timeout == now.node_timeout,
+            TOKEN_DURABILITY => then.token_durability == now.token_durability,
+            FENCE_RETENTION => then.fence_retention == now.fence_retention,
+            _ => false,
+        }
+    }
+}
+
+/// Returns the variables of the options that an error is about.
+fn concerned(error: &ConfigError, now: &Config) -> &'static [&'static str] {
+    match error {
+        ConfigError::Ttl(InvalidRequest::TtlTooLong { .. }) => &[TTL, MAX_TTL],
+        ConfigError::Ttl(InvalidRequest::TtlTooShort { ttl, .. }) if *ttl != now.ttl => &[MAX_HOLD],
+        ConfigError::Ttl(InvalidRequest::TtlTooShort { .. }) => &[TTL],
+        ConfigError::Ttl(_) => &[TTL, DRIFT_FACTOR],
+        ConfigError::MaxTtl { .. } => &[MAX_TTL],
+        ConfigError::DriftFactor { .. } => &[DRIFT_FACTOR],
+        ConfigError::RetryCount => &[RETRY_COUNT],
+        ConfigError::NodeTimeout => &[NODE_TIMEOUT],
+        ConfigError::TokenDurability { .. } => &[TOKEN_DURABILITY],
+        ConfigError::FenceRetention { .. } => &[FENCE_RETENTION, MAX_TTL],
+        _ => &[],
     }
 }
 
@@ -69,3 +73,12 @@ pub(super) fn error(variable: &str, reason: impl Into<Arc<str>>) -> ConfigError 
 
 const RAISE: &str = "lower REDLOCK_TTL, or raise REDLOCK_MAX_TTL for all processes that use the same \
                      nodes";
+
+const TTL: &str = "REDLOCK_TTL";
+const MAX_TTL: &str = "REDLOCK_MAX_TTL";
+const MAX_HOLD: &str = "REDLOCK_MAX_HOLD";
+const DRIFT_FACTOR: &str = "REDLOCK_DRIFT_FACTOR";
+const RETRY_COUNT: &str = "REDLOCK_RETRY_COUNT";
+const NODE_TIMEOUT: &str = "REDLOCK_NODE_TIMEOUT";
+const TOKEN_DURABILITY: &str = "REDLOCK_TOKEN_DURABILITY";
+const FENCE_RETENTION: &str = "REDLOCK_FENCE_RETENTION";

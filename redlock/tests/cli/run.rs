@@ -110,3 +110,18 @@ fn the_lock_is_extended_while_the_command_runs() {
     assert_eq!(ran.out, "");
     running.finish().expect(0);
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn options_in_the_environment_do_not_break_the_command() {
+    let servers = Servers::start(3);
+    let script = "sleep 3; echo ${REDLOCK_TOKEN-none}";
+    let mut command = redlock_on(&servers);
+    command
+        .envs([("REDLOCK_FENCING", "off"), ("REDLOCK_AUTO_EXTEND", "off")])
+        .env("REDLOCK_TTL", "2s")
+        // That of an outer lock.
+        .env("REDLOCK_TOKEN", "7")
+        .args(["run", "a", "--", "sh", "-c", script]);
+    assert_eq!(Ran::of(&mut command).expect(0).out, "none\n");
+}

@@ -116,7 +116,7 @@ pub(crate) struct StatusArgs {
 /// forwarded to the command.
 ///
 /// The environment of the command has the lock's name in REDLOCK_RESOURCE, its key in
-/// REDLOCK_LEASE_ID and its fencing token in REDLOCK_TOKEN.
+/// REDLOCK_LEASE_ID and its fencing token, unless REDLOCK_FENCING is off, in REDLOCK_TOKEN.
 ///
 /// Unless redlock was started from a terminal, the command runs in its own process group, and
 /// signals go to the whole group.

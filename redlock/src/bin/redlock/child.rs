@@ -37,8 +37,12 @@ impl Child {
             .args(args)
             .env("REDLOCK_RESOURCE", guard.resource().to_string())
             .env("REDLOCK_LEASE_ID", guard.lease_id().as_str())
-            .env("REDLOCK_TOKEN", guard.token().to_string())
             .kill_on_drop(true);
+        match guard.try_token() {
+            Some(token) => command.env("REDLOCK_TOKEN", token.to_string()),
+            // One of an outer lock would be taken for this one's.
+            None => command.env_remove("REDLOCK_TOKEN"),
+        };
         if !is_interactive {
             command.process_group(0);
         }

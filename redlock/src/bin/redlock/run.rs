@@ -19,7 +19,7 @@ pub(crate) async fn run(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let mut builder = nodes.builder()?;
+    let mut builder = nodes.builder()?.auto_extend(true);
     if let Some(ttl) = args.ttl {
         builder = builder.ttl(ttl);
     }

@@ -34,7 +34,8 @@ impl Redlock {
     ///
     /// Each is documented at its setter on [`RedlockBuilder`]. A variable that is not set, empty or
     /// blank leaves its option at the default; `REDLOCK_NODES` must name a node. In the place of `on`
-    /// and `off` there may be `true` and `false`, `yes` and `no`, or `1` and `0`.
+    /// and `off` there may be `true` and `false`, `yes` and `no`, or `1` and `0`. An application that
+    /// calls [`LockGuard::token`](crate::LockGuard::token) needs `REDLOCK_FENCING` on.
     ///
     /// Another variable that begins with `REDLOCK_` is an error, because it is probably misspelt.
     /// These are permitted, and not read:

@@ -49,6 +49,31 @@ fn every_option_of_the_builder_has_its_variable() {
 }
 
 #[test]
+fn an_error_of_build_names_the_variable() {
+    for (variable, value) in [
+        ("REDLOCK_TTL", "1ms"),
+        ("REDLOCK_TTL", "61s"),
+        ("REDLOCK_MAX_TTL", "29s"),
+        ("REDLOCK_RETRY_COUNT", "0"),
+        ("REDLOCK_NODE_TIMEOUT", "0"),
+        ("REDLOCK_DRIFT_FACTOR", "-0.1"),
+        ("REDLOCK_DRIFT_FACTOR", "0.8"),
+        ("REDLOCK_DRIFT_FACTOR", "NaN"),
+        ("REDLOCK_TOKEN_DURABILITY", "2"),
+        ("REDLOCK_FENCE_RETENTION", "119s"),
+    ] {
+        let error = read(&[URL, (variable, value)]).unwrap_err();
+        let ConfigError::Environment {
+            variable: named, ..
+        } = &error
+        else {
+            panic!("{variable}={value}: {error:?}")
+        };
+        assert_eq!(&**named, variable, "{error}");
+    }
+}
+
+#[test]
 fn an_option_that_was_set_in_code_is_not_blamed_on_a_variable() {
     let own = builder(&env(&[URL, ("REDLOCK_TTL", "20s")])).unwrap();
     let error = own.ttl(Duration::from_secs(61)).build().unwrap_err();

@@ -140,10 +140,6 @@ const VALUES: &[Row] = &[
         Ok("node_timeout: Some(100ms)"),
     ),
     (
-        &[URL, ("REDLOCK_NODE_TIMEOUT", "0s")],
-        Err("REDLOCK_NODE_TIMEOUT: node_timeout is 0, but must be longer"),
-    ),
-    (
         &[URL, ("REDLOCK_RETRY_COUNT", "3")],
         Ok("retry_count: Some(3)"),
     ),
