@@ -80,6 +80,16 @@ pub enum ConfigError {
     },
 }
 
+impl ConfigError {
+    /// Sets the position of a node whose address is invalid.
+    pub(crate) fn at(mut self, position: usize) -> Self {
+        if let Self::Address { index, .. } = &mut self {
+            *index = position;
+        }
+        self
+    }
+}
+
 /// An error of [`Redlock::connect`](crate::Redlock::connect).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]

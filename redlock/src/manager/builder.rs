@@ -37,8 +37,7 @@ pub struct RedlockBuilder {
     /// The nodes, or the error of the first invalid one. Setters do not fail; `build` does.
     nodes: Result<Vec<Arc<dyn Node>>, ConfigError>,
     config: Config,
-    /// The options that came from the environment, if it was read.
-    origin: Option<Arc<Origin>>,
+    origin: Origin,
 }
 
 impl RedlockBuilder {
@@ -46,16 +45,13 @@ impl RedlockBuilder {
         Self {
             nodes: Ok(Vec::new()),
             config: Config::default(),
-            origin: None,
+            origin: Origin::default(),
         }
     }
 
     /// Records that these variables were read, so that errors name them.
     pub(super) fn with_origin(mut self, variables: Vec<&'static str>) -> Self {
-        self.origin = Some(Arc::new(Origin {
-            variables,
-            config: self.config.clone(),
-        }));
+        self.origin = Origin::new(variables, &self.config);
         self
     }
 
@@ -68,16 +64,7 @@ impl RedlockBuilder {
         if let Ok(nodes) = &mut self.nodes {
             match node.into_node() {
                 Ok(node) => nodes.push(node),
-                Err(ConfigError::Address {
-                    address, reason, ..
-                }) => {
-                    self.nodes = Err(ConfigError::Address {
-                        index: nodes.len(),
-                        address,
-                        reason,
-                    });
-                }
-                Err(error) => self.nodes = Err(error),
+                Err(error) => self.nodes = Err(error.at(nodes.len())),
             }
         }
         self
@@ -302,12 +289,8 @@ impl RedlockBuilder {
                 });
             }
         }
-        self.config
-            .validate(nodes.len())
-            .map_err(|error| match &self.origin {
-                Some(origin) => origin.explain(error, &self.config),
-                None => error,
-            })?;
+        let validated = self.config.validate(nodes.len());
+        validated.map_err(|error| self.origin.explain(error, &self.config))?;
         Ok(Redlock::new(
             NodeSet {
                 nodes: nodes.into(),

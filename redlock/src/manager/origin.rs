@@ -5,14 +5,22 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::error::{ConfigError, InvalidRequest};
 
-/// The variables that were read, and the options right after.
-#[derive(Clone, Debug)]
+/// The options that came from environment variables.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Origin {
-    pub(super) variables: Vec<&'static str>,
-    pub(super) config: Config,
+    variables: Vec<&'static str>,
+    /// The options right after the variables were read.
+    config: Config,
 }
 
 impl Origin {
+    pub(super) fn new(variables: Vec<&'static str>, config: &Config) -> Self {
+        Self {
+            variables,
+            config: config.clone(),
+        }
+    }
+
     /// Names the variable in the error of an option that came from one, and was not changed since.
     pub(super) fn explain(&self, error: ConfigError, now: &Config) -> ConfigError {
         let is_to_blame =

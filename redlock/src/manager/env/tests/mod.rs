@@ -1,3 +1,5 @@
+//! Tests of the environment.
+
 mod table;
 
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Tests of addresses.
+
 mod accepted;
 mod refused;
 mod secrets;
