@@ -1,10 +1,12 @@
 //! Fencing tokens on real servers, and invalid counters.
 
+use std::time::Duration;
+
 use deadpool_redis::redis;
 use redlock::{FencingToken, LockError, NodeErrorKind, Redlock};
 use redlock_tests::Servers;
 
-use crate::common::{MS, SECOND, everywhere, fleet, gone};
+use crate::common::{MS, SECOND, everywhere, fleet, fleet_without_quarantine, gone};
 
 /// Returns the calls of `command` on each server since the last reset.
 fn calls(servers: &Servers, command: &str) -> Vec<u64> {
@@ -181,5 +183,28 @@ async fn a_counter_outlives_the_lock_but_expires() {
         let left = probe.pttl("{a}:fence").unwrap();
         // An eighth longer than requested, so that the expiry need not be set every time.
         assert!(left > 3600 * SECOND && left <= 4050 * SECOND, "{left:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_counter_that_was_flushed_is_created_with_an_expiry() {
+    let (servers, redlock) = fleet_without_quarantine(3).await;
+    // The first round sets the expiry, the others rely on it.
+    for _ in 0..3 {
+        redlock.lock("a").await.unwrap().release().await.unwrap();
+    }
+    for server in servers.iter() {
+        server.probe().flushall();
+    }
+    let guard = redlock.lock("a").await.unwrap();
+    everywhere(&servers, "a").await;
+    guard.release().await.unwrap();
+    redlock.shutdown().await;
+    for server in servers.iter() {
+        let probe = server.probe();
+        assert!(probe.exists("{a}:fence"), "every node has a counter again");
+        let left = probe.pttl("{a}:fence").unwrap();
+        assert!(left < Duration::MAX, "it expires");
     }
 }

@@ -11,7 +11,7 @@ use crate::time::clock::Moment;
 ///
 /// Setting it with every acquire would cost a server a sixth of its work. The ttl is therefore an
 /// eighth longer than the retention, and is set again once that eighth has passed: a counter never
-/// has less than its retention left.
+/// has less than its retention left. An acquire that does not set it creates no counter.
 ///
 /// Only hashes of keys are stored, of 64 bits. If two keys share a hash, an acquire of one may not
 /// set the ttl of its counter. The retention of that counter then counts from its last extension or

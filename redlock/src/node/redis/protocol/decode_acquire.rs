@@ -34,13 +34,20 @@ pub(crate) fn settle_acquire(
         }
         (Encoding::Native, Value::Okay, Some(fence)) => {
             let moved = more.next().unwrap_or(Value::Nil);
-            if fence.is_likely_accepted && moved == Value::Int(0) {
-                return Settled::Resend(Request {
-                    command: Command::Acquire(it),
-                    encoding: Encoding::Stamp,
-                });
+            let mut counter = Value::Nil;
+            if moved == Value::Int(0) {
+                if !fence.is_likely_accepted {
+                    counter = more.next().unwrap_or(Value::Nil);
+                }
+                // The counter was not read, or does not exist.
+                if counter == Value::Nil {
+                    return Settled::Resend(Request {
+                        command: Command::Acquire(it),
+                        encoding: Encoding::Stamp,
+                    });
+                }
             }
-            native_stamp(fence.proposal, &moved, more).map(Some)
+            native_stamp(fence.proposal, &moved, &counter).map(Some)
         }
         (Encoding::Native, Value::Okay, None) => Ok(None),
         _ => {
@@ -111,17 +118,14 @@ fn refusal(text: &[u8]) -> Option<Vote> {
     })
 }
 
-/// Reads the responses to the commands that follow a granted `SET`: the counter's movement.
-fn native_stamp(
-    proposal: u64,
-    moved: &Value,
-    more: &mut impl Iterator<Item = Value>,
-) -> Result<Stamp, NodeError> {
+/// Reads the responses to the commands that follow a granted `SET`: the counter's movement, and its
+/// value if it did not move.
+fn native_stamp(proposal: u64, moved: &Value, counter: &Value) -> Result<Stamp, NodeError> {
     match moved {
         Value::ServerError(error) if error.code() == "WRONGTYPE" => Err(corrupt_counter()),
         Value::ServerError(error) => Err(error::of_response(error.code(), error.details())),
         Value::Int(1) => Ok(Stamp::Moved(proposal)),
-        Value::Int(_) => counter_value(&more.next().unwrap_or(Value::Nil)).map(Stamp::Beyond),
+        Value::Int(_) => counter_value(counter).map(Stamp::Beyond),
         other => Err(unexpected(other)),
     }
 }

@@ -119,6 +119,9 @@ pub(crate) fn shared_release<'a>(
 /// They need not be atomic. The response to `ZADD` shows whether this command moved the counter,
 /// and only then is the proposal used as a token. An acquire that is refused may therefore move the
 /// counter too.
+///
+/// Without an expiry, no counter is created: the server may have lost it since its expiry was set.
+/// The counter then did not move, and the script that follows creates it with one.
 fn encode_native_acquire(
     key: &[u8],
     it: &Acquire,
@@ -130,7 +133,9 @@ fn encode_native_acquire(
         return 1;
     };
     let counter_key = counter_key(key);
-    pipeline.add_command(raise_counter(&counter_key, fence.proposal));
+    let ttl = counter_ttls.ttl_to_set(key, fence.retention);
+    let may_create = ttl.is_some();
+    pipeline.add_command(raise_counter(&counter_key, fence.proposal, may_create));
     let mut responses = 2;
     if !fence.is_likely_accepted {
         let mut read = Cmd::with_capacity(3, counter_key.len() + 7);
@@ -138,7 +143,7 @@ fn encode_native_acquire(
         pipeline.add_command(read);
         responses += 1;
     }
-    if let Some(ttl) = counter_ttls.ttl_to_set(key, fence.retention) {
+    if let Some(ttl) = ttl {
         let mut expire = Cmd::with_capacity(3, counter_key.len() + 27);
         expire.arg("PEXPIRE").arg(&counter_key).arg(millis(ttl));
         pipeline.add_command(expire);
@@ -159,15 +164,14 @@ fn set_if_absent(key: &[u8], it: &Acquire) -> Cmd {
     call
 }
 
-fn raise_counter(counter_key: &[u8], proposal: u64) -> Cmd {
-    // GT: move up only. CH: respond with 1 if this command moved it.
-    let mut call = Cmd::with_capacity(6, counter_key.len() + 25);
-    call.arg("ZADD")
-        .arg(counter_key)
-        .arg("GT")
-        .arg("CH")
-        .arg(proposal)
-        .arg(MEMBER);
+fn raise_counter(counter_key: &[u8], proposal: u64, may_create: bool) -> Cmd {
+    // XX: do not create it. GT: move up only. CH: respond with 1 if this command moved it.
+    let mut call = Cmd::with_capacity(7, counter_key.len() + 27);
+    call.arg("ZADD").arg(counter_key);
+    if !may_create {
+        call.arg("XX");
+    }
+    call.arg("GT").arg("CH").arg(proposal).arg(MEMBER);
     call
 }
 
