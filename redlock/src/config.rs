@@ -58,16 +58,18 @@ impl Config {
                 factor: self.drift_factor,
             });
         }
-        if validity::whole_millis(self.max_ttl).is_none() {
+        if self.max_ttl > validity::MAX_TTL {
             return Err(ConfigError::MaxTtl {
                 max_ttl: self.max_ttl,
+                max: validity::MAX_TTL,
             });
         }
         if self.retry_count == Some(0) {
             return Err(ConfigError::RetryCount);
         }
-        if self.node_timeout.is_some_and(|timeout| timeout.is_zero()) {
-            return Err(ConfigError::NodeTimeout);
+        let min = validity::MIN_NODE_TIMEOUT;
+        if let Some(node_timeout) = self.node_timeout.filter(|timeout| *timeout < min) {
+            return Err(ConfigError::NodeTimeout { node_timeout, min });
         }
         if let Some(durability) = self
             .token_durability
@@ -76,10 +78,19 @@ impl Config {
             return Err(ConfigError::TokenDurability { durability, nodes });
         }
         let (retention, max_ttl) = (self.fence_retention(), self.max_ttl);
-        if self.fencing && retention < max_ttl.saturating_mul(2) {
+        if self.fencing && retention < validity::min_retention(max_ttl) {
             return Err(ConfigError::FenceRetention { retention, max_ttl });
         }
-        self.check_ttl(self.ttl).map_err(ConfigError::Ttl)
+        let options = LockOptions::of(self);
+        self.check(&options).map_err(ConfigError::Ttl)
+    }
+
+    /// Validates the options of one request.
+    pub(crate) fn check(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
+        self.check_ttl(options.ttl)?;
+        self.check_ttl(options.first_ttl())?;
+        self.check_extensions(options)?;
+        self.check_hold(options)
     }
 
     /// Validates the ttl of a lease.
@@ -96,15 +107,27 @@ impl Config {
                 max: self.max_ttl,
             });
         }
-        let valid = ttl.saturating_sub(validity::drift(ttl, self.drift_factor));
-        if valid <= validity::min_validity(ttl) {
+        if validity::valid_for(ttl, self.drift_factor) <= validity::min_validity(ttl) {
             return Err(InvalidRequest::NoValidity { ttl });
         }
         Ok(())
     }
 
+    /// Validates that a lease lasts until its first extension.
+    fn check_extensions(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
+        let ttl = options.ttl;
+        if options.auto_extend && !validity::outlasts_extension(ttl, self.drift_factor) {
+            return Err(InvalidRequest::ExtendedTooLate {
+                ttl,
+                validity: validity::valid_for(ttl, self.drift_factor),
+                interval: validity::extend_interval(ttl),
+            });
+        }
+        Ok(())
+    }
+
     /// Validates `hold_at_least` against `max_ttl` and `max_hold`.
-    pub(crate) fn check_hold(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
+    fn check_hold(&self, options: &LockOptions) -> Result<(), InvalidRequest> {
         let hold_at_least = options.hold_at_least.unwrap_or_default();
         // A crash right after the release must not block others for longer than any other crash.
         if hold_at_least > self.max_ttl {
@@ -132,7 +155,7 @@ impl Config {
 
     /// How long the nodes keep token counters: at least twice as long as any lease.
     pub(crate) fn fence_retention(&self) -> Duration {
-        let default = Duration::from_secs(3600).max(self.max_ttl.saturating_mul(2));
+        let default = validity::default_retention(self.max_ttl);
         self.fence_retention.unwrap_or(default)
     }
 
@@ -286,6 +309,9 @@ mod tests {
             node_timeout: Some(Duration::ZERO),
             ..Config::default()
         };
-        assert!(matches!(config.validate(3), Err(ConfigError::NodeTimeout)));
+        assert!(matches!(
+            config.validate(3),
+            Err(ConfigError::NodeTimeout { .. })
+        ));
     }
 }

@@ -159,7 +159,9 @@ async fn invalid_options_are_rejected() {
     let refused = builder().retry_count(0).build().unwrap_err();
     assert_eq!(refused, ConfigError::RetryCount);
     let refused = builder().node_timeout(Duration::ZERO).build().unwrap_err();
-    assert_eq!(refused, ConfigError::NodeTimeout);
+    let min = MS;
+    let node_timeout = Duration::ZERO;
+    assert_eq!(refused, ConfigError::NodeTimeout { node_timeout, min });
     let refused = builder().max_ttl(Duration::MAX).build().unwrap_err();
     assert!(matches!(refused, ConfigError::MaxTtl { .. }));
 }

@@ -18,6 +18,7 @@
 //! - `adoption`: leases that are detached, adopted, and released by id
 //! - `inspection`: status and health
 //! - `configuration`: rejected options and input
+//! - `durations`: every duration and factor, from nothing to the largest
 //! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `exclusion`: mutual exclusion in random schedules with faults
@@ -36,6 +37,7 @@ mod changes;
 mod closing;
 mod common;
 mod configuration;
+mod durations;
 mod exclusion;
 mod extensions;
 mod fencing;

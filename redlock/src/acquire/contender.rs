@@ -19,6 +19,7 @@ use crate::quorum::Tally;
 use crate::resource::Resources;
 use crate::time::clock;
 use crate::time::clock::Moment;
+use crate::time::validity;
 use crate::waiting::queue::{HeadStatus, Ticket};
 
 /// A request that contends for its resources.
@@ -73,9 +74,8 @@ impl<'a> Contender<'a> {
     /// Waits for the head of the local queue, for as long as the request may wait.
     pub(super) async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
         let (queue, config) = (self.engine.local_queue(), self.engine.config());
-        // Longer than any live head is silent: between two rounds, and during one.
         let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
-        let stall_limit = (config.silence_limit() * 2).saturating_add(pause);
+        let stall_limit = validity::stall_limit(config.silence_limit(), pause);
         if let config::Wait::No = self.options.wait {
             return queue
                 .join_if_empty(&self.keys, now, stall_limit)

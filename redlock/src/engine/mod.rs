@@ -26,6 +26,7 @@ use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
 use crate::time::clock::{Moment, TICK};
 use crate::time::jitter::Jitter;
+use crate::time::validity;
 use crate::waiting::queue::LocalQueue;
 use crate::waiting::streak::Streaks;
 
@@ -229,7 +230,8 @@ impl Engine {
             .filter_map(|session| session.time_of_day())
             .collect();
         times.sort_unstable();
-        let half = u64::try_from((self.shared.config.fence_retention() / 2).as_micros()).ok();
+        let half = validity::clock_skew_limit(self.shared.config.fence_retention());
+        let half = u64::try_from(half.as_micros()).ok();
         let median = times.get(times.len() / 2).copied();
         let value = median
             .zip(half)

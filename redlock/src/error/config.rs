@@ -34,11 +34,13 @@ pub enum ConfigError {
     /// The default ttl is invalid.
     #[error(transparent)]
     Ttl(InvalidRequest),
-    /// `max_ttl` is longer than servers can count.
-    #[error("max_ttl is {max_ttl:?}, but must be below 2^62 ms")]
+    /// `max_ttl` is longer than any lease should be.
+    #[error("max_ttl is {max_ttl:?}, but must be at most {max:?} (50 years)")]
     MaxTtl {
         /// The configured `max_ttl`.
         max_ttl: Duration,
+        /// The maximum.
+        max: Duration,
     },
     /// The drift factor is not at least 0 and below 1.
     #[error("drift_factor is {factor}, but must be at least 0 and below 1")]
@@ -49,9 +51,14 @@ pub enum ConfigError {
     /// `retry_count` is 0. It counts the first round too.
     #[error("retry_count is 0, but must be at least 1")]
     RetryCount,
-    /// The node timeout is zero.
-    #[error("node_timeout is 0, but must be longer")]
-    NodeTimeout,
+    /// The node timeout is shorter than any response takes.
+    #[error("node_timeout is {node_timeout:?}, but must be at least {min:?}")]
+    NodeTimeout {
+        /// The configured `node_timeout`.
+        node_timeout: Duration,
+        /// The minimum.
+        min: Duration,
+    },
     /// `token_durability` is larger than the number of nodes.
     #[error("token_durability is {durability}, but only {nodes} nodes are configured")]
     TokenDurability {

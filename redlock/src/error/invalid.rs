@@ -67,6 +67,21 @@ pub enum InvalidRequest {
         /// The requested ttl, or the `max_hold` if that is shorter.
         ttl: Duration,
     },
+    /// The lease would end before its first extension is confirmed, because the allowance for clock
+    /// drift takes too much of the ttl.
+    #[error(
+        "ttl is {ttl:?}, of which the allowance for clock drift leaves {validity:?}, but the first \
+         extension is due after {interval:?}: set a smaller drift_factor, a longer ttl, or \
+         auto_extend(false)"
+    )]
+    ExtendedTooLate {
+        /// The requested ttl.
+        ttl: Duration,
+        /// The part of the ttl that is left.
+        validity: Duration,
+        /// The time until the first extension.
+        interval: Duration,
+    },
     /// `hold_at_least` is longer than the manager's `max_ttl`. No key is kept for longer.
     #[error("hold_at_least is {hold_at_least:?}, but the manager's max_ttl is {max_ttl:?}")]
     HoldTooLong {

@@ -199,7 +199,7 @@ impl Timed for ActiveLease {
 impl LiveLease for ActiveLease {
     fn on_node_connected(self: Arc<Self>, node: usize, are_many: bool) {
         if are_many {
-            let part = self.ttl / 10;
+            let part = validity::extension_spread(self.ttl);
             let delay = self.engine.jitter().up_to(part);
             self.extend_early(delay, part.max(self.node_timeout()));
         } else if self.auto_extend {
@@ -224,7 +224,7 @@ impl WatchedLease for ActiveLease {
         if !self.auto_extend || self.engine.registry().admits() {
             self.extend_node(node, Reason::Changed);
         } else {
-            let part = self.ttl / 10;
+            let part = validity::extension_spread(self.ttl);
             let delay = self.engine.jitter().up_to(part);
             self.extend_early(delay, part.max(self.node_timeout()));
         }

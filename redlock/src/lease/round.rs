@@ -228,9 +228,9 @@ impl ActiveLease {
 
     /// The moment until which other nodes must hold the lease for another node to join it.
     pub(super) fn outlast(&self) -> Moment {
-        let (now, limit) = (Moment::now(), validity::ROUND_LIMIT);
-        let drift = validity::drift(limit, self.engine.config().drift_factor);
-        now.checked_add(limit + drift).unwrap_or(now)
+        let now = Moment::now();
+        let limit = validity::round_limit(self.engine.config().drift_factor);
+        now.checked_add(limit).unwrap_or(now)
     }
 
     /// What a node holds after a command that may set keys has failed.

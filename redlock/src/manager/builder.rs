@@ -11,6 +11,7 @@ use crate::manager::connect::Connect;
 use crate::manager::origin::Origin;
 use crate::node::into_node::IntoNode;
 use crate::node::{MemoryNode, Node};
+use crate::time::validity;
 
 /// The options of a manager, followed by [`build`](Self::build) or [`connect`](Self::connect).
 ///
@@ -85,8 +86,8 @@ impl RedlockBuilder {
         self
     }
 
-    /// The longest ttl that a request may have. It bounds how long a crashed holder can block
-    /// others.
+    /// The longest ttl that a request may have, at most 50 years. It bounds how long a crashed holder
+    /// can block others.
     ///
     /// Default: 60 s. A node that may have lost locks has [no vote](Self::restart_quarantine) for this
     /// time. `max_ttl` should therefore not be much longer than the longest ttl in use. If managers of
@@ -116,7 +117,7 @@ impl RedlockBuilder {
     /// Default: 200 ms. At this setting 100 polling processes cost each server about 1,000 requests
     /// per second.
     pub fn retry_delay(mut self, retry_delay: Duration) -> Self {
-        self.config.retry_delay = retry_delay.min(MAX_RETRY_DELAY);
+        self.config.retry_delay = retry_delay.min(validity::MAX_RETRY_DELAY);
         self
     }
 
@@ -132,8 +133,8 @@ impl RedlockBuilder {
         self
     }
 
-    /// How long to wait for the response of one node. Must not be zero. At most a quarter of the
-    /// ttl is used.
+    /// How long to wait for the response of one node. At least 1 ms. At most a quarter of the ttl is
+    /// used.
     ///
     /// Default: a twentieth of the ttl or four round trips, whichever is longer, between 50 ms
     /// and 1 s. A late node costs almost nothing while a quorum of the others responds.
@@ -145,8 +146,9 @@ impl RedlockBuilder {
     /// The fraction of the ttl by which clocks may drift apart while it is counted down. Another
     /// 2 ms are always allowed for.
     ///
-    /// At least 0. More than a quarter of the ttl must remain after both, so the fraction is below
-    /// 0.75. A request with a short ttl is checked in the same way.
+    /// At least 0. What remains of the ttl must last until the first extension, so the fraction is
+    /// below 0.61. Without [`auto_extend`](Self::auto_extend), more than a quarter of the ttl must
+    /// remain. A request with a short ttl is checked in the same way.
     ///
     /// Default: 0.01. A quartz clock is a thousand times better, but a virtual machine may not be.
     pub fn drift_factor(mut self, drift_factor: f64) -> Self {
@@ -202,7 +204,8 @@ impl RedlockBuilder {
     }
 
     /// The minimum time for which servers keep the token counter of a resource after its last
-    /// acquisition or extension. At least twice [`max_ttl`](Self::max_ttl).
+    /// acquisition or extension. At least twice [`max_ttl`](Self::max_ttl). A century is as long as
+    /// for ever: longer times are shortened to that.
     ///
     /// Servers keep it for up to an eighth longer, and refused attempts can prolong it.
     ///
@@ -213,7 +216,7 @@ impl RedlockBuilder {
     /// Default: 1 h, or twice `max_ttl` if that is longer. The counters of names that are used only
     /// once do not pile up.
     pub fn fence_retention(mut self, retention: Duration) -> Self {
-        self.config.fence_retention = Some(retention);
+        self.config.fence_retention = Some(retention.min(validity::MAX_RETENTION));
         self
     }
 
@@ -337,7 +340,3 @@ impl Redlock {
         manager.unwrap_or_else(|error| unreachable!("default options are valid: {error}"))
     }
 }
-
-/// Longer than any wait. With a much longer delay, the time of the next poll would be out of the range
-/// of the clock.
-const MAX_RETRY_DELAY: Duration = Duration::from_secs(365 * 24 * 60 * 60);

@@ -86,9 +86,7 @@ impl Redlock {
         options: &LockOptions,
     ) -> Result<LockGuard, LockError> {
         resources.validate()?;
-        self.config().check_ttl(options.ttl)?;
-        self.config().check_ttl(options.first_ttl())?;
-        self.config().check_hold(options)?;
+        self.config().check(options)?;
         let engine = self.open_engine()?;
         acquire::acquire(&engine, resources, options).await
     }

@@ -18,8 +18,8 @@ pub(crate) fn drift(ttl: Duration, factor: f64) -> Duration {
 ///
 /// The time is counted from before the command was submitted, so the result can only be too early.
 pub(crate) fn expiry(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment {
-    let validity = ttl.saturating_sub(drift(ttl, drift_factor));
-    sent.checked_add(validity).unwrap_or(sent)
+    sent.checked_add(valid_for(ttl, drift_factor))
+        .unwrap_or(sent)
 }
 
 /// Returns the moment after which a lease must be treated as gone: the `quorum`-th largest expiry.
@@ -38,8 +38,11 @@ pub(crate) fn deadline(
 
 /// Returns the moment at which to act on `deadline`: a little before it, because timers round up.
 pub(crate) fn act_before(deadline: Moment, ttl: Duration) -> Moment {
-    let margin = (ttl / 100).max(Duration::from_millis(2));
-    deadline.checked_sub(margin).unwrap_or(deadline)
+    deadline.checked_sub(act_margin(ttl)).unwrap_or(deadline)
+}
+
+fn act_margin(ttl: Duration) -> Duration {
+    (ttl / 100).max(Duration::from_millis(2))
 }
 
 /// Returns how long before the end of `max_hold` a lease may end because of that limit.
@@ -51,10 +54,26 @@ pub(crate) fn max_hold_margin(ttl: Duration, drift_factor: f64) -> Duration {
         .saturating_add(Duration::from_millis(2))
 }
 
+/// Returns the time after which a lease of `ttl` ends, unless it is extended.
+pub(crate) fn valid_for(ttl: Duration, drift_factor: f64) -> Duration {
+    ttl.saturating_sub(drift(ttl, drift_factor))
+}
+
+/// Whether a lease of `ttl` lasts beyond its first background extension, with time for a response.
+pub(crate) fn outlasts_extension(ttl: Duration, drift_factor: f64) -> bool {
+    let last = extend_interval(ttl).saturating_add(ttl / 20);
+    valid_for(ttl, drift_factor).saturating_sub(act_margin(ttl)) > last
+}
+
 /// Returns the longest time from one background extension to the next. It leaves two thirds of the
 /// ttl for retries.
 pub(crate) fn extend_interval(ttl: Duration) -> Duration {
     ttl / 3
+}
+
+/// Returns the time over which the extensions of many leases are spread if they are due at once.
+pub(crate) fn extension_spread(ttl: Duration) -> Duration {
+    ttl / 10
 }
 
 /// Returns the time until `deadline`.
@@ -103,6 +122,11 @@ pub(crate) fn grace(node_timeout: Duration) -> Duration {
 /// that the check is rare.
 pub(crate) const ROUND_LIMIT: Duration = Duration::from_millis(250);
 
+/// Returns that age as the clock of a node may count it.
+pub(crate) fn round_limit(drift_factor: f64) -> Duration {
+    ROUND_LIMIT.saturating_add(drift(ROUND_LIMIT, drift_factor))
+}
+
 /// Returns the longest delay before a re-arm that met another owner is repeated, after `refused`
 /// others in a row.
 pub(crate) fn rearm_delay(refused: u32) -> Duration {
@@ -122,6 +146,45 @@ pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment 
         .saturating_add(GONE_MARGIN);
     sent.checked_add(longest).unwrap_or(sent)
 }
+
+/// Returns how long a head of the local queue may be silent before others overtake it. Longer than any
+/// live head is silent: between two rounds, and during one.
+pub(crate) fn stall_limit(silence_limit: Duration, longest_pause: Duration) -> Duration {
+    silence_limit
+        .saturating_mul(2)
+        .saturating_add(longest_pause)
+}
+
+/// Returns the part of the fence retention by which clocks may differ.
+pub(crate) fn clock_skew_limit(retention: Duration) -> Duration {
+    retention / 2
+}
+
+/// Returns the default fence retention.
+pub(crate) fn default_retention(max_ttl: Duration) -> Duration {
+    Duration::from_secs(3600).max(min_retention(max_ttl))
+}
+
+/// Returns the shortest fence retention. With a shorter one, a counter could expire before its lease.
+pub(crate) fn min_retention(max_ttl: Duration) -> Duration {
+    max_ttl.saturating_mul(2)
+}
+
+/// The longest fence retention: a century. Servers can count it, and no proposal within it exhausts
+/// the tokens.
+pub(crate) const MAX_RETENTION: Duration = Duration::from_secs(100 * YEAR);
+
+/// The longest `max_ttl`: half of the longest fence retention.
+pub(crate) const MAX_TTL: Duration = Duration::from_secs(50 * YEAR);
+
+/// The longest delay between two polls. Longer than any wait.
+pub(crate) const MAX_RETRY_DELAY: Duration = Duration::from_secs(YEAR);
+
+/// The shortest valid node timeout. With a shorter one, an extension would be repeated without a pause.
+pub(crate) const MIN_NODE_TIMEOUT: Duration = Duration::from_millis(1);
+
+/// A year of 365 days, in seconds.
+const YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// The shortest valid ttl. With a shorter one, a round trip may take longer than the lease.
 pub(crate) const MIN_TTL: Duration = Duration::from_millis(10);
