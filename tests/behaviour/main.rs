@@ -21,6 +21,7 @@
 //! - `durations`: every duration and factor, from nothing to the largest
 //! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
+//! - `ending`: locks that end while a command of theirs is being sent
 //! - `exclusion`: mutual exclusion in random schedules with faults
 //! - `fencing`: fencing tokens and their counters
 //! - `token_order`: tokens in random schedules with faults
@@ -38,6 +39,7 @@ mod closing;
 mod common;
 mod configuration;
 mod durations;
+mod ending;
 mod exclusion;
 mod extensions;
 mod fencing;

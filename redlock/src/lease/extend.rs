@@ -164,6 +164,9 @@ impl ActiveLease {
             .fence_retention(self.fence_retention())
             .watch(extending.watch(node));
         self.engine.submit(node, Command::Extend(extend));
+        // The lease may have ended since it was found to be held. Its release is then ahead of the
+        // extension, which would prolong keys that stay until the end of `hold_at_least`.
+        self.release_behind(node);
     }
 
     /// Shortens a ttl to the end that `max_hold` sets.

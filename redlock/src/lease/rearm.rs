@@ -65,7 +65,7 @@ impl ActiveLease {
         self.fence_retention().map(|retention| (token, retention))
     }
 
-    /// Sends a release behind a re-arm that was submitted while the lease ended. The release of the
+    /// Sends a release behind a command that was submitted while the lease ended. The release of the
     /// lease may be ahead of it, and not every session drops what is no longer wanted.
     pub(super) fn release_behind(&self, node: usize) {
         let plan = {
