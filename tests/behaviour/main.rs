@@ -24,11 +24,13 @@
 //! - `ending`: locks that end while a command of theirs is being sent
 //! - `exclusion`: mutual exclusion in random schedules with faults
 //! - `fencing`: fencing tokens and their counters
+//! - `absurd_counters`: counters far beyond the clocks
 //! - `token_order`: tokens in random schedules with faults
 //! - `attribute`: `#[redlocked]`
 //! - `parity`: the parity table of the comparison guide
 //! - `auto_traits`: `Send`, `Sync` and `Unpin`
 
+mod absurd_counters;
 mod acquire;
 mod adoption;
 mod attribute;

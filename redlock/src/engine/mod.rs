@@ -71,8 +71,8 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    /// The largest token to propose, and the moment at which it was computed.
-    max_proposal: Mutex<Option<(Moment, Option<u64>)>>,
+    /// The time of day of the servers, once one has reported it.
+    server_time: Mutex<Option<ServerTime>>,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
@@ -97,7 +97,7 @@ impl Engine {
         deployment.identify(&sessions);
         Arc::new(Self {
             shared: Arc::clone(shared),
-            max_proposal: Mutex::default(),
+            server_time: Mutex::default(),
             names: Arc::clone(&node_set.names),
             sessions,
             timers,
@@ -200,7 +200,17 @@ impl Engine {
 
     /// Adapts later proposals to a counter that a node reported.
     pub(crate) fn observe_counter(&self, counter: u64) {
-        self.shared.proposals.observe(counter);
+        let proposals = &self.shared.proposals;
+        proposals.observe(counter, |now| self.max_observed(now));
+    }
+
+    /// Adapts later proposals to a token. `shown`: the counter that a quorum had reached before.
+    pub(crate) fn observe_token(&self, token: u64, shown: u64) {
+        let limit = |now| match self.max_observed(now) {
+            limit if shown > limit => limit.max(Proposals::limit_of_quorum(now)),
+            limit => limit,
+        };
+        self.shared.proposals.observe(token, limit);
     }
 
     /// Records whether `proposal` was accepted by the node that reported `stamp`.
@@ -215,29 +225,42 @@ impl Engine {
 
     /// The largest token to propose: the median time of day of the servers plus half of the fence
     /// retention. A local clock that is far ahead thus cannot move counters to a value that other
-    /// managers need long to reach. Recomputed at most once a second.
+    /// managers need long to reach. `None` if no server has reported its time yet.
     fn max_proposal(&self) -> Option<u64> {
-        let mut max_proposal = self.max_proposal.lock();
-        let now = Moment::now();
-        if let Some((at, value)) = *max_proposal
-            && now.saturating_since(at) < TICK
-        {
-            return value;
-        }
-        let mut times: Vec<u64> = self
-            .sessions
-            .iter()
-            .filter_map(|session| session.time_of_day())
-            .collect();
-        times.sort_unstable();
+        self.server_time().map(|time| self.latest_at(time.median))
+    }
+
+    /// The largest counter that proposals adapt to: half of the fence retention beyond the clock, or
+    /// beyond those of the servers if a quorum has reported its time.
+    fn max_observed(&self, now: u64) -> u64 {
+        let time = self.server_time().filter(|time| time.is_of_quorum);
+        self.latest_at(time.map_or(now, |time| now.max(time.median)))
+    }
+
+    /// The latest time of day that a clock may show at `now`.
+    fn latest_at(&self, now: u64) -> u64 {
         let half = validity::clock_skew_limit(self.shared.config.fence_retention());
-        let half = u64::try_from(half.as_micros()).ok();
-        let median = times.get(times.len() / 2).copied();
-        let value = median
-            .zip(half)
-            .and_then(|(median, half)| median.checked_add(half));
-        *max_proposal = Some((now, value));
-        value
+        now.saturating_add(u64::try_from(half.as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// The time of day of the servers, at most a second old.
+    fn server_time(&self) -> Option<ServerTime> {
+        let mut known = self.server_time.lock();
+        let now = Moment::now();
+        if let Some(time) = *known
+            && now.saturating_since(time.read_at) < TICK
+        {
+            return Some(time);
+        }
+        let times = self.sessions.iter().filter_map(|it| it.time_of_day());
+        let mut times: Vec<u64> = times.collect();
+        times.sort_unstable();
+        *known = times.get(times.len() / 2).map(|median| ServerTime {
+            read_at: now,
+            median: *median,
+            is_of_quorum: times.len() >= self.quorum().needed(),
+        });
+        *known
     }
 
     /// Sends a command to every node and collects the responses.
@@ -270,6 +293,16 @@ impl Engine {
             })
             .collect()
     }
+}
+
+/// The time of day of the servers.
+#[derive(Clone, Copy, Debug)]
+struct ServerTime {
+    read_at: Moment,
+    /// In microseconds.
+    median: u64,
+    /// Whether a quorum has reported its time.
+    is_of_quorum: bool,
 }
 
 impl Drop for Engine {

@@ -4,6 +4,10 @@
 //! at once. A proposal should therefore be beyond every counter, but only just. It is the time of
 //! day in microseconds, plus the largest lead of any observed stamp over the local clock.
 //!
+//! A stamp far beyond the clocks is not observed unless a quorum shows it: an absurd counter of one
+//! resource on one node would make those of all other resources absurd too. A raise may take such a
+//! counter to a quorum. Half of the remaining numbers are therefore out of its reach.
+//!
 //! While the nodes keep their counters, the order of tokens does not depend on proposals. One that
 //! is too small costs one more round trip. Once the counters have expired or are lost, proposals are
 //! all that is left: the order then rests on the clocks that they are made from.
@@ -28,9 +32,9 @@ impl Proposals {
         self.at(now_micros(), max)
     }
 
-    /// Records a stamp of any manager.
-    pub(crate) fn observe(&self, stamp: u64) {
-        self.observe_at(stamp, now_micros());
+    /// Records a stamp of any manager, unless it is beyond the limit. `limit` gets the time of day.
+    pub(crate) fn observe(&self, stamp: u64, limit: impl FnOnce(u64) -> u64) {
+        self.observe_at(stamp, now_micros(), limit);
     }
 
     /// Records whether a node accepted a proposal as its stamp.
@@ -48,14 +52,19 @@ impl Proposals {
         self.accepted.load(Ordering::Relaxed) >= ENOUGH
     }
 
+    /// The largest stamp to observe if a quorum shows it. `now`: the time of day.
+    pub(crate) fn limit_of_quorum(now: u64) -> u64 {
+        now + MAX_TOKEN.saturating_sub(now) / 2
+    }
+
     fn at(&self, now: u64, max: Option<u64>) -> u64 {
         let proposal = now.saturating_add(self.lead.load(Ordering::Relaxed));
         proposal.min(max.unwrap_or(MAX_TOKEN)).min(MAX_TOKEN)
     }
 
-    fn observe_at(&self, stamp: u64, now: u64) {
+    fn observe_at(&self, stamp: u64, now: u64, limit: impl FnOnce(u64) -> u64) {
         let lead = stamp.saturating_sub(now);
-        if lead > self.lead.load(Ordering::Relaxed) {
+        if lead > self.lead.load(Ordering::Relaxed) && stamp <= limit(now) {
             self.lead.fetch_max(lead, Ordering::Relaxed);
         }
     }
@@ -80,14 +89,29 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000_000_000;
 
+    fn an_hour_more(now: u64) -> u64 {
+        now + 3_600_000_000
+    }
+
     #[test]
     fn a_proposal_is_the_time_of_day_plus_the_largest_lead() {
         let proposals = Proposals::default();
         assert_eq!(proposals.at(NOW, None), NOW);
-        proposals.observe_at(NOW + 5_000, NOW);
-        proposals.observe_at(NOW - 9_000, NOW);
-        proposals.observe_at(NOW + 1_000, NOW);
+        for stamp in [NOW + 5_000, NOW - 9_000, NOW + 1_000] {
+            proposals.observe_at(stamp, NOW, an_hour_more);
+        }
         assert_eq!(proposals.at(NOW + 10, None), NOW + 10 + 5_000);
+    }
+
+    #[test]
+    fn a_stamp_beyond_the_limit_is_not_observed() {
+        let proposals = Proposals::default();
+        for stamp in [MAX_TOKEN, MAX_TOKEN - 1, an_hour_more(NOW) + 1] {
+            proposals.observe_at(stamp, NOW, an_hour_more);
+            assert_eq!(proposals.at(NOW, None), NOW);
+        }
+        proposals.observe_at(an_hour_more(NOW), NOW, an_hour_more);
+        assert_eq!(proposals.at(NOW, None), an_hour_more(NOW));
     }
 
     #[test]
@@ -96,7 +120,7 @@ mod tests {
         let year_2300 = 10_413_792_000_000_000;
         assert_eq!(proposals.at(year_2300, Some(NOW + 7)), NOW + 7);
         assert_eq!(proposals.at(year_2300, None), MAX_TOKEN);
-        proposals.observe_at(u64::MAX, NOW);
+        proposals.observe_at(u64::MAX, NOW, |_| u64::MAX);
         assert_eq!(proposals.at(NOW, Some(NOW + 7)), NOW + 7);
     }
 
@@ -127,7 +151,7 @@ mod tests {
             accepted += u32::from(stamp == proposal);
             total += 1;
             counter = stamp;
-            managers[index].observe_at(stamp, clock);
+            managers[index].observe_at(stamp, clock, an_hour_more);
         }
         let share = f64::from(accepted) / f64::from(total);
         println!(

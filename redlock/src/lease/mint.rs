@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
-use crate::lease::state::Phase;
+use crate::lease::state::{Phase, State};
 use crate::node::{Command, NodeResult, Raise, Raised, Responder, ResponseSink, Stamp};
 use crate::quorum::Verdict;
 use crate::quorum::responses;
@@ -25,10 +25,12 @@ impl ActiveLease {
     pub(super) async fn mint(self: &Arc<Self>, end: Instant) {
         // A counter is moved only by the owner of its key, and by the first attempts of other
         // contenders. Two raises are enough unless such an attempt comes in between.
+        let shown = self.shown_counter();
         for _ in 0..MAX_RAISES {
             match self.choose() {
                 None => return,
                 Some(Choice::Token(token)) => {
+                    self.engine.observe_token(token, shown);
                     self.lock().fencing_token = Some(FencingToken::new(token));
                     return;
                 }
@@ -48,11 +50,13 @@ impl ActiveLease {
         if !is_open {
             return None;
         }
-        let stamps = (0..state.tally.quorum().nodes())
-            .filter(|node| matches!(state.tally.get(*node), VoteState::Granted(_)))
-            // A counter that was not reported may have any value.
-            .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)));
-        Some(token::choose(stamps, state.tally.quorum().needed()))
+        Some(token::choose(stamps(&state), state.tally.quorum().needed()))
+    }
+
+    /// The counter that a quorum of the grants shows, 0 without a quorum.
+    fn shown_counter(&self) -> u64 {
+        let state = self.lock();
+        token::shown(stamps(&state), state.tally.quorum().needed()).unwrap_or(0)
     }
 
     /// Raises the counters of all nodes that hold the key and that this round has not moved to
@@ -147,6 +151,14 @@ impl ActiveLease {
             }
         }
     }
+}
+
+/// The stamps of the nodes that granted the lock.
+fn stamps(state: &State) -> impl Iterator<Item = Stamp> + Clone {
+    (0..state.tally.quorum().nodes())
+        .filter(|node| matches!(state.tally.get(*node), VoteState::Granted(_)))
+        // A counter that was not reported may have any value.
+        .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)))
 }
 
 /// One raise, sent to the nodes whose counters are behind.

@@ -69,6 +69,15 @@ pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize)
     }
 }
 
+/// Returns the largest value that `needed` of the counters have reached.
+pub(crate) fn shown(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize) -> Option<u64> {
+    let values = stamps.map(|stamp| match stamp {
+        Stamp::Moved(value) | Stamp::Beyond(value) => value,
+    });
+    let is_shown = |value: &u64| values.clone().filter(|it| it >= value).count() >= needed;
+    values.clone().filter(is_shown).max()
+}
+
 const MAX_TOKEN: u64 = FencingToken::MAX.get();
 
 #[cfg(test)]
@@ -78,6 +87,16 @@ mod tests {
 
     fn choice(stamps: &[Stamp], needed: usize) -> Choice {
         choose(stamps.iter().copied(), needed)
+    }
+
+    #[test]
+    fn a_counter_is_shown_by_as_many_nodes_as_are_needed() {
+        let stamps = [Moved(4), Beyond(9), Moved(4), Beyond(1)];
+        let shown = |needed| shown(stamps.iter().copied(), needed);
+        assert_eq!(
+            [1, 2, 3, 4, 5].map(shown),
+            [Some(9), Some(4), Some(4), Some(1), None]
+        );
     }
 
     /// Checks every choice, over all stamps of up to four nodes with values from one to four.
