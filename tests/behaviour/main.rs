@@ -4,6 +4,7 @@
 //! - `rounds`: the commands of each round
 //! - `waiting`: the duration and the outcome of a wait
 //! - `queue`: the local queue of a manager
+//! - `crowd`: many requests in one queue
 //! - `cancellation`: futures that are dropped before they complete
 //! - `holding`: extensions, deadlines, and the end of a lease
 //! - `extensions`: the extensions of many locks
@@ -21,6 +22,7 @@
 //! - `durations`: every duration and factor, from nothing to the largest
 //! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
+//! - `parked`: runtimes that are not driven
 //! - `ending`: locks that end while a command of theirs is being sent
 //! - `exclusion`: mutual exclusion in random schedules with faults
 //! - `fencing`: fencing tokens and their counters
@@ -40,6 +42,7 @@ mod changes;
 mod closing;
 mod common;
 mod configuration;
+mod crowd;
 mod durations;
 mod ending;
 mod exclusion;
@@ -51,6 +54,7 @@ mod inspection;
 mod late_raises;
 mod losing;
 mod parity;
+mod parked;
 mod quarantine;
 mod queue;
 mod quirks;

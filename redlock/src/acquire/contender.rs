@@ -11,6 +11,7 @@ use crate::acquire::wait::{Wait, Waits};
 use crate::config;
 use crate::config::LockOptions;
 use crate::engine::Engine;
+use crate::engine::alarm::Alarm;
 use crate::error::LockError;
 use crate::guard::LockGuard;
 use crate::lease::{ActiveLease, Refused, Round};
@@ -20,7 +21,8 @@ use crate::resource::Resources;
 use crate::time::clock;
 use crate::time::clock::Moment;
 use crate::time::validity;
-use crate::waiting::queue::{HeadStatus, Ticket};
+use crate::waiting::head::HeadStatus;
+use crate::waiting::queue::Ticket;
 
 /// A request that contends for its resources.
 pub(super) struct Contender<'a> {
@@ -85,10 +87,12 @@ impl<'a> Contender<'a> {
         if is_first {
             return Ok(ticket);
         }
+        let _checked = self.engine.head_checks().wait();
         tokio::select! {
             biased;
-            () = ticket.first() => Ok(ticket),
+            // First: when the time of many requests is over at once, each would soon be the head.
             () = self.queue_timeout(now) => Err(self.behind(&ticket.status())),
+            () = ticket.first() => Ok(ticket),
             () = self.engine.shutdown_signal().closed() => Err(LockError::Closed),
         }
     }
@@ -105,7 +109,7 @@ impl<'a> Contender<'a> {
             None => self.last_start,
         };
         match end {
-            Some(end) => clock::sleep_until(end).await,
+            Some(end) => Alarm::new(self.engine.timers(), end).gone_off().await,
             None => std::future::pending().await,
         }
     }

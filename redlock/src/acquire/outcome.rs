@@ -13,7 +13,7 @@ use crate::quorum::Tally;
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;
-use crate::waiting::queue::HeadStatus;
+use crate::waiting::head::HeadStatus;
 
 /// The error of a round that was lost.
 pub(crate) fn busy_or_no_quorum(

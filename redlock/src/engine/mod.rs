@@ -1,6 +1,8 @@
 //! One runtime's share of a manager: a session with every node, and a timer.
 
+pub(crate) mod alarm;
 pub(crate) mod deployment;
+pub(crate) mod head_checks;
 pub(crate) mod proposal;
 pub(crate) mod registry;
 pub(crate) mod shutdown;
@@ -13,6 +15,7 @@ use tokio::runtime::Handle;
 
 use crate::config::Config;
 use crate::engine::deployment::{Deployment, KnownId};
+use crate::engine::head_checks::HeadChecks;
 use crate::engine::proposal::Proposals;
 use crate::engine::registry::Registry;
 use crate::engine::shutdown::ShutdownSignal;
@@ -76,6 +79,7 @@ pub(crate) struct Engine {
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
+    head_checks: Arc<HeadChecks>,
     registry: Arc<Registry>,
     deployment: Arc<Deployment>,
 }
@@ -100,6 +104,7 @@ impl Engine {
             server_time: Mutex::default(),
             names: Arc::clone(&node_set.names),
             sessions,
+            head_checks: HeadChecks::new(&shared.local_queue, &timers),
             timers,
             registry,
             deployment,
@@ -122,6 +127,11 @@ impl Engine {
     /// The requests of this process that wait for a lock.
     pub(crate) fn local_queue(&self) -> &Arc<LocalQueue> {
         &self.shared.local_queue
+    }
+
+    /// The checks of those that block the others.
+    pub(crate) fn head_checks(&self) -> &HeadChecks {
+        &self.head_checks
     }
 
     /// The locks that this process holds again and again.
@@ -148,7 +158,7 @@ impl Engine {
         &self.deployment
     }
 
-    pub(crate) fn timers(&self) -> &Timers {
+    pub(crate) fn timers(&self) -> &Arc<Timers> {
         &self.timers
     }
 

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, Weak};
 
 use tokio::runtime::Handle;
@@ -19,6 +20,9 @@ use crate::time::clock::Moment;
 pub(crate) trait Timed: fmt::Debug + Send + Sync {
     /// Called when the moment has come. May insert the next one.
     fn on_timer(self: Arc<Self>);
+
+    /// Called instead if the timer ends before.
+    fn on_close(self: Arc<Self>) {}
 }
 
 /// The queue of entries, served by a task on the engine's runtime.
@@ -121,7 +125,11 @@ impl TimerTask {
     async fn run(self) {
         while self.timers.is_alive() {
             for timed in self.timers.take_due() {
-                timed.on_timer();
+                // All other leases rest on this task.
+                let called = catch_unwind(AssertUnwindSafe(|| timed.on_timer()));
+                if called.is_err() {
+                    tracing::error!("a timer has panicked; the others continue");
+                }
             }
             let awaited = self.timers.lock().awaited;
             match awaited {
@@ -139,7 +147,14 @@ impl TimerTask {
 impl Drop for TimerTask {
     /// Shuts down all leases: the runtime or the engine has ended, and nothing extends them any more.
     fn drop(&mut self) {
-        self.timers.lock().is_closed = true;
+        let left = {
+            let mut queue = self.timers.lock();
+            queue.is_closed = true;
+            std::mem::take(&mut queue.due)
+        };
         self.registry.shut_down_all();
+        for timed in left.values().filter_map(Weak::upgrade) {
+            timed.on_close();
+        }
     }
 }

@@ -58,7 +58,8 @@ use crate::sync::{Condition, Locked};
 use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
-use crate::waiting::queue::{HeadStatus, Holder, Ticket};
+use crate::waiting::head::{HeadStatus, Holder};
+use crate::waiting::queue::Ticket;
 use crate::waiting::wakeup::Wakeup;
 
 /// The claim of one lease id on its resources, at all nodes.
@@ -336,6 +337,10 @@ impl Holder for ActiveLease {
     fn hold(&self) -> (u16, Duration) {
         let held = self.lock().holds.held();
         (quorum::nodes(held), self.time_left())
+    }
+
+    fn end_if_over(&self) -> bool {
+        !self.is_held()
     }
 }
 

@@ -2,6 +2,9 @@
 //!
 //! All of it is advisory. Only the nodes enforce exclusion.
 
+mod check_times;
+pub(crate) mod head;
+mod key_queue;
 pub(crate) mod queue;
 pub(crate) mod signals;
 pub(crate) mod streak;

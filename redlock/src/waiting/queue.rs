@@ -4,19 +4,30 @@
 //! at the nodes: five hundred local waiters cost the servers as much as one. A holder stays at the
 //! head until its lease ends, so the next request is sent right behind its release.
 //!
+//! The requests behind the head sleep, and have no timer. Every engine with such requests
+//! [checks](LocalQueue::check_heads) the heads instead: a runtime that is not driven must not block the
+//! requests of others.
+//!
+//! ```text
+//! runtime A   lock ── held ── (the thread blocks) ─ ─ ─ ─ ─ ─ ─ ─ ─ ─ ─
+//! runtime B             lock ── check: held ── check: expired ── head ── round ── guard
+//! ```
+//!
 //! The queue saves work and keeps an order. Exclusion does not depend on it.
 
+use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
-use std::collections::{HashMap, VecDeque};
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::error::LockError;
 use crate::node::Keys;
 use crate::sync::Mutex;
-use crate::time::clock::{Moment, TICK};
+use crate::time::clock::Moment;
+use crate::waiting::check_times::CheckTimes;
+use crate::waiting::head::{HeadStatus, Holder};
+use crate::waiting::key_queue::KeyQueue;
 
 /// The queues of a manager, one for each key that is requested or held.
 #[derive(Debug, Default)]
@@ -26,6 +37,7 @@ pub(crate) struct LocalQueue(Mutex<State>);
 struct State {
     queues: HashMap<Arc<[u8]>, KeyQueue>,
     last_number: u64,
+    checks: CheckTimes,
 }
 
 /// A place in the queues of one request's keys. Dropping it leaves them.
@@ -38,23 +50,6 @@ pub(crate) struct Ticket {
     stall_limit: Duration,
 }
 
-/// What the head of a queue knows about its lock.
-#[derive(Clone, Debug)]
-pub(crate) enum HeadStatus {
-    /// Nothing yet.
-    None,
-    /// It holds the lock.
-    Held(Weak<dyn Holder>),
-    /// The moment and the error of its last round.
-    Refused(Moment, LockError),
-}
-
-/// A holder, as the requests behind it see it.
-pub(crate) trait Holder: std::fmt::Debug + Send + Sync {
-    /// The number of nodes that hold the lock for it, and the time left.
-    fn hold(&self) -> (u16, Duration);
-}
-
 impl LocalQueue {
     /// Joins the queues of all `keys` at once. The order is the same in all queues, so no two
     /// requests can wait for each other. Returns whether the request is at the head of all.
@@ -64,7 +59,7 @@ impl LocalQueue {
         now: Moment,
         stall_limit: Duration,
     ) -> (Ticket, bool) {
-        let (number, is_first) = self.lock().join(keys, later(now, stall_limit));
+        let (number, is_first) = self.lock().join(keys, now, stall_limit);
         (self.ticket(keys, number, stall_limit), is_first)
     }
 
@@ -75,14 +70,44 @@ impl LocalQueue {
         now: Moment,
         stall_limit: Duration,
     ) -> Result<Ticket, HeadStatus> {
-        let number = {
+        let join = || {
             let mut state = self.lock();
             if let Some(queue) = keys.iter().find_map(|key| state.queues.get(key)) {
                 return Err(queue.status.clone());
             }
-            state.join(keys, later(now, stall_limit)).0
+            let (number, _) = state.join(keys, now, stall_limit);
+            drop(state);
+            Ok(self.ticket(keys, number, stall_limit))
         };
-        Ok(self.ticket(keys, number, stall_limit))
+        match join() {
+            // A holder whose lease is over has left the queue now.
+            Err(HeadStatus::Held(holder)) if ends(&holder) => join(),
+            joined => joined,
+        }
+    }
+
+    /// Removes the heads that block requests and should not: leases that are over, and requests that
+    /// are no longer polled. Each head is checked about once a second, whichever engine does it.
+    pub(crate) fn check_heads(&self) {
+        let now = Moment::now();
+        loop {
+            let mut blocking = Blocking::default();
+            let is_done = {
+                let mut state = self.lock();
+                let mut due = 0;
+                while due < CHUNK
+                    && let Some(key) = state.checks.take_due(now)
+                {
+                    due += 1;
+                    state.check(&key, now, &mut blocking);
+                }
+                due < CHUNK
+            };
+            blocking.remove();
+            if is_done {
+                return;
+            }
+        }
     }
 
     fn ticket(self: &Arc<Self>, keys: &Keys, number: u64, stall_limit: Duration) -> Ticket {
@@ -104,13 +129,16 @@ impl Ticket {
     ///
     /// Cancel safe: the ticket keeps its place.
     pub(crate) async fn first(&self) {
-        loop {
-            let turn = poll_fn(|cx| self.poll_first(cx));
-            if tokio::time::timeout(TICK, turn).await.is_ok() {
-                return;
+        let mut blocking = Blocking::default();
+        {
+            let mut state = self.queues.lock();
+            let now = Moment::now();
+            for key in &self.keys {
+                state.check(key, now, &mut blocking);
             }
-            self.skip_stalled();
         }
+        blocking.remove();
+        poll_fn(|cx| self.poll_first(cx)).await;
     }
 
     /// Publishes a status to the requests behind. With `now`, also records a sign of life.
@@ -118,11 +146,11 @@ impl Ticket {
         let mut state = self.queues.lock();
         for key in &self.keys {
             if let Some(queue) = state.queues.get_mut(key)
-                && queue.first.number == self.number
+                && queue.head() == self.number
             {
                 queue.status = status.clone();
                 if let Some(now) = now {
-                    queue.first.stalled_from = later(now, self.stall_limit);
+                    queue.keep_alive(self.number, later(now, self.stall_limit));
                 }
             }
         }
@@ -132,10 +160,8 @@ impl Ticket {
     pub(crate) fn keep_alive(&self, now: Moment) {
         let mut state = self.queues.lock();
         for key in &self.keys {
-            if let Some(queue) = state.queues.get_mut(key)
-                && queue.first.number == self.number
-            {
-                queue.first.stalled_from = later(now, self.stall_limit);
+            if let Some(queue) = state.queues.get_mut(key) {
+                queue.keep_alive(self.number, later(now, self.stall_limit));
             }
         }
     }
@@ -143,13 +169,11 @@ impl Ticket {
     /// The status of a head that this ticket waits for.
     pub(crate) fn status(&self) -> HeadStatus {
         let state = self.queues.lock();
-        let blocked = |key: &&Arc<[u8]>| !state.is_first(key, self.number);
-        let queue = self
-            .keys
-            .iter()
-            .find(blocked)
-            .and_then(|key| state.queues.get(key));
-        queue.map_or(HeadStatus::None, |queue| queue.status.clone())
+        let queues = self.keys.iter().filter_map(|key| state.queues.get(key));
+        let mut blocked = queues.filter(|queue| queue.is_waiting(self.number));
+        blocked
+            .next()
+            .map_or(HeadStatus::None, |queue| queue.status.clone())
     }
 
     fn poll_first(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -160,11 +184,11 @@ impl Ticket {
             let Some(queue) = state.queues.get_mut(key) else {
                 continue;
             };
-            if let Some(entry) = queue.find(self.number) {
-                entry.stalled_from = alive;
-                entry.waker = Some(cx.waker().clone());
+            queue.keep_alive(self.number, alive);
+            if queue.is_waiting(self.number) {
+                is_first = false;
+                queue.wake_by(self.number, cx.waker());
             }
-            is_first &= state.is_first(key, self.number);
         }
         if is_first {
             Poll::Ready(())
@@ -172,37 +196,15 @@ impl Ticket {
             Poll::Pending
         }
     }
-
-    /// Removes stalled heads: those that do not hold the lock and gave no sign of life. A request
-    /// that is no longer polled must not block the others.
-    fn skip_stalled(&self) {
-        let now = Moment::now();
-        let mut wakers = Vec::new();
-        {
-            let mut state = self.queues.lock();
-            for key in &self.keys {
-                let Some(queue) = state.queues.get(key) else {
-                    continue;
-                };
-                let is_stalled = queue.first.number != self.number
-                    && !matches!(queue.status, HeadStatus::Held(_))
-                    && now >= queue.first.stalled_from;
-                if is_stalled {
-                    let number = queue.first.number;
-                    wakers.extend(state.leave(key, number));
-                }
-            }
-        }
-        wakers.into_iter().for_each(Waker::wake);
-    }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         let wakers: Vec<_> = {
             let mut state = self.queues.lock();
+            let now = Moment::now();
             let keys = self.keys.iter();
-            keys.filter_map(|key| state.leave(key, self.number))
+            keys.filter_map(|key| state.leave(key, self.number, now))
                 .collect()
         };
         // A request with several keys is woken for each of them, and checks all.
@@ -210,85 +212,73 @@ impl Drop for Ticket {
     }
 }
 
-/// The queue of one key. It is never empty: an empty queue is removed.
-#[derive(Debug)]
-struct KeyQueue {
-    first: Entry,
-    others: VecDeque<Entry>,
-    status: HeadStatus,
-}
-
-#[derive(Debug)]
-struct Entry {
-    number: u64,
-    waker: Option<Waker>,
-    /// The moment from which others may overtake, unless a sign of life comes before.
-    stalled_from: Moment,
-}
-
 impl State {
-    fn join(&mut self, keys: &Keys, stalled_from: Moment) -> (u64, bool) {
+    fn join(&mut self, keys: &Keys, now: Moment, stall_limit: Duration) -> (u64, bool) {
         self.last_number += 1;
         let (number, mut is_first) = (self.last_number, true);
         for key in keys {
-            let entry = Entry {
-                number,
-                waker: None,
-                stalled_from,
-            };
             match self.queues.entry(Arc::clone(key)) {
                 Slot::Occupied(queue) => {
                     is_first = false;
-                    queue.into_mut().others.push_back(entry);
+                    queue.into_mut().join(number);
+                    self.checks.schedule(key, now);
                 }
-                Slot::Vacant(slot) => drop(slot.insert(KeyQueue {
-                    first: entry,
-                    others: VecDeque::new(),
-                    status: HeadStatus::None,
-                })),
+                Slot::Vacant(slot) => {
+                    slot.insert(KeyQueue::new(number, later(now, stall_limit)));
+                }
             }
         }
         (number, is_first)
     }
 
-    /// Whether a ticket is at the head. A ticket that was removed need not wait either.
-    fn is_first(&self, key: &Arc<[u8]>, number: u64) -> bool {
-        self.queues.get(key).is_none_or(|queue| {
-            queue.first.number == number || !queue.others.iter().any(|it| it.number == number)
-        })
+    /// Removes a ticket from a queue. Returns the waker of the next head.
+    fn leave(&mut self, key: &Arc<[u8]>, number: u64, now: Moment) -> Option<Waker> {
+        let next = self.queues.get_mut(key)?.leave(number, now);
+        if next.is_none() {
+            self.queues.remove(key);
+        }
+        next.flatten()
     }
 
-    /// Removes a ticket from a queue. Returns the waker of the next head.
-    fn leave(&mut self, key: &Arc<[u8]>, number: u64) -> Option<Waker> {
-        let queue = self.queues.get_mut(key)?;
-        if queue.first.number != number {
-            queue.others.retain(|entry| entry.number != number);
-            return None;
-        }
-        let Some(next) = queue.others.pop_front() else {
-            self.queues.remove(key);
-            return None;
+    /// Checks the head of one queue, if it blocks a request, and schedules the next check.
+    fn check(&mut self, key: &Arc<[u8]>, now: Moment, blocking: &mut Blocking) {
+        let Some(queue) = self.queues.get(key).filter(|queue| queue.is_contended()) else {
+            return;
         };
-        queue.first = next;
-        if matches!(queue.status, HeadStatus::Held(_)) {
-            queue.status = HeadStatus::None;
+        if let HeadStatus::Held(holder) = &queue.status {
+            blocking.holders.push(Weak::clone(holder));
+        } else if queue.is_stalled(now) {
+            let stalled = queue.head();
+            blocking.wakers.extend(self.leave(key, stalled, now));
         }
-        // The new head is not stalled before it has had a chance to be polled.
-        let alive = later(Moment::now(), 2 * TICK);
-        queue.first.stalled_from = queue.first.stalled_from.max(alive);
-        queue.first.waker.take()
+        self.checks.schedule(key, now);
     }
 }
 
-impl KeyQueue {
-    fn find(&mut self, number: u64) -> Option<&mut Entry> {
-        if self.first.number == number {
-            return Some(&mut self.first);
+/// The heads to remove, once the queues are unlocked: a lease that ends leaves them.
+#[derive(Default)]
+struct Blocking {
+    holders: Vec<Weak<dyn Holder>>,
+    wakers: Vec<Waker>,
+}
+
+impl Blocking {
+    fn remove(self) {
+        for holder in &self.holders {
+            ends(holder);
         }
-        self.others.iter_mut().find(|entry| entry.number == number)
+        self.wakers.into_iter().for_each(Waker::wake);
     }
+}
+
+/// Ends a lease that is over. Returns whether it has ended.
+fn ends(holder: &Weak<dyn Holder>) -> bool {
+    holder.upgrade().is_some_and(|holder| holder.end_if_over())
 }
 
 fn later(now: Moment, stall_limit: Duration) -> Moment {
     now.checked_add(stall_limit).unwrap_or(now)
 }
+
+/// The number of heads that are checked while other requests cannot join.
+const CHUNK: usize = 256;
