@@ -23,6 +23,7 @@
 //! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `parked`: runtimes that are not driven
+//! - `panicking`: nodes whose sessions panic
 //! - `ending`: locks that end while a command of theirs is being sent
 //! - `exclusion`: mutual exclusion in random schedules with faults
 //! - `fencing`: fencing tokens and their counters
@@ -53,6 +54,7 @@ mod holding;
 mod inspection;
 mod late_raises;
 mod losing;
+mod panicking;
 mod parity;
 mod parked;
 mod quarantine;

@@ -5,9 +5,11 @@ pub(crate) mod deployment;
 pub(crate) mod head_checks;
 pub(crate) mod proposal;
 pub(crate) mod registry;
+mod server_clock;
 pub(crate) mod shutdown;
 pub(crate) mod timer;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +20,16 @@ use crate::engine::deployment::{Deployment, KnownId};
 use crate::engine::head_checks::HeadChecks;
 use crate::engine::proposal::Proposals;
 use crate::engine::registry::Registry;
+use crate::engine::server_clock::{ServerClock, ServerTime};
 use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
+use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{
     Command, Fence, Node, NodeHealth, NodeReport, NodeWarning, Responder, Session, SessionEvents,
     SessionOptions, Stamp,
 };
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
-use crate::sync::Mutex;
-use crate::time::clock::{Moment, TICK};
 use crate::time::jitter::Jitter;
 use crate::time::validity;
 use crate::waiting::queue::LocalQueue;
@@ -74,8 +76,7 @@ impl Shared {
 #[derive(Debug)]
 pub(crate) struct Engine {
     shared: Arc<Shared>,
-    /// The time of day of the servers, once one has reported it.
-    server_time: Mutex<Option<ServerTime>>,
+    server_clock: ServerClock,
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
@@ -97,11 +98,17 @@ impl Engine {
             let events = SessionEvents::new(&deployment, index);
             node.open(options.clone().events(events))
         };
-        let sessions: Box<[_]> = node_set.nodes.iter().enumerate().map(open).collect();
+        let nodes = node_set.nodes.iter().enumerate();
+        let opened = catch_unwind(AssertUnwindSafe(|| nodes.map(open).collect()));
+        let sessions: Box<[_]> = opened.unwrap_or_else(|panic| {
+            // Nothing else would end the task of the timers.
+            timers.close();
+            resume_unwind(panic)
+        });
         deployment.identify(&sessions);
         Arc::new(Self {
             shared: Arc::clone(shared),
-            server_time: Mutex::default(),
+            server_clock: ServerClock::default(),
             names: Arc::clone(&node_set.names),
             sessions,
             head_checks: HeadChecks::new(&shared.local_queue, &timers),
@@ -172,25 +179,41 @@ impl Engine {
     }
 
     pub(crate) fn submit(&self, node: usize, command: Command) {
-        self.sessions[node].submit(command);
+        self.call(node, |session| session.submit(command));
+    }
+
+    /// Calls a session. Returns `None` if it panics: it may be that of a node outside this crate. Its
+    /// panic would end the task that extends all leases, or unwind out of the drop of a guard.
+    fn call<T>(&self, node: usize, call: impl FnOnce(&dyn Session) -> T) -> Option<T> {
+        let session = &*self.sessions[node];
+        let called = catch_unwind(AssertUnwindSafe(|| call(session)));
+        if called.is_err() {
+            tracing::error!(node = %self.names[node], "the session of the node has panicked");
+        }
+        called.ok()
+    }
+
+    /// What each session returns, except for those that panic.
+    fn of_each<T>(&self, call: impl Fn(&dyn Session) -> T) -> impl Iterator<Item = T> {
+        (0..self.sessions.len()).filter_map(move |node| self.call(node, &call))
     }
 
     /// Whether hints reach waiters from a quorum of nodes, so that polling can be rare.
     pub(crate) fn hints(&self) -> bool {
-        let hinting = self.sessions.iter().filter(|session| session.hints());
-        hinting.count() >= self.quorum().needed()
+        let hinting = self.of_each(|session| session.hints());
+        hinting.filter(|hints| *hints).count() >= self.quorum().needed()
     }
 
     /// Whether a quorum of nodes notifies of changes.
     pub(crate) fn notifies(&self) -> bool {
-        let notifying = self.sessions.iter().filter(|session| session.notifies());
-        notifying.count() >= self.quorum().needed()
+        let notifying = self.of_each(|session| session.notifies());
+        notifying.filter(|notifies| *notifies).count() >= self.quorum().needed()
     }
 
     /// The smoothed round trip of the slowest node that responds.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        let measured = self.sessions.iter().filter_map(|it| it.round_trip());
-        measured.max()
+        let measured = self.of_each(|session| session.round_trip());
+        measured.flatten().max()
     }
 
     /// The node timeout for a lease of `ttl`, adapted to the slowest node.
@@ -237,13 +260,13 @@ impl Engine {
     /// retention. A local clock that is far ahead thus cannot move counters to a value that other
     /// managers need long to reach. `None` if no server has reported its time yet.
     fn max_proposal(&self) -> Option<u64> {
-        self.server_time().map(|time| self.latest_at(time.median))
+        self.server_clock().map(|time| self.latest_at(time.median))
     }
 
     /// The largest counter that proposals adapt to: half of the fence retention beyond the clock, or
     /// beyond those of the servers if a quorum has reported its time.
     fn max_observed(&self, now: u64) -> u64 {
-        let time = self.server_time().filter(|time| time.is_of_quorum);
+        let time = self.server_clock().filter(|time| time.is_of_quorum);
         self.latest_at(time.map_or(now, |time| now.max(time.median)))
     }
 
@@ -253,24 +276,10 @@ impl Engine {
         now.saturating_add(u64::try_from(half.as_micros()).unwrap_or(u64::MAX))
     }
 
-    /// The time of day of the servers, at most a second old.
-    fn server_time(&self) -> Option<ServerTime> {
-        let mut known = self.server_time.lock();
-        let now = Moment::now();
-        if let Some(time) = *known
-            && now.saturating_since(time.read_at) < TICK
-        {
-            return Some(time);
-        }
-        let times = self.sessions.iter().filter_map(|it| it.time_of_day());
-        let mut times: Vec<u64> = times.collect();
-        times.sort_unstable();
-        *known = times.get(times.len() / 2).map(|median| ServerTime {
-            read_at: now,
-            median: *median,
-            is_of_quorum: times.len() >= self.quorum().needed(),
-        });
-        *known
+    /// The time of day of the servers, once one has reported it.
+    fn server_clock(&self) -> Option<ServerTime> {
+        let read = || self.of_each(|session| session.time_of_day()).flatten();
+        self.server_clock.time(read, self.quorum().needed())
     }
 
     /// Sends a command to every node and collects the responses.
@@ -279,20 +288,28 @@ impl Engine {
         command: impl Fn(Responder<T>) -> Command,
     ) -> Arc<Responses<T>> {
         let responses = Responses::new(self.sessions.len());
-        for (node, session) in self.sessions.iter().enumerate() {
-            session.submit(command(responses.responder(node)));
+        for node in 0..self.sessions.len() {
+            self.submit(node, command(responses.responder(node)));
         }
         responses
     }
 
     pub(crate) fn reports(&self) -> Vec<NodeReport> {
         let standings = self.deployment.standings();
-        let nodes = self.sessions.iter().zip(&standings).enumerate();
+        let nodes = standings.iter().enumerate();
         nodes
-            .map(|(node, (session, standing))| {
-                let mut report = session.report();
-                report.notifies = session.notifies();
-                report.hints = session.hints();
+            .map(|(node, standing)| {
+                let report = self.call(node, |session| {
+                    let mut report = session.report();
+                    report.notifies = session.notifies();
+                    report.hints = session.hints();
+                    report
+                });
+                let mut report = report.unwrap_or_else(|| {
+                    let text = "its session has panicked";
+                    let error = NodeError::new(NodeErrorKind::Server, text);
+                    NodeReport::new(Arc::clone(&self.names[node]), NodeHealth::Down(error))
+                });
                 if report.health == NodeHealth::Connected {
                     report.health = standing.health();
                 }
@@ -303,16 +320,6 @@ impl Engine {
             })
             .collect()
     }
-}
-
-/// The time of day of the servers.
-#[derive(Clone, Copy, Debug)]
-struct ServerTime {
-    read_at: Moment,
-    /// In microseconds.
-    median: u64,
-    /// Whether a quorum has reported its time.
-    is_of_quorum: bool,
 }
 
 impl Drop for Engine {

@@ -158,3 +158,71 @@ impl Drop for TimerTask {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::time::Duration;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Counter {
+        called: AtomicUsize,
+        closed: AtomicUsize,
+        panics: bool,
+    }
+
+    impl Timed for Counter {
+        fn on_timer(self: Arc<Self>) {
+            self.called.fetch_add(1, Ordering::Relaxed);
+            assert!(!self.panics, "a bug");
+        }
+
+        fn on_close(self: Arc<Self>) {
+            self.closed.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_entry_that_panics_does_not_end_the_others() {
+        let runtime = Handle::current();
+        let timers = Timers::start(&runtime, &Registry::new(&runtime));
+        let entry = |panics| {
+            Arc::new(Counter {
+                panics,
+                ..Counter::default()
+            })
+        };
+        let entries = [entry(true), entry(false)];
+        let start = Moment::now();
+        for (entry, seconds) in entries.iter().zip([1, 2]) {
+            let timed: Weak<Counter> = Arc::downgrade(entry);
+            timers.insert(
+                start.checked_add(Duration::from_secs(seconds)).unwrap(),
+                timed,
+            );
+        }
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        for entry in &entries {
+            assert_eq!(entry.called.load(Ordering::Relaxed), 1);
+        }
+        assert!(timers.is_alive());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn entries_that_are_left_are_closed() {
+        let runtime = Handle::current();
+        let timers = Timers::start(&runtime, &Registry::new(&runtime));
+        let entry = Arc::<Counter>::default();
+        let timed: Weak<Counter> = Arc::downgrade(&entry);
+        let at = Moment::now().checked_add(Duration::from_secs(1)).unwrap();
+        assert!(timers.insert(at, timed).is_some());
+        timers.close();
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(entry.closed.load(Ordering::Relaxed), 1);
+        assert_eq!(entry.called.load(Ordering::Relaxed), 0);
+        let timed: Weak<Counter> = Arc::downgrade(&entry);
+        assert!(timers.insert(at, timed).is_none());
+    }
+}
