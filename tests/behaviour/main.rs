@@ -23,6 +23,7 @@
 //! - `stalling`: tasks that are not scheduled in time
 //! - `runtimes`: one manager in several runtimes, and in none
 //! - `parked`: runtimes that are not driven
+//! - `timerless`: runtimes without timers
 //! - `panicking`: nodes whose sessions panic
 //! - `ending`: locks that end while a command of theirs is being sent
 //! - `exclusion`: mutual exclusion in random schedules with faults
@@ -70,6 +71,7 @@ mod running;
 mod runtimes;
 mod several;
 mod stalling;
+mod timerless;
 mod token_order;
 mod turns;
 mod unhinted;

@@ -128,7 +128,7 @@ pub enum ConnectError {
         /// The other address.
         second: Arc<str>,
     },
-    /// `connect` was polled outside a Tokio runtime.
+    /// `connect` was polled outside a Tokio runtime, or in one without timers.
     #[error("no Tokio runtime: await the connection inside one, with timers enabled")]
     NoRuntime,
 }

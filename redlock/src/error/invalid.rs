@@ -98,7 +98,7 @@ pub enum InvalidRequest {
         /// The `max_hold` of the request, or of the manager.
         max_hold: Duration,
     },
-    /// The request was polled outside a Tokio runtime.
+    /// The request was polled outside a Tokio runtime, or in one without timers.
     ///
     /// Await it inside one, with timers enabled (`enable_time` or `enable_all`).
     #[error("no Tokio runtime: await the request inside one, with timers enabled")]

@@ -12,6 +12,7 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use crate::error::LockLost;
 use crate::guard::LockGuard;
 use crate::lease::ActiveLease;
+use crate::time::clock;
 use crate::time::clock::{Moment, TICK};
 use crate::time::validity;
 
@@ -64,12 +65,15 @@ impl LockGuard {
 /// Completes when a lease has ended, in any way.
 ///
 /// Has its own timer in the runtime that polls it, so that it notices the deadline on time even if
-/// the runtime that extends the lease is blocked. Once it has completed, it completes at every poll.
+/// the runtime that extends the lease is blocked. Where there are no timers, that runtime must notice it.
+/// Once it has completed, it completes at every poll.
 pub(crate) struct LeaseEnd {
     lease: Arc<ActiveLease>,
     /// Completes when the lease ends, or its deadline moves nearer.
     changed: Pin<Box<WaitForCancellationFutureOwned>>,
     deadline: Option<Pin<Box<Sleep>>>,
+    /// Whether the runtime that polls it has timers, once that is known.
+    has_timers: Option<bool>,
 }
 
 impl LeaseEnd {
@@ -78,6 +82,7 @@ impl LeaseEnd {
             lease: Arc::clone(lease),
             changed: Box::pin(lease.nearer_deadline().cancelled_owned()),
             deadline: None,
+            has_timers: None,
         }
     }
 
@@ -87,6 +92,9 @@ impl LeaseEnd {
         let Some(end) = self.lease.ends_at() else {
             return;
         };
+        if !*self.has_timers.get_or_insert_with(clock::has_timers) {
+            return;
+        }
         let left = validity::remaining(end, Moment::now()).min(TICK);
         let at = Instant::now() + left;
         match &mut self.deadline {

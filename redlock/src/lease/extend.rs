@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::engine::registry::LiveLease;
 use crate::engine::timer::Timed;
-use crate::error::{ExtendError, LossReason};
+use crate::error::{ExtendError, InvalidRequest, LossReason};
 use crate::lease::ActiveLease;
 use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
@@ -18,6 +18,7 @@ use crate::node::{Command, Extend, Extension, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::responses::{self, NodeResults, Responses};
+use crate::time::clock;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -104,6 +105,9 @@ impl ActiveLease {
     /// Cancel safe: confirmations of an extension that was sent still count.
     pub(crate) async fn extend(self: &Arc<Self>, ttl: Duration) -> Result<Duration, ExtendError> {
         self.engine.config().check_ttl(ttl)?;
+        if !clock::has_timers() {
+            return Err(InvalidRequest::NoRuntime.into());
+        }
         if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }

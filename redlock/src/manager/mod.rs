@@ -28,6 +28,7 @@ use crate::error::{InvalidRequest, LockError};
 use crate::guard::LockGuard;
 use crate::resource::Resources;
 use crate::sync::Mutex;
+use crate::time::clock;
 
 /// A lock manager: a set of nodes, and the options of every lock on them.
 ///
@@ -96,8 +97,13 @@ impl Redlock {
         let runtime = Handle::try_current().map_err(|_| InvalidRequest::NoRuntime)?;
         let id = runtime.id();
         let mut engines = self.0.engines.lock();
-        if let Some((_, engine)) = engines.iter().find(|(of, _)| *of == id) {
+        let is_usable = |(of, engine): &&(_, Arc<Engine>)| *of == id && engine.is_alive();
+        if let Some((_, engine)) = engines.iter().find(is_usable) {
             return Ok(Arc::clone(engine));
+        }
+        // Before anything is started that could not be ended on time.
+        if !clock::has_timers() {
+            return Err(InvalidRequest::NoRuntime);
         }
         engines.retain(|(_, engine)| engine.is_alive());
         let engine = Engine::start(&self.0.node_set, &self.0.shared, &runtime);
@@ -133,5 +139,23 @@ impl fmt::Debug for Redlock {
             .field("nodes", &self.0.node_set.names)
             .field("config", &self.0.shared.config)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_engine_whose_timers_have_ended_is_replaced() {
+        let redlock = Redlock::in_memory(3);
+        let former = redlock.lock("a").await.unwrap();
+        redlock.engine().unwrap().timers().close();
+        assert_eq!(former.lost().await.reason(), crate::LossReason::Shutdown);
+        let guard = redlock.lock("a").await.unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(guard.is_held(), "it is extended");
     }
 }

@@ -46,8 +46,8 @@ impl Redlock {
 
     /// Reports the health of each node, in the order of configuration.
     ///
-    /// Connects first to nodes that this runtime has no connection to. Outside a Tokio runtime the
-    /// list is empty.
+    /// Connects first to nodes that this runtime has no connection to. Outside a Tokio runtime with
+    /// timers the list is empty.
     ///
     /// # Cancel safety
     ///

@@ -5,10 +5,12 @@
 //! still while the machine is suspended. So `now` is Tokio's clock plus all the time this
 //! machine has been suspended since the process first read it.
 
+use std::panic::catch_unwind;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Awake};
 
+use tokio::runtime::Handle;
 use tokio::time::Instant;
 
 /// A point in time on the suspend-aware clock.
@@ -60,6 +62,15 @@ pub(crate) async fn sleep_until(moment: Moment) {
         let target = moment.timer().min(Instant::now() + TICK);
         tokio::time::sleep_until(target).await;
     }
+}
+
+/// Whether the current runtime has timers. False outside of a runtime.
+///
+/// Tokio has no other way to ask: where timers are disabled, this causes a panic, which is caught. The
+/// panic hook prints it.
+pub(crate) fn has_timers() -> bool {
+    Handle::try_current().is_ok()
+        && catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
 
 /// The maximum delay before a suspend is noticed.
