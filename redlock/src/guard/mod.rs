@@ -36,6 +36,28 @@ use crate::token::FencingToken;
 /// runtime lives, also when no handle of its manager is left. [`max_hold`](crate::LockRequest::max_hold)
 /// ends it.
 ///
+/// # Blocking work
+///
+/// A lease is extended by its runtime. In a `current_thread` runtime, code that blocks the thread stops
+/// that, and the lock is lost once its deadline has passed. Move such work to another thread:
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let redlock = redlock::Redlock::in_memory(3);
+/// # fn render() -> Vec<u8> { Vec::new() }
+/// let guard = redlock.lock("report").await?;
+/// let report = tokio::task::spawn_blocking(render).await?;
+/// // Blocking code cannot be stopped. If the lock was lost meanwhile, do not use the result.
+/// if guard.is_held() {
+///     println!("{} bytes", report.len());
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// A multi-thread runtime extends leases while one of its threads is blocked.
+///
 /// # Examples
 ///
 /// ```

@@ -64,7 +64,7 @@ fn concerned(error: &ConfigError, now: &Config) -> &'static [&'static str] {
         ConfigError::MaxTtl { .. } => &[MAX_TTL],
         ConfigError::DriftFactor { .. } => &[DRIFT_FACTOR],
         ConfigError::RetryCount => &[RETRY_COUNT],
-        ConfigError::NodeTimeout => &[NODE_TIMEOUT],
+        ConfigError::NodeTimeout { .. } => &[NODE_TIMEOUT],
         ConfigError::TokenDurability { .. } => &[TOKEN_DURABILITY],
         ConfigError::FenceRetention { .. } => &[FENCE_RETENTION, MAX_TTL],
         _ => &[],
