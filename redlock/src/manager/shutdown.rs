@@ -9,6 +9,7 @@ use crate::engine::Engine;
 use crate::manager::Redlock;
 use crate::node::{Command, Ping};
 use crate::quorum::responses;
+use crate::time::clock;
 
 impl Redlock {
     /// Releases all locks, and waits until the nodes have carried out the releases.
@@ -17,6 +18,8 @@ impl Redlock {
     /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier, and of
     /// requests that lost or were cancelled. It lasts for at most three node timeouts, or one second if
     /// that is longer.
+    ///
+    /// In a runtime without timers, it does not wait.
     ///
     /// Await it at the end of `main`. Otherwise a release that a server does not receive at once is left to
     /// the ttl: see the drop of a [`LockGuard`]. [`close`](Self::close) waits for the guards first.
@@ -37,7 +40,8 @@ impl Redlock {
         // One limit for all engines and both waits.
         let end = Instant::now() + self.config().silence_limit();
         // Another thread may be about to queue the releases of a guard that it drops.
-        let _in_time = tokio::time::timeout_at(end, all_emptied(&engines)).await;
+        let limit = end.saturating_duration_since(Instant::now());
+        all_emptied(&engines, limit).await;
         let ping = |responder| Command::Ping(Ping::new(responder).after_releases());
         let pings: Vec<_> = engines
             .iter()
@@ -83,7 +87,7 @@ impl Redlock {
     pub async fn close(&self, within: Duration) -> Drained {
         self.0.shared.shutdown_signal.close();
         let engines = self.engines();
-        let _in_time = tokio::time::timeout(within, all_emptied(&engines)).await;
+        all_emptied(&engines, within).await;
         let left = engines.iter().map(|engine| engine.registry().live());
         let guards_lost = left.sum();
         self.shutdown().await;
@@ -91,10 +95,15 @@ impl Redlock {
     }
 }
 
-/// Waits until no guard is held in any runtime.
-async fn all_emptied(engines: &[Arc<Engine>]) {
-    for engine in engines {
-        engine.registry().emptied().await;
+/// Waits until no guard is held in any runtime, for at most `limit`. Without timers, it does not wait.
+async fn all_emptied(engines: &[Arc<Engine>], limit: Duration) {
+    let emptied = async {
+        for engine in engines {
+            engine.registry().emptied().await;
+        }
+    };
+    if clock::has_timers() {
+        let _in_time = tokio::time::timeout(limit, emptied).await;
     }
 }
 
