@@ -193,15 +193,17 @@ from_bytes! {
     &Vec<u8> => |value| value.as_slice();
 }
 
-/// The endings of the keys of token counters, of waiting lists and hinted waiters, and of identity
-/// records.
-const RESERVED_SUFFIXES: [&[u8]; 8] = [
+/// The endings of the keys of token counters, of waiting lists and hinted waiters, of adoptions, and
+/// of identity records.
+const RESERVED_SUFFIXES: [&[u8]; 10] = [
     b":fence",
     b":fence!",
     b"}:wait",
     b":wait!",
     b"}:next",
     b":next!",
+    b"}:adopted",
+    b":adopted!",
     b"redlock:node",
     b"redlock:node:push",
 ];
@@ -250,6 +252,8 @@ mod tests {
             "a{b}c:wait!",
             "{a}:next",
             "a{b}c:next!",
+            "{a}:adopted",
+            "a{b}c:adopted!",
             "redlock:node",
         ] {
             let result = Resource::from(reserved).validate();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
 use redlock::NodeErrorKind;
-use redlock::node::{Moment, Rearmed, Removal, Vote};
+use redlock::node::{Adopted, Extension, Fence, Moment, Rearmed, Removal, Vote};
 use redlock_tests::{Server, eventually};
 
 use crate::commands::Form;
@@ -35,7 +35,7 @@ macro_rules! assert_denied {
 async fn a_key_that_may_not_be_read_is_not_taken_for_absent() {
     let node = as_limited_user(Server::start());
     node.acquire(["a", "b"], "1", LONG).get().await;
-    let later = Moment::now().checked_add(LONG);
+    let (later, fence) = (Moment::now().checked_add(LONG), Fence::new(100, LONG));
     // With these commands, a server releases a key without reading it. Most servers lack them.
     for native in ["-delifeq", "-delex"] {
         let user = cmd("ACL").arg("SETUSER").arg("limited").arg(native).clone();
@@ -50,6 +50,10 @@ async fn a_key_that_may_not_be_read_is_not_taken_for_absent() {
             node.raise(["a", "b"], "1", 100),
             node.rearm(b"a", "1", LONG, None),
             node.rearm(["a", "b"], "1", LONG, Some((7, LONG))),
+            node.adopt(b"a", ["1", "2"], None),
+            node.adopt(["a", "b"], ["1", "2"], fence),
+            node.return_to(b"a", ["1", "2"]),
+            node.return_to(["a", "b"], ["1", "2"]),
             node.inspect(b"a"),
             node.release(b"a", "1"),
             node.release(["a", "b"], "1"),
@@ -92,6 +96,7 @@ async fn a_counter_that_may_not_be_read_is_not_taken_for_corrupt() {
         node.acquire_fenced(["a", "b"], "1", 100, Form::First),
         node.raise(b"held", "1", 100),
         node.rearm(b"held", "1", LONG, Some((7, LONG))),
+        node.adopt(b"held", ["1", "2"], Fence::new(100, LONG)),
         node.inspect(b"held"),
     );
     assert_eq!(node.probe().keys(), ["held"], "nothing is left behind");
@@ -164,6 +169,10 @@ async fn a_key_of_another_type_is_still_a_response() {
     assert_eq!(vote, Vote::NotALock);
     let rearmed = node.rearm(b"a", "1", LONG, None).get().await;
     assert_eq!(rearmed, Rearmed::NotALock);
+    let adopted = node.adopt(b"a", ["1", "2"], None).get().await;
+    assert_eq!(adopted, Adopted::NotHeld);
+    let returned = node.return_to(b"a", ["2", "1"]).get().await;
+    assert_eq!(returned, Removal::Absent);
     let found = node.inspect(b"a").get().await.record.unwrap();
     assert_eq!(found.id, None);
     for removal in [
@@ -219,4 +228,19 @@ async fn without_mget_a_release_hints_no_waiter_of_a_held_key() {
     let removal = node.release(["a", "b"], "1").get().await;
     assert_eq!(removal, Removal::Deleted);
     waiter.hinted(1).await;
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn without_the_right_to_its_marker_an_adoption_is_decided() {
+    let node = as_limited_user(Server::start());
+    set_rights(&node, &["resetkeys", "~a"]);
+    node.acquire(b"a", "1", LONG).get().await;
+    let adopted = node.adopt(b"a", ["1", "2"], None).get().await;
+    assert_eq!(adopted, Adopted::Changed { stamp: None });
+    let extended = node.extend(b"a", "1", LONG).get().await;
+    assert_eq!(extended, Extension::NotHeld);
+    let returned = node.return_to(b"a", ["2", "1"]).get().await;
+    assert_eq!(returned, Removal::Deleted);
+    assert_eq!(node.probe().get("a").as_deref(), Some("1"));
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::cmd;
 use redlock::NodeErrorKind;
-use redlock::node::{Extension, Raised, Rearmed, Removal, Vote};
+use redlock::node::{Extension, Fence, Raised, Rearmed, Removal, Vote};
 use redlock_tests::Server;
 
 use crate::commands::Form;
@@ -71,6 +71,10 @@ async fn an_invalid_counter_prevents_a_lock_on_several_keys() {
     node.acquire(keys, "1", LONG).get().await;
     let refused = node.raise(keys, "1", 100).outcome().await.unwrap_err();
     assert_eq!(refused.kind(), NodeErrorKind::Counter);
+    let adopted = node.adopt(keys, ["1", "2"], Fence::new(100, LONG));
+    let refused = adopted.outcome().await.unwrap_err();
+    assert_eq!(refused.kind(), NodeErrorKind::Counter);
+    assert_eq!(node.probe().get("a").as_deref(), Some("1"));
     assert_eq!(node.probe().keys(), ["a", "b", "{b}:fence"]);
 }
 
@@ -189,4 +193,8 @@ async fn a_replica_confirms_nothing() {
     assert_eq!(extended.unwrap_err().kind(), NodeErrorKind::ReadOnly);
     let rearmed = node.rearm(b"a", "1", LONG / 60, None).outcome().await;
     assert_eq!(rearmed.unwrap_err().kind(), NodeErrorKind::ReadOnly);
+    let adopted = node.adopt(b"a", ["1", "2"], None).outcome().await;
+    assert_eq!(adopted.unwrap_err().kind(), NodeErrorKind::ReadOnly);
+    let returned = node.return_to(b"a", ["1", "2"]).outcome().await;
+    assert_eq!(returned.unwrap_err().kind(), NodeErrorKind::ReadOnly);
 }

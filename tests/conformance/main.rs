@@ -10,10 +10,12 @@
 //! - `listing`: waiting lists that only a server can have
 //! - `several`: commands on several keys
 //! - `rearming`: keys of a held lease that are put back
+//! - `adopting`: keys that get the id of another lease, and get their own back
 //! - `keeping`: releases that keep their keys for a while
 //! - `foreign`: cases that only a server can have
 //! - `denied`: commands in scripts for which the user has no right
 
+mod adopting;
 mod cases;
 mod commands;
 mod denied;
@@ -127,6 +129,18 @@ macro_rules! all_cases {
             a_key_of_another_owner_is_left_alone
             of_several_keys_all_are_set_or_none
             a_counter_is_raised_to_the_token_and_never_lowered;
+            adopting:
+            an_adoption_changes_the_id_and_keeps_the_expiry
+            an_adoption_needs_the_former_id_and_a_key
+            an_adoption_moves_the_counter_as_a_grant_does
+            an_adoption_that_failed_is_undone
+            a_returned_key_expires_as_before
+            a_key_is_contested_until_its_adopter_decides
+            a_decision_is_not_awaited_for_longer
+            of_several_keys_all_are_adopted_or_none
+            a_return_never_overtakes_its_adoption
+            a_holder_is_notified_of_an_adoption
+            a_return_is_kept_while_the_node_is_unreachable;
         }
     };
 }

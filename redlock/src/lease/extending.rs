@@ -190,6 +190,7 @@ impl ActiveLease {
                 }
                 state.failures.record_not_held(node);
             }
+            Ok(Extension::Contested) => return effects,
             // Errors change nothing: the node keeps the key until the expiry that it confirmed
             // before.
             Err(error) => {

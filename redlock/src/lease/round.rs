@@ -296,7 +296,7 @@ impl ResponseSink<Extension> for Adoption {
                 let expiry = lease.expiry(lease.sent_at, lease.ttl);
                 (VoteState::Granted(expiry), Hold::Until(expiry))
             }
-            Ok(Extension::NotHeld) => (VoteState::Lost, Hold::Gone),
+            Ok(Extension::NotHeld | Extension::Contested) => (VoteState::Lost, Hold::Gone),
             // The keys were set elsewhere, so they may be there whether or not this arrived.
             Err(error) => (VoteState::Failed(error), Hold::Unknown),
         };

@@ -112,7 +112,7 @@ impl Watching {
                 node.registered = registers;
                 was_changed
             }
-            Ok(Extension::NotHeld) => {
+            Ok(Extension::NotHeld | Extension::Contested) => {
                 node.registered = 0;
                 false
             }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::acquire::Acquire;
+use crate::node::adopt::Adopt;
 use crate::node::identity::{Identify, RecordCheck};
 use crate::node::keys::Keys;
 use crate::node::rearm::Rearm;
@@ -27,6 +28,8 @@ pub enum Command {
     Raise(Raise),
     /// Puts the keys of a held lease back where they are missing.
     Rearm(Rearm),
+    /// Changes the lease id of keys.
+    Adopt(Adopt),
     /// Deletes keys that are ours.
     Release(Release),
     /// Removes a waiter from waiting lists.
@@ -49,6 +52,7 @@ impl Command {
             Self::Extend(command) => command.responder.send(Err(error)),
             Self::Raise(command) => command.responder.send(Err(error)),
             Self::Rearm(command) => command.responder.send(Err(error)),
+            Self::Adopt(command) => command.responder.send(Err(error)),
             Self::Release(command) => command.responder.send(Err(error)),
             Self::Leave(_) => {}
             Self::Look(command) => command.responder.send(Err(error)),
@@ -65,6 +69,7 @@ impl Command {
             Self::Extend(command) => command.keys.as_slice(),
             Self::Raise(command) => command.keys.as_slice(),
             Self::Rearm(command) => command.keys.as_slice(),
+            Self::Adopt(command) => command.keys.as_slice(),
             Self::Release(command) => command.keys.as_slice(),
             Self::Leave(command) => command.keys.as_slice(),
             Self::Look(command) => command.keys.as_slice(),
@@ -82,6 +87,7 @@ impl Command {
             Self::Acquire(command) => command.responder.is_wanted(),
             Self::Extend(command) => command.responder.is_wanted(),
             Self::Rearm(command) => command.responder.is_wanted(),
+            Self::Adopt(command) => command.responder.is_wanted(),
             Self::Look(command) => command.responder.is_wanted(),
             Self::Raise(_)
             | Self::Release(_)
@@ -96,15 +102,18 @@ impl Command {
     ///
     /// Such a command needs a release behind it, in whatever way it fails.
     pub(crate) fn may_set(&self) -> Option<MaySet<'_>> {
-        match self {
-            Self::Acquire(Acquire { keys, id, ttl, .. })
-            | Self::Rearm(Rearm { keys, id, ttl, .. }) => Some(MaySet {
-                keys,
-                id,
-                ttl: *ttl,
-            }),
-            _ => None,
-        }
+        let (keys, id, ttl, return_to) = match self {
+            Self::Acquire(it) => (&it.keys, &it.id, it.ttl, None),
+            Self::Rearm(it) => (&it.keys, &it.id, it.ttl, None),
+            Self::Adopt(it) => (&it.keys, &it.id, it.max_ttl, Some(&it.from)),
+            _ => return None,
+        };
+        Some(MaySet {
+            keys,
+            id,
+            ttl,
+            return_to,
+        })
     }
 
     /// Returns the identity record that the command relies on, if it does.
@@ -139,6 +148,8 @@ pub(crate) struct MaySet<'a> {
     pub(crate) keys: &'a Keys,
     pub(crate) id: &'a LeaseId,
     pub(crate) ttl: Duration,
+    /// The lease to which the keys return.
+    pub(crate) return_to: Option<&'a LeaseId>,
 }
 
 /// Postpones the expiry of keys that are ours.
@@ -230,7 +241,7 @@ impl Raise {
     }
 }
 
-/// Deletes keys that are ours.
+/// Deletes keys that are ours, or returns them to the lease from which they were adopted.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Release {
@@ -244,6 +255,9 @@ pub struct Release {
     /// The moment at which the keys expire instead of being deleted now, whether they had more
     /// time left or less. A later release deletes them.
     pub keep_until: Option<Moment>,
+    /// The lease id that the keys hold again, with their expiry unchanged, instead of being deleted:
+    /// that of the lease whose adoption failed.
+    pub return_to: Option<LeaseId>,
     /// The contender of a lost round, which goes on waiting: it joins the waiting list once the next
     /// waiter was hinted.
     pub requeue: Option<Waiter>,
@@ -265,6 +279,7 @@ impl Release {
             id,
             gone_by,
             keep_until: None,
+            return_to: None,
             requeue: None,
             repeats_hint: true,
             responder,
@@ -282,6 +297,13 @@ impl Release {
     #[must_use]
     pub fn repeats_hint(mut self, repeats_hint: bool) -> Self {
         self.repeats_hint = repeats_hint;
+        self
+    }
+
+    /// Sets the lease id that the keys hold again.
+    #[must_use]
+    pub fn return_to(mut self, id: impl Into<Option<LeaseId>>) -> Self {
+        self.return_to = id.into();
         self
     }
 

@@ -7,6 +7,7 @@
 //! another node in a test.
 
 mod acquire;
+mod adopt;
 pub(crate) mod command;
 mod health;
 pub(crate) mod identity;
@@ -26,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::acquire::{Acquire, Fence};
+pub use self::adopt::Adopt;
 pub use self::command::{Command, Extend, Inspect, Ping, Raise, Release};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::identity::{Identified, Identify, LastLoss, RecordChange, RecordCheck};
@@ -35,7 +37,7 @@ pub use self::rearm::Rearm;
 pub use self::redis::RedisNode;
 pub use self::responder::{NodeResult, Responder, ResponseSink};
 pub use self::response::{
-    Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
+    Adopted, Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,
 };
 pub use self::session::{SessionEvents, SessionObserver, SessionOptions};
 pub use self::waiter::{Leave, Look, Sight, Waiter};
@@ -52,11 +54,15 @@ pub use crate::time::clock::Moment;
 /// - *Extend* postpones the expiry of a key that holds the given id, and never brings it forward.
 /// - *Rearm* sets keys that do not exist, as an acquire does, and extends those that hold the given
 ///   id. It leaves every key alone if one of them holds another value.
-/// - *Release* deletes a key that holds the given id.
+/// - *Adopt* changes the value of a key from the given id to another, and leaves its expiry. The
+///   former id is remembered for a while: its extensions find the key
+///   [contested](Extension::Contested), for as long as the key holds that other id.
+/// - *Release* deletes a key that holds the given id, or [returns](Release::return_to) it after a
+///   failed adoption.
 ///
 /// A key that holds another value is never changed. An expired key does not exist. Each key is
-/// checked and changed in one atomic step. With [several keys](Keys), acquire, extend and rearm apply
-/// to all of them or to none, and release deletes those that hold the given id.
+/// checked and changed in one atomic step. With [several keys](Keys), acquire, extend, rearm and
+/// adopt apply to all of them or to none, and release deletes those that hold the given id.
 ///
 /// A node stores a counter for each key, from which fencing tokens are made: see [`Fence`] and
 /// [`Raise`]. A counter outlives its key and never decreases. The counter of a single key may move
@@ -89,16 +95,16 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 /// # Contract
 ///
 /// - Commands for the same key take effect in the order in which they were submitted. A release is
-///   queued behind the acquire or rearm that it undoes, so it never overtakes that command. Commands
-///   for different keys have no order: a release may move ahead of them.
+///   queued behind the acquire, rearm or adopt that it undoes, so it never overtakes that command.
+///   Commands for different keys have no order: a release may move ahead of them.
 /// - A server may reject a command, for lack of a script or a permission. A session may then send
-///   it again in another form, behind later commands. It does not send an acquire or a rearm again
-///   that was released meanwhile: see [`Responder::is_wanted`].
+///   it again in another form, behind later commands. It does not send an acquire, rearm or adopt
+///   again that was released meanwhile: see [`Responder::is_wanted`].
 /// - A command gets at most one response, and the response is true. An `Err` for which
 ///   [`NodeError::is_sent`](crate::NodeError::is_sent) is false promises that the command took no
 ///   effect and never will. A node that hangs may never respond, so the caller sets a time limit.
 /// - A release is kept until it was carried out or its [`gone_by`](Release::gone_by) has passed, also
-///   across lost connections. It takes effect after every acquire and rearm that was submitted
+///   across lost connections. It takes effect after every acquire, rearm and adopt that was submitted
 ///   before it.
 /// - While there is no connection, every command fails at once. A release that is kept also gets
 ///   this error.

@@ -44,12 +44,15 @@ pub enum Stamp {
 
 /// A node's response to [`Extend`](crate::node::Extend).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums, reason = "a key is ours or it is not")]
+#[non_exhaustive]
 pub enum Extension {
     /// All keys are ours and stay for at least the ttl.
     Confirmed,
     /// A key does not exist or is not ours.
     NotHeld,
+    /// Some of the keys hold the id of an [adopter](crate::node::Adopt) that has not decided yet, and
+    /// all others are ours. Nothing was changed.
+    Contested,
 }
 
 /// A node's response to [`Raise`](crate::node::Raise).
@@ -82,12 +85,28 @@ pub enum Rearmed {
     NotALock,
 }
 
+/// A node's response to [`Adopt`](crate::node::Adopt).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Adopted {
+    /// All keys hold the new id. Their expiry is unchanged.
+    Changed {
+        /// The counter afterwards, if the command has a [`Fence`](crate::node::Fence).
+        stamp: Option<Stamp>,
+    },
+    /// A key does not exist or holds another value. None was changed.
+    NotHeld,
+    /// Another adopter of the same lease has keys, and has not decided yet. None was changed.
+    Contested,
+}
+
 /// A node's response to [`Release`](crate::node::Release).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums, reason = "a key was ours or it was not")]
 pub enum Removal {
-    /// At least one key was ours. It is deleted, or expires at
-    /// [`keep_until`](crate::node::Release::keep_until).
+    /// At least one key was ours. It is deleted, expires at
+    /// [`keep_until`](crate::node::Release::keep_until), or is
+    /// [returned](crate::node::Release::return_to).
     Deleted,
     /// No key existed that was ours.
     Absent,

@@ -43,7 +43,10 @@ pub(super) fn acquire(state: &mut State, it: &Acquire) -> (Vote, Vec<Watch>) {
 
 /// Carries out a release. Also returns the watches of the waiters to hint.
 pub(super) fn release(state: &mut State, it: &Release) -> (Removal, Vec<Watch>) {
-    let removal = state.store.release(&it.keys, &it.id, it.keep_until);
+    let removal = match &it.return_to {
+        Some(former) => state.store.return_keys(&it.keys, &it.id, former),
+        None => state.store.release(&it.keys, &it.id, it.keep_until),
+    };
     let now = state.store.now();
     let keys: Vec<_> = it.keys.iter().map(Arc::clone).collect();
     let hinted = hints(state, &keys, now);

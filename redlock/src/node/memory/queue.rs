@@ -8,7 +8,7 @@ use crate::node::memory::contending;
 use crate::node::memory::fault::Fault;
 use crate::node::memory::shared::{Shared, State};
 use crate::node::{
-    Command, Extension, Identify, Identity, Keys, Removal, Responder, Vote, Watch, watch,
+    Adopted, Command, Extension, Identify, Identity, Keys, Removal, Responder, Vote, Watch, watch,
 };
 use crate::time::clock::Moment;
 
@@ -196,6 +196,12 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             it.responder,
             state.store.rearm(&it.keys, &it.id, it.ttl, it.fence),
         ),
+        Command::Adopt(it) => {
+            let adopted = state.store.adopt(&it);
+            let is_changed = matches!(adopted, Adopted::Changed { .. });
+            let notified = state.watches.take_if(is_changed, &it.keys);
+            notify_and_send(notified, it.responder, adopted)
+        }
         Command::Release(it) => {
             let (removal, hinted) = contending::release(state, &it);
             let is_changed = removal == Removal::Deleted;

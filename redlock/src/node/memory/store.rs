@@ -1,5 +1,7 @@
 //! Keys and counters of one node.
 
+mod adopt;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,25 @@ pub(super) struct Store {
 struct Entry {
     id: LeaseId,
     expires: Moment,
+    /// The lease from which the key was adopted.
+    former: Option<FormerOwner>,
+}
+
+/// The former owner of a key, while its adopter has not decided.
+#[derive(Clone, Debug)]
+struct FormerOwner {
+    id: LeaseId,
+    until: Moment,
+}
+
+impl Entry {
+    fn new(id: &LeaseId, expires: Moment) -> Self {
+        Self {
+            id: id.clone(),
+            expires,
+            former: None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,14 +71,9 @@ impl Store {
         self.sweep(now);
         let expires = now.checked_add(ttl).unwrap_or(now);
         for key in keys {
-            let id = id.clone();
-            self.keys.insert(Arc::clone(key), Entry { id, expires });
+            self.keys.insert(Arc::clone(key), Entry::new(id, expires));
         }
-        let stamp = fence.map(|fence| {
-            let value = counter.map_or(fence.proposal, |value| fence.proposal.max(value + 1));
-            self.set_counters(keys, value, fence.retention, now);
-            Stamp::Moved(value)
-        });
+        let stamp = fence.map(|fence| Stamp::Moved(self.move_counters(keys, fence, now)));
         Vote::Granted { stamp }
     }
 
@@ -92,8 +108,9 @@ impl Store {
         retention: Option<Duration>,
     ) -> Extension {
         let now = self.now();
-        if !self.is_owner(keys, id, now) {
-            return Extension::NotHeld;
+        let held = self.held(keys, id, now);
+        if held != Extension::Confirmed {
+            return held;
         }
         let expires = now.checked_add(ttl).unwrap_or(now);
         for key in keys {
@@ -119,7 +136,7 @@ impl Store {
         retention: Duration,
     ) -> Raised {
         let now = self.now();
-        if !self.is_owner(keys, id, now) {
+        if self.held(keys, id, now) != Extension::Confirmed {
             return Raised::NotHeld;
         }
         let counter = self.largest_counter(keys, now);
@@ -148,11 +165,11 @@ impl Store {
         }
         let expires = now.checked_add(ttl).unwrap_or(now);
         for key in keys {
-            let expires = self
-                .live_entry(key, now)
-                .map_or(expires, |entry| entry.expires.max(expires));
-            let id = id.clone();
-            self.keys.insert(Arc::clone(key), Entry { id, expires });
+            if let Some(entry) = self.live_entry(key, now) {
+                entry.expires = entry.expires.max(expires);
+                continue;
+            }
+            self.keys.insert(Arc::clone(key), Entry::new(id, expires));
         }
         if let Some((token, retention)) = fence {
             for key in keys {
@@ -237,6 +254,14 @@ impl Store {
         keys.iter().filter_map(|key| self.counter(key, now)).max()
     }
 
+    /// Moves the counters of `keys` as a grant does. Returns their new value.
+    fn move_counters(&mut self, keys: &Keys, fence: Fence, now: Moment) -> u64 {
+        let counter = self.largest_counter(keys, now);
+        let value = counter.map_or(fence.proposal, |value| fence.proposal.max(value + 1));
+        self.set_counters(keys, value, fence.retention, now);
+        value
+    }
+
     /// Sets the counters of `keys` to `value`, and keeps each for at least `retention`.
     fn set_counters(&mut self, keys: &Keys, value: u64, retention: Duration, now: Moment) {
         let expires = now.checked_add(retention).unwrap_or(now);
@@ -257,14 +282,6 @@ impl Store {
             Some(entry.expires.saturating_since(now))
         });
         held.max()
-    }
-
-    /// Whether all keys exist and hold `id`.
-    fn is_owner(&mut self, keys: &Keys, id: &LeaseId, now: Moment) -> bool {
-        keys.iter().all(|key| {
-            self.live_entry(key, now)
-                .is_some_and(|entry| entry.id == *id)
-        })
     }
 
     fn live_entry(&mut self, key: &[u8], now: Moment) -> Option<&mut Entry> {

@@ -3,8 +3,9 @@
 -- ARGV[1] lease id   ARGV[2] ttl in milliseconds   ARGV[3] retention of the counters, likewise
 -- 1: all keys are ours and have at least the ttl left.
 -- 0: a key does not exist or is not ours.
+-- -1: the keys that are not ours are those of an adopter that has not decided yet.
 local count = ARGV[3] and #KEYS / 2 or #KEYS
---@include owned
+--@include held
 local has_written = false
 for n = 1, count do
   local left = redis.call('PTTL', KEYS[n])

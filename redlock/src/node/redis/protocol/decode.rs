@@ -10,7 +10,8 @@ use crate::node::redis::protocol::value::{
     corrupt_counter, counter_value, remaining_ttl, sight, snapshot, unexpected,
 };
 use crate::node::{
-    Command, Extension, Identity, NodeResult, Raised, Rearmed, Release, Removal, Responder, Vote,
+    Adopted, Command, Extension, Identity, NodeResult, Raised, Rearmed, Release, Removal,
+    Responder, Stamp, Vote,
 };
 
 impl Request {
@@ -46,6 +47,7 @@ impl Request {
             Command::Extend(it) => it.responder.send(extension(&value)),
             Command::Raise(it) => it.responder.send(raised(&value)),
             Command::Rearm(it) => it.responder.send(rearmed(&value)),
+            Command::Adopt(it) => it.responder.send(adopted(&value)),
             Command::Release(it) => {
                 let has_waiters = responses.next() == Some(Value::Int(1));
                 return settle_release(it, &value, has_waiters);
@@ -149,6 +151,7 @@ fn extension(value: &Value) -> NodeResult<Extension> {
     match value {
         Value::Int(1) => Ok(Extension::Confirmed),
         Value::Int(0) => Ok(Extension::NotHeld),
+        Value::Int(-1) => Ok(Extension::Contested),
         _ => Err(unexpected(value)),
     }
 }
@@ -173,6 +176,21 @@ fn rearmed(value: &Value) -> NodeResult<Rearmed> {
             remaining: remaining_ttl(*left),
         }),
         Value::BulkString(_) => Ok(Rearmed::NotALock),
+        _ => Err(unexpected(value)),
+    }
+}
+
+fn adopted(value: &Value) -> NodeResult<Adopted> {
+    match value {
+        Value::Okay => Ok(Adopted::Changed { stamp: None }),
+        Value::Int(0) => Ok(Adopted::NotHeld),
+        Value::Int(-1) => Ok(Adopted::Contested),
+        Value::Int(_) => {
+            let stamp = counter_value(value)?;
+            let stamp = Some(Stamp::Moved(stamp));
+            Ok(Adopted::Changed { stamp })
+        }
+        Value::BulkString(_) => Err(corrupt_counter()),
         _ => Err(unexpected(value)),
     }
 }

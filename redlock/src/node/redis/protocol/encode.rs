@@ -14,7 +14,7 @@ use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::MEMBER;
 use crate::node::redis::protocol::waiting::WaitingForm;
-use crate::node::{Acquire, Command, Extend, Rearm, Release};
+use crate::node::{Acquire, Adopt, Command, Extend, Rearm, Release};
 
 impl Request {
     /// Adds the command to a pipeline. Returns the number of responses to expect.
@@ -57,6 +57,7 @@ impl Request {
                 call
             }
             Command::Rearm(it) => rearm(it, by_text),
+            Command::Adopt(it) => adopt(it, by_text),
             Command::Release(it) => match (self.encoding, it.keys.as_one()) {
                 (Encoding::CompareDelete(delete), Some(key)) => {
                     return encode_compare_delete(delete, key, it, waiting, pipeline);
@@ -86,6 +87,20 @@ fn rearm(it: &Rearm, by_text: bool) -> Cmd {
     call.arg(it.id.as_bytes()).arg(millis(it.ttl));
     if let Some((token, retention)) = it.fence {
         call.arg(token).arg(millis(retention));
+    }
+    call
+}
+
+fn adopt(it: &Adopt, by_text: bool) -> Cmd {
+    let mut call = match it.fence {
+        Some(_) => call_on_counters(&script::ADOPT, by_text, &it.keys, 5),
+        None => call_on_keys(&script::ADOPT, by_text, &it.keys, 3),
+    };
+    call.arg(it.from.as_bytes())
+        .arg(it.id.as_bytes())
+        .arg(millis(it.decided_within));
+    if let Some(fence) = &it.fence {
+        call.arg(fence.proposal).arg(millis(fence.retention));
     }
     call
 }
@@ -218,6 +233,11 @@ fn extend(it: &Extend, by_text: bool) -> Cmd {
 
 /// Returns the script call of a release.
 fn release(it: &Release, waiting: WaitingForm, by_text: bool) -> Cmd {
+    if let Some(former) = &it.return_to {
+        let mut call = call_on_keys(&script::RETURN, by_text, &it.keys, 2);
+        call.arg(it.id.as_bytes()).arg(former.as_bytes());
+        return call;
+    }
     if let Some(delay) = expiry_delay(it) {
         let mut call = call_on_keys(&script::EXPIRE_AT, by_text, &it.keys, 2);
         call.arg(it.id.as_bytes()).arg(millis(delay));

@@ -199,7 +199,8 @@ impl Request {
         );
         let is_simple = may_change
             && self.command.as_release().is_some_and(|it| {
-                it.keys.as_one().is_some() && expiry_delay(it).is_none() && it.requeue.is_none()
+                let deletes = expiry_delay(it).is_none() && it.return_to.is_none();
+                deletes && it.keys.as_one().is_some() && it.requeue.is_none()
             });
         if is_simple {
             self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
@@ -216,7 +217,7 @@ impl Request {
             (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
-            (Command::Acquire(_) | Command::Rearm(_), _) => 1 + 4 * keys,
+            (Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_), _) => 1 + 4 * keys,
             (Command::Extend(it), _) if it.watch.is_some() => 1 + 3 * keys,
             _ => 1 + 2 * keys,
         }
@@ -250,16 +251,22 @@ impl Request {
         matches!(self.command, Command::Extend(_))
     }
 
-    /// Returns a release that undoes this request if it is an acquire that may have been carried
-    /// out.
+    /// Returns a release that undoes this request if it is an acquire or an adoption that may have
+    /// been carried out.
     pub(crate) fn compensating_release(&self) -> Option<Self> {
         // A re-arm that meets its own keys only extends them.
         if let Command::Rearm(_) = &self.command {
             return None;
         }
-        let MaySet { keys, id, ttl } = self.command.may_set()?;
+        let MaySet {
+            keys,
+            id,
+            ttl,
+            return_to,
+        } = self.command.may_set()?;
         let gone_by = validity::gone_by(Moment::now(), ttl, 0.0);
-        let release = Release::new(keys.clone(), id.clone(), gone_by, Responder::ignored());
+        let release = Release::new(keys.clone(), id.clone(), gone_by, Responder::ignored())
+            .return_to(return_to.cloned());
         // By its text: without the script, a call by hash would be sent again behind the acquire,
         // whose key it would then delete.
         Some(Self {

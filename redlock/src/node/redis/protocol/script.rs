@@ -27,6 +27,8 @@ pub(crate) static STAMP: LazyLock<LuaScript> = script!("stamp");
 pub(crate) static RAISE: LazyLock<LuaScript> = script!("raise");
 pub(crate) static EXTEND: LazyLock<LuaScript> = script!("extend");
 pub(crate) static REARM: LazyLock<LuaScript> = script!("rearm");
+pub(crate) static ADOPT: LazyLock<LuaScript> = script!("adopt");
+pub(crate) static RETURN: LazyLock<LuaScript> = script!("return");
 pub(crate) static RELEASE: LazyLock<LuaScript> = script!("release");
 pub(crate) static LEAVE: LazyLock<LuaScript> = script!("leave");
 pub(crate) static EXPIRE_AT: LazyLock<LuaScript> = script!("expire_at");
@@ -35,13 +37,15 @@ pub(crate) static IDENTIFY: LazyLock<LuaScript> = script!("identify");
 pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 12] = [
+static ALL: [&LazyLock<LuaScript>; 14] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
     &RAISE,
     &EXTEND,
     &REARM,
+    &ADOPT,
+    &RETURN,
     &RELEASE,
     &LEAVE,
     &EXPIRE_AT,
@@ -51,9 +55,11 @@ static ALL: [&LazyLock<LuaScript>; 12] = [
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 15] = [
+const PARTS: [(&str, &str); 17] = [
     ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
+    ("held", include_str!("../lua/parts/held.lua")),
+    ("marker", include_str!("../lua/parts/marker.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
     ("counter", include_str!("../lua/parts/counter.lua")),
     ("counters", include_str!("../lua/parts/counters.lua")),
@@ -208,7 +214,7 @@ mod tests {
             assert!(!source.contains(&max), "{source}");
             assert!(!source.contains("'c'"), "{source}");
         }
-        for script in [&ACQUIRE_FENCED, &STAMP, &RAISE, &INSPECT] {
+        for script in [&ACQUIRE_FENCED, &STAMP, &RAISE, &ADOPT, &INSPECT] {
             assert!(script.text.contains(&format!("number > {max} or")));
             assert!(script.text.contains("redis.pcall('ZSCORE', KEYS[n], 'c')"));
         }
@@ -217,7 +223,7 @@ mod tests {
     #[test]
     fn a_script_contains_only_the_parts_it_needs() {
         let has = |script: &LuaScript, code: &str| script.text.contains(code);
-        assert!(!has(&RELEASE, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
+        assert!(!has(&RELEASE, "ZSCORE") && !has(&RETURN, "ZSCORE") && !has(&EXTEND, "ZSCORE"));
         assert!(!has(&ACQUIRE, "ZSCORE") && !has(&INSPECT, "ZADD"));
         assert!(has(&RELEASE, "PUBLISH") && !has(&EXTEND, "PUBLISH"));
         assert!(!has(&RAISE, "'TYPE'") && has(&ACQUIRE, "'TYPE'"));
