@@ -16,6 +16,7 @@
 //! - `closing`: the end of a manager, at once or once its guards are gone
 //! - `hold_at_least`: keys that outlast an early release
 //! - `several`: several resources as one lock
+//! - `adopters`: adopters of one lease beside each other and beside its holder
 //! - `adoption`: leases that are detached, adopted, and released by id
 //! - `inspection`: status and health
 //! - `configuration`: rejected options and input
@@ -36,6 +37,7 @@
 
 mod absurd_counters;
 mod acquire;
+mod adopters;
 mod adoption;
 mod attribute;
 mod auto_traits;

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use redlock::Redlock;
-use redlock::node::{Command, MemoryNode, Node, NodeReport, Session, SessionOptions};
+use redlock::node::{
+    Command, MemoryNode, Node, NodeReport, Rearm, Responder, Session, SessionOptions,
+};
 
 use crate::common::MS;
 
@@ -78,7 +80,7 @@ impl Session for RecordingSession {
             _ => None,
         };
         self.log.lock().unwrap().extend(note);
-        self.session.submit(command);
+        self.session.submit(as_sent(command));
     }
 
     fn report(&self) -> NodeReport {
@@ -92,6 +94,23 @@ impl Session for RecordingSession {
     fn hints(&self) -> bool {
         self.session.hints()
     }
+}
+
+/// Returns a re-arm as a server receives it: once it is in flight, it is carried out even if its lease
+/// has ended meanwhile.
+fn as_sent(command: Command) -> Command {
+    let Command::Rearm(it) = command else {
+        return command;
+    };
+    let responder = Mutex::new(Some(it.responder));
+    let responder = Responder::from_fn(move |response| {
+        let responder = responder.lock().unwrap().take();
+        responder
+            .expect("a command has one response")
+            .send(response);
+    });
+    let sent = Rearm::new(it.keys, it.id, it.ttl, responder);
+    Command::Rearm(sent.fence(it.fence).record(it.record))
 }
 
 /// Returns a manager, and the nodes that record its commands.

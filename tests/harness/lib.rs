@@ -8,6 +8,7 @@
 //!   check what is stored there.
 //! - [`Proxy`] stands between the library and a server. It delays, holds, loses or resets traffic,
 //!   as set by a [`Flow`] for each direction.
+//! - [`Slow`] is a node whose commands are late. It keeps their order.
 //! - [`Worker`] is a separate operating system process that takes locks.
 //! - [`eventually()`] waits for a condition and fails the test if it does not hold in time.
 //!
@@ -33,6 +34,7 @@ mod proxy;
 mod push_filter;
 mod relay;
 mod server;
+mod slow;
 mod worker;
 
 #[cfg(test)]
@@ -45,4 +47,5 @@ pub use flow::Flow;
 pub use probe::Probe;
 pub use proxy::Proxy;
 pub use server::Server;
+pub use slow::Slow;
 pub use worker::Worker;

@@ -44,24 +44,29 @@ pub(crate) async fn acquire(
     acquisition.end(won.and_then(|guard| unless_closed(engine, guard)))
 }
 
-/// Adopts a lease that was acquired elsewhere, in one round.
+/// Adopts a lease that was acquired elsewhere, in one round. Calls `end_former` before it returns the
+/// guard.
 ///
-/// Cancel safe: the lease stays as it was, although it may have been extended once.
+/// Cancel safe: the lease gets its id back. It may have been extended once.
 pub(crate) async fn adopt(
     engine: &Arc<Engine>,
     resources: &Resources,
-    id: LeaseId,
+    id: &LeaseId,
     options: &LockOptions,
+    end_former: impl FnOnce(),
 ) -> Result<LockGuard, LockError> {
     let acquisition = Acquisition::begin(resources, Moment::now());
     let round = Round::adopt(engine, resources, id, options);
     acquisition.end(match round.outcome().await {
-        Ok(lease) => Ok(LockGuard::new(lease)),
+        // Without an await from here on, so that the former holder ends only if the guard is returned.
+        Ok(lease) => unless_closed(engine, LockGuard::new(lease)).inspect(|_| end_former()),
         Err(Refused(tally)) if tally.is_gone() => {
             let failures = tally.losses(engine.names());
             Err(LockLost::new(resources.clone(), LossReason::Gone, failures).into())
         }
-        Err(Refused(tally)) => Err(outcome::no_quorum(engine, options, &tally)),
+        Err(Refused(tally)) => Err(outcome::busy_or_no_quorum(
+            engine, resources, options, &tally,
+        )),
     })
 }
 

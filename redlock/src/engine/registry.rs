@@ -10,15 +10,25 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
-use crate::node::SessionObserver;
+use crate::lease_id::LeaseId;
+use crate::node::{Keys, SessionObserver};
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
 
 /// A lease that is held.
 pub(crate) trait LiveLease: Send + Sync {
+    fn id(&self) -> &LeaseId;
+
     /// Called when a node has a new connection: it may have been down, and may have lost its data.
     /// Of many leases, each waits for a random time first.
     fn on_node_connected(self: Arc<Self>, node: usize, are_many: bool);
+
+    /// Called when another lease has the id of some of these keys, in place of this one.
+    fn on_adopted(self: Arc<Self>, keys: &Keys);
+
+    /// Called when the lease is to be released at some of these keys, by its id. A lease that has one
+    /// ends, calls `release`, and then queues its own releases. Returns whether it does.
+    fn on_unlocked(self: Arc<Self>, keys: &Keys, release: &mut dyn FnMut()) -> bool;
 
     /// Called when the engine ends.
     fn on_shutdown(self: Arc<Self>);
@@ -39,6 +49,8 @@ pub(crate) struct Registry {
 #[derive(Default)]
 struct Slots {
     leases: Vec<Option<Weak<dyn LiveLease>>>,
+    /// A few bytes of the id in each slot, so that few leases are compared.
+    tags: Vec<u64>,
     free: Vec<usize>,
 }
 
@@ -69,15 +81,17 @@ impl Registry {
         })
     }
 
-    pub(crate) fn insert(&self, lease: Weak<dyn LiveLease>) -> Slot {
+    pub(crate) fn insert(&self, id: &LeaseId, lease: Weak<dyn LiveLease>) -> Slot {
         let mut slots = self.slots.lock();
         match slots.free.pop() {
             Some(slot) => {
                 slots.leases[slot] = Some(lease);
+                slots.tags[slot] = tag(id);
                 slot
             }
             None => {
                 slots.leases.push(Some(lease));
+                slots.tags.push(tag(id));
                 slots.leases.len() - 1
             }
         }
@@ -113,6 +127,20 @@ impl Registry {
             }
             emptied.await;
         }
+    }
+
+    /// Returns the live lease with this id.
+    pub(crate) fn find(&self, id: &LeaseId) -> Option<Arc<dyn LiveLease>> {
+        let candidates: Vec<_> = {
+            let (slots, tag) = (self.slots.lock(), tag(id));
+            let tagged = slots.tags.iter().zip(&slots.leases);
+            let tagged = tagged.filter(|(other, _)| **other == tag);
+            tagged
+                .filter_map(|(_, lease)| lease.as_ref()?.upgrade())
+                .collect()
+        };
+        // After unlocking: each may be the last reference to its lease.
+        candidates.into_iter().find(|lease| lease.id() == id)
     }
 
     /// Whether a lease may respond at once to a change that a node has reported. When many keys
@@ -187,6 +215,12 @@ impl fmt::Debug for Registry {
     }
 }
 
+/// The last bytes of an id, which are random in those that were drawn.
+fn tag(id: &LeaseId) -> u64 {
+    let last = id.as_bytes().iter().rev().take(8);
+    last.fold(0, |tag, byte| tag << 8 | u64::from(*byte))
+}
+
 /// The number of leases that respond at once: their extensions are one batch.
 const FEW: usize = 64;
 
@@ -199,13 +233,33 @@ mod tests {
 
     use super::*;
 
-    #[derive(Default)]
     struct Counter {
+        id: LeaseId,
         connected: AtomicUsize,
         shut_down: AtomicUsize,
     }
 
+    impl Default for Counter {
+        fn default() -> Self {
+            Self {
+                id: LeaseId::draw(),
+                connected: AtomicUsize::new(0),
+                shut_down: AtomicUsize::new(0),
+            }
+        }
+    }
+
     impl LiveLease for Counter {
+        fn id(&self) -> &LeaseId {
+            &self.id
+        }
+
+        fn on_adopted(self: Arc<Self>, _keys: &Keys) {}
+
+        fn on_unlocked(self: Arc<Self>, _keys: &Keys, _release: &mut dyn FnMut()) -> bool {
+            false
+        }
+
         fn on_node_connected(self: Arc<Self>, _node: usize, _are_many: bool) {
             self.connected.fetch_add(1, Ordering::Relaxed);
         }
@@ -222,8 +276,8 @@ mod tests {
         let slots: Vec<Slot> = leases
             .iter()
             .map(|lease| {
-                let lease: Weak<Counter> = Arc::downgrade(lease);
-                registry.insert(lease)
+                let live: Weak<Counter> = Arc::downgrade(lease);
+                registry.insert(&lease.id, live)
             })
             .collect();
         registry.remove(slots[1]);
@@ -236,7 +290,12 @@ mod tests {
             assert_eq!(lease.shut_down.load(Ordering::Relaxed), calls);
         }
         let other: Weak<Counter> = Arc::downgrade(&leases[1]);
-        assert_eq!(registry.insert(other), slots[1]);
+        let id = &leases[1].id;
+        assert_eq!(registry.insert(id, other), slots[1]);
+        let found = registry.find(id).map(|found| found.id().clone());
+        assert_eq!(found.as_ref(), Some(id));
+        registry.remove(slots[1]);
+        assert!(registry.find(id).is_none());
     }
 
     #[tokio::test(start_paused = true)]
@@ -254,8 +313,8 @@ mod tests {
         let registry = Registry::new(&Handle::current());
         let leases: Vec<Arc<Counter>> = (0..10 * FEW).map(|_| Arc::default()).collect();
         for lease in &leases {
-            let lease: Weak<Counter> = Arc::downgrade(lease);
-            registry.insert(lease);
+            let live: Weak<Counter> = Arc::downgrade(lease);
+            registry.insert(&lease.id, live);
         }
         registry.connected(0);
         let called = || {

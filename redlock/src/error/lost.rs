@@ -53,7 +53,8 @@ impl LockLost {
     ///
     /// Empty if no extension failed, because none was sent: the process was paused, or
     /// [`auto_extend`](crate::LockRequest::auto_extend) is off. Also empty if no node caused the
-    /// loss: [`MaxHold`](LossReason::MaxHold) and [`Shutdown`](LossReason::Shutdown).
+    /// loss: [`MaxHold`](LossReason::MaxHold), [`Adopted`](LossReason::Adopted),
+    /// [`Unlocked`](LossReason::Unlocked) and [`Shutdown`](LossReason::Shutdown).
     #[must_use]
     pub fn failures(&self) -> &[NodeFailure] {
         &self.failures
@@ -69,13 +70,19 @@ pub enum LossReason {
     /// [`auto_extend`](crate::LockRequest::auto_extend) is off.
     #[error("its validity ended before a quorum of nodes extended it")]
     Expired,
-    /// Fewer nodes than a quorum still have the key. It was released by id, deleted, or lost with
-    /// the data of a node.
+    /// Fewer nodes than a quorum still have the key. It was released or adopted by another manager,
+    /// deleted, or lost with the data of a node.
     #[error("fewer nodes than a quorum still hold it")]
     Gone,
     /// The lock was held for as long as [`max_hold`](crate::LockRequest::max_hold) allows.
     #[error("it was held for as long as max_hold allows")]
     MaxHold,
+    /// The same manager has [adopted](crate::Redlock::adopt) the lease for another guard.
+    #[error("another guard has adopted it")]
+    Adopted,
+    /// The same manager has released the lease by its id, with [`unlock`](crate::Redlock::unlock).
+    #[error("it was released by its id")]
+    Unlocked,
     /// The manager was shut down, or the runtime that extended the lease has ended.
     #[error("its manager was shut down or its runtime has ended")]
     Shutdown,

@@ -13,7 +13,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
-use crate::node::{Acquire, Command, Extension, NodeResult, Responder, ResponseSink, Vote};
+use crate::node::{Acquire, Command, NodeResult, Responder, ResponseSink, Vote};
 use crate::time::clock::Moment;
 
 /// An acquire that waits until its node is identified.
@@ -84,11 +84,11 @@ impl ActiveLease {
 
     /// Turns a confirmation into an error if the node has no vote: one server under two names must
     /// not confirm twice.
-    pub(super) fn unless_without_vote(
+    pub(super) fn unless_without_vote<T>(
         &self,
         node: usize,
-        result: NodeResult<Extension>,
-    ) -> NodeResult<Extension> {
+        result: NodeResult<T>,
+    ) -> NodeResult<T> {
         if result.is_err() || self.engine.deployment().may_confirm(node) {
             return result;
         }

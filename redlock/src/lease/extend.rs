@@ -14,7 +14,8 @@ use crate::lease::ActiveLease;
 use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
 use crate::lease::watching::WatchedLease;
-use crate::node::{Command, Extend, Extension, Responder};
+use crate::lease_id::LeaseId;
+use crate::node::{Command, Extend, Extension, Keys, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::responses::{self, NodeResults, Responses};
@@ -212,6 +213,20 @@ impl LiveLease for ActiveLease {
         } else if self.auto_extend {
             self.extend_node(node, Reason::Returned);
         }
+    }
+
+    fn id(&self) -> &LeaseId {
+        Self::id(self)
+    }
+
+    fn on_adopted(self: Arc<Self>, keys: &Keys) {
+        if self.has_any(keys.as_slice()) {
+            self.lose(LossReason::Adopted);
+        }
+    }
+
+    fn on_unlocked(self: Arc<Self>, keys: &Keys, release: &mut dyn FnMut()) -> bool {
+        self.has_any(keys.as_slice()) && self.is_held() && self.end_unlocked(release)
     }
 
     fn on_shutdown(self: Arc<Self>) {

@@ -331,7 +331,7 @@ impl Reason {
 
 impl ResponseSink<Extension> for Extending {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
-        let result = self.lease.unless_without_vote(node, result);
+        let result = self.lease.unless_contested(node, result);
         let counts = self.lease.extended(node, &result, self);
         // A confirmation that does not count must not satisfy the caller.
         let result = result.map(|extension| {

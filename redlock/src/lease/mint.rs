@@ -106,7 +106,7 @@ impl ActiveLease {
 
     /// Withdraws the vote of a node whose counter could not be raised. It may still hold the key, and
     /// then carries the lease.
-    fn fail_node(&self, node: usize, error: &NodeError) {
+    pub(super) fn fail_node(&self, node: usize, error: &NodeError) {
         let mut state = self.lock();
         let error = NodeError::new(error.kind(), error.message());
         state.tally.set(node, VoteState::Failed(error));

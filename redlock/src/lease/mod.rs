@@ -18,6 +18,7 @@
 //! Had the round been lost or dropped before 9 ms, the release queued behind the `SET` at node 4
 //! would undo its late grant.
 
+mod adopt;
 mod application;
 mod contention;
 mod extend;
@@ -40,7 +41,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::release::release_by_id;
+pub(crate) use self::release::ReleaseById;
 pub(crate) use self::round::{Refused, Round};
 use self::state::{End, Phase, ReleasePlan, State};
 use self::watching::Watching;
@@ -245,8 +246,8 @@ impl ActiveLease {
         }
     }
 
-    /// Ends the lease here and leaves its keys on the nodes, for another process to adopt. Returns
-    /// its deadline.
+    /// Ends the lease here and leaves its keys on the nodes, for another process to adopt. Those that
+    /// a re-arm in flight may set are released behind it. Returns its deadline.
     pub(crate) fn detach(&self) -> Option<Moment> {
         let deadline = self.lock().deadline();
         self.end(End::Detached);
@@ -275,11 +276,7 @@ impl ActiveLease {
 
     /// Ends the lease once. Returns whether this call ended it.
     fn end(&self, end: End) -> bool {
-        self.end_with(end, |plan| {
-            if end.releases() {
-                self.send_releases(plan);
-            }
-        })
+        self.end_with(end, |plan| self.send_releases(plan))
     }
 
     /// Ends the lease once and passes the plan of its releases to `carry_out`. Returns whether this

@@ -46,6 +46,7 @@ impl ActiveLease {
             // Until the response, only an extension sent well behind this command decides.
             let since = sent.checked_add(timeout).unwrap_or(sent);
             state.holds.set(node, Hold::Unknown, since);
+            state.rearming.push(node);
             state.keys_may_stay(self.gone_by(sent, ttl));
         }
         let sink = Arc::new(Rearming {
@@ -71,10 +72,14 @@ impl ActiveLease {
         let plan = {
             let state = self.lock();
             match state.phase {
-                Phase::Ended(end) if end.releases() => self.release_plan(&state, end),
+                Phase::Ended(end) => self.release_plan(&state, end),
                 _ => return,
             }
         };
+        // A lease that was detached releases only what re-arms may set.
+        if !plan.nodes.contains(&node) {
+            return;
+        }
         self.send_release(node, &plan, Responder::ignored());
     }
 
@@ -83,6 +88,9 @@ impl ActiveLease {
         let now = Moment::now();
         let is_armed = {
             let mut state = self.lock();
+            if !result.as_ref().is_err_and(NodeError::is_sent) {
+                state.rearming.retain(|other| *other != node);
+            }
             if let Hold::Until(_) = state.holds.get(node) {
                 // A later extension was faster and has decided.
                 return;

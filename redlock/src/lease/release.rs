@@ -23,7 +23,11 @@ impl ActiveLease {
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
         ReleasePlan {
-            nodes: state.holds.may_hold(),
+            nodes: match end {
+                End::Detached => state.unsettled(),
+                _ => state.holds.may_hold(),
+            },
+            return_to: state.adopted_from.clone().filter(|_| end == End::Abandoned),
             gone_by: hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold))),
             keep_until,
             requeues: end == End::Abandoned,
@@ -80,31 +84,43 @@ impl ActiveLease {
         let requeue = plan.requeues.then(|| self.requeued(node)).flatten();
         let release = Release::new(keys, id, gone_by, responder)
             .keep_until(plan.keep_until)
+            .return_to(plan.return_to.clone())
             .requeue(requeue)
             .repeats_hint(plan.repeats_hint(node, &self.id));
         self.engine.submit(node, Command::Release(release));
     }
 }
 
-/// Releases a lease by its id, on all nodes.
-pub(crate) async fn release_by_id(
-    engine: &Engine,
-    keys: &Keys,
-    id: &LeaseId,
-    gone_by: Moment,
-    timeout: Duration,
-) -> Result<Released, Released> {
-    let responses = engine.broadcast(|responder| {
-        Command::Release(Release::new(keys.clone(), id.clone(), gone_by, responder))
-    });
-    let nodes = (0..engine.quorum().nodes()).collect();
-    let report = Report {
-        responses,
-        nodes,
-        was_held: None,
-        is_kept: false,
-    };
-    report.confirmed(engine, timeout).await
+/// The release of a lease by its id, on all nodes.
+pub(crate) struct ReleaseById(Report);
+
+impl ReleaseById {
+    /// Queues the releases. Never blocks.
+    pub(crate) fn send(engine: &Engine, keys: &Keys, id: &LeaseId, gone_by: Moment) -> Self {
+        let responses = engine.broadcast(|responder| {
+            Command::Release(Release::new(keys.clone(), id.clone(), gone_by, responder))
+        });
+        Self(Report {
+            responses,
+            nodes: (0..engine.quorum().nodes()).collect(),
+            was_held: None,
+            is_kept: false,
+        })
+    }
+
+    /// Waits for the confirmation of a quorum, at most for the node timeout.
+    ///
+    /// `was_held`: whether a guard of this manager is known to have held the lease.
+    pub(crate) async fn outcome(
+        self,
+        engine: &Engine,
+        was_held: bool,
+        timeout: Duration,
+    ) -> Result<Released, Released> {
+        let was_held = was_held.then_some(true);
+        let report = Report { was_held, ..self.0 };
+        report.confirmed(engine, timeout).await
+    }
 }
 
 /// A release that waits for its responses.

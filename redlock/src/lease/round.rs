@@ -12,7 +12,7 @@ use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Extend, Extension, NodeResult, Responder, ResponseSink, Stamp, Vote};
+use crate::node::{Command, Extend, Extension, NodeResult, ResponseSink, Stamp, Vote};
 use crate::quorum::hold::Hold;
 use crate::quorum::responses::{NodeResults, Responses};
 use crate::quorum::vote::VoteState;
@@ -23,11 +23,10 @@ use crate::time::validity;
 use crate::waiting::wakeup::Wakeup;
 
 /// A round in progress. Dropping it abandons it: every grant, even one that arrives later, is
-/// released.
+/// released. What was adopted is returned.
 #[derive(Debug)]
 pub(crate) struct Round {
     lease: Arc<ActiveLease>,
-    end_on_drop: End,
     is_adoption: bool,
     is_won: bool,
 }
@@ -57,33 +56,15 @@ impl Round {
         }
         Self {
             lease,
-            end_on_drop: End::Abandoned,
             is_adoption: false,
             is_won: false,
         }
     }
 
-    /// Sends an extension of a lease acquired elsewhere to all nodes. Dropping this round leaves the
-    /// lease alone.
-    pub(crate) fn adopt(
-        engine: &Arc<Engine>,
-        resources: &Resources,
-        id: LeaseId,
-        options: &LockOptions,
-    ) -> Self {
-        let contention = Contention::default();
-        let lease = ActiveLease::new(engine, resources, id, options, contention);
-        let sink = Arc::new(Adoption(Arc::clone(&lease)));
-        for node in 0..engine.quorum().nodes() {
-            let responder = Responder::new(Arc::<Adoption>::clone(&sink), node);
-            let (keys, id, ttl) = (lease.keys.clone(), lease.id.clone(), lease.ttl);
-            let extend =
-                Extend::new(keys, id, ttl, responder).fence_retention(lease.fence_retention());
-            engine.submit(node, Command::Extend(extend));
-        }
+    /// Wraps the round of an adoption, whose commands are submitted.
+    pub(super) fn of_adoption(lease: Arc<ActiveLease>) -> Self {
         Self {
             lease,
-            end_on_drop: End::Detached,
             is_adoption: true,
             is_won: false,
         }
@@ -117,7 +98,11 @@ impl Round {
     /// held.
     async fn finish(&self, end: Instant) -> bool {
         self.lease.mint(end).await;
-        let is_checked = self.is_adoption || self.lease.check_keys().await;
+        if self.is_adoption {
+            self.lease.extend_adopted(end).await;
+            return self.lease.try_finish(true);
+        }
+        let is_checked = self.lease.check_keys().await;
         self.lease.try_finish(is_checked)
     }
 
@@ -131,7 +116,7 @@ impl Round {
 impl Drop for Round {
     fn drop(&mut self) {
         if !self.is_won {
-            self.lease.end(self.end_on_drop);
+            self.lease.end(End::Abandoned);
         }
     }
 }
@@ -155,7 +140,7 @@ impl ActiveLease {
             // Nodes that apply again now join without a waiter.
             state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);
-            state.slot = Some(self.engine.registry().insert(live));
+            state.slot = Some(self.engine.registry().insert(&self.id, live));
             state.holds_changed();
             self.schedule_first(&mut state);
         }
@@ -208,7 +193,7 @@ impl ActiveLease {
     }
 
     /// Records one node's vote, and what the node holds since.
-    fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
+    pub(super) fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
         let mut state = self.lock();
         state.stamps[node] = stamp;
         // A late grant joins a lease that is held. After the end, the release queued behind the
@@ -233,8 +218,20 @@ impl ActiveLease {
         now.checked_add(limit).unwrap_or(now)
     }
 
+    /// Adapts later proposals to the counter of a node.
+    pub(super) fn observe(&self, stamp: Option<Stamp>) {
+        let Some(stamp) = stamp else {
+            return;
+        };
+        let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
+        self.engine.observe_counter(counter);
+        if let Some(fence) = self.fence {
+            self.engine.observe_stamp(fence.proposal, stamp);
+        }
+    }
+
     /// What a node holds after a command that may set keys has failed.
-    fn hold_after(error: &NodeError) -> Hold {
+    pub(super) fn hold_after(error: &NodeError) -> Hold {
         if error.is_sent() {
             Hold::Unknown
         } else {
@@ -271,39 +268,10 @@ impl ResponseSink<Vote> for ActiveLease {
             }
         };
         self.vote(node, vote, hold, stamp);
-        if let Some(stamp) = stamp {
-            let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
-            self.engine.observe_counter(counter);
-            if let Some(fence) = self.fence {
-                self.engine.observe_stamp(fence.proposal, stamp);
-            }
-        }
+        self.observe(stamp);
     }
 
     fn is_wanted(&self) -> bool {
         !matches!(self.lock().phase, Phase::Ended(_))
-    }
-}
-
-/// The votes on the adoption of a lease.
-struct Adoption(Arc<ActiveLease>);
-
-impl ResponseSink<Extension> for Adoption {
-    fn on_response(&self, node: usize, result: NodeResult<Extension>) {
-        let lease = &self.0;
-        let (vote, hold) = match lease.unless_without_vote(node, result) {
-            Ok(Extension::Confirmed) => {
-                let expiry = lease.expiry(lease.sent_at, lease.ttl);
-                (VoteState::Granted(expiry), Hold::Until(expiry))
-            }
-            Ok(Extension::NotHeld | Extension::Contested) => (VoteState::Lost, Hold::Gone),
-            // The keys were set elsewhere, so they may be there whether or not this arrived.
-            Err(error) => (VoteState::Failed(error), Hold::Unknown),
-        };
-        // The counters are unknown yet. This value makes the first raise go to the proposal.
-        let below = lease
-            .fence
-            .map(|fence| Stamp::Beyond(fence.proposal.saturating_sub(1)));
-        lease.vote(node, vote, hold, below);
     }
 }

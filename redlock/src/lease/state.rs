@@ -13,7 +13,7 @@ use crate::lease::watching::Watching;
 use crate::lease_id::LeaseId;
 use crate::node::Stamp;
 use crate::quorum::Tally;
-use crate::quorum::hold::Holds;
+use crate::quorum::hold::{Hold, Holds};
 use crate::time::clock::Moment;
 use crate::token::FencingToken;
 use crate::waiting::queue::Ticket;
@@ -47,6 +47,8 @@ pub(super) struct State {
     pub(super) loss_causes: Option<Arc<[NodeFailure]>>,
     /// The extensions in flight, and the registrations with the nodes.
     pub(super) watching: Watching,
+    /// The nodes with a re-arm whose outcome is unknown.
+    pub(super) rearming: Vec<usize>,
     /// Re-arms that met another owner, to be repeated.
     pub(super) retries: Vec<RearmRetry>,
     /// The deadline of the holds, recomputed whenever they change.
@@ -56,6 +58,8 @@ pub(super) struct State {
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
     pub(super) fencing_token: Option<FencingToken>,
+    /// The lease whose keys are adopted, if they are.
+    pub(super) adopted_from: Option<LeaseId>,
     /// The head of the local queue, kept while the lease is held.
     pub(super) ticket: Option<Ticket>,
 }
@@ -94,17 +98,15 @@ impl End {
         }
     }
 
-    /// Whether this end releases the keys.
-    pub(super) fn releases(self) -> bool {
-        !matches!(self, Self::Detached)
-    }
-
     /// Whether the keys stay until `hold_at_least` is over. They do not if there never was a guard.
     /// Nor do they once another client can acquire the lock: the rest would only be in its way.
     pub(super) fn keeps(self) -> bool {
         match self {
             Self::Released => true,
-            Self::Lost(reason) => reason != LossReason::Gone,
+            Self::Lost(reason) => !matches!(
+                reason,
+                LossReason::Gone | LossReason::Adopted | LossReason::Unlocked
+            ),
             Self::Abandoned | Self::Detached => false,
         }
     }
@@ -118,6 +120,8 @@ pub(super) struct ReleasePlan {
     pub(super) gone_by: Moment,
     /// The moment until which the keys stay; `None` deletes them.
     pub(super) keep_until: Option<Moment>,
+    /// The lease to which the keys return, if its adoption has failed.
+    pub(super) return_to: Option<LeaseId>,
     /// Whether the contender goes on waiting, if it still does.
     pub(super) requeues: bool,
 }
@@ -190,11 +194,13 @@ impl State {
             failures: Failures::new(sent_at),
             loss_causes: None,
             watching: Watching::default(),
+            rearming: Vec::new(),
             retries: Vec::new(),
             deadline: None,
             stamps: vec![None; nodes].into(),
             contention,
             fencing_token: None,
+            adopted_from: None,
             ticket: None,
         }
     }
@@ -207,6 +213,13 @@ impl State {
     /// Records that keys may stay on a node until this moment.
     pub(super) fn keys_may_stay(&mut self, gone_by: Moment) {
         self.gone_by = self.gone_by.max(gone_by);
+    }
+
+    /// The nodes where a re-arm in flight may set keys that are not counted on.
+    pub(super) fn unsettled(&self) -> Vec<usize> {
+        let is_counted = |node: usize| matches!(self.holds.get(node), Hold::Until(_));
+        let nodes = self.rearming.iter().copied();
+        nodes.filter(|node| !is_counted(*node)).collect()
     }
 
     /// Recomputes the deadline.

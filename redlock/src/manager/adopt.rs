@@ -1,13 +1,17 @@
 //! Adoption of a lease, and its release by id.
 
+use std::sync::Arc;
+
 use crate::acquire;
 use crate::config::LockOptions;
+use crate::engine::registry::LiveLease;
 use crate::error::{InvalidRequest, LockError, Released, UnlockError};
 use crate::guard::LockGuard;
 use crate::guard::detached::Lease;
-use crate::lease;
+use crate::lease::ReleaseById;
 use crate::lease_id::LeaseId;
 use crate::manager::Redlock;
+use crate::node::Keys;
 use crate::resource::{Resource, Resources};
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -94,7 +98,7 @@ impl Redlock {
         resource: impl Into<Resource>,
         id: impl Into<LeaseId>,
     ) -> Result<LockGuard, LockError> {
-        self.take_over(&resource.into().into(), id.into()).await
+        self.take_over(&resource.into().into(), &id.into()).await
     }
 
     /// Takes over a [detached](LockGuard::detach) lease, with all its resources.
@@ -125,7 +129,7 @@ impl Redlock {
     /// # }
     /// ```
     pub async fn adopt_lease(&self, lease: &Lease) -> Result<LockGuard, LockError> {
-        self.take_over(lease.all(), lease.lease_id().clone()).await
+        self.take_over(lease.all(), lease.lease_id()).await
     }
 
     async fn release_by_id(
@@ -139,19 +143,49 @@ impl Redlock {
         }
         let engine = self.engine()?;
         let config = self.config();
-        let keys = resources.keys(&config.key_prefix).into();
+        let keys: Keys = resources.keys(&config.key_prefix).into();
         // The ttl of the lease is unknown, so the longest is assumed.
         let gone_by = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
+        let mut release = None;
+        let mut send = || release = Some(ReleaseById::send(&engine, &keys, id, gone_by));
+        let live = self.live_lease(id);
+        // A guard of this manager ends with the reason, before it can find its keys gone.
+        let was_held = live.is_some_and(|lease| lease.on_unlocked(&keys, &mut send));
+        if !was_held {
+            send();
+        }
+        let Some(release) = release else {
+            unreachable!("the releases were sent here or there");
+        };
         let timeout = engine.node_timeout(config.ttl);
-        lease::release_by_id(&engine, &keys, id, gone_by, timeout)
+        release
+            .outcome(&engine, was_held, timeout)
             .await
             .map_err(|report| UnlockError::NoQuorum { report })
     }
 
-    async fn take_over(&self, resources: &Resources, id: LeaseId) -> Result<LockGuard, LockError> {
-        validate(resources, &id)?;
+    async fn take_over(&self, resources: &Resources, id: &LeaseId) -> Result<LockGuard, LockError> {
+        validate(resources, id)?;
         let engine = self.open_engine()?;
-        acquire::adopt(&engine, resources, id, &LockOptions::of(self.config())).await
+        let options = LockOptions::of(self.config());
+        let end_former = || {
+            if let Some(lease) = self.live_lease(id) {
+                lease.on_adopted(&resources.keys(&self.config().key_prefix).into());
+            }
+        };
+        acquire::adopt(&engine, resources, id, &options, end_former).await
+    }
+
+    /// Returns the lease with this id that a guard of this manager holds, in whichever runtime.
+    fn live_lease(&self, id: &LeaseId) -> Option<Arc<dyn LiveLease>> {
+        let engines: Vec<_> = {
+            let engines = self.0.engines.lock();
+            engines
+                .iter()
+                .map(|(_, engine)| Arc::clone(engine))
+                .collect()
+        };
+        engines.iter().find_map(|engine| engine.registry().find(id))
     }
 }
 

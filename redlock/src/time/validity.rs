@@ -109,6 +109,12 @@ pub(crate) fn capped_node_timeout(timeout: Duration, ttl: Duration) -> Duration 
     timeout.min(ttl / 4)
 }
 
+/// Returns how long the keys of a lease are contested: the time for an adopter to decide, and as much
+/// again for its returns to arrive.
+pub(crate) fn adoption_limit(node_timeout: Duration) -> Duration {
+    node_timeout.saturating_mul(2)
+}
+
 /// Returns how long to wait for the other nodes once an outcome is certain.
 pub(crate) fn grace(node_timeout: Duration) -> Duration {
     node_timeout / 10
