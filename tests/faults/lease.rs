@@ -217,7 +217,8 @@ async fn a_lease_can_be_passed_on_as_text() {
         .unwrap();
     tokio::time::sleep(3 * SECOND).await;
     assert!(guard.is_held());
-    let released = redlock.unlock("a", lease.lease_id()).await.unwrap();
+    assert_ne!(guard.lease_id(), lease.lease_id());
+    let released = redlock.unlock("a", guard.lease_id()).await.unwrap();
     assert!(released.was_held());
     let deleted = released
         .nodes()

@@ -19,6 +19,7 @@
 //! - `batches`: commands that leave together
 //! - `idle`: connections that a middlebox forgets
 //! - `kinds`: servers that cannot be nodes
+//! - `adopters`: adopters of one lease, beside each other and beside its holder
 //! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
@@ -38,6 +39,7 @@
 //! Operations that must be *fast* are compared with the ttl, which is longer still.
 
 mod absent;
+mod adopters;
 mod aliases;
 mod batches;
 mod bystanders;

@@ -13,7 +13,8 @@ use crate::resource::Resource;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
-    /// Another owner holds the lock. Try again later, or do without it: nothing is wrong.
+    /// Another owner holds the lock. Try again later, or do without it: nothing is wrong. From
+    /// [`adopt`](crate::Redlock::adopt): others adopt the lease at the same time.
     #[error("{resource}{} is {}", OrOthers(*others), Owner(*busy, *nodes))]
     Busy {
         /// The requested resource; of several, the first in byte order.

@@ -211,9 +211,10 @@ impl LockGuard {
 
     /// Stops extending without releasing, and returns the lease for another process to take over.
     ///
-    /// Unless it is [adopted](crate::Redlock::adopt_lease), the lease ends with its ttl. It is no longer
-    /// watched here: [`lost`](Self::lost) of this guard never completes, and its cancellation tokens are
-    /// cancelled.
+    /// Unless it is [adopted](crate::Redlock::adopt_lease), the lease ends with its ttl. No key is put
+    /// back on a node any more: where that was under way, the key is deleted again. Afterwards
+    /// [`lost`](Self::lost) of this guard never completes. Its cancellation tokens are cancelled,
+    /// because the lease is no longer watched here.
     #[must_use = "the lease stays until its ttl; without its id it cannot be released"]
     pub fn detach(self) -> Lease {
         let deadline = self.lease.detach();

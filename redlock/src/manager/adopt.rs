@@ -23,6 +23,10 @@ impl Redlock {
     /// locks in the same way. Returns when a quorum has confirmed, at most after the node timeout.
     /// [`Released::was_held`] is whether any node that responded by then had the lease.
     ///
+    /// A guard of this manager that holds the lease is [lost](LockGuard::lost) at once, with the
+    /// reason [`Unlocked`](crate::LossReason::Unlocked) and with all its resources. A guard elsewhere
+    /// notices when the servers push the change, or at its next extension.
+    ///
     /// A lease of [several resources](Self::lock_all) is lost if one of them is released. To
     /// release all of them, use [`unlock_lease`](Self::unlock_lease).
     ///
@@ -75,24 +79,32 @@ impl Redlock {
 
     /// Takes over a live lease by its id.
     ///
-    /// The lease is extended on a quorum of nodes, with the manager's default ttl. From then on the
-    /// returned guard extends it, unless the manager has
-    /// [`auto_extend(false)`](crate::RedlockBuilder::auto_extend).
+    /// The lease gets a new id and a larger [token](LockGuard::token), and is extended on a quorum of
+    /// nodes, with the manager's default ttl. From then on the returned guard extends it, unless the
+    /// manager has [`auto_extend(false)`](crate::RedlockBuilder::auto_extend). The former id is worth
+    /// nothing any more.
     ///
-    /// The previous holder is not notified. Adopt only a lease that was
-    /// [detached](LockGuard::detach), or whose holder is gone. To take over a lease of
-    /// [several resources](Self::lock_all), use [`adopt_lease`](Self::adopt_lease).
+    /// A former holder in this manager is [lost](LockGuard::lost) before the guard is returned, with
+    /// the reason [`Adopted`](crate::LossReason::Adopted). Any other one finds out by its
+    /// [next extensions](crate::guide::guarantees#adoption). Until then both guards are held, and only
+    /// the token separates them.
+    ///
+    /// To take over a lease of [several resources](Self::lock_all), use
+    /// [`adopt_lease`](Self::adopt_lease).
     ///
     /// # Errors
     ///
     /// - [`LockError::Lost`]: the lease is gone, or another owner has the lock.
+    /// - [`LockError::Busy`]: others adopt the lease at the same time. They may all fail: try again.
     /// - [`LockError::NoQuorum`]: too few nodes confirmed within the node timeout.
     /// - [`LockError::Invalid`], [`LockError::Closed`]: as for a
     ///   [request](crate::LockRequest#errors).
     ///
+    /// After an error, the lease has its former id and its former expiry.
+    ///
     /// # Cancel safety
     ///
-    /// Cancelling leaves the lease in place. It may have been extended once.
+    /// Cancelling leaves the lease as it was. It may have been extended once.
     pub async fn adopt(
         &self,
         resource: impl Into<Resource>,
@@ -111,7 +123,7 @@ impl Redlock {
     ///
     /// # Cancel safety
     ///
-    /// Cancelling leaves the lease in place. It may have been extended once.
+    /// Cancelling leaves the lease as it was. It may have been extended once.
     ///
     /// # Examples
     ///
