@@ -115,5 +115,7 @@ impl Remains {
 /// Returns the same release without a caller and without a contender: both are gone.
 fn copy(release: &Release) -> Release {
     let (keys, id) = (release.keys.clone(), release.id.clone());
-    Release::new(keys, id, release.gone_by, Responder::ignored()).keep_until(release.keep_until)
+    Release::new(keys, id, release.gone_by, Responder::ignored())
+        .keep_until(release.keep_until)
+        .return_to(release.return_to.clone())
 }

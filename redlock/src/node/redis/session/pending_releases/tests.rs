@@ -52,6 +52,7 @@ async fn the_release_of_an_unknown_acquire_is_kept_for_the_next_connection() {
         keys: &keys(),
         id: &id,
         ttl: TTL,
+        return_to: None,
     });
     refuse(&mut releases, "unknown");
     tokio::time::advance(100 * TTL).await;
