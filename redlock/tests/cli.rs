@@ -4,6 +4,8 @@
 
 #[path = "cli/command.rs"]
 mod command;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/locks.rs"]
 mod locks;
 #[path = "cli/loss.rs"]

@@ -85,7 +85,7 @@ async fn locks_acquired_together_are_not_extended_together() {
         *counts.entry(id).or_insert(0) += 1;
     }
     for guard in &locks.guards {
-        let count = counts[guard.lease_id().as_str()];
+        let count = counts[guard.lease_id().as_str().unwrap()];
         // Every eight to ten seconds of ten minutes.
         assert!((60..=75).contains(&count), "seed {}: {count}", locks.seed);
     }

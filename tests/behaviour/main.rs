@@ -18,6 +18,7 @@
 //! - `several`: several resources as one lock
 //! - `adopters`: adopters of one lease beside each other and beside its holder
 //! - `adoption`: leases that are detached, adopted, and released by id
+//! - `foreign`: locks that other libraries set
 //! - `inspection`: status and health
 //! - `configuration`: rejected options and input
 //! - `durations`: every duration and factor, from nothing to the largest
@@ -52,6 +53,7 @@ mod ending;
 mod exclusion;
 mod extensions;
 mod fencing;
+mod foreign;
 mod hold_at_least;
 mod holding;
 mod inspection;

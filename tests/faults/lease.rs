@@ -16,7 +16,7 @@ async fn a_lock_is_a_key_with_the_lease_id_and_an_expiry() {
     everywhere(&servers, "a").await;
     for server in servers.iter() {
         let probe = server.probe();
-        assert_eq!(probe.get("a").as_deref(), Some(guard.lease_id().as_str()));
+        assert_eq!(probe.get("a").as_deref(), guard.lease_id().as_str());
         let left = probe.pttl("a").unwrap();
         assert!(left <= 20 * SECOND && left > 10 * SECOND, "{left:?}");
         assert_eq!(

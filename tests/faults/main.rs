@@ -22,6 +22,7 @@
 //! - `adopters`: adopters of one lease, beside each other and beside its holder
 //! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
+//! - `foreign`: locks that other libraries set
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
 //! - `waiting`: waiting with push notifications, and by polling
@@ -50,6 +51,7 @@ mod failing;
 mod failover;
 mod fencing;
 mod flushes;
+mod foreign;
 mod forming;
 mod idle;
 mod kinds;

@@ -203,7 +203,7 @@ impl Redlock {
 
 fn validate(resources: &Resources, id: &LeaseId) -> Result<(), InvalidRequest> {
     resources.validate()?;
-    if id.as_str().is_empty() {
+    if id.as_bytes().is_empty() {
         Err(InvalidRequest::EmptyLeaseId)
     } else {
         Ok(())

@@ -147,8 +147,7 @@ impl Snapshot {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Record {
-    /// The lease that holds the key. `None` if the value is not a lease id: it has another type, or
-    /// is not text.
+    /// The lease that holds the key. `None` if the value is not a string, so that the key is no lock.
     pub id: Option<LeaseId>,
     /// The time until the key expires, or `None` if it never does.
     pub remaining: Option<Duration>,

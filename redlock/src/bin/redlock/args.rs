@@ -94,7 +94,8 @@ pub(crate) struct UnlockArgs {
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) name: String,
 
-    /// Key that `redlock lock` printed
+    /// Key that `redlock lock` or `redlock status` printed; `hex:` begins the digits of one that is not
+    /// text
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     pub(crate) key: String,
 }

@@ -36,7 +36,7 @@ impl Child {
         command
             .args(args)
             .env("REDLOCK_RESOURCE", guard.resource().to_string())
-            .env("REDLOCK_LEASE_ID", guard.lease_id().as_str())
+            .env("REDLOCK_LEASE_ID", guard.lease_id().to_string())
             .kill_on_drop(true);
         match guard.try_token() {
             Some(token) => command.env("REDLOCK_TOKEN", token.to_string()),

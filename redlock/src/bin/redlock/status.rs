@@ -8,6 +8,7 @@ use redlock::node::Record;
 use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 
 use crate::args::{NodeArgs, StatusArgs};
+use crate::console::without_control;
 use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED};
 use crate::nodes::build_without_ttl;
 
@@ -16,7 +17,8 @@ pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Fa
     let manager = build_without_ttl(nodes.builder()?)?;
     let status = manager.status(&args.name).await;
     // A closed stdout is no failure: the exit code carries the state too.
-    io::stdout().write_all(describe(&status).as_bytes()).ok();
+    let text = without_control(&describe(&status));
+    io::stdout().write_all(text.as_bytes()).ok();
     Ok(match status.state() {
         LockState::Held => 0,
         LockState::Free => NOT_OBTAINED,

@@ -1,7 +1,7 @@
 //! The verb `redlock unlock`.
 
 use redlock::node::NodeHealth;
-use redlock::{NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
+use redlock::{LeaseId, NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
@@ -16,7 +16,8 @@ pub(crate) async fn unlock(
 ) -> Result<u8, Failure> {
     // Not connected first, which would need a quorum: a release on a minority is still useful.
     let manager = build_without_ttl(nodes.builder()?)?;
-    let outcome = manager.unlock(&args.name, args.key.as_str()).await;
+    let Ok(id) = args.key.parse::<LeaseId>();
+    let outcome = manager.unlock(&args.name, id).await;
     let outcome = match outcome {
         Ok(released) => {
             let word = if released.was_held() {

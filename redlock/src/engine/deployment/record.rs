@@ -66,12 +66,12 @@ impl IdentityRecord {
 
     /// Draws the id of a new deployment.
     pub(super) fn draw_id() -> Arc<str> {
-        LeaseId::draw().as_str()[..32].into()
+        LeaseId::draw().to_string()[..32].into()
     }
 
     /// Returns the text to write, with a new stamp.
     pub(super) fn to_text(&self) -> Arc<str> {
-        let stamp = &LeaseId::draw().as_str()[..16].to_owned();
+        let stamp = &LeaseId::draw().to_string()[..16];
         format!("{self} stamp={stamp}").into()
     }
 

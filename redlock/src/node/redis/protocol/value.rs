@@ -23,7 +23,7 @@ pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
         _ => None,
     };
     let id = match id {
-        Value::BulkString(id) => std::str::from_utf8(id).ok().map(LeaseId::from),
+        Value::BulkString(id) => Some(LeaseId::from(id)),
         _ => None,
     };
     let record = (*left != -2).then(|| Record::new(id, remaining_ttl(*left)));

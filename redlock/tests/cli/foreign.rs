@@ -1,0 +1,39 @@
+//! Keys that others have set.
+
+use std::time::Duration;
+
+use redlock_tests::Servers;
+
+use super::command::{Ran, redlock_on};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn occupy(servers: &Servers, value: &[u8]) {
+    for server in servers {
+        server.probe().set("a", value, MINUTE);
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lock_whose_value_is_not_text_can_be_named() {
+    let servers = Servers::start(3);
+    occupy(&servers, b"\x9f\x00\xff");
+    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
+    assert!(ran.out.starts_with("held by hex:9f00ff\n"), "{ran:?}");
+    let ran = Ran::on(&servers, ["unlock", "a", "hex:9f00ff"]).expect(0);
+    assert_eq!(ran.err, "ok\n");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_value_cannot_control_the_terminal() {
+    let servers = Servers::start(3);
+    occupy(&servers, b"\x1b[31mRED\x1b]0;title\x07\nremaining 1s");
+    let ran = Ran::of(redlock_on(&servers).args(["status", "a"])).expect(0);
+    let is_control = |it: char| it.is_control() && it != '\n';
+    assert!(!ran.out.contains(is_control), "{ran:?}");
+    assert!(ran.out.starts_with("held by hex:1b5b33316d"), "{ran:?}");
+    let times = ran.out.lines().filter(|line| line.starts_with("remaining"));
+    assert_eq!(times.count(), 1, "{ran:?}");
+}
