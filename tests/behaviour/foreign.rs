@@ -60,3 +60,16 @@ async fn a_lock_whose_value_is_not_text_can_be_released_and_adopted() {
     assert!(redlock.unlock("a", RAW.to_vec()).await.unwrap().was_held());
     assert_eq!(holding(&nodes), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn split_votes_are_taken_and_not_free() {
+    let (nodes, redlock) = cluster::<5>();
+    occupy(&nodes[..2], "one", 5 * SECOND).await;
+    occupy(&nodes[2..4], "two", 5 * SECOND).await;
+    let status = redlock.status("a").await;
+    assert_eq!(status.state(), LockState::Taken);
+    assert!(!status.is_held() && status.lease_id().is_none());
+    assert!(redlock.try_lock("a").await.unwrap_err().is_busy());
+    tokio::time::sleep(5 * SECOND).await;
+    assert_eq!(redlock.status("a").await.state(), LockState::Free);
+}

@@ -2,7 +2,7 @@
 
 use deadpool_redis::redis;
 use redlock::node::{NodeHealth, NodeWarning};
-use redlock::{ConnectError, LockError, NodeErrorKind, Redlock};
+use redlock::{ConnectError, LockError, LockState, NodeErrorKind, Redlock};
 use redlock_tests::{Server, Servers, eventually};
 
 use crate::common::{
@@ -78,6 +78,8 @@ async fn a_key_of_another_type_is_not_a_lock_and_is_left_alone() {
     let start = std::time::Instant::now();
     let refused = redlock.lock("a").wait(60 * SECOND).await.unwrap_err();
     assert!(matches!(refused, LockError::NotALock { .. }), "{refused:?}");
+    let status = redlock.status("a").await;
+    assert_eq!(status.state(), LockState::NotALock);
     assert!(
         start.elapsed() < 30 * SECOND,
         "the request fails before the end of its wait"

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::deployment::Standing;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease_id::LeaseId;
 use crate::manager::Redlock;
@@ -27,21 +28,31 @@ impl Redlock {
         let resource = resource.into();
         let quorum = Quorum::of(self.node_set().nodes.len());
         let names = &self.node_set().names;
+        let acquire = quorum.at_least(self.config().token_durability());
         let Ok(engine) = self.engine() else {
-            return Status::new(quorum, names, &vec![None; quorum.nodes()]);
+            let (results, refusals) = (vec![None; quorum.nodes()], vec![None; quorum.nodes()]);
+            return Status::new(quorum, acquire, names, &results, refusals);
+        };
+        let status = |results: &NodeResults<_>| {
+            let standings = engine.deployment().standings();
+            let refusals = standings.iter().map(Standing::refusal).collect();
+            Status::new(quorum, acquire, names, results, refusals)
         };
         let key = resource.key(&self.config().key_prefix);
         let responses = engine
             .broadcast(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
         let timeout = engine.node_timeout(self.config().ttl);
-        let is_certain =
-            |results: &NodeResults<_>| Status::new(quorum, names, results).is_certain();
+        let is_certain = |results: &NodeResults<_>| status(results).is_certain();
         responses.until(timeout, is_certain).await;
         // Wait a little for the other nodes. Otherwise healthy ones would be shown as timed out.
         let results = responses
             .until(validity::grace(timeout), responses::all)
             .await;
-        Status::new(quorum, names, &results)
+        if status(&results).state == LockState::Free {
+            // A node whose identity is not known yet may have lost locks.
+            engine.deployment().usable(acquire.needed(), timeout).await;
+        }
+        status(&results)
     }
 
     /// Reports the health of each node, in the order of configuration.
@@ -81,15 +92,24 @@ pub struct Status {
     is_certain: bool,
 }
 
-/// Whether a resource is locked.
+/// Whether a resource is locked, and what a request without a wait would return.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LockState {
-    /// A quorum of nodes has the same lease id.
+    /// A quorum of nodes has the same lease id. A request is
+    /// [busy](crate::LockError::Busy).
     Held,
-    /// No lease id can have a quorum.
+    /// The key is absent on enough nodes for an acquisition. A request is granted.
     Free,
-    /// Too few nodes responded to decide.
+    /// So many nodes have the key that no acquisition is possible, but no lease id is known to have a
+    /// quorum. Contenders have split the votes, a lease has lost nodes, or some of its nodes did not
+    /// respond. A request is [busy](crate::LockError::Busy).
+    Taken,
+    /// So many nodes have something other than a lock under the key that no acquisition is possible.
+    /// A request fails with [`NotALock`](crate::LockError::NotALock).
+    NotALock,
+    /// Too few nodes responded, or have a vote. A request fails with
+    /// [`NoQuorum`](crate::LockError::NoQuorum) or [`Quarantined`](crate::LockError::Quarantined).
     Unknown,
 }
 
@@ -101,29 +121,45 @@ pub struct NodeStatus {
     pub node: Arc<str>,
     /// The content of the key, or `Ok(None)` if there is no such key.
     pub record: Result<Option<Record>, NodeError>,
+    /// Why the node has no vote on new locks, if it has none. It then does not count as free.
+    pub refusal: Option<NodeError>,
 }
 
 impl Status {
-    pub(crate) fn new(quorum: Quorum, names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Self {
-        let records = records_with_id(results);
+    /// Decides from the responses so far. `acquire` is the quorum of an acquisition, and `refusals`
+    /// are the reasons of the nodes that have no vote.
+    pub(crate) fn new(
+        quorum: Quorum,
+        acquire: Quorum,
+        names: &[Arc<str>],
+        results: &NodeResults<Snapshot>,
+        refusals: Vec<Option<NodeError>>,
+    ) -> Self {
+        let records = counting_records(results, &refusals);
         let (votes, most_common_id) = most_common_id(&records);
+        let not_a_lock = records.iter().filter(|it| it.id.is_none()).count();
+        let absent = count_absent(results, &refusals);
         let silent = results.iter().filter(|result| result.is_none()).count();
-        let failed = results
-            .iter()
-            .flatten()
-            .filter(|result| result.is_err())
-            .count();
 
         let state = if votes >= quorum.needed() {
             LockState::Held
-        } else if votes + silent + failed < quorum.needed() {
+        } else if absent >= acquire.needed() {
             LockState::Free
+        } else if not_a_lock >= acquire.blocking() {
+            LockState::NotALock
+        } else if records.len() >= acquire.blocking() {
+            LockState::Taken
         } else {
             LockState::Unknown
         };
-        let is_certain = silent == 0
-            || state == LockState::Held
-            || (state == LockState::Free && votes + silent < quorum.needed());
+        let may_be_held = votes + silent >= quorum.needed();
+        let may_be_decided =
+            absent + silent >= acquire.needed() || records.len() + silent >= acquire.blocking();
+        let is_certain = match state {
+            LockState::Held | LockState::Free => true,
+            LockState::Taken | LockState::NotALock => !may_be_held,
+            LockState::Unknown => !may_be_held && !may_be_decided,
+        };
         let lease_id = most_common_id.filter(|_| state == LockState::Held);
         Self {
             state,
@@ -131,7 +167,7 @@ impl Status {
             lease_id,
             token: largest_token(results),
             waiters: most_waiters(results),
-            nodes: node_statuses(names, results),
+            nodes: node_statuses(names, results, refusals),
             is_certain,
         }
     }
@@ -142,7 +178,7 @@ impl Status {
         self.state == LockState::Held
     }
 
-    /// Whether the resource is held, free, or neither is known.
+    /// Whether the resource is held, free, or neither.
     #[must_use]
     pub fn state(&self) -> LockState {
         self.state
@@ -154,7 +190,8 @@ impl Status {
         self.lease_id.as_ref()
     }
 
-    /// How long a quorum of nodes keeps the lock if it is not extended.
+    /// How long a quorum of nodes keeps the lock if it is not extended. `None` if it is not held, or
+    /// has no expiry: other libraries set such locks.
     #[must_use]
     pub fn remaining(&self) -> Option<Duration> {
         self.remaining
@@ -189,41 +226,54 @@ impl Status {
     }
 }
 
-/// Returns the records that have a lease id, which are those that can be locks.
-fn records_with_id(results: &NodeResults<Snapshot>) -> Vec<&Record> {
-    results
-        .iter()
-        .flatten()
-        .flatten()
-        .filter_map(|snapshot| snapshot.record.as_ref())
-        .filter(|record| record.id.is_some())
+/// Returns the records of all nodes but those that are another name of a server, or part of another
+/// deployment.
+fn counting_records<'a>(
+    results: &'a NodeResults<Snapshot>,
+    refusals: &[Option<NodeError>],
+) -> Vec<&'a Record> {
+    let is_misplaced = |refusal: &Option<NodeError>| matches!(refusal, Some(error) if error.kind() == NodeErrorKind::Misplaced);
+    let counting = results.iter().zip(refusals);
+    counting
+        .filter(|(_, refusal)| !is_misplaced(refusal))
+        .filter_map(|(result, _)| result.as_ref()?.as_ref().ok()?.record.as_ref())
         .collect()
+}
+
+/// Counts the nodes that could grant the lock: the key is absent, and they have a vote.
+fn count_absent(results: &NodeResults<Snapshot>, refusals: &[Option<NodeError>]) -> usize {
+    let is_absent = |result: &Option<Result<Snapshot, NodeError>>| matches!(result, Some(Ok(snapshot)) if snapshot.record.is_none());
+    let nodes = results.iter().zip(refusals);
+    nodes
+        .filter(|(result, refusal)| is_absent(result) && refusal.is_none())
+        .count()
 }
 
 /// Returns the lease id that most nodes have, with the number of those nodes.
 fn most_common_id(records: &[&Record]) -> (usize, Option<LeaseId>) {
-    let votes = |id: &Option<LeaseId>| records.iter().filter(|it| it.id == *id).count();
-    records
-        .iter()
-        .map(|record| (votes(&record.id), &record.id))
+    let ids = || records.iter().filter_map(|record| record.id.as_ref());
+    ids()
+        .map(|id| (ids().filter(|it| *it == id).count(), id))
         .max_by_key(|(votes, _)| *votes)
-        .map_or((0, None), |(votes, id)| (votes, id.clone()))
+        .map_or((0, None), |(votes, id)| (votes, Some(id.clone())))
 }
 
 /// Returns the time for which a quorum of nodes keeps the lease: the quorum-th longest of those
-/// that have it.
+/// that have it. `None` if they keep it without expiry.
 fn remaining_at_quorum(
     records: &[&Record],
     lease_id: Option<&LeaseId>,
     quorum: Quorum,
 ) -> Option<Duration> {
+    let lease_id = lease_id?;
     let mut remaining: Vec<_> = records
         .iter()
-        .filter(|record| record.id.as_ref() == lease_id)
-        .filter_map(|record| record.remaining)
+        .filter(|record| record.id.as_ref() == Some(lease_id))
+        .map(|record| record.remaining.unwrap_or(Duration::MAX))
         .collect();
     remaining.sort_unstable_by(|a, b| b.cmp(a));
-    remaining.get(quorum.needed() - 1).copied()
+    let remaining = remaining.get(quorum.needed() - 1).copied();
+    remaining.filter(|remaining| *remaining != Duration::MAX)
 }
 
 fn largest_token(results: &NodeResults<Snapshot>) -> Option<FencingToken> {
@@ -238,13 +288,22 @@ fn most_waiters(results: &NodeResults<Snapshot>) -> u32 {
     waiters.max().unwrap_or_default()
 }
 
-fn node_statuses(names: &[Arc<str>], results: &NodeResults<Snapshot>) -> Vec<NodeStatus> {
+fn node_statuses(
+    names: &[Arc<str>],
+    results: &NodeResults<Snapshot>,
+    refusals: Vec<Option<NodeError>>,
+) -> Vec<NodeStatus> {
     let timed_out = || NodeError::new(NodeErrorKind::Timeout, "");
-    let nodes = names.iter().zip(results).map(|(name, result)| NodeStatus {
+    let nodes = names.iter().zip(results).zip(refusals);
+    let nodes = nodes.map(|((name, result), refusal)| NodeStatus {
         node: Arc::clone(name),
         record: result
             .clone()
             .map_or_else(|| Err(timed_out()), |result| result.map(|it| it.record)),
+        refusal,
     });
     nodes.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use deadpool_redis::redis;
 use redlock_tests::Servers;
 
 use super::command::{Ran, redlock_on};
@@ -36,4 +37,23 @@ fn a_value_cannot_control_the_terminal() {
     assert!(ran.out.starts_with("held by hex:1b5b33316d"), "{ran:?}");
     let times = ran.out.lines().filter(|line| line.starts_with("remaining"));
     assert_eq!(times.count(), 1, "{ran:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn status_tells_taken_and_other_types_from_free() {
+    let servers = Servers::start(3);
+    servers[0].probe().set("a", "one", MINUTE);
+    servers[1].probe().set("a", "two", MINUTE);
+    let ran = Ran::on(&servers, ["status", "a"]).expect(5);
+    assert!(ran.out.starts_with("taken"), "{ran:?}");
+    Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
+
+    for server in &servers {
+        let list = redis::cmd("RPUSH").arg("b").arg("data").clone();
+        let _length: i64 = server.probe().query(&list);
+    }
+    let ran = Ran::on(&servers, ["status", "b"]).expect(3);
+    assert!(ran.out.starts_with("not a lock"), "{ran:?}");
+    Ran::on(&servers, ["lock", "b", "60000"]).expect(3);
 }

@@ -170,3 +170,6 @@ pub(crate) const NO_QUORUM: u8 = 3;
 
 /// Exit code: the lock was lost while the command ran.
 const LOST: u8 = 4;
+
+/// Exit code: `status` found keys on too many nodes for an acquisition, but no holder.
+pub(crate) const TAKEN: u8 = 5;

@@ -9,7 +9,7 @@ use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 
 use crate::args::{NodeArgs, StatusArgs};
 use crate::console::without_control;
-use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED};
+use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED, TAKEN};
 use crate::nodes::build_without_ttl;
 
 /// Prints who holds a lock.
@@ -22,6 +22,7 @@ pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Fa
     Ok(match status.state() {
         LockState::Held => 0,
         LockState::Free => NOT_OBTAINED,
+        LockState::Taken => TAKEN,
         _ => NO_QUORUM,
     })
 }
@@ -31,13 +32,17 @@ fn describe(status: &Status) -> String {
         (LockState::Held, Some(id)) => format!("held by {id}\n"),
         (LockState::Held, None) => "held\n".to_owned(),
         (LockState::Free, _) => "free\n".to_owned(),
-        _ => "unknown: too few nodes responded\n".to_owned(),
+        (LockState::Taken, _) => "taken, but no holder has a quorum\n".to_owned(),
+        (LockState::NotALock, _) => "not a lock: the key has another type\n".to_owned(),
+        _ => "unknown: too few nodes with a vote responded\n".to_owned(),
     };
     if let Some(token) = status.token() {
         _ = writeln!(text, "token {token}");
     }
-    if let Some(remaining) = status.remaining() {
-        _ = writeln!(text, "remaining {}", shown(remaining));
+    match status.remaining() {
+        Some(remaining) => _ = writeln!(text, "remaining {}", shown(remaining)),
+        None if status.is_held() => text.push_str("without expiry\n"),
+        None => {}
     }
     if status.waiters() > 0 {
         _ = writeln!(text, "waiting {}", status.waiters());
@@ -50,7 +55,10 @@ fn describe(status: &Status) -> String {
 
 fn describe_node(node: &NodeStatus, status: &Status) -> String {
     match &node.record {
-        Ok(None) => "free".to_owned(),
+        Ok(None) => match &node.refusal {
+            Some(refusal) => format!("no key, but {refusal}"),
+            None => "free".to_owned(),
+        },
         Ok(Some(record)) => describe_record(record),
         // The other nodes settled the state before this one responded.
         Err(error)
