@@ -41,8 +41,6 @@ pub(super) struct Contender<'a> {
 #[derive(Default)]
 struct RoundHistory {
     rounds: u32,
-    /// Rounds that met a lock without expiry.
-    rounds_without_expiry: u32,
 }
 
 /// The consequence of a refused round.
@@ -195,7 +193,7 @@ impl<'a> Contender<'a> {
         refused: &Tally,
         ticket: &Ticket,
     ) -> Decision {
-        if let Some(node) = self.not_a_lock(history, refused) {
+        if let Some(node) = refused.not_a_lock() {
             let error = outcome::not_a_lock(self.engine, self.resources, node);
             return Decision::GiveUp(error);
         }
@@ -217,19 +215,6 @@ impl<'a> Contender<'a> {
             _ => None,
         };
         Decision::Wait(waits.after(refused, quarantined_for, now))
-    }
-
-    /// Returns a node where something other than a lock stands in the way.
-    ///
-    /// A lock without expiry counts once it was seen twice: another library may have been between
-    /// setting the key and setting its expiry.
-    fn not_a_lock(&self, history: &mut RoundHistory, refused: &Tally) -> Option<usize> {
-        if let Some(node) = refused.not_a_lock() {
-            return Some(node);
-        }
-        let node = refused.busy_without_expiry()?;
-        history.rounds_without_expiry += 1;
-        (history.rounds_without_expiry >= 2).then_some(node)
     }
 
     fn until_last_start(&self, now: Moment, delay: Duration) -> Moment {

@@ -21,8 +21,8 @@ pub enum LockError {
         resource: Resource,
         /// The number of other resources in the same request. Another owner may hold any of them.
         others: u16,
-        /// The time until the holder's lease ends if it is not extended, as far as the nodes
-        /// reported it.
+        /// The time until the holder's lease ends if it is not extended. `None` if no end is known:
+        /// the key has no expiry, or too few nodes have reported it.
         remaining: Option<Duration>,
         /// The number of nodes where another owner holds the lock. 0 if another task of this
         /// process requested it first, and its outcome is not known yet.
@@ -59,8 +59,9 @@ pub enum LockError {
         remaining: Duration,
     },
 
-    /// The key holds something that is not a lock: another type, or a value without an expiry. It
-    /// was left untouched. Choose another name, or set a
+    /// The key holds something that is not a lock: a list, for instance. It was left untouched. A
+    /// string is a lock of [another owner](Self::Busy), even if it has no expiry. Choose another name,
+    /// or set a
     /// [`key_prefix`](crate::RedlockBuilder::key_prefix).
     #[error(
         "the key of {resource}{} on {node} holds something that is not a lock: \

@@ -159,15 +159,6 @@ impl Tally {
         self.count(|vote| matches!(vote, VoteState::Busy(_)))
     }
 
-    /// A node whose key has no expiry, if a quorum of nodes has such a key.
-    pub(crate) fn busy_without_expiry(&self) -> Option<usize> {
-        let has_no_expiry = |vote: &VoteState| matches!(vote, VoteState::Busy(None));
-        let blocked = self.count(has_no_expiry) >= self.quorum().needed();
-        blocked
-            .then(|| self.votes.iter().position(has_no_expiry))
-            .flatten()
-    }
-
     /// Whether so many nodes have lost the keys that a quorum can no longer have them.
     pub(crate) fn is_gone(&self) -> bool {
         self.count(|vote| matches!(vote, VoteState::Lost)) > self.votes.len() - self.majority()

@@ -57,3 +57,25 @@ fn status_tells_taken_and_other_types_from_free() {
     assert!(ran.out.starts_with("not a lock"), "{ran:?}");
     Ran::on(&servers, ["lock", "b", "60000"]).expect(3);
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_value_without_expiry_is_a_lock_of_another_owner_for_every_verb() {
+    let servers = Servers::start(1);
+    let probe = servers[0].probe();
+    probe.set("a", "value", None);
+    let verbs: [&[&str]; 4] = [
+        &["lock", "a", "60000"],
+        &["lock", "--retry-count=0", "a", "60000"],
+        &["run", "--wait=0s", "a", "--", "true"],
+        &["run", "--wait=2s", "a", "--", "true"],
+    ];
+    for verb in verbs {
+        let ran = Ran::on(&servers, verb.iter().copied()).expect(1);
+        assert!(ran.err.contains("held by another owner"), "{ran:?}");
+    }
+    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
+    assert!(ran.out.contains("\nwithout expiry\n"), "{ran:?}");
+    assert!(ran.out.contains("held by value, without expiry"), "{ran:?}");
+    assert_eq!(probe.get("a").as_deref(), Some("value"));
+}

@@ -167,19 +167,6 @@ fn a_wrong_password_is_reported_but_not_printed() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
-fn a_key_that_is_not_a_lock_is_left_untouched() {
-    let servers = Servers::start(1);
-    let probe = servers[0].probe();
-    probe.set("a", "value", None);
-    let ran = Ran::on(&servers, ["lock", "a", "60000"]).expect(3);
-    assert!(ran.err.contains("not a lock"), "{ran:?}");
-    let ran = Ran::on(&servers, ["status", "a"]).expect(0);
-    assert!(ran.out.contains("held by value, without expiry"), "{ran:?}");
-    assert_eq!(probe.get("a").as_deref(), Some("value"));
-}
-
-#[test]
-#[ignore = "starts redis-server: run ./tests/run"]
 fn nodes_and_prefix_come_from_the_environment() {
     let servers = Servers::start(3);
     let ran = Ran::of(
