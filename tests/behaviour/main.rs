@@ -1,6 +1,7 @@
 //! Behaviour that users of the library see, on nodes in memory and on paused time.
 //!
 //! - `acquire`: granted and refused locks
+//! - `attempts`: requests with a `retry_count`
 //! - `rounds`: the commands of each round
 //! - `waiting`: the duration and the outcome of a wait
 //! - `queue`: the local queue of a manager
@@ -40,6 +41,7 @@ mod absurd_counters;
 mod acquire;
 mod adopters;
 mod adoption;
+mod attempts;
 mod attribute;
 mod auto_traits;
 mod cancellation;

@@ -33,7 +33,8 @@ pub(super) struct Contender<'a> {
     began: Moment,
     /// The latest start of the last round; `None` for a wait without end.
     last_start: Option<Moment>,
-    /// The largest number of rounds.
+    /// The largest number of rounds that count: the first, and each that a pause of the whole length
+    /// has preceded.
     max_rounds: u32,
 }
 
@@ -41,6 +42,8 @@ pub(super) struct Contender<'a> {
 #[derive(Default)]
 struct RoundHistory {
     rounds: u32,
+    /// Pauses that have run out. Hints, looks and the end of a lease lead to rounds before.
+    pauses: u32,
 }
 
 /// The consequence of a refused round.
@@ -102,7 +105,7 @@ impl<'a> Contender<'a> {
             // The time that as many rounds take, with the pauses between them.
             Some(rounds) => {
                 let pauses = config.retry_delay.saturating_mul(rounds - 1);
-                Some(self.until_last_start(now, jitter.up_to(pauses)))
+                Some(self.until_last_start(now, jitter.upper_half(pauses)))
             }
             None => self.last_start,
         };
@@ -138,7 +141,10 @@ impl<'a> Contender<'a> {
                     let is_alive = || ticket.keep_alive(Moment::now());
                     tokio::select! {
                         biased;
-                        () = waits.wait(wait, self.last_start, is_alive) => {}
+                        () = waits.wait(wait, self.last_start, is_alive) => {
+                            let is_over = waits.end_pause(Moment::now());
+                            history.pauses = history.pauses.saturating_add(is_over.into());
+                        }
                         () = self.engine.shutdown_signal().closed() => return Err(LockError::Closed),
                     }
                 }
@@ -199,8 +205,8 @@ impl<'a> Contender<'a> {
         }
         let now = Moment::now();
         let error = outcome::busy_or_no_quorum(self.engine, self.resources, self.options, refused);
-        let is_last =
-            history.rounds >= self.max_rounds || self.last_start.is_some_and(|last| now >= last);
+        let is_last = history.pauses.saturating_add(1) >= self.max_rounds
+            || self.last_start.is_some_and(|last| now >= last);
         let Some(waits) = waits.filter(|_| !is_last) else {
             return Decision::GiveUp(error);
         };

@@ -62,19 +62,27 @@ impl PollPacing {
         self.ends = ends;
     }
 
-    /// The delay of the next poll, after a refused round. `rank`: the number of waiters ahead, if
-    /// the contender is on a waiting list.
+    /// A pause of a request with a limited number of rounds. Never less than half of the delay, so
+    /// that the number of rounds stands for a time; random, so that contenders do not collide again.
+    pub(crate) fn retry_pause(engine: &Engine) -> Duration {
+        engine.jitter().upper_half(engine.config().retry_delay)
+    }
+
+    /// The delay of the next poll, after a refused round. `pause`: what is left of the pause, if the
+    /// number of rounds is limited. `rank`: the number of waiters ahead, if the contender is on a
+    /// waiting list.
     pub(crate) fn next_poll(
         &self,
         engine: &Engine,
         refused: &Tally,
+        pause: Option<Duration>,
         rank: Option<u32>,
     ) -> Duration {
         let (config, jitter) = (engine.config(), engine.jitter());
         let free_in = refused.free_in();
-        let delay = match rank {
-            _ if config.retry_count.is_some() => jitter.up_to(config.retry_delay),
-            Some(rank) if engine.hints() => {
+        let delay = match (pause, rank) {
+            (Some(pause), _) => pause,
+            (None, Some(rank)) if engine.hints() => {
                 let interval = jitter.upper_half(self.interval(config.retry_delay));
                 let interval = interval.max(MIN_PAUSE);
                 let spread = HINTED_SPREAD.saturating_mul(rank.saturating_add(1));

@@ -18,6 +18,9 @@ pub(super) struct Waits<'a> {
     keys: &'a Keys,
     wakeup: Arc<Wakeup>,
     pacing: PollPacing,
+    /// The end of the pause that is in progress, if the number of rounds is limited. Rounds that
+    /// signals lead to do not change it.
+    pause_ends: Option<Moment>,
 }
 
 /// One wait, after a refused round.
@@ -41,6 +44,7 @@ impl<'a> Waits<'a> {
             keys,
             wakeup: Wakeup::new(engine.acquire_quorum(), began),
             pacing: PollPacing::default(),
+            pause_ends: None,
         }
     }
 
@@ -58,12 +62,11 @@ impl<'a> Waits<'a> {
     ) -> Wait {
         let rank = self.wakeup.rank();
         self.pacing.observe(refused, now);
+        let pause = self.pause_left(now);
         let delay = match quarantined_for {
             // No poll can succeed before. A limited number of rounds is used up at its usual pace.
-            Some(remaining) if self.engine.config().retry_count.is_none() => {
-                self.pacing.after(self.engine, remaining)
-            }
-            _ => self.pacing.next_poll(self.engine, refused, rank),
+            Some(remaining) if pause.is_none() => self.pacing.after(self.engine, remaining),
+            _ => self.pacing.next_poll(self.engine, refused, pause, rank),
         };
         let watched = self.pacing.watched_interval(self.engine);
         let look = self.pacing.first_look(self.engine, refused, rank);
@@ -73,6 +76,24 @@ impl<'a> Waits<'a> {
             watched_until: watched.map(|watched| later(now, watched)),
             look_at: look.map(|look| later(now, look)),
         }
+    }
+
+    /// What is left of the pause in progress, or of a new one. `None` if the number of rounds is not
+    /// limited.
+    fn pause_left(&mut self, now: Moment) -> Option<Duration> {
+        self.engine.config().retry_count?;
+        let engine = self.engine;
+        let new = || later(now, PollPacing::retry_pause(engine));
+        Some(
+            self.pause_ends
+                .get_or_insert_with(new)
+                .saturating_since(now),
+        )
+    }
+
+    /// Ends the pause if it has run out. Returns whether it has.
+    pub(super) fn end_pause(&mut self, now: Moment) -> bool {
+        self.pause_ends.take_if(|ends| now >= *ends).is_some()
     }
 
     /// Waits for the next round, at most until `last_start`. Calls `is_alive` at least once in each

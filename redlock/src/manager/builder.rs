@@ -111,8 +111,8 @@ impl RedlockBuilder {
     /// When a quorum of nodes [hints waiters](crate::guide::waiting), polling is only a fallback. The
     /// first interval is then drawn from the upper half below five times this. It doubles with each
     /// poll, up to 5 s or to that bound, whichever is longer. With a
-    /// [`retry_count`](Self::retry_count) the bound stays at this, with full jitter. A request near the
-    /// front also polls when the holder's lease ends, as far as the nodes reported it.
+    /// [`retry_count`](Self::retry_count) each pause is between half and the whole of this. A request
+    /// near the front also polls when the holder's lease ends, as far as the nodes reported it.
     ///
     /// Default: 200 ms. At this setting 100 polling processes cost each server about 1,000 requests
     /// per second.
@@ -122,6 +122,10 @@ impl RedlockBuilder {
     }
 
     /// The maximum number of rounds of one request, including the first. At least 1.
+    ///
+    /// A round counts if a pause has run out before it. Rounds that hints, notifications or the end of
+    /// a lease lead to are extra: they come sooner, and leave the pause as it is. The time of a request
+    /// is therefore that of its pauses and its last round, however often the lock changes hands.
     ///
     /// The request ends at this limit or after [`wait`](Self::wait), whichever comes first. Behind
     /// a guard or a request of the same manager it does not contact the nodes. It then waits for at

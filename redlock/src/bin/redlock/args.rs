@@ -68,7 +68,7 @@ pub(crate) struct LockArgs {
     #[arg(value_parser = clap::value_parser!(i64).range(-1..i64::from(u32::MAX)))]
     pub(crate) retry_count: Option<i64>,
 
-    /// Upper bound of the random pause between two attempts, in milliseconds
+    /// Longest pause between two attempts, in milliseconds; pauses are random, and at least half as long
     ///
     /// [default: 200, or the duration in REDLOCK_RETRY_DELAY]
     #[arg(long, value_name = "MS", allow_negative_numbers = true)]

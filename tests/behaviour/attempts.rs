@@ -1,0 +1,150 @@
+//! Requests with a `retry_count`: what counts, and how long they take.
+
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use redlock::node::{Command, Node, NodeReport, Session, SessionOptions};
+use redlock::{IntoNode, LockGuard, MemoryNode, Redlock};
+
+use crate::common::{MS, SECOND, Stopwatch, manager};
+
+const DELAY: Duration = Duration::from_millis(200);
+
+/// A node in memory that hints every waiter 30 ms after it was refused, though the lock is held.
+#[derive(Clone, Debug)]
+struct Hinting {
+    node: MemoryNode,
+    acquires: Arc<AtomicUsize>,
+}
+
+impl Node for Hinting {
+    fn name(&self) -> Arc<str> {
+        self.node.name()
+    }
+
+    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
+        Arc::new(HintingSession {
+            session: self.node.open(options),
+            acquires: Arc::clone(&self.acquires),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct HintingSession {
+    session: Arc<dyn Session>,
+    acquires: Arc<AtomicUsize>,
+}
+
+impl Session for HintingSession {
+    fn submit(&self, command: Command) {
+        if let Command::Acquire(acquire) = &command {
+            self.acquires.fetch_add(1, Ordering::Relaxed);
+            if let Some(waiter) = acquire.waiter.clone() {
+                tokio::spawn(async move {
+                    tokio::time::sleep(30 * MS).await;
+                    waiter.watch.hint();
+                });
+            }
+        }
+        self.session.submit(command);
+    }
+
+    fn report(&self) -> NodeReport {
+        self.session.report()
+    }
+
+    fn notifies(&self) -> bool {
+        self.session.notifies()
+    }
+
+    fn hints(&self) -> bool {
+        self.session.hints()
+    }
+}
+
+fn counted<N: IntoNode + Clone>(nodes: &[N], rounds: u32) -> Redlock {
+    let builder = Redlock::builder().nodes(nodes.iter().cloned());
+    let builder = builder.retry_count(rounds).retry_delay(DELAY);
+    builder.build().unwrap()
+}
+
+/// Whether a time is that of so many pauses, each of at least half of the delay and at most all of it.
+fn has_paused(pauses: u32, elapsed: Duration) -> bool {
+    // Timers are due at whole milliseconds.
+    let range: RangeInclusive<_> = DELAY * pauses / 2..=(DELAY + MS) * pauses;
+    range.contains(&elapsed)
+}
+
+#[tokio::test(start_paused = true)]
+async fn hints_do_not_use_up_attempts() {
+    let memory = MemoryNode::new();
+    let _held = manager(std::slice::from_ref(&memory))
+        .lock("a")
+        .await
+        .unwrap();
+    let node = Hinting {
+        node: memory,
+        acquires: Arc::default(),
+    };
+    let redlock = counted(std::slice::from_ref(&node), 4);
+    for _ in 0..10 {
+        node.acquires.store(0, Ordering::Relaxed);
+        let watch = Stopwatch::start();
+        assert!(redlock.lock("a").await.unwrap_err().is_busy());
+        assert!(has_paused(3, watch.elapsed()), "{:?}", watch.elapsed());
+        // Each of the four rounds that count begins a series of rounds, 30 ms apart.
+        let rounds = node.acquires.load(Ordering::Relaxed);
+        assert!((10..=84).contains(&rounds), "{rounds}");
+    }
+}
+
+async fn extend_again_and_again(guard: &LockGuard) {
+    loop {
+        tokio::time::sleep(30 * MS).await;
+        guard.extend(30 * SECOND).await.unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_extends_does_not_use_up_attempts() {
+    let nodes = MemoryNode::cluster::<3>();
+    let redlock = counted(&nodes, 3);
+    let holder = manager(&nodes).lock("a").await.unwrap();
+    for _ in 0..10 {
+        let watch = Stopwatch::start();
+        tokio::select! {
+            refused = redlock.lock("a") => assert!(refused.unwrap_err().is_busy()),
+            () = extend_again_and_again(&holder) => {}
+        }
+        assert!(has_paused(2, watch.elapsed()), "{:?}", watch.elapsed());
+    }
+}
+
+/// Three tasks of another process hand the lock to each other. Each release hints the next.
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_changes_hands_does_not_use_up_attempts() {
+    let nodes = MemoryNode::cluster::<3>();
+    let others = manager(&nodes);
+    let workers: Vec<_> = (0..3)
+        .map(|_| {
+            let others = others.clone();
+            tokio::spawn(async move {
+                loop {
+                    let guard = others.lock("a").await.unwrap();
+                    tokio::time::sleep(20 * MS).await;
+                    drop(guard);
+                }
+            })
+        })
+        .collect();
+    tokio::time::sleep(SECOND).await;
+    let redlock = counted(&nodes, 4);
+    for _ in 0..10 {
+        let guard = redlock.lock("a").await.unwrap();
+        drop(guard);
+    }
+    workers.iter().for_each(tokio::task::JoinHandle::abort);
+}
