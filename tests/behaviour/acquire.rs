@@ -50,6 +50,39 @@ async fn busy_reports_the_time_until_the_lock_expires() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_round_that_ends_early_says_on_how_many_nodes_at_least() {
+    let (nodes, redlock) = cluster::<5>();
+    let _held = redlock.lock("a").await.unwrap();
+    let other = manager(&nodes);
+    other.nodes().await;
+    let of = |refused: &LockError| match refused {
+        LockError::Busy {
+            busy, is_minimum, ..
+        } => (*busy, *is_minimum),
+        refused => panic!("{refused:?}"),
+    };
+    nodes[3].fault(Fault::Delay(100 * MS));
+    nodes[4].fault(Fault::Delay(100 * MS));
+    let refused = other.try_lock("a").await.unwrap_err();
+    assert_eq!(of(&refused), (3, true));
+    let text = refused.to_string();
+    assert!(text.contains("(on at least 3 of 5 nodes)"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_waits_for_its_own_lock_is_told_so() {
+    let redlock = Redlock::in_memory(3);
+    let _guard = redlock.lock("a").await.unwrap();
+    for wait in [Duration::ZERO, SECOND] {
+        let refused = redlock.lock("a").wait(wait).await.unwrap_err();
+        let is_local = matches!(refused, LockError::Busy { is_local: true, .. });
+        assert!(is_local, "{refused:?}");
+        let text = refused.to_string();
+        assert!(text.contains("held by a guard of this process"), "{text}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_minority_of_nodes_can_fail_in_any_way() {
     let faults = [
         Fault::Crash,
@@ -93,6 +126,7 @@ async fn a_dead_majority_is_an_error_that_names_every_cause() {
         needed: 3,
         nodes: 5,
         failures,
+        ..
     } = &refused
     else {
         panic!("{refused:?}");

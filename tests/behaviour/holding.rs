@@ -184,6 +184,7 @@ async fn a_failed_extension_does_not_end_the_lease() {
         needed: 2,
         nodes: 3,
         failures,
+        ..
     } = &refused
     else {
         panic!("{refused:?}");

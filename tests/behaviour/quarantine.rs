@@ -107,7 +107,7 @@ async fn nobody_else_acquires_while_the_holder_is_paused() {
         let watch = Stopwatch::start();
         let refused = other.try_lock("a").await.unwrap_err();
         assert!(
-            matches!(refused, LockError::Quarantined { remaining } if remaining <= QUARANTINE),
+            matches!(refused, LockError::Quarantined { remaining, .. } if remaining <= QUARANTINE),
             "{refused:?}"
         );
         let acquired = other.lock("a").wait(2 * MAX_TTL).await.unwrap();

@@ -64,7 +64,8 @@ async fn one_busy_resource_leaves_all_others_unlocked() {
     assert_eq!((resource, *others), (&Resource::from("a"), 2));
     assert_eq!(
         refused.to_string(),
-        "a or one of 2 others is held by another owner (on 3 of 3 nodes)"
+        "a or one of 2 others is held by a guard of this process (on 3 of 3 nodes), for at most 29.7 s \
+         more unless it is extended"
     );
     assert!(refused.retry_after().is_some_and(|left| left > SECOND));
     settle().await;

@@ -112,6 +112,7 @@ async fn a_dead_majority_fails_in_bounded_time_with_every_cause() {
         needed: 3,
         nodes: 5,
         failures,
+        ..
     } = &refused
     else {
         panic!("{refused:?}");

@@ -28,6 +28,8 @@ pub(crate) fn busy_or_no_quorum(
             others: resources.others(),
             remaining: tally.free_in(),
             busy: quorum::nodes(tally.busy()),
+            is_minimum: tally.may_be_busy_elsewhere(),
+            is_local: false,
             nodes: quorum::nodes(engine.quorum().nodes()),
         };
     }
@@ -71,31 +73,39 @@ pub(crate) fn behind_local_holder(
     resources: &Resources,
     status: &HeadStatus,
 ) -> LockError {
-    let (busy, remaining) = match status {
-        HeadStatus::Held(holder) => match holder.upgrade() {
-            Some(holder) => {
-                let (busy, remaining) = holder.hold();
-                (busy, Some(remaining))
+    // The lease counts the nodes that have confirmed it.
+    let (mut busy, mut remaining, mut is_minimum, mut is_local) = (0, None, false, true);
+    match status {
+        HeadStatus::Held(holder) => {
+            if let Some(holder) = holder.upgrade() {
+                let (nodes, left) = holder.hold();
+                (busy, remaining) = (nodes, Some(left));
             }
-            None => (0, None),
-        },
-        HeadStatus::Refused(
-            at,
-            LockError::Busy {
-                busy, remaining, ..
-            },
-        ) => {
-            let passed = Moment::now().saturating_since(*at);
-            (*busy, remaining.map(|left| left.saturating_sub(passed)))
         }
-        HeadStatus::Refused(_, error) => return error.clone(),
-        HeadStatus::None => (0, None),
-    };
+        HeadStatus::Refused(at, error) => {
+            let LockError::Busy {
+                busy: nodes,
+                remaining: left,
+                is_minimum: may_be_more,
+                is_local: is_known,
+                ..
+            } = error
+            else {
+                return error.clone();
+            };
+            let passed = Moment::now().saturating_since(*at);
+            remaining = left.map(|left| left.saturating_sub(passed));
+            (busy, is_minimum, is_local) = (*nodes, *may_be_more, *is_known);
+        }
+        HeadStatus::None => {}
+    }
     LockError::Busy {
         resource: resources.first().clone(),
         others: resources.others(),
         remaining,
         busy,
+        is_minimum,
+        is_local,
         nodes: quorum::nodes(engine.quorum().nodes()),
     }
 }

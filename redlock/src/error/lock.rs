@@ -15,7 +15,12 @@ use crate::resource::Resource;
 pub enum LockError {
     /// Another owner holds the lock. Try again later, or do without it: nothing is wrong. From
     /// [`adopt`](crate::Redlock::adopt): others adopt the lease at the same time.
-    #[error("{resource}{} is {}", OrOthers(*others), Owner(*busy, *nodes))]
+    #[error(
+        "{resource}{} is {}",
+        OrOthers(*others),
+        Owner { busy: *busy, nodes: *nodes, is_minimum: *is_minimum, is_local: *is_local, remaining: *remaining }
+    )]
+    #[non_exhaustive]
     Busy {
         /// The requested resource; of several, the first in byte order.
         resource: Resource,
@@ -27,6 +32,13 @@ pub enum LockError {
         /// The number of nodes where another owner holds the lock. 0 if another task of this
         /// process requested it first, and its outcome is not known yet.
         busy: u16,
+        /// Whether another owner may hold the lock on more nodes than `busy`: the outcome was certain
+        /// before all nodes had responded, or some failed.
+        is_minimum: bool,
+        /// Whether a guard, or an earlier request, of the same manager is in the way. A task that
+        /// requests a lock which it holds itself waits in vain. `false` if only the nodes know of
+        /// the holder: another process, another manager, or a lease that was adopted.
+        is_local: bool,
         /// The number of configured nodes.
         nodes: u16,
     },
@@ -36,6 +48,7 @@ pub enum LockError {
         "no quorum: {granted} of {nodes} nodes granted, {needed} needed{}",
         Causes(failures)
     )]
+    #[non_exhaustive]
     NoQuorum {
         /// The number of nodes that granted the lock in time. All of these grants are released.
         granted: u16,
@@ -54,6 +67,7 @@ pub enum LockError {
     #[error(
         "nodes that may have lost locks are in quarantine for another {remaining:.1?}: try again then"
     )]
+    #[non_exhaustive]
     Quarantined {
         /// The time until enough nodes have a vote again.
         remaining: Duration,
@@ -68,6 +82,7 @@ pub enum LockError {
          choose another name, or set a key_prefix",
         OrOthers(*others)
     )]
+    #[non_exhaustive]
     NotALock {
         /// The requested resource; of several, the first in byte order.
         resource: Resource,
@@ -132,14 +147,34 @@ impl LockError {
     }
 }
 
-/// Displays the owner of a lock, with the number of its nodes and of all nodes.
-struct Owner(u16, u16);
+/// Displays the owner of a lock: where it is, on how many nodes, and for how long.
+struct Owner {
+    busy: u16,
+    nodes: u16,
+    is_minimum: bool,
+    is_local: bool,
+    remaining: Option<Duration>,
+}
 
 impl fmt::Display for Owner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self(0, _) => f.write_str("being acquired by another task of this process"),
-            Self(busy, nodes) => write!(f, "held by another owner (on {busy} of {nodes} nodes)"),
+        if self.busy == 0 {
+            return f.write_str("being acquired by another task of this process");
+        }
+        let owner = if self.is_local {
+            "a guard of this process"
+        } else {
+            "another owner"
+        };
+        let least = if self.is_minimum { "at least " } else { "" };
+        let (busy, nodes) = (self.busy, self.nodes);
+        write!(f, "held by {owner} (on {least}{busy} of {nodes} nodes), ")?;
+        match self.remaining {
+            Some(left) => {
+                let left = left.as_secs_f64();
+                write!(f, "for at most {left:.1} s more unless it is extended")
+            }
+            None => f.write_str("with no known end"),
         }
     }
 }
@@ -154,5 +189,45 @@ impl fmt::Display for OrOthers {
             1 => f.write_str(" or another"),
             others => write!(f, " or one of {others} others"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(busy: u16, is_minimum: bool, is_local: bool, remaining: Option<u64>) -> String {
+        let error = LockError::Busy {
+            resource: "a".into(),
+            others: 0,
+            remaining: remaining.map(Duration::from_millis),
+            busy,
+            is_minimum,
+            is_local,
+            nodes: 5,
+        };
+        error.to_string()
+    }
+
+    #[test]
+    fn a_busy_lock_says_where_and_for_how_long() {
+        assert_eq!(
+            shown(3, true, false, Some(29_740)),
+            "a is held by another owner (on at least 3 of 5 nodes), for at most 29.7 s more unless \
+             it is extended"
+        );
+        assert_eq!(
+            shown(5, false, true, Some(40)),
+            "a is held by a guard of this process (on 5 of 5 nodes), for at most 0.0 s more unless \
+             it is extended"
+        );
+        assert_eq!(
+            shown(5, false, false, None),
+            "a is held by another owner (on 5 of 5 nodes), with no known end"
+        );
+        assert_eq!(
+            shown(0, false, true, None),
+            "a is being acquired by another task of this process"
+        );
     }
 }

@@ -20,6 +20,7 @@ pub enum ExtendError {
         "no quorum: {confirmed} of {nodes} nodes extended, {needed} needed{}",
         Causes(failures)
     )]
+    #[non_exhaustive]
     NoQuorum {
         /// The number of nodes that extended the lease.
         confirmed: u16,

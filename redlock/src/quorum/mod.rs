@@ -159,6 +159,11 @@ impl Tally {
         self.count(|vote| matches!(vote, VoteState::Busy(_)))
     }
 
+    /// Whether another owner may have a key on more nodes than have reported one.
+    pub(crate) fn may_be_busy_elsewhere(&self) -> bool {
+        self.count(|vote| matches!(vote, VoteState::Pending | VoteState::Failed(_))) > 0
+    }
+
     /// Whether so many nodes have lost the keys that a quorum can no longer have them.
     pub(crate) fn is_gone(&self) -> bool {
         self.count(|vote| matches!(vote, VoteState::Lost)) > self.votes.len() - self.majority()

@@ -43,6 +43,7 @@ fn a_held_lock_is_not_obtained() {
     let ran = Ran::on(&servers, ["lock", "--retry-count=0", "a", "60000"]).expect(1);
     assert_eq!(ran.out, "");
     assert_eq!(ran.err.lines().next(), Some("failed"));
+    assert!(ran.err.contains(" more unless it is extended"), "{ran:?}");
     let quiet = ["--quiet", "lock", "--retry-delay", "0", "a", "60000"];
     let ran = Ran::on(&servers, quiet).expect(1);
     assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));

@@ -143,6 +143,7 @@ impl From<LockError> for Failure {
                 needed,
                 nodes,
                 failures,
+                ..
             } => Self::nodes(
                 format!("no quorum: {granted} of {nodes} nodes granted, {needed} needed"),
                 failures.iter(),
