@@ -14,7 +14,7 @@ use crate::time::clock;
 impl Redlock {
     /// Releases all locks, and waits until the nodes have carried out the releases.
     ///
-    /// All guards end as [lost](LockGuard::lost). Waiting and later requests fail with
+    /// All guards end as [lost](crate::LockGuard::lost). Waiting and later requests fail with
     /// [`LockError::Closed`]. The wait includes the releases of guards that were dropped earlier, and of
     /// requests that lost or were cancelled. It lasts for at most three node timeouts, or one second if
     /// that is longer.
@@ -29,7 +29,6 @@ impl Redlock {
     /// Once polled, the releases continue in the background.
     ///
     /// [`LockGuard`]: crate::LockGuard#impl-Drop-for-LockGuard
-    /// [`LockGuard::lost`]: crate::LockGuard::lost
     /// [`LockError::Closed`]: crate::LockError::Closed
     pub async fn shutdown(&self) {
         self.0.shared.shutdown_signal.close();
@@ -57,7 +56,7 @@ impl Redlock {
     ///
     /// Waiting and later requests fail with [`LockError::Closed`] at once. Guards are extended as usual
     /// until they are dropped, for at most `within`. Those that are left then end as
-    /// [lost](LockGuard::lost).
+    /// [lost](crate::LockGuard::lost).
     ///
     /// # Cancel safety
     ///
@@ -82,7 +81,6 @@ impl Redlock {
     /// # }
     /// ```
     ///
-    /// [`LockGuard::lost`]: crate::LockGuard::lost
     /// [`LockError::Closed`]: crate::LockError::Closed
     pub async fn close(&self, within: Duration) -> Drained {
         self.0.shared.shutdown_signal.close();
