@@ -190,14 +190,9 @@ impl Redlock {
 
     /// Returns the lease with this id that a guard of this manager holds, in whichever runtime.
     fn live_lease(&self, id: &LeaseId) -> Option<Arc<dyn LiveLease>> {
-        let engines: Vec<_> = {
-            let engines = self.0.engines.lock();
-            engines
-                .iter()
-                .map(|(_, engine)| Arc::clone(engine))
-                .collect()
-        };
-        engines.iter().find_map(|engine| engine.registry().find(id))
+        self.engines()
+            .iter()
+            .find_map(|engine| engine.registry().find(id))
     }
 }
 
