@@ -266,6 +266,8 @@ impl PendingReleases {
         let is_live = |it: &Request| it.command.as_release().is_some_and(|it| it.gone_by > now);
         self.due_on_connect.retain(is_live);
         self.refused.retain(is_live);
+        // Without a connection nothing else takes them.
+        self.repeats.retain(|(_, request)| is_live(request));
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -102,6 +102,24 @@ async fn one_refused_release_at_a_time_tries_again() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn repeats_do_not_outlive_their_keys_without_a_connection() {
+    let mut releases = PendingReleases::default();
+    releases.add_unknown(MaySet {
+        keys: &keys(),
+        id: &"unknown".into(),
+        ttl: TTL,
+    });
+    drop(releases.take_due_on_connect(false));
+    releases.on_released(release("unknown"));
+    releases.discard_expired();
+    assert!(!releases.is_empty(), "the acquire may still be carried out");
+    // The node is down, so that the repeat is never taken.
+    tokio::time::advance(100 * TTL).await;
+    releases.discard_expired();
+    assert!(releases.is_empty(), "the session may end");
+}
+
+#[tokio::test(start_paused = true)]
 async fn refused_releases_go_first_over_a_new_connection() {
     let mut releases = PendingReleases::default();
     releases.add_refused(release("1"));
