@@ -2,11 +2,15 @@
 //!
 //! Batches are pipelined: a batch never waits for the responses to the previous one.
 
+use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use deadpool_redis::redis::{RedisResult, Value};
 use tokio::sync::mpsc;
+use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
@@ -59,7 +63,7 @@ impl Driver {
     /// Runs until the session is dropped and all releases are done.
     pub(crate) async fn run(mut self) {
         // The timer is reset only when it fires, not at each response.
-        let mut silence_timer = std::pin::pin!(tokio::time::sleep_until(self.silence_ends()));
+        let mut silence_timer = pin!(tokio::time::sleep_until(self.silence_ends()));
         loop {
             let event = self.sources().next(silence_timer.as_mut()).await;
             match event {
@@ -235,11 +239,9 @@ impl Drop for Driver {
             return;
         }
         // Held until the queue is closed and written, so that no release falls in between.
-        let mut parting = self.parting.lock();
-        self.queue.close();
-        while let Ok(command) = self.queue.try_recv() {
-            self.outbox.push(command);
-        }
+        let parting = Arc::clone(&self.parting);
+        let mut parting = parting.lock();
+        drain(&mut self.queue, |command| self.outbox.push(command));
         let server = Arc::clone(self.outbox.server());
         let remains = self.outbox.take_remains();
         let outbox = Outbox::new(Arc::clone(&server), Arc::clone(&self.shared));
@@ -264,3 +266,52 @@ impl Drop for Driver {
 /// node timeout.
 const MIN_PATIENCE: Duration = Duration::from_millis(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(400);
+
+/// Closes a queue and takes all that it has accepted.
+fn drain<T>(queue: &mut mpsc::UnboundedReceiver<T>, mut take: impl FnMut(T)) {
+    queue.close();
+    let cx = &mut Context::from_waker(Waker::noop());
+    loop {
+        let next = coop::unconstrained(queue.recv());
+        match pin!(next).poll(cx) {
+            Poll::Ready(Some(item)) => take(item),
+            Poll::Ready(None) => return,
+            // Another thread is in the middle of a `send` that will succeed. `try_recv` does not wait
+            // for it.
+            Poll::Pending => std::thread::yield_now(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Barrier;
+    use std::thread;
+
+    use super::*;
+
+    /// A release that is accepted but not taken would be lost. Each turn closes the queue at another
+    /// moment of the sends.
+    #[test]
+    fn a_queue_that_closes_loses_nothing_that_it_has_accepted() {
+        for turn in 0..500 {
+            let (sender, mut queue) = mpsc::unbounded_channel();
+            let (start, mut taken) = (Barrier::new(3), 0);
+            let sent: u32 = thread::scope(|scope| {
+                let send = || {
+                    start.wait();
+                    let mut sent = 0;
+                    while sender.send(()).is_ok() {
+                        sent += 1;
+                    }
+                    sent
+                };
+                let threads = [scope.spawn(send), scope.spawn(send)];
+                start.wait();
+                drain(&mut queue, |()| taken += 1);
+                threads.map(|it| it.join().unwrap()).into_iter().sum()
+            });
+            assert_eq!(sent, taken, "turn {turn}");
+        }
+    }
+}
