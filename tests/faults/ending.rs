@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::process::{Command, Stdio};
 
+use deadpool_redis::redis;
 use redlock::Redlock;
 use redlock_tests::{Server, Servers, Worker, eventually};
 use tokio::runtime::{Builder, Runtime};
@@ -138,6 +139,43 @@ fn what_a_runtime_could_not_release_is_released_by_the_next() {
         drop(redlock.nodes().await);
         eventually("the keys are gone", SOON, || holding(&servers, "a") == 0).await;
     });
+}
+
+/// Returns the number of sessions that a server can hint.
+fn listening(server: &Server) -> usize {
+    let mut channels = redis::cmd("PUBSUB");
+    channels.arg("CHANNELS").arg("redlock:wait:*");
+    server.probe().query::<Vec<String>>(&channels).len()
+}
+
+/// The connection is kept for the guard. A hint over it would keep a key for a waiter that is gone.
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_runtime_that_has_ended_is_not_hinted_and_still_releases() {
+    let servers = Servers::start(3);
+    current_thread().block_on(form(&servers));
+    let redlock = Redlock::builder().nodes(servers.urls()).build().unwrap();
+    for runtime in [current_thread, multi_thread] {
+        let runtime = runtime();
+        let guard = runtime.block_on(async {
+            let guard = redlock.lock("a").await.unwrap();
+            eventually("all servers can hint", SOON, || {
+                servers.iter().all(|it| listening(it) == 1)
+            })
+            .await;
+            guard
+        });
+        drop(runtime);
+        current_thread().block_on(async {
+            eventually("no server hints", SOON, || {
+                servers.iter().all(|it| listening(it) == 0)
+            })
+            .await;
+            // No other session is open.
+            drop(guard);
+            eventually("the keys are gone", SOON, || holding(&servers, "a") == 0).await;
+        });
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

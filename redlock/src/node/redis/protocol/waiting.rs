@@ -108,6 +108,13 @@ impl WaitingForm {
         }
     }
 
+    /// Returns the command that ends the subscription. Its response is not expected.
+    pub(crate) fn unsubscribe(&self) -> Cmd {
+        let mut unsubscribe = Cmd::new();
+        unsubscribe.arg("UNSUBSCRIBE").arg(self.name.channel());
+        unsubscribe
+    }
+
     /// Encodes the commands that find out what is possible. Returns the number of responses.
     pub(crate) fn encode_probe(&self, subscribes: bool, pipeline: &mut Pipeline) -> usize {
         let channel = self.name.channel();

@@ -241,6 +241,7 @@ impl Drop for Driver {
         // Held until the queue is closed and written, so that no release falls in between.
         let parting = Arc::clone(&self.parting);
         let mut parting = parting.lock();
+        let has_session = !self.queue.is_closed();
         drain(&mut self.queue, |command| self.outbox.push(command));
         let server = Arc::clone(self.outbox.server());
         let remains = self.outbox.take_remains();
@@ -248,6 +249,9 @@ impl Drop for Driver {
         let outbox = std::mem::replace(&mut self.outbox, outbox);
         *parting = Parting::new(outbox, self.connection.take());
         if let Some(parting) = &mut *parting {
+            if has_session {
+                parting.unsubscribe();
+            }
             parting.write(remains.releases.iter());
         }
         drop(parting);

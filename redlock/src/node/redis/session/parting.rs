@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! main ends          the guard is dropped: its release is queued
-//! the runtime ends   the task is dropped: it writes the queued releases, and leaves the connection
+//! the runtime ends   the task is dropped: it ends its subscription to hints, writes the queued releases,
+//!                    and leaves the connection
 //!                    a guard in another task is dropped later: its release is written, too
 //! the manager ends   the connection is closed. The server carries out what it has received
 //! ```
@@ -14,8 +15,12 @@
 //! one that is open, or else the next one.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::pin;
+use std::task::{Context, Waker};
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
+use tokio::task::coop;
 
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
@@ -57,6 +62,20 @@ impl Parting {
         })
     }
 
+    /// Gives up the channel on which the session is hinted. Its waiters are gone: a server skips those
+    /// that are still listed, once nobody listens. Never blocks.
+    pub(crate) fn unsubscribe(&mut self) {
+        if !self.outbox.shared.hints() {
+            return;
+        }
+        let command = self.outbox.dialect.waiting.unsubscribe();
+        let sent = coop::unconstrained(self.connection.send_packed_command(&command));
+        let mut sent = pin!(sent);
+        // The first poll passes the bytes to the connection.
+        let _pending = sent.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        self.io.write_without_runtime();
+    }
+
     /// Writes releases to the socket. Never blocks.
     pub(crate) fn write<'a>(&mut self, releases: impl Iterator<Item = &'a Release>) {
         let requests = releases.map(|it| Request::new(Command::Release(copy(it))));
@@ -72,6 +91,8 @@ impl Parting {
             let is_stalled = self.outbox.pending.len() == before;
             stalls = if is_stalled { stalls + 1 } else { 0 };
         }
+        // The connection has ended: the others are left to another session.
+        self.outbox.pending.clear();
     }
 }
 
