@@ -3,7 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
-use redlock::{LockError, LockGuard, LossReason, Redlock};
+use redlock::{Fault, LockError, LockGuard, LossReason, Redlock};
 use tokio::runtime::Builder;
 
 use crate::common::{MS, SECOND, Stopwatch, TTL, cluster, holding, manager, settle};
@@ -63,6 +63,35 @@ async fn a_manager_closes_once_its_guards_are_gone() {
     drop(guard);
     assert_eq!(closing.await.unwrap().guards_lost(), 0);
     assert_eq!(holding(&nodes), 0);
+}
+
+/// Its extensions are under way, so shutdown cannot know it yet.
+#[tokio::test(start_paused = true)]
+async fn an_adoption_that_meets_the_end_leaves_its_lease_alone() {
+    for shuts_down in [true, false] {
+        let (nodes, redlock) = cluster::<3>();
+        let lease = manager(&nodes).lock("a").await.unwrap().detach();
+        let delay = |delay| nodes.iter().for_each(|it| it.fault(Fault::Delay(delay)));
+        delay(200 * MS);
+        let adopting = tokio::spawn({
+            let (redlock, lease) = (redlock.clone(), lease.clone());
+            async move { redlock.adopt_lease(&lease).await }
+        });
+        settle().await;
+        if shuts_down {
+            redlock.shutdown().await;
+        } else {
+            assert_eq!(redlock.close(SECOND).await.guards_lost(), 0);
+        }
+        let adopted = adopting.await.unwrap();
+        assert!(matches!(adopted, Err(LockError::Closed)), "{adopted:?}");
+        // The keys get their former id back.
+        tokio::time::sleep(SECOND).await;
+        delay(Duration::ZERO);
+        let other = manager(&nodes);
+        let guard = other.adopt_lease(&lease).await.unwrap();
+        assert!(guard.release().await.unwrap().was_held());
+    }
 }
 
 #[tokio::test(start_paused = true)]

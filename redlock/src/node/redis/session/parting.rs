@@ -63,7 +63,7 @@ impl Parting {
     }
 
     /// Gives up the channel on which the session is hinted. Its waiters are gone: a server skips those
-    /// that are still listed, once nobody listens. Never blocks.
+    /// that are still listed, once the channel has no subscriber. Never blocks.
     pub(crate) fn unsubscribe(&mut self) {
         if !self.outbox.shared.hints() {
             return;
