@@ -61,13 +61,18 @@ impl Server {
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
         // The contender is gone with its runtime.
         release.requeue = None;
-        let sessions = self.sessions.lock().clone();
-        let mut left = Some(Command::Release(release));
-        for session in sessions.iter().filter_map(Weak::upgrade) {
-            left = left.and_then(|command| session.submit(command));
-        }
-        if let Some(Command::Release(release)) = left {
-            self.left_behind.lock().add(release);
+        {
+            // Locked before the sessions are listed: one that opens and takes what was left in between would
+            // get the release neither here nor there.
+            let mut left_behind = self.left_behind.lock();
+            let sessions = self.sessions.lock().clone();
+            let mut left = Some(Command::Release(release));
+            for session in sessions.iter().filter_map(Weak::upgrade) {
+                left = left.and_then(|command| session.submit(command));
+            }
+            if let Some(Command::Release(release)) = left {
+                left_behind.add(release);
+            }
         }
         let ended = shared::ended();
         // Not as unsent: the release will be sent.
