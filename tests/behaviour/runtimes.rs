@@ -145,6 +145,21 @@ fn a_request_outside_of_a_runtime_is_rejected() {
 
 /// The runtime that extends the lease does not run while another one notices the loss.
 #[test]
+fn a_loss_is_awaited_in_one_runtime_after_another() {
+    let owner = Builder::new_multi_thread().enable_all().build().unwrap();
+    let redlock = Redlock::in_memory(3);
+    let guard = owner.block_on(redlock.lock("a")).unwrap();
+    let mut work = std::pin::pin!(guard.run(std::future::pending::<()>()));
+    for _ in 0..2 {
+        let waited = async { tokio::time::timeout(MS, work.as_mut()).await };
+        assert!(runtime().block_on(waited).is_err(), "the lock is held");
+    }
+    owner.block_on(redlock.shutdown());
+    let ended = runtime().block_on(work).unwrap_err();
+    assert_eq!(ended.reason(), LossReason::Shutdown);
+}
+
+#[test]
 fn a_nearer_deadline_is_noticed_in_another_runtime() {
     for is_run in [false, true] {
         let (nodes, redlock) = cluster::<3>();

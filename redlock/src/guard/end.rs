@@ -6,6 +6,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
+use tokio::runtime;
+use tokio::runtime::Handle;
 use tokio::time::{Instant, Sleep};
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
@@ -65,14 +67,18 @@ impl LockGuard {
 /// Completes when a lease has ended, in any way.
 ///
 /// Has its own timer in the runtime that polls it, so that it notices the deadline on time even if
-/// the runtime that extends the lease is blocked. Where there are no timers, that runtime must notice it.
+/// the runtime that extends the lease is blocked. A timer of the runtime that polled it before is not
+/// driven, and panics once that runtime has ended. Where there are no timers, the runtime of the lease must
+/// notice the deadline.
 /// Once it has completed, it completes at every poll.
 pub(crate) struct LeaseEnd {
     lease: Arc<ActiveLease>,
     /// Completes when the lease ends, or its deadline moves nearer.
     changed: Pin<Box<WaitForCancellationFutureOwned>>,
     deadline: Option<Pin<Box<Sleep>>>,
-    /// Whether the runtime that polls it has timers, once that is known.
+    /// The runtime that polled it last, if one did.
+    runtime: Option<runtime::Id>,
+    /// Whether that runtime has timers, once that is known.
     has_timers: Option<bool>,
 }
 
@@ -82,6 +88,7 @@ impl LeaseEnd {
             lease: Arc::clone(lease),
             changed: Box::pin(lease.nearer_deadline().cancelled_owned()),
             deadline: None,
+            runtime: None,
             has_timers: None,
         }
     }
@@ -109,6 +116,12 @@ impl Future for LeaseEnd {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<LockLost> {
         let this = self.get_mut();
+        if let Ok(runtime) = Handle::try_current()
+            && this.runtime != Some(runtime.id())
+        {
+            this.runtime = Some(runtime.id());
+            (this.deadline, this.has_timers) = (None, None);
+        }
         loop {
             if let Some(end) = this.lease.expire_if_due() {
                 return Poll::Ready(end);
