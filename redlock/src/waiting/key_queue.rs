@@ -14,6 +14,8 @@ pub(super) struct KeyQueue {
     head: Head,
     /// The requests behind the head, and what wakes each.
     waiters: BTreeMap<u64, Option<Waker>>,
+    /// The number of checks in a row that have found the head stalled.
+    stalls: u32,
     pub(super) status: HeadStatus,
 }
 
@@ -32,6 +34,7 @@ impl KeyQueue {
                 stalled_from,
             },
             waiters: BTreeMap::new(),
+            stalls: 0,
             status: HeadStatus::None,
         }
     }
@@ -67,12 +70,21 @@ impl KeyQueue {
     pub(super) fn keep_alive(&mut self, number: u64, stalled_from: Moment) {
         if self.head.number == number {
             self.head.stalled_from = stalled_from;
+            self.stalls = 0;
         }
     }
 
     /// Whether the head gave no sign of life for too long. A holder need not give any.
     pub(super) fn is_stalled(&self, now: Moment) -> bool {
         !matches!(self.status, HeadStatus::Held(_)) && now >= self.head.stalled_from
+    }
+
+    /// Records that the head is stalled. Returns the number of requests to let go: twice as many each time.
+    /// They are most likely those of one runtime that is not driven, and each of them would stall too.
+    pub(super) fn stall(&mut self) -> usize {
+        let count = 1 << self.stalls.min(MAX_DOUBLINGS);
+        self.stalls = self.stalls.saturating_add(1);
+        count
     }
 
     /// Removes a request. Returns `None` if it was the last one, and otherwise the waker of the next
@@ -94,6 +106,8 @@ impl KeyQueue {
         Some(waker)
     }
 }
+
+const MAX_DOUBLINGS: u32 = 10;
 
 #[cfg(test)]
 mod tests {
