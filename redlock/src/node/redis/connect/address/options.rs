@@ -31,7 +31,8 @@ impl Options {
                 _ if follows_password => return Err(Mistake::NamelessOption),
                 name => return Err(unknown(name, pair)),
             };
-            follows_password |= known == "password";
+            // Also in the value of another option: behind a second `?`, for one.
+            follows_password |= pair.contains("pass");
             if value.is_empty() {
                 return Err(Mistake::OptionEmpty(known));
             }

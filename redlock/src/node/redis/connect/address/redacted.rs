@@ -26,9 +26,12 @@ pub(super) fn redacted(text: &str) -> String {
     if let Ok(url) = read(text, scheme) {
         return format!("{name}://{}", parts(&url, scheme, rest));
     }
-    // Probably the port is invalid.
+    // Probably the port is invalid. What stands before the last @ may be a password with an @ and a
+    // colon.
     let authority = form::authority(rest);
-    let host = authority.rsplit_once(':').map(|(host, _)| host);
+    let port = authority.rfind(':');
+    let port = port.filter(|at| !authority[*at..].contains('@'));
+    let host = port.map(|at| &authority[..at]);
     match host.map(|host| Url::parse(&format!("{name}://{host}"))) {
         Some(Ok(url)) => format!("{name}://{}:{HIDDEN}", parts(&url, scheme, authority)),
         _ => format!("{name}://{HIDDEN}"),

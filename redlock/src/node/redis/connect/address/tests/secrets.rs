@@ -35,6 +35,10 @@ fn no_password_changes_the_host_or_is_shown() {
                 format!("redis://user:{password}@host:port"),
                 format!("redis://user:{password}@host/?timeout=1"),
                 format!("redis://user:{password}@${{HOST}}"),
+                format!("redis://user:{password}@"),
+                format!("redis://:{password}@/1"),
+                format!("redis://user:{password}@:7000"),
+                format!("redis://host?db=1?password={password}"),
             ] {
                 accepted += usize::from(check(&url));
             }
