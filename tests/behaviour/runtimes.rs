@@ -143,7 +143,6 @@ fn a_request_outside_of_a_runtime_is_rejected() {
     assert!(refused);
 }
 
-/// The runtime that extends the lease does not run while another one notices the loss.
 #[test]
 fn a_loss_is_awaited_in_one_runtime_after_another() {
     let owner = Builder::new_multi_thread().enable_all().build().unwrap();
@@ -159,6 +158,7 @@ fn a_loss_is_awaited_in_one_runtime_after_another() {
     assert_eq!(ended.reason(), LossReason::Shutdown);
 }
 
+/// The runtime that extends the lease does not run while another one notices the loss.
 #[test]
 fn a_nearer_deadline_is_noticed_in_another_runtime() {
     for is_run in [false, true] {
