@@ -60,7 +60,7 @@ async fn a_program_that_exits_at_once_keeps_its_lock_for_the_ttl() {
 async fn cancelled_requests_leave_nothing() {
     let servers = Servers::start(3);
     form(&servers).await;
-    let args = ["cancel", &servers.urls().join(","), "1000", "4"].map(OsString::from);
+    let args = ["cancel", &servers.urls().join(","), "1000", "7"].map(OsString::from);
     let rounds: Vec<(u64, u64)> = Worker::spawn(WORKER, args)
         .finish(6 * SOON)
         .await
@@ -70,13 +70,13 @@ async fn cancelled_requests_leave_nothing() {
             (tasks.parse().unwrap(), memory.parse().unwrap())
         })
         .collect();
-    let [(_, _), (tasks, memory), .., (last_tasks, last_memory)] = rounds[..] else {
+    let [_, _, (tasks, memory), .., (last_tasks, last_memory)] = rounds[..] else {
         panic!("{rounds:?}")
     };
     assert_eq!(tasks, last_tasks);
-    // The first round warms up. 8,000 requests follow the second. Half a kilobyte for each would be a
-    // quarter of what there is.
-    assert!(last_memory <= memory + memory / 5, "{rounds:?}");
+    // The first rounds warm up: threads and allocator grow by some 7 MiB, now and then later. 16,000
+    // requests follow. Half a kilobyte for each would be as much again.
+    assert!(last_memory < memory + 8 * 1024, "{rounds:?}");
     let locks = |server: &Server| {
         let keys = server.probe().keys();
         keys.iter().filter(|key| key.starts_with("lock ")).count()
@@ -114,14 +114,18 @@ fn a_manager_serves_one_runtime_after_the_other() {
     }
 }
 
-#[test]
-#[ignore = "starts redis-server: run ./tests/run"]
-fn what_a_runtime_could_not_release_is_released_by_the_next() {
+/// Releases a lock in a runtime that ends while no server can be reached, beside a runtime that has a
+/// session, and may be parked.
+fn release_unreachable_servers(is_parked: bool) {
     let servers = Servers::start(3);
     current_thread().block_on(form(&servers));
     let proxies: Vec<_> = servers.iter().map(|server| server.proxy()).collect();
     let urls = proxies.iter().map(|proxy| proxy.url());
     let redlock = Redlock::builder().nodes(urls).build().unwrap();
+    let parked = is_parked.then(current_thread);
+    if let Some(parked) = &parked {
+        drop(parked.block_on(redlock.nodes()));
+    }
     current_thread().block_on(async {
         let guard = redlock.lock("a").await.unwrap();
         eventually("all servers hold the key", SOON, || {
@@ -139,6 +143,18 @@ fn what_a_runtime_could_not_release_is_released_by_the_next() {
         drop(redlock.nodes().await);
         eventually("the keys are gone", SOON, || holding(&servers, "a") == 0).await;
     });
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn what_a_runtime_could_not_release_is_released_by_the_next() {
+    release_unreachable_servers(false);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_parked_runtime_is_not_relied_on_for_the_releases_of_another() {
+    release_unreachable_servers(true);
 }
 
 /// Returns the number of sessions that a server can hint.

@@ -11,8 +11,8 @@
 //! the manager ends   the connection is closed. The server carries out what it has received
 //! ```
 //!
-//! None of them is known to be carried out. Another session of the same manager therefore sends them again:
-//! one that is open, or else the next one.
+//! None of them is known to be carried out. Other sessions of the same manager therefore send them again:
+//! those that are open, and the next one.
 
 use std::collections::HashMap;
 use std::future::Future;
@@ -26,11 +26,11 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
-use crate::node::redis::protocol::request::Request;
 use crate::node::redis::session::outbox::Outbox;
+use crate::node::redis::session::pending_releases::copy;
 use crate::node::redis::session::reconnect::State;
 use crate::node::redis::session::shared;
-use crate::node::{Command, Release, Responder};
+use crate::node::{Command, Release};
 use crate::time::clock::Moment;
 
 /// A connection whose runtime has ended.
@@ -78,8 +78,9 @@ impl Parting {
 
     /// Writes releases to the socket. Never blocks.
     pub(crate) fn write<'a>(&mut self, releases: impl Iterator<Item = &'a Release>) {
-        let requests = releases.map(|it| Request::new(Command::Release(copy(it))));
-        self.outbox.pending.extend(requests);
+        for release in releases {
+            self.outbox.push(Command::Release(copy(release)));
+        }
         // Batches of limited size, and perhaps a probe that must be alone.
         let mut stalls = 0;
         while !self.outbox.pending.is_empty() && stalls < 2 {
@@ -131,12 +132,4 @@ impl Remains {
             other => self.others.push((other, error)),
         }
     }
-}
-
-/// Returns the same release without a caller and without a contender: both are gone.
-fn copy(release: &Release) -> Release {
-    let (keys, id) = (release.keys.clone(), release.id.clone());
-    Release::new(keys, id, release.gone_by, Responder::ignored())
-        .keep_until(release.keep_until)
-        .return_to(release.return_to.clone())
 }

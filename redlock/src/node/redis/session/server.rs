@@ -7,6 +7,7 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::redis::connect::connector::Connector;
 use crate::node::redis::protocol::invalidation::Invalidations;
+use crate::node::redis::session::pending_releases;
 use crate::node::redis::session::pending_releases::LeftBehind;
 use crate::node::redis::session::shared;
 use crate::node::redis::session::shared::Shared;
@@ -55,24 +56,25 @@ impl Server {
         sessions.push(Arc::downgrade(session));
     }
 
-    /// Passes a release to any session whose runtime is alive, or keeps it for the next one. Its caller
+    /// Passes a release to all open sessions, and keeps it for the next connection of any. Its caller
     /// receives an error.
+    ///
+    /// One would do, but a session may be that of a runtime that nothing drives, and a release may be sent
+    /// twice.
     pub(crate) fn leave_behind(&self, mut release: Release) {
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
         // The contender is gone with its runtime.
         release.requeue = None;
-        {
+        let copy = || Command::Release(pending_releases::copy(&release));
+        let sessions = {
             // Locked before the sessions are listed: one that opens and takes what was left in between would
             // get the release neither here nor there.
             let mut left_behind = self.left_behind.lock();
-            let sessions = self.sessions.lock().clone();
-            let mut left = Some(Command::Release(release));
-            for session in sessions.iter().filter_map(Weak::upgrade) {
-                left = left.and_then(|command| session.submit(command));
-            }
-            if let Some(Command::Release(release)) = left {
-                left_behind.add(release);
-            }
+            left_behind.add(pending_releases::copy(&release));
+            self.sessions.lock().clone()
+        };
+        for session in sessions.iter().filter_map(Weak::upgrade) {
+            let _ended = session.submit(copy());
         }
         let ended = shared::ended();
         // Not as unsent: the release will be sent.

@@ -108,6 +108,7 @@ async fn repeats_do_not_outlive_their_keys_without_a_connection() {
         keys: &keys(),
         id: &"unknown".into(),
         ttl: TTL,
+        return_to: None,
     });
     drop(releases.take_due_on_connect(false));
     releases.on_released(release("unknown"));
