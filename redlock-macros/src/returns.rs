@@ -2,6 +2,7 @@
 
 use syn::{
     GenericArgument, Path, PathArguments, PathSegment, Token, Type, TypeInfer, TypeParamBound,
+    TypePath,
 };
 
 /// Returns what a future of this type yields: the `T` of `Pin<Box<dyn Future<Output = T>>>`, of
@@ -38,7 +39,8 @@ pub(crate) fn deferred(ty: &Type) -> Option<Deferred<'_>> {
         Type::TraitObject(object) => deferred_in_bounds(ty, &object.bounds),
         Type::Path(path) => {
             let segments = &path.path.segments;
-            let named = segments.last().and_then(|last| deferred_by_name(last, ty));
+            let named = segments.last().filter(|_| !is_of_the_user(path));
+            let named = named.and_then(|last| deferred_by_name(last, ty));
             named.or_else(|| segments.iter().find_map(deferred_in_arguments))
         }
         Type::Array(outer) => deferred(&outer.elem),
@@ -74,6 +76,26 @@ fn deferred_in_arguments(segment: &PathSegment) -> Option<Deferred<'_>> {
         GenericArgument::AssocType(associated) => deferred(&associated.ty),
         _ => None,
     })
+}
+
+/// Whether a type that is named like a trait is one of the user's: neither `S::Future`, which an
+/// implementation of a trait names, nor a trait object without `dyn`.
+fn is_of_the_user(ty: &TypePath) -> bool {
+    let mut backwards = ty.path.segments.iter().rev();
+    let Some(last) = backwards.next() else {
+        return false;
+    };
+    let is_boxed = last.ident.to_string().contains("Box");
+    let is_type = |it: &PathSegment| it.ident.to_string().starts_with(char::is_uppercase);
+    let is_associated = ty.qself.is_some() || backwards.next().is_some_and(is_type);
+    let is_object = match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => {
+            let mut arguments = arguments.args.iter();
+            arguments.any(|it| matches!(it, GenericArgument::AssocType(_)))
+        }
+        _ => false,
+    };
+    !(is_boxed || is_associated || is_object)
 }
 
 fn deferred_by_name<'a>(segment: &PathSegment, ty: &'a Type) -> Option<Deferred<'a>> {

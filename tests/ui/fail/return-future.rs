@@ -35,4 +35,9 @@ fn plain() -> Result<BoxFuture<'static, u32>, Error> {
     Ok(Box::pin(ready(1)))
 }
 
+#[redlocked("key")]
+async fn associated<F: IntoFuture>(of: F) -> Result<F::IntoFuture, Error> {
+    Ok(of.into_future())
+}
+
 fn main() {}

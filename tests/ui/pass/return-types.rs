@@ -37,6 +37,21 @@ async fn names() -> Result<(Upstream, Futures<u8>), Error> {
     Ok((Upstream, Futures(Vec::new())))
 }
 
+mod video {
+    pub struct Stream;
+
+    pub struct Frames<T>(pub T);
+
+    pub struct Future<T>(pub T);
+}
+
+use video::Stream;
+
+#[redlocked("types of the user")]
+async fn types_of_the_user() -> Result<(Stream, video::Frames<video::Future<u8>>), Error> {
+    Ok((Stream, video::Frames(video::Future(1))))
+}
+
 #[redlocked("parentheses")]
 #[allow(unused_parens)]
 async fn parentheses() -> (Result<(u8), Error>) {
