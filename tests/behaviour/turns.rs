@@ -1,9 +1,14 @@
 //! The order of waiting processes, each a manager of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use redlock::node::Fault;
-use redlock::{MemoryNode, Redlock};
+use redlock::node::{
+    Acquire, Command, Fault, Keys, Moment, Node, Release, Responder, SessionOptions, Waiter, Watch,
+    Watcher,
+};
+use redlock::{LeaseId, MemoryNode, Redlock};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -184,4 +189,43 @@ async fn a_waiting_head_is_not_taken_for_stalled() {
     assert_eq!(recorder.take().iter().filter(is_first).count(), 1);
     drop(guard);
     assert!(first.await.unwrap().is_ok());
+}
+
+/// A waiter that does nothing when it is hinted.
+struct Hung;
+
+impl Watcher for Hung {
+    fn key_changed(&self, _node: usize) {}
+}
+
+/// In real time: in a tight loop, a paused clock would stand still for ever.
+#[tokio::test]
+async fn a_key_that_is_kept_for_another_waiter_leads_to_few_rounds() {
+    let nodes = MemoryNode::cluster::<2>();
+    let recorders: Vec<_> = nodes.iter().map(Recorder::new).collect();
+    let builder = Redlock::builder().nodes(recorders.clone());
+    let redlock = builder.build().unwrap();
+    drop(redlock.lock("b").await.unwrap());
+    // Another owner and a waiter, at one of the nodes.
+    let session = nodes[0].open(SessionOptions::new(Handle::current()));
+    let (keys, hung) = (Keys::from(Arc::<[u8]>::from(&b"a"[..])), Arc::new(Hung));
+    let acquire = |id: &str, waiter: Option<Waiter>| {
+        let (keys, id) = (keys.clone(), LeaseId::from(id));
+        let acquire = Acquire::new(keys, id, 60 * SECOND, Responder::ignored());
+        session.submit(Command::Acquire(acquire.waiter(waiter)));
+    };
+    acquire("owner", None);
+    let waiter = Waiter::new(Watch::new(&hung, 0), SECOND);
+    acquire("waiter", Some(waiter));
+    let waiting = tokio::spawn(redlock.lock("a").into_future());
+    tokio::time::sleep(100 * MS).await;
+    recorders[0].take();
+    let gone_by = Moment::now().checked_add(60 * SECOND).unwrap();
+    let release = Release::new(keys, LeaseId::from("owner"), gone_by, Responder::ignored());
+    session.submit(Command::Release(release));
+    let _guard = waiting.await.unwrap().unwrap();
+    let is_acquire = |note: &&Note| matches!(note, Note::Acquire { .. });
+    let rounds = recorders[0].take().iter().filter(is_acquire).count();
+    // The key is kept for 10 ms. Without pauses, there were about 140 rounds here.
+    assert!(rounds < 40, "{rounds} rounds");
 }

@@ -21,6 +21,8 @@ pub(crate) struct PollPacing {
     collisions: u32,
     /// Rounds in a row in which too few nodes were busy to prevent a quorum.
     fruitless: u32,
+    /// Rounds in a row that met a key which is about to be free.
+    premature: u32,
     /// Rounds in a row that a minority of hints has led to.
     early_turns: u32,
     /// The end of the holder's lease, unless it is extended.
@@ -33,6 +35,8 @@ impl PollPacing {
         let count = |count: u32, is_one: bool| if is_one { count.saturating_add(1) } else { 0 };
         self.collisions = count(self.collisions, refused.is_split());
         self.fruitless = count(self.fruitless, !refused.is_busy());
+        let is_soon = refused.free_in().is_some_and(|left| left <= SOON);
+        self.premature = count(self.premature, refused.is_busy() && is_soon);
         self.observe_end(refused.free_in(), now);
     }
 
@@ -164,14 +168,17 @@ impl PollPacing {
             .saturating_add(engine.jitter().up_to(EXPIRY_JITTER))
     }
 
-    /// The delay before the next round, whatever hints it, after one that no other owner prevented.
+    /// The delay before the next round, whatever signal leads to it, after one that no other owner prevented.
     ///
     /// A lost round releases what it was granted, which hints another contender. Without a delay,
     /// contenders that all lack a quorum would hint each other in turn.
+    ///
+    /// The same from the second round in a row on that met a key which is kept for another waiter. To
+    /// looks, such a key is free, so they would lead to rounds in a tight loop until it is free.
     pub(crate) fn back_off(&self, engine: &Engine) -> Duration {
-        match self.fruitless {
+        match self.fruitless.max(self.premature.saturating_sub(1)) {
             0 => Duration::ZERO,
-            fruitless => self.spread(engine, fruitless),
+            times => self.spread(engine, times),
         }
     }
 
