@@ -27,8 +27,9 @@ use crate::token::FencingToken;
 ///
 /// Drop never blocks and never panics: on any thread, in or out of a runtime, and while unwinding.
 /// It queues the release at every node and returns. A later request for the resource through the
-/// same manager, in the same runtime, is ordered behind it. A runtime that ends sends what is queued. A
-/// process that ends at once cannot, and leaves the lock to its ttl: see
+/// same manager, in the same runtime, is ordered behind it. A `current_thread` runtime sends nothing
+/// between two `block_on` calls. A runtime that ends sends what is queued. A process that ends at once
+/// cannot, and leaves the lock to its ttl: see
 /// [shutdown](crate::guide::operations#shutdown). Use [`release`](Self::release) where the outcome
 /// matters.
 ///
