@@ -5,43 +5,21 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use redlock::node::{Command, Node, NodeReport, Session, SessionOptions};
+use redlock::node::Command;
 use redlock::{IntoNode, LockGuard, MemoryNode, Redlock};
 
 use crate::common::{MS, SECOND, Stopwatch, manager};
+use crate::hooked::Hooked;
 
 const DELAY: Duration = Duration::from_millis(200);
 
-/// A node in memory that hints every waiter 30 ms after it was refused, though the lock is held.
-#[derive(Clone, Debug)]
-struct Hinting {
-    node: MemoryNode,
-    acquires: Arc<AtomicUsize>,
-}
-
-impl Node for Hinting {
-    fn name(&self) -> Arc<str> {
-        self.node.name()
-    }
-
-    fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
-        Arc::new(HintingSession {
-            session: self.node.open(options),
-            acquires: Arc::clone(&self.acquires),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct HintingSession {
-    session: Arc<dyn Session>,
-    acquires: Arc<AtomicUsize>,
-}
-
-impl Session for HintingSession {
-    fn submit(&self, command: Command) {
+/// Returns a node in memory that hints every waiter 30 ms after it was refused, though the lock is held.
+/// It counts acquires.
+fn hinting(node: &MemoryNode, acquires: &Arc<AtomicUsize>) -> Hooked {
+    let acquires = Arc::clone(acquires);
+    Hooked::new(node, move |command| {
         if let Command::Acquire(acquire) = &command {
-            self.acquires.fetch_add(1, Ordering::Relaxed);
+            acquires.fetch_add(1, Ordering::Relaxed);
             if let Some(waiter) = acquire.waiter.clone() {
                 tokio::spawn(async move {
                     tokio::time::sleep(30 * MS).await;
@@ -49,20 +27,8 @@ impl Session for HintingSession {
                 });
             }
         }
-        self.session.submit(command);
-    }
-
-    fn report(&self) -> NodeReport {
-        self.session.report()
-    }
-
-    fn notifies(&self) -> bool {
-        self.session.notifies()
-    }
-
-    fn hints(&self) -> bool {
-        self.session.hints()
-    }
+        command
+    })
 }
 
 fn counted<N: IntoNode + Clone>(nodes: &[N], rounds: u32) -> Redlock {
@@ -85,18 +51,15 @@ async fn hints_do_not_use_up_attempts() {
         .lock("a")
         .await
         .unwrap();
-    let node = Hinting {
-        node: memory,
-        acquires: Arc::default(),
-    };
-    let redlock = counted(std::slice::from_ref(&node), 4);
+    let acquires = Arc::<AtomicUsize>::default();
+    let redlock = counted(&[hinting(&memory, &acquires)], 4);
     for _ in 0..10 {
-        node.acquires.store(0, Ordering::Relaxed);
+        acquires.store(0, Ordering::Relaxed);
         let watch = Stopwatch::start();
         assert!(redlock.lock("a").await.unwrap_err().is_busy());
         assert!(has_paused(3, watch.elapsed()), "{:?}", watch.elapsed());
         // Each of the four rounds that count begins a series of rounds, 30 ms apart.
-        let rounds = node.acquires.load(Ordering::Relaxed);
+        let rounds = acquires.load(Ordering::Relaxed);
         assert!((10..=84).contains(&rounds), "{rounds}");
     }
 }

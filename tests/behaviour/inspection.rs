@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use redlock::node::{Fault, NodeHealth};
-use redlock::{LockState, NodeErrorKind, Redlock};
+use redlock::{LockState, MemoryNode, NodeErrorKind, Redlock};
 
-use crate::common::{NODE_TIMEOUT, SECOND, Stopwatch, cluster};
+use crate::common::{NODE_TIMEOUT, SECOND, Stopwatch, cluster, settle};
+use crate::quarantine;
 
 #[tokio::test(start_paused = true)]
 async fn status_reports_the_holder_of_a_resource() {
@@ -114,4 +115,27 @@ async fn a_pending_release_does_not_delay_other_requests() {
         .map(|it| it.error().kind())
         .collect();
     assert_eq!(kinds, [NodeErrorKind::Unreachable; 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lock_that_nodes_may_have_lost_is_not_reported_as_free() {
+    let nodes = quarantine::servers::<3>();
+    let redlock = quarantine::formed(&nodes).await;
+    let other = quarantine::manager(&nodes);
+    let held = other.lock("a").auto_extend(false).await.unwrap();
+    nodes[..2].iter().for_each(MemoryNode::wipe);
+    settle().await;
+    let status = redlock.status("a").await;
+    assert_eq!(status.state(), LockState::Unknown);
+    assert!(held.is_held());
+    let refused: Vec<_> = status
+        .nodes()
+        .iter()
+        .map(|it| it.refusal.is_some())
+        .collect();
+    assert_eq!(refused, [true, true, false]);
+    assert!(redlock.try_lock("b").await.unwrap_err().is_unavailable());
+
+    tokio::time::sleep(quarantine::QUARANTINE + SECOND).await;
+    assert_eq!(redlock.status("a").await.state(), LockState::Free);
 }

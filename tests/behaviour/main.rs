@@ -58,6 +58,7 @@ mod fencing;
 mod foreign;
 mod hold_at_least;
 mod holding;
+mod hooked;
 mod inspection;
 mod late_raises;
 mod losing;

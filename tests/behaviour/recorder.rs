@@ -1,18 +1,17 @@
-//! A node that records its commands, and an example of a custom [`Node`].
+//! A node that records its commands.
 
 use std::sync::{Arc, Mutex};
 
 use redlock::Redlock;
-use redlock::node::{
-    Command, MemoryNode, Node, NodeReport, Rearm, Responder, Session, SessionOptions,
-};
+use redlock::node::{Command, MemoryNode, Node, Session, SessionOptions};
 
 use crate::common::MS;
+use crate::hooked::{Hooked, in_flight};
 
 /// Records each command and passes it on to a node in memory.
 #[derive(Clone, Debug)]
 pub(crate) struct Recorder {
-    node: MemoryNode,
+    node: Hooked,
     log: Arc<Mutex<Vec<Note>>>,
 }
 
@@ -28,10 +27,13 @@ pub(crate) enum Note {
 
 impl Recorder {
     pub(crate) fn new(node: &MemoryNode) -> Self {
-        Self {
-            node: node.clone(),
-            log: Arc::default(),
-        }
+        let log = Arc::<Mutex<Vec<_>>>::default();
+        let notes = Arc::clone(&log);
+        let node = Hooked::new(node, move |command| {
+            notes.lock().unwrap().extend(note(&command));
+            as_sent(command)
+        });
+        Self { node, log }
     }
 
     /// Returns the commands recorded since the last call.
@@ -46,71 +48,40 @@ impl Node for Recorder {
     }
 
     fn open(&self, options: SessionOptions) -> Arc<dyn Session> {
-        let session = self.node.open(options);
-        Arc::new(RecordingSession {
-            session,
-            log: Arc::clone(&self.log),
-        })
+        self.node.open(options)
     }
 }
 
-#[derive(Debug)]
-struct RecordingSession {
-    session: Arc<dyn Session>,
-    log: Arc<Mutex<Vec<Note>>>,
-}
-
-impl Session for RecordingSession {
-    fn submit(&self, command: Command) {
-        let note = match &command {
-            Command::Acquire(it) => Some(Note::Acquire {
-                id: it.id.to_string(),
-                contended: it.contended,
-            }),
-            Command::Extend(it) => Some(Note::Extend {
-                id: it.id.to_string(),
-            }),
-            Command::Raise(it) => Some(Note::Raise { token: it.token }),
-            Command::Rearm(it) => Some(Note::Rearm {
-                id: it.id.to_string(),
-            }),
-            Command::Release(it) => Some(Note::Release {
-                id: it.id.to_string(),
-            }),
-            _ => None,
-        };
-        self.log.lock().unwrap().extend(note);
-        self.session.submit(as_sent(command));
-    }
-
-    fn report(&self) -> NodeReport {
-        self.session.report()
-    }
-
-    fn notifies(&self) -> bool {
-        self.session.notifies()
-    }
-
-    fn hints(&self) -> bool {
-        self.session.hints()
+fn note(command: &Command) -> Option<Note> {
+    match command {
+        Command::Acquire(it) => Some(Note::Acquire {
+            id: it.id.to_string(),
+            contended: it.contended,
+        }),
+        Command::Extend(it) => Some(Note::Extend {
+            id: it.id.to_string(),
+        }),
+        Command::Raise(it) => Some(Note::Raise { token: it.token }),
+        Command::Rearm(it) => Some(Note::Rearm {
+            id: it.id.to_string(),
+        }),
+        Command::Release(it) => Some(Note::Release {
+            id: it.id.to_string(),
+        }),
+        _ => None,
     }
 }
 
 /// Returns a re-arm as a server receives it: once it is in flight, it is carried out even if its lease
 /// has ended meanwhile.
 fn as_sent(command: Command) -> Command {
-    let Command::Rearm(it) = command else {
-        return command;
-    };
-    let responder = Mutex::new(Some(it.responder));
-    let responder = Responder::from_fn(move |response| {
-        let responder = responder.lock().unwrap().take();
-        responder
-            .expect("a command has one response")
-            .send(response);
-    });
-    let sent = Rearm::new(it.keys, it.id, it.ttl, responder);
-    Command::Rearm(sent.fence(it.fence).record(it.record))
+    match command {
+        Command::Rearm(mut it) => {
+            it.responder = in_flight(it.responder);
+            Command::Rearm(it)
+        }
+        other => other,
+    }
 }
 
 /// Returns a manager, and the nodes that record its commands.

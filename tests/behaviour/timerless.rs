@@ -74,7 +74,7 @@ fn a_guard_can_be_used_in_a_runtime_without_timers() {
         nodes.iter().for_each(|node| node.forget_keys());
         assert!(lost.run(std::future::pending::<()>()).await.is_err());
         let _reason = lost.lost().await;
-        // It does not wait for the nodes, but they are told.
+        // It does not wait for the nodes, but the releases are sent.
         let _report = released.release().await;
     });
     drop(guard);
