@@ -16,6 +16,7 @@ mod keys;
 mod memory;
 mod rearm;
 mod redis;
+mod release;
 mod responder;
 mod response;
 mod session;
@@ -28,13 +29,14 @@ use std::time::Duration;
 
 pub use self::acquire::{Acquire, Fence};
 pub use self::adopt::Adopt;
-pub use self::command::{Command, Extend, Inspect, Ping, Raise, Release};
+pub use self::command::{Command, Extend, Inspect, Ping, Raise};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
 pub use self::identity::{Identified, Identify, LastLoss, RecordChange, RecordCheck};
 pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::rearm::Rearm;
 pub use self::redis::RedisNode;
+pub use self::release::Release;
 pub use self::responder::{NodeResult, Responder, ResponseSink};
 pub use self::response::{
     Adopted, Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,

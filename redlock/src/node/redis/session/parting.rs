@@ -27,7 +27,6 @@ use crate::lease_id::LeaseId;
 use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::session::outbox::Outbox;
-use crate::node::redis::session::pending_releases::copy;
 use crate::node::redis::session::reconnect::State;
 use crate::node::redis::session::shared;
 use crate::node::{Command, Release};
@@ -79,7 +78,7 @@ impl Parting {
     /// Writes releases to the socket. Never blocks.
     pub(crate) fn write<'a>(&mut self, releases: impl Iterator<Item = &'a Release>) {
         for release in releases {
-            self.outbox.push(Command::Release(copy(release)));
+            self.outbox.push(Command::Release(release.copy()));
         }
         // Batches of limited size, and perhaps a probe that must be alone.
         let mut stalls = 0;

@@ -284,14 +284,6 @@ impl PendingReleases {
     }
 }
 
-/// Returns the same release without a caller and without a contender: both are gone.
-pub(crate) fn copy(release: &Release) -> Release {
-    let (keys, id) = (release.keys.clone(), release.id.clone());
-    Release::new(keys, id, release.gone_by, Responder::ignored())
-        .keep_until(release.keep_until)
-        .return_to(release.return_to.clone())
-}
-
 /// The smallest number of waiting releases at which expired ones are looked for.
 const MIN_SWEEP: usize = 64;
 

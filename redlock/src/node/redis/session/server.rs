@@ -7,7 +7,6 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::redis::connect::connector::Connector;
 use crate::node::redis::protocol::invalidation::Invalidations;
-use crate::node::redis::session::pending_releases;
 use crate::node::redis::session::pending_releases::LeftBehind;
 use crate::node::redis::session::shared;
 use crate::node::redis::session::shared::Shared;
@@ -65,16 +64,15 @@ impl Server {
         let responder = std::mem::replace(&mut release.responder, Responder::ignored());
         // The contender is gone with its runtime.
         release.requeue = None;
-        let copy = || Command::Release(pending_releases::copy(&release));
         let sessions = {
             // Locked before the sessions are listed: one that opens and takes what was left in between would
             // get the release neither here nor there.
             let mut left_behind = self.left_behind.lock();
-            left_behind.add(pending_releases::copy(&release));
+            left_behind.add(release.copy());
             self.sessions.lock().clone()
         };
         for session in sessions.iter().filter_map(Weak::upgrade) {
-            let _ended = session.submit(copy());
+            let _ended = session.submit(Command::Release(release.copy()));
         }
         let ended = shared::ended();
         // Not as unsent: the release will be sent.
