@@ -31,6 +31,7 @@ mod release;
 mod restore;
 mod round;
 mod state;
+mod tokens;
 mod waiters;
 mod watching;
 
@@ -39,7 +40,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::release::ReleaseById;
 pub(crate) use self::round::{Refused, Round};
@@ -203,33 +203,6 @@ impl ActiveLease {
             drop(state);
             drop(ticket);
         }
-    }
-
-    /// Returns a token that is cancelled when the lease ends, in any way.
-    pub(crate) fn cancellation_token(&self) -> CancellationToken {
-        self.token_in(|state| &mut state.cancellation)
-    }
-
-    /// Returns a token that is cancelled when the deadline moves nearer, or the lease ends. It serves
-    /// once.
-    pub(crate) fn nearer_deadline(&self) -> CancellationToken {
-        self.token_in(|state| &mut state.nearer)
-    }
-
-    /// Returns the token in this place, or a cancelled one if the lease has ended.
-    fn token_in(
-        &self,
-        place: impl FnOnce(&mut State) -> &mut Option<CancellationToken>,
-    ) -> CancellationToken {
-        let mut state = self.lock();
-        if let Phase::Ended(_) = state.phase {
-            let ended = CancellationToken::new();
-            ended.cancel();
-            return ended;
-        }
-        place(&mut state)
-            .get_or_insert_with(CancellationToken::new)
-            .clone()
     }
 
     /// Ends the lease as lost, unless it has ended before, and releases its remaining keys.
