@@ -1,7 +1,7 @@
 //! Alarms: futures that complete at a moment.
 //!
 //! An alarm is an entry of the engine's timer. Ten thousand requests that wait for the end of their
-//! time wake no task before it, and notice a suspend of the machine all the same.
+//! time wake no task before it, and still notice a suspend of the machine.
 
 use std::sync::{Arc, Weak};
 

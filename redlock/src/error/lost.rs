@@ -97,7 +97,7 @@ pub enum LossReason {
 }
 
 impl LossReason {
-    /// Whether the lease ended against the will of whoever held the guard.
+    /// Whether the lease ended against the will of the holder.
     pub(crate) fn is_loss(self) -> bool {
         !matches!(self, Self::Released | Self::Detached)
     }

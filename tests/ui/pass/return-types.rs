@@ -11,7 +11,7 @@ struct Upstream;
 
 struct Futures<T>(Vec<T>);
 
-/// Whoever calls it decides about a lock of its own.
+/// Its caller decides about a lock of its own.
 type Callback = Arc<dyn Fn(u8) -> BoxFuture<'static, u8> + Send + Sync>;
 
 #[redlocked("callback")]

@@ -30,8 +30,8 @@ impl Console {
     }
 }
 
-/// Escapes control characters other than line breaks. Servers, and whoever writes to them, choose
-/// parts of what is printed, and must not control the terminal.
+/// Escapes control characters other than line breaks. Servers and their other clients choose parts of
+/// what is printed, and must not control the terminal.
 pub(crate) fn without_control(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
