@@ -56,7 +56,8 @@ async fn unlock_succeeds_whether_or_not_the_lock_was_held() {
     let servers = Servers::start(3);
     let key = lock(&servers, "a", "60000");
     let ran = Ran::on(&servers, ["unlock", "a", "another"]).expect(0);
-    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "was not held\n"));
+    let another = "was not held with this key: it is held with another one\n";
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", another));
     assert!(holders(&servers, "a", &key) >= 2);
 
     let ran = Ran::on(&servers, ["unlock", "a", &key]).expect(0);

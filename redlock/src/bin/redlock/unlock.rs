@@ -1,7 +1,7 @@
 //! The verb `redlock unlock`.
 
 use redlock::node::NodeHealth;
-use redlock::{LeaseId, NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
+use redlock::{LeaseId, LockState, NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
@@ -20,12 +20,7 @@ pub(crate) async fn unlock(
     let outcome = manager.unlock(&args.name, id).await;
     let outcome = match outcome {
         Ok(released) => {
-            let word = if released.was_held() {
-                "ok"
-            } else {
-                "was not held"
-            };
-            console.print(word);
+            console.print(outcome_word(&manager, &args.name, &released).await);
             Ok(0)
         }
         Err(UnlockError::NoQuorum { report }) => Err(no_quorum(&manager, &report).await),
@@ -34,6 +29,19 @@ pub(crate) async fn unlock(
     };
     shut_down(&manager).await;
     outcome
+}
+
+/// Returns what the release has found. A mistyped key is worth a word of its own: the lock is still held.
+async fn outcome_word(manager: &Redlock, name: &str, released: &Released) -> &'static str {
+    if released.was_held() {
+        return "ok";
+    }
+    match manager.status(name).await.state() {
+        LockState::Held | LockState::Taken => {
+            "was not held with this key: it is held with another one"
+        }
+        _ => "was not held",
+    }
 }
 
 /// Creates a failure with each node's outcome. A release stays pending for a node that is down, so
