@@ -5,6 +5,7 @@
 mod connect;
 mod protocol;
 mod session;
+mod wire;
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,9 +27,9 @@ use crate::node::{Node, Session, SessionOptions};
 /// Each runtime has one multiplexed connection, which carries all commands in order. A checkout
 /// from a pool for each command would cost a round trip and lose the order that releases rely on.
 ///
-/// Over a plain socket, the task that sends the commands also makes and drives the connection, so a
-/// round trip wakes one task instead of two. Under TLS, or with a pool of the application, a
-/// [`deadpool_redis::Pool`] makes the connection, which has a task of its own.
+/// Over a plain socket, the task that sends the commands also writes and reads the bytes, so a round trip
+/// wakes one task once. Under TLS, or with a pool of the application, a [`deadpool_redis::Pool`] makes the
+/// connection, which has a task of its own.
 ///
 /// A server with RESP3 (Redis 6, Valkey) that permits client tracking notifies waiters when a lock
 /// may be free. With other servers, waiters poll.

@@ -9,10 +9,12 @@ use deadpool_redis::redis::{AsyncConnectionConfig, ConnectionInfo, ErrorKind, Re
 use deadpool_redis::{Connection, Manager, Pool, PoolError};
 
 use crate::error::{ConfigError, NodeError, NodeErrorKind};
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::{address, socket, tls};
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::invalidation::Invalidations;
+use crate::node::redis::wire::Wire;
+use crate::node::redis::wire::channel::Channel;
+use crate::node::redis::wire::library::LibraryConnection;
 
 /// Makes connections to one server.
 pub(crate) struct Connector {
@@ -24,8 +26,7 @@ pub(crate) struct Connector {
 
 /// A connection before its handshake.
 pub(crate) struct NewConnection {
-    pub(crate) connection: MultiplexedConnection,
-    pub(crate) io: ConnectionIo,
+    pub(crate) wire: Wire,
     /// Whether the server can push messages.
     pub(crate) supports_push: bool,
 }
@@ -33,7 +34,12 @@ pub(crate) struct NewConnection {
 /// The means by which a connection is made.
 enum Transport {
     /// A socket of ours.
-    Socket(Box<ConnectionInfo>, AsyncConnectionConfig),
+    Socket {
+        info: Box<ConnectionInfo>,
+        config: AsyncConnectionConfig,
+        /// Receives what the server pushes.
+        pushes: Option<Invalidations>,
+    },
     /// A pool of ours, which adds TLS.
     Tls(Pool),
     /// A pool of the application, which has timeouts of its own.
@@ -46,13 +52,8 @@ impl Connector {
         info: &ConnectionInfo,
         invalidations: &Invalidations,
     ) -> Result<Self, ConfigError> {
-        let receiver = invalidations.clone();
-        let config = config().set_push_sender(move |push| {
-            receiver.on_push(&push);
-            Ok::<_, Infallible>(())
-        });
         Ok(Self {
-            resp3: Some(Transport::new(address::resp3(info), config)?),
+            resp3: Some(Transport::new(address::resp3(info), Some(invalidations))?),
             ..Self::resp2(info)?
         })
     }
@@ -61,7 +62,7 @@ impl Connector {
     pub(crate) fn resp2(info: &ConnectionInfo) -> Result<Self, ConfigError> {
         Ok(Self {
             resp3: None,
-            fallback: Transport::new(info.clone(), config())?,
+            fallback: Transport::new(info.clone(), None)?,
         })
     }
 
@@ -78,10 +79,9 @@ impl Connector {
     pub(crate) async fn connect(&self) -> Result<NewConnection, NodeError> {
         if let Some(resp3) = &self.resp3 {
             match resp3.connect().await {
-                Ok((connection, io)) => {
+                Ok(wire) => {
                     return Ok(NewConnection {
-                        connection,
-                        io,
+                        wire,
                         supports_push: true,
                     });
                 }
@@ -90,27 +90,31 @@ impl Connector {
             }
         }
         let connected = self.fallback.connect().await;
-        let (mut connection, io) = connected.map_err(|error| error::of_connect(&error))?;
-        if let Transport::Application(_) = self.fallback {
-            // Rounds and sessions have their own time limits. A response timeout would end the
-            // whole connection for one late response. It cannot be removed, so it is set to an
-            // hour.
-            connection.set_response_timeout(Duration::from_secs(3600));
-        }
         Ok(NewConnection {
-            connection,
-            io,
+            wire: connected.map_err(|error| error::of_connect(&error))?,
             supports_push: false,
         })
     }
 }
 
 impl Transport {
-    fn new(info: ConnectionInfo, config: AsyncConnectionConfig) -> Result<Self, ConfigError> {
+    /// Without a receiver of `pushes`, the server is not asked to push.
+    fn new(info: ConnectionInfo, pushes: Option<&Invalidations>) -> Result<Self, ConfigError> {
         let info = address::with_tcp_settings(info);
         if socket::is_sufficient(&info) {
-            return Ok(Self::Socket(Box::new(info), config));
+            return Ok(Self::Socket {
+                info: Box::new(info),
+                config: config(),
+                pushes: pushes.cloned(),
+            });
         }
+        let config = match pushes.cloned() {
+            Some(pushes) => config().set_push_sender(move |push| {
+                pushes.on_push(&push);
+                Ok::<_, Infallible>(())
+            }),
+            None => config(),
+        };
         let manager = Manager::new_with_config(info.clone(), config)
             .map_err(|error| address::refused(&info, &error))?;
         // Connections leave the pool and never return, so one slot is enough.
@@ -119,35 +123,51 @@ impl Transport {
             .map_err(|error| address::invalid(address::name(&info), &error.to_string()))
     }
 
-    async fn connect(&self) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
+    async fn connect(&self) -> Result<Wire, PoolError> {
         match self {
-            Self::Socket(info, config) => {
-                let connecting = socket::connect(info, config.clone());
+            Self::Socket {
+                info,
+                config,
+                pushes,
+            } => {
+                let connecting = socket::connect(info, config);
                 let connected = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await;
-                connected
+                let socket = connected
                     .unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::TimedOut).into()))
-                    .map_err(PoolError::Backend)
+                    .map_err(PoolError::Backend)?;
+                Ok(Wire::Channel(Box::new(Channel::new(
+                    socket,
+                    pushes.clone(),
+                ))))
             }
             Self::Tls(pool) => {
                 tls::ensure_crypto_provider();
-                take_connection(pool).await.map_err(|error| match error {
+                let connected = take_connection(pool).await;
+                let connection = connected.map_err(|error| match error {
                     // A server without TLS waits for the end of the greeting.
                     PoolError::Backend(error) if error.is_timeout() => {
                         let error = io::Error::new(io::ErrorKind::TimedOut, PERHAPS_PLAIN);
                         PoolError::Backend(error.into())
                     }
                     error => error,
-                })
+                })?;
+                Ok(Wire::Library(Box::new(LibraryConnection::new(connection))))
             }
-            Self::Application(pool) => take_connection(pool).await,
+            Self::Application(pool) => {
+                let mut connection = take_connection(pool).await?;
+                // Rounds and sessions have their own time limits. A response timeout would end the
+                // whole connection for one late response. It cannot be removed, so it is set to an
+                // hour.
+                connection.set_response_timeout(Duration::from_secs(3600));
+                Ok(Wire::Library(Box::new(LibraryConnection::new(connection))))
+            }
         }
     }
 }
 
-/// Removes a connection from a pool for good. It has a task of its own.
-async fn take_connection(pool: &Pool) -> Result<(MultiplexedConnection, ConnectionIo), PoolError> {
-    let pooled = pool.get().await?;
-    Ok((Connection::take(pooled), ConnectionIo::external()))
+/// Removes a connection from a pool for good.
+async fn take_connection(pool: &Pool) -> Result<MultiplexedConnection, PoolError> {
+    pool.get().await.map(Connection::take)
 }
 
 /// Whether the server responded, and may have refused only RESP3: it does not know `HELLO`, or the

@@ -25,13 +25,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::{Cmd, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Connector, NewConnection};
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::rights::Rights;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::dialect::Dialect;
@@ -41,12 +39,12 @@ use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::value::{text, time_micros};
 use crate::node::redis::protocol::waiting::WaitingForm;
 use crate::node::redis::protocol::{error, script};
+use crate::node::redis::wire::Wire;
 use crate::node::{Identity, NodeWarning};
 
 /// A connection that is ready, and facts about its server from the handshake.
 pub(crate) struct ReadyConnection {
-    pub(crate) connection: MultiplexedConnection,
-    pub(crate) io: ConnectionIo,
+    pub(crate) wire: Wire,
     /// Whether the server pushes invalidations.
     pub(crate) supports_push: bool,
     /// The server's name for this connection.
@@ -89,27 +87,24 @@ async fn establish(
     previous: Option<Client>,
 ) -> Result<ReadyConnection, NodeError> {
     let NewConnection {
-        mut connection,
-        mut io,
+        mut wire,
         supports_push,
     } = connector.connect().await?;
 
-    let (mut pipeline, mut reads) = (Pipeline::new(), Vec::new());
+    let mut reads = Vec::new();
     for (command, read) in steps(previous.as_ref(), supports_push) {
-        pipeline.add_command(command);
+        wire.calls().add_command(&command);
         reads.push(read);
     }
-    let responses = io
-        .drive_with(connection.send_packed_commands(&pipeline, 0, reads.len()))
+    let responses = wire
+        .call()
         .await
-        .map_err(|error| {
-            NodeError::unsent(NodeErrorKind::Unreachable, io.explain(&error).message())
-        })?;
+        .map_err(|error| NodeError::unsent(NodeErrorKind::Unreachable, error.message()))?;
     let mut draft = Draft::default();
     for (read, response) in reads.iter().zip(&responses) {
         read(&mut draft, response);
     }
-    draft.into_ready(connection, io, previous.as_ref())
+    draft.into_ready(wire, previous.as_ref())
 }
 
 /// A command of the handshake, and how its response is read.
@@ -204,8 +199,7 @@ impl Draft {
 
     fn into_ready(
         self,
-        connection: MultiplexedConnection,
-        io: ConnectionIo,
+        wire: Wire,
         previous: Option<&Client>,
     ) -> Result<ReadyConnection, NodeError> {
         if let Some(refusal) = self.refusal() {
@@ -214,8 +208,7 @@ impl Draft {
         let identity = self.identity();
         let info = self.info.as_ref();
         Ok(ReadyConnection {
-            connection,
-            io,
+            wire,
             supports_push: self.supports_push,
             client: self.client,
             previous_is_settled: previous

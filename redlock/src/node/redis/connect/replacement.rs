@@ -15,14 +15,14 @@ pub(crate) async fn replace(
     let Some(previous) = previous else {
         return Ok(ready);
     };
-    let (kill, mut connection) = (previous.kill(), ready.connection.clone());
-    let killing = ready.io.drive_with(connection.send_packed_command(&kill));
-    let failure = match tokio::time::timeout(CONNECT_TIMEOUT, killing).await {
-        Ok(Ok(response)) => {
-            ready.previous_is_settled = previous.is_settled_by(&response, &ready.identity);
+    ready.wire.calls().add_command(&previous.kill());
+    let failure = match tokio::time::timeout(CONNECT_TIMEOUT, ready.wire.call()).await {
+        Ok(Ok(responses)) => {
+            let is_settled = |it| previous.is_settled_by(it, &ready.identity);
+            ready.previous_is_settled = responses.first().is_some_and(is_settled);
             return Ok(ready);
         }
-        Ok(Err(error)) => ready.io.explain(&error).message().into(),
+        Ok(Err(error)) => error.message().into(),
         Err(_) => format!("no response within {CONNECT_TIMEOUT:?}"),
     };
     Err(NodeError::unsent(NodeErrorKind::Unreachable, failure))

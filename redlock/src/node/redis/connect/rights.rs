@@ -129,7 +129,8 @@ impl Rights {
 }
 
 fn probe(by_text: bool) -> Cmd {
-    let mut call = script::PROBE.call(by_text, 0, 1, PROBE_KEY.len());
+    let mut call = Cmd::new();
+    script::PROBE.start(&mut call, by_text, 0);
     call.arg(PROBE_KEY);
     call
 }

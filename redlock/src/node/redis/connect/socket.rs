@@ -1,4 +1,4 @@
-//! Sockets to a server, and connections over them.
+//! Sockets to a server, and the greeting over them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,9 +14,9 @@ use tokio::net::TcpStream;
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::last_words::{LastWords, RememberingStream};
-use crate::node::redis::connect::parting_stream::{Parting, PartingStream, TryWrite};
+use crate::node::redis::connect::loan::Loan;
+use crate::node::redis::wire::socket::Socket;
 
 /// Whether a plain socket is sufficient to connect, without TLS.
 pub(crate) fn is_sufficient(info: &ConnectionInfo) -> bool {
@@ -24,20 +24,21 @@ pub(crate) fn is_sufficient(info: &ConnectionInfo) -> bool {
     matches!(info.addr(), ConnectionAddr::Tcp(..)) || cfg!(unix) && is_unix
 }
 
-/// Connects a socket, then negotiates the protocol and authenticates.
+/// Connects a socket, then negotiates the protocol and authenticates by means of the client library.
 pub(crate) async fn connect(
     info: &ConnectionInfo,
-    config: AsyncConnectionConfig,
-) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
+    config: &AsyncConnectionConfig,
+) -> RedisResult<Socket> {
     match info.addr() {
         ConnectionAddr::Tcp(host, port) => {
             let stream = tcp(host, *port).await?;
             apply_settings(&stream, info.tcp_settings())?;
-            connect_over(stream, info, config).await
+            greet(stream, info, config).await.map(Socket::Tcp)
         }
         #[cfg(unix)]
         ConnectionAddr::Unix(path) => {
-            connect_over(UnixStream::connect(path).await?, info, config).await
+            let stream = UnixStream::connect(path).await?;
+            greet(stream, info, config).await.map(Socket::Unix)
         }
         _ => Err(RedisError::from((
             ErrorKind::InvalidClientConfig,
@@ -46,18 +47,22 @@ pub(crate) async fn connect(
     }
 }
 
-async fn connect_over(
-    stream: impl AsyncRead + AsyncWrite + TryWrite + Send + Unpin + 'static,
+/// Lends the stream to the client library for the greeting, and returns it.
+async fn greet<S: AsyncRead + AsyncWrite + Send + Unpin + 'static>(
+    stream: S,
     info: &ConnectionInfo,
-    config: AsyncConnectionConfig,
-) -> RedisResult<(MultiplexedConnection, ConnectionIo)> {
-    let (last_words, parting) = (LastWords::default(), Parting::default());
-    let stream = PartingStream::new(stream, parting.clone());
-    let stream = RememberingStream::new(stream, last_words.clone());
+    config: &AsyncConnectionConfig,
+) -> RedisResult<S> {
+    let (loan, lender) = Loan::new(stream);
+    let last_words = LastWords::default();
+    let stream = RememberingStream::new(loan, last_words.clone());
     let settings = info.redis_settings();
-    let connected = MultiplexedConnection::new_with_config(settings, stream, config).await;
-    match (connected, last_words.get()) {
-        (Ok((connection, io)), _) => Ok((connection, ConnectionIo::new(io, last_words, parting))),
+    let greeting = MultiplexedConnection::new_with_config(settings, stream, config.clone()).await;
+    // Every response to the greeting was read, and a server says nothing more on its own yet.
+    match (greeting.map(drop), last_words.get()) {
+        (Ok(()), _) => lender
+            .take()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotConnected).into()),
         (Err(_), _) if last_words.has_tls_alert() => Err(io::Error::other(TLS).into()),
         (Err(error), Some(words)) if error.is_io_error() => Err(words.into()),
         // Some servers reset the connection without an alert.

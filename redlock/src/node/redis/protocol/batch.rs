@@ -32,10 +32,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use deadpool_redis::redis::Pipeline;
-
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::Command;
+use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
@@ -88,62 +87,55 @@ pub(super) struct OrderedRequest {
 }
 
 impl Batch {
-    /// Takes a batch from `pending`, and encodes it.
+    /// Takes a batch from `pending`, and adds its commands to `calls`.
     ///
     /// The requests have the forms of the server's `dialect`. With `invalidations`, the server
-    /// tracks the keys of requests that have a watch. Also returns the pipeline to send, and the
-    /// number of responses to expect.
+    /// tracks the keys of requests that have a watch.
     pub(crate) fn take_from(
         pending: &mut VecDeque<Request>,
         counter_ttls: &mut CounterTtls,
         dialect: Dialect,
         invalidations: Option<&Invalidations>,
-    ) -> (Self, Pipeline, usize) {
+        calls: &mut Calls,
+    ) -> Self {
         let mut batch = Self::collect(pending, dialect.delete);
         if dialect.delete.is_some() && dialect.waiting.hinting != Hinting::Off {
             batch.responses_per_call = 2;
         }
-        let calls = batch.leading.len() + 2 * batch.ordered.len() + batch.trailing.len();
-        let mut pipeline = Pipeline::with_capacity(calls);
-        let mut count = batch.encode_releases(&batch.leading, &mut pipeline, counter_ttls, dialect);
+        batch.encode_releases(&batch.leading, calls, counter_ttls, dialect);
         for ordered in &mut batch.ordered {
             let request = &ordered.request;
             let watch = request.watch().filter(|_| !request.is_extension());
             if let (Some(invalidations), Some(watch)) = (invalidations, watch) {
                 invalidations.register(request.keys(), watch);
                 ordered.tracking_responses = match &request.command {
-                    Command::Look(it) => {
-                        encode_waiting::track_look(it.keys.as_slice(), &mut pipeline)
-                    }
-                    _ => encode_waiting::track(request.keys().iter(), &mut pipeline),
+                    Command::Look(it) => encode_waiting::track_look(it.keys.as_slice(), calls),
+                    _ => encode_waiting::track(request.keys().iter(), calls),
                 };
             }
             if let (Some(invalidations), Command::Identify(it)) =
                 (invalidations, &mut ordered.request.command)
                 && it.watch.is_some()
             {
-                let responses = push_probe::encode_probe(it, invalidations, &mut pipeline);
+                let responses = push_probe::encode_probe(it, invalidations, calls);
                 ordered.tracking_responses += responses;
             }
             let request = &ordered.request;
-            ordered.responses = request.encode(&mut pipeline, counter_ttls, dialect);
-            count += ordered.tracking_responses + ordered.responses;
+            ordered.responses = request.encode(calls, counter_ttls, dialect);
         }
         if let Some(invalidations) = invalidations {
-            count += batch.encode_watches(invalidations, &mut pipeline);
+            batch.encode_watches(invalidations, calls);
         }
-        count += batch.encode_releases(&batch.trailing, &mut pipeline, counter_ttls, dialect);
-        (batch, pipeline, count)
+        batch.encode_releases(&batch.trailing, calls, counter_ttls, dialect);
+        batch
     }
 
-    /// Returns a batch that only finds out how waiters are hinted, with the pipeline to send and the
-    /// number of responses to expect.
-    pub(crate) fn probe_waiting(form: &WaitingForm, subscribes: bool) -> (Self, Pipeline, usize) {
+    /// Returns a batch that only finds out how waiters are hinted, and adds its commands to `calls`.
+    pub(crate) fn probe_waiting(form: &WaitingForm, subscribes: bool, calls: &mut Calls) -> Self {
         let (mut batch, _) = Self::with_room_for(&VecDeque::new(), None);
         batch.waiting_probe = Some(subscribes);
-        let mut pipeline = Pipeline::new();
-        let count = form.encode_probe(subscribes, &mut pipeline);
-        (batch, pipeline, count)
+        form.encode_probe(subscribes, calls);
+        batch
     }
 
     /// Takes requests from `pending` until the batch is full, and places each in its part.
@@ -235,53 +227,46 @@ impl Batch {
         self.leading.len() + self.ordered.len() + self.trailing.len()
     }
 
-    /// Encodes releases, which share calls. Returns the number of responses to expect.
+    /// Encodes releases, which share calls.
     fn encode_releases(
         &self,
         releases: &[Request],
-        pipeline: &mut Pipeline,
+        calls: &mut Calls,
         counter_ttls: &mut CounterTtls,
         dialect: Dialect,
-    ) -> usize {
-        let mut count = 0;
-        for call in releases.chunks(self.releases_per_call) {
-            count += match call {
-                [request] => request.encode(pipeline, counter_ttls, dialect),
-                _ => {
-                    let releases = call.iter().filter_map(|it| it.command.as_release());
-                    let by_text = dialect.scripts.by_text(false);
-                    let call = encode::shared_release(releases, dialect.waiting, by_text);
-                    pipeline.add_command(call);
-                    1
-                }
-            };
+    ) {
+        for shared in releases.chunks(self.releases_per_call) {
+            if let [request] = shared {
+                request.encode(calls, counter_ttls, dialect);
+                continue;
+            }
+            let releases = shared.iter().filter_map(|it| it.command.as_release());
+            let by_text = dialect.scripts.by_text(false);
+            calls.add(|call| encode::shared_release(call, releases, dialect.waiting, by_text));
         }
-        count
     }
 
-    /// Requests invalidations for the keys of extensions with a watch. Returns the number of responses
-    /// to expect.
-    fn encode_watches(&mut self, invalidations: &Invalidations, pipeline: &mut Pipeline) -> usize {
+    /// Requests invalidations for the keys of extensions with a watch.
+    fn encode_watches(&mut self, invalidations: &Invalidations, calls: &mut Calls) {
         let extensions = self.ordered.iter().map(|ordered| &ordered.request);
         let mut extensions = extensions
             .filter(|request| request.is_extension())
             .filter_map(|request| Some((request.keys(), request.watch()?)))
             .peekable();
-        let group_size = invalidations.group_size();
-        let mut count = 0;
         while extensions.peek().is_some() {
-            let group: Vec<_> = extensions.by_ref().take(group_size).collect();
+            let group: Vec<_> = extensions
+                .by_ref()
+                .take(invalidations.group_size())
+                .collect();
             invalidations.register_holders(&group);
             let keys = group.iter().flat_map(|(keys, _)| *keys);
-            let responses = encode_waiting::track(keys.clone(), pipeline);
-            count += responses;
+            let responses = encode_waiting::track(keys.clone(), calls);
             self.watched.push(WatchGroup {
                 watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
                 keys: keys.count(),
                 responses,
             });
         }
-        count
     }
 
     /// Returns the requests in any order.

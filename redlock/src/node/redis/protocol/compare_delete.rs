@@ -38,15 +38,13 @@ impl CompareDelete {
         }
     }
 
-    /// Returns the command that deletes `key` if it holds `value`.
-    pub(crate) fn call(self, key: &[u8], value: &[u8]) -> Cmd {
-        let mut call = Cmd::with_capacity(4, key.len() + value.len() + 11);
+    /// Writes the command that deletes `key` if it holds `value`.
+    pub(crate) fn write(self, call: &mut Cmd, key: &[u8], value: &[u8]) {
         match self {
             Self::IfEq => call.arg("DELIFEQ").arg(key),
             Self::Ex => call.arg("DELEX").arg(key).arg("IFEQ"),
         };
         call.arg(value);
-        call
     }
 }
 
@@ -73,7 +71,11 @@ mod tests {
 
     #[test]
     fn a_call_contains_the_expected_value() {
-        let packed = |delete: CompareDelete| delete.call(b"a", b"1").get_packed_command();
+        let packed = |delete: CompareDelete| {
+            let mut call = Cmd::new();
+            delete.write(&mut call, b"a", b"1");
+            call.get_packed_command()
+        };
         assert_eq!(
             packed(CompareDelete::IfEq),
             b"*3\r\n$7\r\nDELIFEQ\r\n$1\r\na\r\n$1\r\n1\r\n"

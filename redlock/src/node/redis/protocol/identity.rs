@@ -14,9 +14,10 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::redis::{Cmd, Pipeline, Value};
+use deadpool_redis::redis::Value;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::protocol::script;
@@ -25,25 +26,25 @@ use crate::node::redis::protocol::value::{text, time_micros, unexpected};
 use crate::node::{Command, Identified, Identify, Identity, NodeResult, RecordCheck};
 
 /// Encodes the reading of an identity. Returns the number of responses to expect.
-pub(super) fn encode(it: &Identify, by_text: bool, pipeline: &mut Pipeline) -> usize {
+pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
     for words in [
         "INFO",
         "CONFIG GET *appendfsync*",
         "PUBSUB NUMSUB __sentinel__:hello",
     ] {
-        let mut call = Cmd::new();
-        call.arg(words.split(' ').collect::<Vec<_>>());
-        pipeline.add_command(call);
+        calls.add(|call| {
+            call.arg(words.split(' ').collect::<Vec<_>>());
+        });
     }
-    let bytes = it.key.len() + 1024;
-    let mut call = script::IDENTIFY.call(by_text, 1, 3, bytes);
-    call.arg(&*it.key);
-    if let Some(change) = &it.change {
-        call.arg(&*change.record)
-            .arg(change.expected.as_deref().unwrap_or_default())
-            .arg(change.run_id.as_deref().unwrap_or_default());
-    }
-    pipeline.add_command(call);
+    calls.add(|call| {
+        script::IDENTIFY.start(call, by_text, 1);
+        call.arg(&*it.key);
+        if let Some(change) = &it.change {
+            call.arg(&*change.record)
+                .arg(change.expected.as_deref().unwrap_or_default())
+                .arg(change.run_id.as_deref().unwrap_or_default());
+        }
+    });
     4
 }
 
@@ -51,10 +52,10 @@ pub(super) fn encode(it: &Identify, by_text: bool, pipeline: &mut Pipeline) -> u
 ///
 /// Behind it, and not ahead: a record that is still the same proves that nothing was lost up to
 /// here. Every change writes another text.
-pub(super) fn encode_check(check: &RecordCheck, pipeline: &mut Pipeline) -> usize {
-    let mut call = Cmd::with_capacity(2, check.key.len() + 3);
-    call.arg("GET").arg(&*check.key);
-    pipeline.add_command(call);
+pub(super) fn encode_check(check: &RecordCheck, calls: &mut Calls) -> usize {
+    calls.add(|call| {
+        call.arg("GET").arg(&*check.key);
+    });
     1
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod batch;
 mod call;
+pub(crate) mod calls;
 pub(crate) mod compare_delete;
 pub(crate) mod contended_keys;
 pub(crate) mod counter_ttl;
@@ -15,6 +16,7 @@ pub(crate) mod error;
 pub(crate) mod identity;
 pub(crate) mod invalidation;
 pub(crate) mod key_filter;
+mod other_key;
 pub(crate) mod push_probe;
 pub(crate) mod request;
 pub(crate) mod script;

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::redis::{Cmd, Pipeline};
-
 use crate::node::identity::PushProbe;
+use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::encode_waiting;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::{Identify, Watch};
@@ -17,15 +16,15 @@ use crate::node::{Identify, Watch};
 pub(super) fn encode_probe(
     it: &mut Identify,
     invalidations: &Invalidations,
-    pipeline: &mut Pipeline,
+    calls: &mut Calls,
 ) -> usize {
     let key: Arc<[u8]> = [&*it.key, b":push"].concat().into();
     let probe = Arc::<PushProbe>::default();
     invalidations.register(&[Arc::clone(&key)], &Watch::new(&probe, 0));
     it.push_probe = Some(probe);
-    let responses = encode_waiting::track([&key].into_iter(), pipeline);
-    let mut change = Cmd::new();
-    change.arg("SET").arg(&*key).arg("1").arg("PX").arg(1);
-    pipeline.add_command(change);
+    let responses = encode_waiting::track([&key].into_iter(), calls);
+    calls.add(|call| {
+        call.arg("SET").arg(&*key).arg("1").arg("PX").arg(1);
+    });
     responses + 1
 }

@@ -133,18 +133,15 @@ impl LuaScript {
         }
     }
 
-    /// Starts a call of the script, by its text or by its hash.
-    ///
-    /// The caller adds `keys` keys and `args` arguments, `bytes` bytes in all.
-    pub(crate) fn call(&self, by_text: bool, keys: usize, args: usize, bytes: usize) -> Cmd {
+    /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys, and the
+    /// arguments.
+    pub(crate) fn start(&self, call: &mut Cmd, by_text: bool, keys: usize) {
         let (verb, script) = if by_text {
-            ("EVAL", self.text.as_str())
+            ("EVAL", &self.text)
         } else {
-            ("EVALSHA", self.hash.as_str())
+            ("EVALSHA", &self.hash)
         };
-        let mut call = Cmd::with_capacity(3 + keys + args, 16 + script.len() + bytes);
-        call.arg(verb).arg(script).arg(keys);
-        call
+        call.arg(verb).arg(script.as_str()).arg(keys);
     }
 }
 

@@ -19,9 +19,10 @@
 use std::fmt;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Pipeline, PushKind, ServerError, Value};
+use deadpool_redis::redis::{PushKind, ServerError, Value};
 
 use crate::node::Waiter;
+use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::script::CHANNEL;
 use crate::random;
@@ -108,24 +109,24 @@ impl WaitingForm {
         }
     }
 
-    /// Returns the command that ends the subscription. Its response is not expected.
-    pub(crate) fn unsubscribe(&self) -> Cmd {
-        let mut unsubscribe = Cmd::new();
-        unsubscribe.arg("UNSUBSCRIBE").arg(self.name.channel());
-        unsubscribe
+    /// Encodes the command that ends the subscription. Its response is not expected.
+    pub(crate) fn encode_unsubscribe(&self, calls: &mut Calls) {
+        calls.add(|call| {
+            call.arg("UNSUBSCRIBE").arg(self.name.channel());
+        });
     }
 
     /// Encodes the commands that find out what is possible. Returns the number of responses.
-    pub(crate) fn encode_probe(&self, subscribes: bool, pipeline: &mut Pipeline) -> usize {
+    pub(crate) fn encode_probe(&self, subscribes: bool, calls: &mut Calls) -> usize {
         let channel = self.name.channel();
         let commands = commands(subscribes);
         for (words, rest) in &commands {
-            let mut call = Cmd::new();
-            call.arg(words.split(' ').collect::<Vec<_>>()).arg(&channel);
-            for arg in *rest {
-                call.arg(*arg);
-            }
-            pipeline.add_command(call);
+            calls.add(|call| {
+                call.arg(words.split(' ').collect::<Vec<_>>()).arg(&channel);
+                for arg in *rest {
+                    call.arg(*arg);
+                }
+            });
         }
         commands.len()
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use deadpool_redis::redis::{RedisResult, Value};
+use deadpool_redis::redis::Value;
 use tokio::sync::mpsc;
 use tokio::task::coop;
 use tokio::time::Instant;
@@ -100,7 +100,7 @@ impl Driver {
             queue: &mut self.queue,
             inbox: &mut self.inbox,
             connection: &mut self.connection,
-            in_flight: self.outbox.in_flight_mut(),
+            in_flight: self.outbox.in_flight(),
         }
     }
 
@@ -139,10 +139,10 @@ impl Driver {
     /// Sends the pending requests. If the connection had ended while it was idle, reconnects at
     /// once, and they wait.
     fn send(&mut self) {
-        let State::Up(connection, io) = &self.connection.state else {
+        let State::Up(wire) = &mut self.connection.state else {
             return;
         };
-        match self.outbox.send(connection, io) {
+        match self.outbox.send(wire) {
             Sent::Done => {}
             Sent::AfterIdleTime => {
                 let round_trips = self.shared.round_trip().map_or(MAX_PATIENCE, |it| it * 4);
@@ -172,8 +172,7 @@ impl Driver {
         }
         self.shared.set_connected(&ready);
         self.outbox.on_connected(&ready);
-        self.connection
-            .set_up(ready.connection, ready.io, ready.client);
+        self.connection.set_up(ready.wire, ready.client);
         if let Some(events) = &self.events {
             events.connected();
             self.outbox.return_acquires();
@@ -198,10 +197,10 @@ impl Driver {
         self.connection.reconnect_after_loss(unsent);
     }
 
-    fn on_responses(&mut self, responses: RedisResult<Vec<Value>>) {
+    fn on_responses(&mut self, responses: Result<Vec<Value>, NodeError>) {
         let values = match responses {
             Ok(values) => values,
-            Err(error) => return self.on_disconnected(self.connection.explain(&error)),
+            Err(cause) => return self.on_disconnected(cause),
         };
         self.connection.on_response();
         let Some(cause) = self.outbox.settle(values) else {

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use deadpool_redis::redis::{RedisResult, Value};
+use deadpool_redis::redis::Value;
 use tokio::sync::mpsc;
 use tokio::time::Sleep;
 
@@ -13,6 +13,7 @@ use crate::node::redis::connect::handshake::ReadyConnection;
 use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::reconnect::{Connection, State};
+use crate::node::redis::wire::Wire;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
@@ -20,7 +21,7 @@ pub(crate) enum Event {
     /// This many commands were moved to the inbox. 0: the queue is closed and empty.
     Commands(usize),
     /// The responses to the first batch in flight, or the error that ended the connection.
-    Responses(RedisResult<Vec<Value>>),
+    Responses(Result<Vec<Value>, NodeError>),
     /// An attempt to connect has succeeded or failed.
     Connected(Box<Result<ReadyConnection, NodeError>>),
     /// The second connection is ready, or failed. The first one is silent.
@@ -37,7 +38,7 @@ pub(crate) struct Sources<'a> {
     /// Receives the commands from the queue.
     pub(crate) inbox: &'a mut Vec<Command>,
     pub(crate) connection: &'a mut Connection,
-    pub(crate) in_flight: &'a mut InFlight,
+    pub(crate) in_flight: &'a InFlight,
     /// When a release is due to be repeated.
     pub(crate) repeat_at: Option<Moment>,
     /// Whether the queue has ended while work is left. The caller looks at the queue once for this: it
@@ -53,13 +54,12 @@ impl Sources<'_> {
             State::Down { cause, .. } => cause.is_some(),
         } && !self.is_draining;
         let has_in_flight = !self.in_flight.is_empty();
-        let (io, connecting, repeat_at) = match &mut self.connection.state {
-            State::Up(_, io) => (Some(io), None, self.repeat_at),
+        let (wire, connecting, repeat_at) = match &mut self.connection.state {
+            State::Up(wire) => (Some(wire), None, self.repeat_at),
             State::Down { connecting, .. } => (None, Some(connecting), None),
         };
         let second = self.connection.second.as_mut();
-        let in_flight = self.in_flight;
-        let responses = io.map(|io| in_flight.first_responses(io));
+        let responses = wire.map(Wire::responses);
         tokio::select! {
             biased;
             Some(responses) = optional(responses) => Event::Responses(responses),

@@ -135,10 +135,6 @@ impl Outbox {
         &self.in_flight
     }
 
-    pub(crate) fn in_flight_mut(&mut self) -> &mut InFlight {
-        &mut self.in_flight
-    }
-
     /// Returns when the server will have been silent for this long.
     pub(crate) fn silence_ends(&self, limit: Duration) -> Instant {
         self.responded_at + limit

@@ -15,28 +15,21 @@
 //! those that are open, and the next one.
 
 use std::collections::HashMap;
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Waker};
-
-use deadpool_redis::redis::aio::MultiplexedConnection;
-use tokio::task::coop;
 
 use crate::error::NodeError;
 use crate::lease_id::LeaseId;
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::session::outbox::Outbox;
 use crate::node::redis::session::reconnect::State;
 use crate::node::redis::session::shared;
+use crate::node::redis::wire::Wire;
 use crate::node::{Command, Release};
 use crate::time::clock::Moment;
 
 /// A connection whose runtime has ended.
 pub(crate) struct Parting {
     outbox: Outbox,
-    connection: MultiplexedConnection,
-    io: ConnectionIo,
+    wire: Wire,
 }
 
 /// What a session leaves when its runtime ends.
@@ -51,28 +44,20 @@ pub(crate) struct Remains {
 impl Parting {
     /// Takes over a connection. Returns `None` if there is none.
     pub(crate) fn new(outbox: Outbox, state: State) -> Option<Self> {
-        let State::Up(connection, io) = state else {
-            return None;
-        };
-        Some(Self {
-            outbox,
-            connection,
-            io,
-        })
+        match state {
+            State::Up(wire) => Some(Self { outbox, wire }),
+            State::Down { .. } => None,
+        }
     }
 
     /// Gives up the channel on which the session is hinted. Its waiters are gone: a server skips those
     /// that are still listed, once the channel has no subscriber. Never blocks.
     pub(crate) fn unsubscribe(&mut self) {
-        if !self.outbox.shared.hints() {
-            return;
+        if self.outbox.shared.hints() {
+            let waiting = self.outbox.dialect.waiting;
+            waiting.encode_unsubscribe(self.wire.calls());
+            let _ended = self.wire.send();
         }
-        let command = self.outbox.dialect.waiting.unsubscribe();
-        let sent = coop::unconstrained(self.connection.send_packed_command(&command));
-        let mut sent = pin!(sent);
-        // The first poll passes the bytes to the connection.
-        let _pending = sent.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        self.io.write_without_runtime();
     }
 
     /// Writes releases to the socket. Never blocks.
@@ -84,8 +69,7 @@ impl Parting {
         let mut stalls = 0;
         while !self.outbox.pending.is_empty() && stalls < 2 {
             let before = self.outbox.pending.len();
-            self.outbox.send(&self.connection, &self.io);
-            self.io.write_without_runtime();
+            self.outbox.send(&mut self.wire);
             // No response is read, so that these would never leave.
             self.outbox.in_flight.take().for_each(drop);
             let is_stalled = self.outbox.pending.len() == before;

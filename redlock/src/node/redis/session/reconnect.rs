@@ -5,17 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use deadpool_redis::redis::RedisError;
-use deadpool_redis::redis::aio::MultiplexedConnection;
-
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
 use crate::node::redis::connect::handshake::ReadyConnection;
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::connect::replacement;
-use crate::node::redis::protocol::error;
 use crate::node::redis::session::server::Server;
+use crate::node::redis::wire::Wire;
 use crate::time::jitter::{Jitter, reconnect_delay};
 
 /// The connection of a session, or an attempt to connect.
@@ -35,7 +31,7 @@ pub(crate) struct Connection {
 
 /// Whether there is a connection.
 pub(crate) enum State {
-    Up(MultiplexedConnection, ConnectionIo),
+    Up(Wire),
     Down {
         /// The error with which commands fail meanwhile. Without one, they wait for the attempt.
         cause: Option<NodeError>,
@@ -102,24 +98,11 @@ impl Connection {
         };
     }
 
-    /// Returns the error that the connection ended with.
-    pub(crate) fn explain(&self, error: &RedisError) -> NodeError {
-        match &self.state {
-            State::Up(_, io) => io.explain(error),
-            State::Down { .. } => error::of_command(error),
-        }
-    }
-
     /// Sets a connection that is ready.
-    pub(crate) fn set_up(
-        &mut self,
-        connection: MultiplexedConnection,
-        io: ConnectionIo,
-        client: Option<Client>,
-    ) {
+    pub(crate) fn set_up(&mut self, wire: Wire, client: Option<Client>) {
         self.attempts = 0;
         self.client = client;
-        self.state = State::Up(connection, io);
+        self.state = State::Up(wire);
     }
 
     /// Backs off and connects again after a failed attempt. Returns whether it was the first in a

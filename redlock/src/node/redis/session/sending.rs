@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::aio::MultiplexedConnection;
 use tokio::time::Instant;
 
-use crate::node::redis::connect::io::ConnectionIo;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::session::outbox::Outbox;
+use crate::node::redis::wire::Wire;
 
 /// The state of a connection after an attempt to send.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +20,8 @@ pub(crate) enum Sent {
 
 impl Outbox {
     /// Sends the pending requests in batches. Never blocks.
-    pub(crate) fn send(&mut self, connection: &MultiplexedConnection, io: &ConnectionIo) -> Sent {
-        let mut outcome = self.send_waiting_probe(connection, io);
+    pub(crate) fn send(&mut self, wire: &mut Wire) -> Sent {
+        let mut outcome = self.send_waiting_probe(wire);
         let mut dialect = self.dialect;
         dialect.waiting.can_join &= self.shared.hints();
         while outcome != Sent::ConnectionEnded
@@ -33,19 +32,17 @@ impl Outbox {
                 .shared
                 .notifies()
                 .then_some(self.server.invalidations());
-            let (pending, counter_ttls) = (&mut self.pending, &mut self.counter_ttls);
-            let (batch, pipeline, count) =
-                Batch::take_from(pending, counter_ttls, dialect, invalidations);
+            let (pending, ttls) = (&mut self.pending, &mut self.counter_ttls);
+            let batch = Batch::take_from(pending, ttls, dialect, invalidations, wire.calls());
             if batch.is_empty() {
                 continue;
             }
             let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
-            let connection = connection.clone();
-            let sent = self.in_flight.send(connection, io, batch, pipeline, count);
-            if let Err(batch) = sent {
+            if wire.send().is_err() {
                 self.requeue(batch);
                 return Sent::ConnectionEnded;
             }
+            self.in_flight.push(batch, sent_at);
             if is_idle {
                 if sent_at.saturating_duration_since(self.responded_at) >= LONG_IDLE_TIME {
                     outcome = Sent::AfterIdleTime;
@@ -57,21 +54,18 @@ impl Outbox {
     }
 
     /// Sends the commands that find out how waiters are hinted, if they are due.
-    fn send_waiting_probe(
-        &mut self,
-        connection: &MultiplexedConnection,
-        io: &ConnectionIo,
-    ) -> Sent {
-        let has_room = self.in_flight.has_room();
-        let probe = || self.lists.probe(&self.dialect.waiting);
-        let Some((batch, pipeline, count)) = has_room.then(probe).flatten() else {
+    fn send_waiting_probe(&mut self, wire: &mut Wire) -> Sent {
+        if !self.in_flight.has_room() {
+            return Sent::Done;
+        }
+        let Some(batch) = self.lists.probe(&self.dialect.waiting, wire.calls()) else {
             return Sent::Done;
         };
-        let connection = connection.clone();
-        match self.in_flight.send(connection, io, batch, pipeline, count) {
-            Ok(()) => Sent::Done,
-            Err(_) => Sent::ConnectionEnded,
+        if wire.send().is_err() {
+            return Sent::ConnectionEnded;
         }
+        self.in_flight.push(batch, Instant::now());
+        Sent::Done
     }
 }
 

@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::redis::{Pipeline, Value};
+use deadpool_redis::redis::Value;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::batch::Batch;
+use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::contended_keys::ContendedKeys;
 use crate::node::redis::protocol::dialect::Dialect;
 use crate::node::redis::protocol::request::{Request, Waiters};
@@ -91,15 +92,15 @@ impl WaitingLists {
         self.listening.on_identified(are_pushed);
     }
 
-    /// Returns the commands that find out how waiters are hinted, if they are due, and the number of
-    /// responses to expect.
-    pub(crate) fn probe(&mut self, form: &WaitingForm) -> Option<(Batch, Pipeline, usize)> {
+    /// Returns the batch that finds out how waiters are hinted, if it is due, and adds its commands to
+    /// `calls`.
+    pub(crate) fn probe(&mut self, form: &WaitingForm, calls: &mut Calls) -> Option<Batch> {
         let subscribes = self.listening.take_due()?;
         if subscribes {
             let (invalidations, heard) = (self.server.invalidations(), self.shared.heard());
             invalidations.open_channel(self.name.channel(), heard);
         }
-        Some(Batch::probe_waiting(form, subscribes))
+        Some(Batch::probe_waiting(form, subscribes, calls))
     }
 
     /// Reads the responses to these commands. Returns why the connection must end, if it must.

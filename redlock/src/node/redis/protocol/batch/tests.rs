@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use deadpool_redis::redis::{Value, parse_redis_value};
+use deadpool_redis::redis::{Arg, Value, parse_redis_value};
 
 use super::*;
 use crate::node::redis::protocol::request::Settled;
@@ -46,8 +46,7 @@ fn costs(
             delete,
             ..Dialect::default()
         };
-        let (batch, ..) =
-            Batch::take_from(&mut pending, &mut CounterTtls::default(), dialect, None);
+        let (batch, ..) = take(&mut pending, dialect, None);
         let costs = batch.into_requests().map(|request| request.cost());
         batches.push(costs.collect());
     }
@@ -98,8 +97,7 @@ fn order(
         delete,
         ..Dialect::default()
     };
-    let (batch, _, responses) =
-        Batch::take_from(pending, &mut CounterTtls::default(), dialect, None);
+    let (batch, _, responses) = take(pending, dialect, None);
     let order = batch.into_requests().map(|request| {
         let is_release = request.command.as_release().is_some();
         (is_release, request.keys()[0].to_vec())
@@ -165,9 +163,16 @@ fn watched_extension(keys: Keys, watcher: &Arc<Count>) -> Request {
     Request::new(Command::Extend(extend.watch(Watch::new(watcher, 0))))
 }
 
-/// Returns the words of each command.
-fn words(pipeline: &Pipeline) -> Vec<String> {
-    use deadpool_redis::redis::Arg;
+/// Takes a batch. Also returns the words of each command, and the number of responses to expect.
+fn take(
+    pending: &mut VecDeque<Request>,
+    dialect: Dialect,
+    invalidations: Option<&Invalidations>,
+) -> (Batch, Vec<String>, usize) {
+    let (ttls, mut calls) = (&mut CounterTtls::default(), Calls::listed());
+    let batch = Batch::take_from(pending, ttls, dialect, invalidations, &mut calls);
+    let count = calls.take_count();
+    let pipeline = calls.take_pipeline();
     let commands = pipeline.cmd_iter().map(|command| {
         let words = command.args_iter().filter_map(|arg| match arg {
             Arg::Simple(word) => Some(String::from_utf8_lossy(word).into_owned()),
@@ -175,7 +180,7 @@ fn words(pipeline: &Pipeline) -> Vec<String> {
         });
         words.collect::<Vec<_>>().join(" ")
     });
-    commands.collect()
+    (batch, commands.collect(), count)
 }
 
 fn settle(batch: Batch, responses: &[&str]) -> Vec<Settled> {
@@ -196,14 +201,11 @@ fn keys_are_tracked_behind_their_extensions_and_before_later_releases() {
         watched_extension(one("b"), &watcher),
         release(one("a")),
     ]);
-    let ttls = &mut CounterTtls::default();
     let dialect = Dialect {
         delete: Some(CompareDelete::IfEq),
         ..Dialect::default()
     };
-    let (batch, pipeline, count) =
-        Batch::take_from(&mut pending, ttls, dialect, Some(&invalidations));
-    let words = words(&pipeline);
+    let (batch, words, count) = take(&mut pending, dialect, Some(&invalidations));
     assert_eq!(words.len(), count);
     assert!(words[..2].iter().all(|it| it.starts_with("EVALSHA")));
     assert_eq!(words[2..4], ["CLIENT CACHING YES", "EXISTS a b"]);
@@ -219,12 +221,11 @@ fn keys_are_tracked_behind_their_extensions_and_before_later_releases() {
 #[test]
 fn a_key_that_is_gone_before_it_is_tracked_is_reported() {
     let watchers = [(); 2].map(|()| Arc::<Count>::default());
-    let (mut pending, ttls) = (VecDeque::new(), &mut CounterTtls::default());
+    let mut pending = VecDeque::new();
     let invalidations = Invalidations::default();
     pending.push_back(watched_extension(one("a"), &watchers[0]));
     pending.push_back(watched_extension(keys(2), &watchers[1]));
-    let (batch, ..) =
-        Batch::take_from(&mut pending, ttls, Dialect::default(), Some(&invalidations));
+    let (batch, ..) = take(&mut pending, Dialect::default(), Some(&invalidations));
     settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", ":2\r\n"]);
     // One of three is gone. Which one is unknown.
     let counts = watchers.each_ref().map(|it| it.0.load(Ordering::Relaxed));
@@ -234,30 +235,18 @@ fn a_key_that_is_gone_before_it_is_tracked_is_reported() {
 #[test]
 fn keys_in_several_slots_are_tracked_one_by_one() {
     let (watcher, invalidations) = (Arc::<Count>::default(), Invalidations::default());
-    let ttls = &mut CounterTtls::default();
     let extend = || -> VecDeque<Request> {
         let names = ["a", "b"].into_iter();
         names
             .map(|it| watched_extension(one(it), &watcher))
             .collect()
     };
-    let (batch, ..) = Batch::take_from(
-        &mut extend(),
-        ttls,
-        Dialect::default(),
-        Some(&invalidations),
-    );
+    let (batch, ..) = take(&mut extend(), Dialect::default(), Some(&invalidations));
     let refused = "-CROSSSLOT Keys in request don't hash to the same slot\r\n";
     let settled = settle(batch, &[":1\r\n", ":1\r\n", "+OK\r\n", refused]);
     assert!(matches!(settled.last(), Some(Settled::NotTogether)));
     invalidations.set_clustered();
-    let (_, pipeline, _) = Batch::take_from(
-        &mut extend(),
-        ttls,
-        Dialect::default(),
-        Some(&invalidations),
-    );
-    let words = words(&pipeline);
+    let (_, words, _) = take(&mut extend(), Dialect::default(), Some(&invalidations));
     assert_eq!(
         words[2..],
         [
@@ -273,12 +262,7 @@ fn keys_in_several_slots_are_tracked_one_by_one() {
 fn a_server_that_does_not_push_tracks_nothing() {
     let watcher = Arc::<Count>::default();
     let mut pending = VecDeque::from([watched_extension(one("a"), &watcher)]);
-    let (batch, pipeline, count) = Batch::take_from(
-        &mut pending,
-        &mut CounterTtls::default(),
-        Dialect::default(),
-        None,
-    );
-    assert_eq!((words(&pipeline).len(), count), (1, 1));
+    let (batch, words, count) = take(&mut pending, Dialect::default(), None);
+    assert_eq!((words.len(), count), (1, 1));
     assert!(batch.watched.is_empty());
 }

@@ -1,0 +1,73 @@
+//! Commands that are encoded to be sent together.
+
+use deadpool_redis::redis::{Cmd, Pipeline};
+
+/// Commands that are encoded to be sent together, in this order. The server responds once to each.
+///
+/// The client library packs them, here or behind its own interface.
+#[derive(Default)]
+pub(crate) struct Calls {
+    /// The bytes for a socket of ours.
+    packed: Vec<u8>,
+    /// The commands for a connection of the client library, if they go there instead.
+    listed: Option<Pipeline>,
+    /// The command that is being written. Empty between two of them, but keeps its allocation.
+    call: Cmd,
+    count: usize,
+}
+
+impl Calls {
+    /// Packs commands into one buffer.
+    pub(crate) fn packed() -> Self {
+        Self::default()
+    }
+
+    /// Lists commands for the client library.
+    pub(crate) fn listed() -> Self {
+        Self {
+            listed: Some(Pipeline::new()),
+            ..Self::default()
+        }
+    }
+
+    /// Adds the command whose words `write` adds to an empty one.
+    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Cmd)) {
+        write(&mut self.call);
+        self.count += 1;
+        match &mut self.listed {
+            Some(pipeline) => {
+                pipeline.add_command(std::mem::take(&mut self.call));
+            }
+            None => {
+                self.call.write_packed_command(&mut self.packed);
+                self.call.clear();
+            }
+        }
+    }
+
+    /// Adds a command.
+    pub(crate) fn add_command(&mut self, command: &Cmd) {
+        self.count += 1;
+        match &mut self.listed {
+            Some(pipeline) => {
+                pipeline.add_command(command.clone());
+            }
+            None => command.write_packed_command(&mut self.packed),
+        }
+    }
+
+    /// Returns the number of commands that were added since the last call of this.
+    pub(crate) fn take_count(&mut self) -> usize {
+        std::mem::take(&mut self.count)
+    }
+
+    /// The bytes of the packed commands. Those that are written can be removed.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.packed
+    }
+
+    /// Removes and returns the listed commands.
+    pub(crate) fn take_pipeline(&mut self) -> Pipeline {
+        self.listed.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+}

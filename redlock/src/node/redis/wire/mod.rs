@@ -1,0 +1,74 @@
+//! A connection as a session uses it: commands leave in order, and responses arrive in their order.
+//!
+//! Over a plain socket, [`Channel`] packs the commands of a batch into one buffer, writes them, and reads
+//! the responses. Nothing else stands between the session's task and the socket, so a round trip costs one
+//! system call in each direction and wakes one task once. TLS, and connections from a pool of the
+//! application, stay with the client library.
+
+pub(crate) mod channel;
+mod frame;
+mod input;
+pub(crate) mod library;
+mod scalar;
+pub(crate) mod socket;
+
+use std::future::poll_fn;
+
+use deadpool_redis::redis::Value;
+
+use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::protocol::calls::Calls;
+use crate::node::redis::wire::channel::Channel;
+use crate::node::redis::wire::library::LibraryConnection;
+
+/// A connection to a server.
+pub(crate) enum Wire {
+    /// A socket of ours.
+    Channel(Box<Channel>),
+    /// A connection of the client library, which has a task of its own.
+    Library(Box<LibraryConnection>),
+}
+
+/// The connection has ended. Nothing was sent of the commands that were passed to it last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Unsent;
+
+impl Wire {
+    /// The commands to send next. The caller adds to them.
+    pub(crate) fn calls(&mut self) -> &mut Calls {
+        match self {
+            Self::Channel(channel) => channel.calls(),
+            Self::Library(library) => library.calls(),
+        }
+    }
+
+    /// Sends the added commands as one batch. Never blocks: what the socket does not take is written
+    /// while responses are awaited.
+    pub(crate) fn send(&mut self) -> Result<(), Unsent> {
+        match self {
+            Self::Channel(channel) => channel.send(),
+            Self::Library(library) => library.send(),
+        }
+    }
+
+    /// Waits for all responses to the first batch, or for the end of the connection. Handles pushes
+    /// meanwhile. Without a batch, waits for ever. Cancel safe.
+    pub(crate) async fn responses(&mut self) -> Result<Vec<Value>, NodeError> {
+        poll_fn(|cx| match self {
+            Self::Channel(channel) => channel.poll_responses(cx),
+            Self::Library(library) => library.poll_responses(cx),
+        })
+        .await
+    }
+
+    /// Sends the added commands and waits for their responses. No other batch may be in flight.
+    pub(crate) async fn call(&mut self) -> Result<Vec<Value>, NodeError> {
+        match self.send() {
+            Ok(()) => self.responses().await,
+            Err(Unsent) => Err(NodeError::unsent(
+                NodeErrorKind::Disconnected,
+                "the connection has ended",
+            )),
+        }
+    }
+}
