@@ -7,8 +7,6 @@ pub struct Args {
     pub quick: bool,
     /// `--publish`: also writes the chart to the documentation.
     pub publish: bool,
-    /// `--servers`: uses servers, where a benchmark can also run without.
-    pub servers: bool,
     /// A number. Its meaning depends on the benchmark.
     pub number: Option<usize>,
 }
@@ -24,20 +22,18 @@ impl Args {
         let mut args = Self {
             quick: false,
             publish: false,
-            servers: false,
             number: None,
         };
         for arg in std::env::args().skip(1) {
             match arg.as_str() {
                 "--quick" => args.quick = true,
                 "--publish" => args.publish = true,
-                "--servers" => args.servers = true,
                 // `cargo bench` adds this.
                 "--bench" => {}
                 other => match other.parse() {
                     Ok(number) => args.number = Some(number),
                     Err(_) => {
-                        panic!("{other}: expected --quick, --publish, --servers or a number")
+                        panic!("{other}: expected --quick, --publish or a number")
                     }
                 },
             }

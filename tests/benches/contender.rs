@@ -40,9 +40,7 @@ impl Contender {
         let builder = Redlock::builder().nodes(urls).key_prefix(prefix);
         let builder = builder.ttl(Self::TTL).max_ttl(Self::TTL);
         let connecting = builder.fencing(fencing).connect();
-        Self::new(Means::Redlock(
-            connecting.await.expect("a quorum of servers"),
-        ))
+        Self::of(connecting.await.expect("a quorum of servers"))
     }
 
     /// Creates a contender for `rslock`, the most widely used peer.
@@ -56,10 +54,22 @@ impl Contender {
         Self::new(Means::Bare(Bare::connect(urls, Self::TTL).await))
     }
 
+    /// Creates a contender for a manager of this crate.
+    #[must_use]
+    pub fn of(redlock: Redlock) -> Self {
+        Self::new(Means::Redlock(redlock))
+    }
+
     fn new(means: Means) -> Self {
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let number = Self::next_number();
         Self { means, number }
+    }
+
+    /// Returns the number of the next contender in this process, which is part of its resource
+    /// names.
+    pub(crate) fn next_number() -> usize {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
+        COUNT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Returns the manager, if the contender uses this crate.
@@ -77,7 +87,21 @@ impl Contender {
     ///
     /// Panics if either fails.
     pub async fn lock(&self, resource: usize) {
-        let resource = format!("resource:{}:{resource}", self.number);
+        self.lock_named(self.name(resource)).await;
+    }
+
+    /// Returns the name of the resource with this number.
+    #[must_use]
+    pub fn name(&self, resource: usize) -> String {
+        format!("resource:{}:{resource}", self.number)
+    }
+
+    /// Takes the lock on a resource with a name of this contender, and releases it.
+    ///
+    /// # Panics
+    ///
+    /// Panics if either fails.
+    pub async fn lock_named(&self, resource: String) {
         match &self.means {
             Means::Redlock(redlock) => {
                 let guard = redlock.lock(resource).await.expect("a free lock");

@@ -9,12 +9,22 @@ use std::path::{Path, PathBuf};
 ///
 /// Panics if the file cannot be written.
 pub fn keep(name: &str, content: &str) {
+    write(&kept(name), content);
+}
+
+/// Returns the path of a result file, and creates its directory.
+///
+/// # Panics
+///
+/// Panics if the directory cannot be created.
+#[must_use]
+pub fn kept(name: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     let dir = target
         .unwrap_or_else(|| root().join("target"))
         .join("bench");
     fs::create_dir_all(&dir).expect("a directory for the results");
-    write(&dir.join(name), content);
+    dir.join(name)
 }
 
 /// Writes a file of the documentation, `docs/<name>`, and prints its path.

@@ -4,7 +4,7 @@
 //!
 //! - `uncontended`: the cost of a lock without contention
 //! - `held`: the cost of a hundred thousand guards that extend themselves
-//! - `profile`: allocations, polls and commands of one lock
+//! - `profile`: allocations, polls, commands and instructions of one lock
 //! - `contended`: the cost of waiting for a lock, among tasks and among processes
 //! - `in_process`: the cost of a lock without servers
 //!
@@ -12,7 +12,9 @@
 //! takes a few seconds, but its figures are meaningless. The programs share these types:
 //!
 //! - [`Args`] is the parsed command line.
-//! - [`Contender`] is a client that takes locks. [`Bare`] is the lower bound to measure against.
+//! - [`Contender`] is a client that takes locks. [`Bare`] is the client library alone.
+//! - [`Raw`] is the limit to measure against, which has no tasks. [`Runner`] is either, with what
+//!   runs it.
 //! - [`Load`] is the work of a contender, and [`Outcome`] its measurements. [`Meter`] reads the
 //!   servers' statistics, and [`Usage`] those of this process.
 //! - [`Results`] holds all outcomes by [`Case`]. [`Sample`] computes medians and percentiles.
@@ -27,7 +29,9 @@ pub mod file;
 mod goal;
 mod json;
 mod load;
+mod raw;
 mod results;
+mod runner;
 mod sample;
 mod traffic;
 mod usage;
@@ -39,7 +43,9 @@ pub use contender::Contender;
 pub use goal::Goal;
 pub use json::Json;
 pub use load::{Load, Outcome};
+pub use raw::Raw;
 pub use results::{Case, Results};
+pub use runner::Runner;
 pub use sample::Sample;
 pub use traffic::{Meter, Traffic};
 pub use usage::Usage;

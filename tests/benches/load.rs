@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{Contender, Meter, Sample, usage};
+use crate::{Contender, Meter, Sample, Traffic, usage};
 
 /// A load of tasks that lock and release uncontended resources as fast as they can.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +40,18 @@ impl Load {
     ///
     /// Panics if a lock fails.
     pub async fn run(self, contender: &Contender, meter: &Meter) -> Outcome {
+        let watch = Stopwatch::start(meter);
+        let times = self.work(contender).await;
+        watch.stop(times)
+    }
+
+    /// Runs the load with `contender`, and returns the time that each lock took.
+    ///
+    /// # Panics
+    ///
+    /// Panics if a lock fails.
+    pub async fn work(self, contender: &Contender) -> Vec<Duration> {
         let each = self.locks / self.tasks;
-        let before = meter.read();
-        let (cpu, start) = (usage::cpu(), Instant::now());
         let tasks: Vec<_> = (0..self.tasks)
             .map(|task| tokio::spawn(lock_each(contender.clone(), task * each, each)))
             .collect();
@@ -50,8 +59,33 @@ impl Load {
         for task in tasks {
             times.extend(task.await.expect("a task of the benchmark"));
         }
-        let (took, cpu) = (start.elapsed(), usage::cpu() - cpu);
-        let traffic = meter.read() - &before;
+        times
+    }
+}
+
+/// The state of this process and of the servers before a load.
+#[derive(Debug)]
+pub(crate) struct Stopwatch<'a> {
+    meter: &'a Meter,
+    traffic: Traffic,
+    cpu: Duration,
+    start: Instant,
+}
+
+impl<'a> Stopwatch<'a> {
+    pub(crate) fn start(meter: &'a Meter) -> Self {
+        Self {
+            meter,
+            traffic: meter.read(),
+            cpu: usage::cpu(),
+            start: Instant::now(),
+        }
+    }
+
+    /// Returns the measurements of the load, whose locks took `times`.
+    pub(crate) fn stop(self, times: Vec<Duration>) -> Outcome {
+        let (took, cpu) = (self.start.elapsed(), usage::cpu() - self.cpu);
+        let traffic = self.meter.read() - &self.traffic;
         let locks = times.len() as f64;
         let latencies: Sample = times.into_iter().map(micros).collect();
         Outcome {
