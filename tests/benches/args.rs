@@ -12,33 +12,46 @@ pub struct Args {
 }
 
 impl Args {
-    /// Reads the command line.
+    /// Reads the command line of a benchmark without sections.
     ///
     /// # Panics
     ///
     /// Panics if there is any other argument.
     #[must_use]
     pub fn from_env() -> Self {
+        Self::with_sections(&[]).0
+    }
+
+    /// Reads the command line, and the names of the sections to run.
+    ///
+    /// # Panics
+    ///
+    /// Panics if there is any other argument.
+    #[must_use]
+    pub fn with_sections(names: &[&'static str]) -> (Self, Vec<&'static str>) {
         let mut args = Self {
             quick: false,
             publish: false,
             number: None,
         };
+        let mut sections = Vec::new();
         for arg in std::env::args().skip(1) {
-            match arg.as_str() {
-                "--quick" => args.quick = true,
-                "--publish" => args.publish = true,
+            match (arg.as_str(), arg.parse()) {
                 // `cargo bench` adds this.
-                "--bench" => {}
-                other => match other.parse() {
-                    Ok(number) => args.number = Some(number),
-                    Err(_) => {
-                        panic!("{other}: expected --quick, --publish or a number")
-                    }
-                },
+                ("--bench", _) => {}
+                ("--quick", _) => args.quick = true,
+                ("--publish", _) => args.publish = true,
+                (_, Ok(number)) => args.number = Some(number),
+                (other, _) => {
+                    let section = names.iter().find(|name| **name == other);
+                    sections.push(*section.unwrap_or_else(|| {
+                        let names = names.join(", ");
+                        panic!("{other}: expected --quick, --publish, a number or one of [{names}]")
+                    }));
+                }
             }
         }
-        args
+        (args, sections)
     }
 
     /// Returns `quick` in quick mode, and `full` otherwise.

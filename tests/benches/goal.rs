@@ -87,7 +87,7 @@ impl fmt::Display for Goal {
         let verdict = if self.is_met() { "met" } else { "MISSED" };
         write!(
             f,
-            "{what:<52} {figure:>9.2}{unit}  {sign} {bound}{unit}  {verdict}"
+            "{what:<58} {figure:>9.2}{unit}  {sign} {bound}{unit}  {verdict}"
         )
     }
 }

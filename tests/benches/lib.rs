@@ -19,7 +19,8 @@
 //!   servers' statistics, and [`Usage`] those of this process.
 //! - [`Results`] holds all outcomes by [`Case`]. [`Sample`] computes medians and percentiles.
 //! - [`Goal`] is a figure with its target.
-//! - [`Json`] and [`Chart`] are the output formats. [`mod@file`] writes them.
+//! - [`Json`] and [`Chart`] are the output formats. [`mod@file`] writes them. [`machine`] says where
+//!   the figures come from.
 
 mod args;
 mod bare;
@@ -29,6 +30,7 @@ pub mod file;
 mod goal;
 mod json;
 mod load;
+pub mod machine;
 mod raw;
 mod results;
 mod runner;

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use redlock_benches::{Args, Case, Contender, Load, Meter, Results};
 use redlock_tests::Servers;
 
-use crate::healthy::{FENCED, RSLOCK, UNFENCED, load};
+use crate::healthy::load;
+use crate::lineup::{FENCED, RSLOCK, UNFENCED};
 
 pub(crate) const FIVE: &str = "5 nodes, all healthy";
 pub(crate) const FOUR: &str = "4 nodes, all healthy";

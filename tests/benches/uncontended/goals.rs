@@ -3,7 +3,8 @@
 use redlock_benches::{Case, Goal, Outcome, Results};
 
 use crate::faulty::{FOUR, HUNG};
-use crate::healthy::{BARE, FENCED, FIVE, RSLOCK, UNFENCED};
+use crate::healthy::FIVE;
+use crate::lineup::{BARE, FENCED, RAW, RAW_FENCED, RSLOCK, UNFENCED};
 
 /// Returns every goal with its figure.
 pub(crate) fn all(results: &Results) -> Vec<Goal> {
@@ -12,19 +13,29 @@ pub(crate) fn all(results: &Results) -> Vec<Goal> {
         results.ratio(case(FIVE, who, tasks), case(FIVE, other, tasks), of)
     };
     let mut goals = Vec::new();
-    for (who, bound) in [(UNFENCED, 1.05), (FENCED, 1.25)] {
-        let what = format!("{who}: latency of 1 task vs bare");
-        let ratio = versus(who, BARE, 1, |it| it.latency);
+    for (who, other, bound) in [
+        (UNFENCED, BARE, 0.95),
+        (UNFENCED, RAW, 1.25),
+        (FENCED, RAW_FENCED, 1.35),
+    ] {
+        let what = format!("{who}: latency of 1 task vs {other}");
+        let ratio = versus(who, other, 1, |it| it.latency);
         goals.push(Goal::at_most(what, ratio, bound, ""));
     }
-    for (who, tasks, bound) in [
-        (UNFENCED, 64, 2.5),
-        (FENCED, 64, 1.5),
-        (UNFENCED, 512, 4.0),
-        (FENCED, 512, 1.8),
+    for (who, bound) in [(UNFENCED, 7.0), (FENCED, 10.0)] {
+        let what = format!("{who}: client CPU at 64 tasks");
+        let cpu = results.median(case(FIVE, who, 64), |it| it.client_cpu);
+        goals.push(Goal::at_most(what, cpu, bound, " µs"));
+    }
+    for (who, other, tasks, bound) in [
+        (UNFENCED, RSLOCK, 64, 2.5),
+        (FENCED, RSLOCK, 64, 1.8),
+        (UNFENCED, RSLOCK, 512, 4.5),
+        (FENCED, RSLOCK, 512, 2.6),
+        (UNFENCED, RAW, 512, 0.75),
     ] {
-        let what = format!("{who}: rate of {tasks} tasks vs rslock");
-        let ratio = versus(who, RSLOCK, tasks, |it| it.rate);
+        let what = format!("{who}: rate of {tasks} tasks vs {other}");
+        let ratio = versus(who, other, tasks, |it| it.rate);
         goals.push(Goal::at_least(what, ratio, bound, ""));
     }
     for who in [UNFENCED, FENCED] {

@@ -1,11 +1,10 @@
 //! Measurements of all contenders on healthy nodes.
 
-use redlock_benches::{Args, Case, Contender, Load, Meter, Results};
+use redlock_benches::{Args, Case, Load, Meter, Results, Runner};
 
-pub(crate) const UNFENCED: &str = "redlock, unfenced";
-pub(crate) const FENCED: &str = "redlock, fenced";
-pub(crate) const RSLOCK: &str = "rslock";
-pub(crate) const BARE: &str = "bare";
+use crate::lineup::{
+    BARE, FENCED, FENCED_THREAD, RAW, RAW_FENCED, RSLOCK, Runtimes, UNFENCED, UNFENCED_THREAD,
+};
 
 pub(crate) const THREE: &str = "3 nodes";
 pub(crate) const FIVE: &str = "5 nodes";
@@ -13,27 +12,58 @@ pub(crate) const FIVE: &str = "5 nodes";
 /// The numbers of tasks.
 pub(crate) const TASKS: [usize; 4] = [1, 8, 64, 512];
 
+/// All contenders, in the order of the tables.
+pub(crate) const ALL: [&str; 8] = [
+    UNFENCED,
+    UNFENCED_THREAD,
+    FENCED,
+    FENCED_THREAD,
+    RSLOCK,
+    BARE,
+    RAW,
+    RAW_FENCED,
+];
+
 /// Runs all rounds on the servers at `urls`.
-pub(crate) async fn run(results: &mut Results, urls: &[String], nodes: &'static str, args: Args) {
+pub(crate) fn run(
+    results: &mut Results,
+    urls: &[String],
+    nodes: &'static str,
+    runtimes: &Runtimes,
+    args: Args,
+) {
+    let runners = runtimes.connect(&ALL, urls);
+    let rounds = args.pick(3, 9);
+    turns(results, (nodes, &TASKS), runners, urls, rounds, |tasks| {
+        load(tasks, args)
+    });
+}
+
+/// Lets all contenders take turns in several rounds, after a round that warms up.
+pub(crate) fn turns(
+    results: &mut Results,
+    (nodes, tasks): (&'static str, &[usize]),
+    mut runners: Vec<(&'static str, Runner)>,
+    urls: &[String],
+    rounds: usize,
+    load: impl Fn(usize) -> Load,
+) {
     let meter = Meter::new(urls);
-    let mut contenders = [
-        (BARE, Contender::bare(urls).await),
-        (UNFENCED, Contender::redlock(urls, false).await),
-        (FENCED, Contender::redlock(urls, true).await),
-        (RSLOCK, Contender::rslock(urls)),
-    ];
-    for (_, contender) in &contenders {
-        load(8, args).run(contender, &meter).await;
+    for (_, runner) in &mut runners {
+        // The most, so that all resources have been used, and their counters exist.
+        let most = tasks.iter().map(|tasks| load(*tasks));
+        let most = most.max_by_key(|load| load.locks);
+        runner.run(most.expect("a number of tasks"), &meter);
     }
-    for _ in 0..args.pick(3, 9) {
-        for tasks in TASKS {
-            for &(who, ref contender) in &contenders {
-                let outcome = load(tasks, args).run(contender, &meter).await;
+    for _ in 0..rounds {
+        for &tasks in tasks {
+            for &mut (who, ref mut runner) in &mut runners {
+                let outcome = runner.run(load(tasks), &meter);
                 results.add(Case { nodes, who, tasks }, outcome);
             }
         }
         // The first contender finds the CPU cooler, so the order rotates.
-        contenders.rotate_left(1);
+        runners.rotate_left(1);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Benchmark of locks without contention: lock and release of distinct resources on local servers.
 //!
-//! `cargo bench -p redlock-benches --bench uncontended` runs it. `-- --quick` takes some seconds.
+//! `cargo bench -p redlock-benches --bench uncontended -- [--quick] [SECTION ...]`
 //!
-//! It compares this crate with and without fencing tokens, `rslock`, and the client library alone,
-//! which is the lower bound to measure against.
+//! - `tables`, the default: all contenders on three and five nodes, and with a node hung or dead
+//! - `nodes`: one to nine nodes
+//!
+//! It compares this crate with and without fencing tokens, `rslock`, the client library alone, and
+//! the limit, which is a raw client of one thread. With `--publish`, the section `tables` also draws
+//! the chart of the documentation.
 //!
 //! Every figure is the median of several rounds in which all contenders take turns, because the
 //! machine also does other work. Every ratio is the median of the ratios of each round. Read the
@@ -12,47 +16,68 @@
 mod faulty;
 mod goals;
 mod healthy;
+mod lineup;
+mod nodes;
 mod picture;
 mod tables;
 
-use redlock_benches::{Args, Goal, Json, Meter, Results, file};
-use redlock_tests::Servers;
+use redlock_benches::{Args, Goal, Json, Meter, Results, file, machine};
+use redlock_tests::{Server, Servers};
 
-#[tokio::main]
-async fn main() {
-    let args = Args::from_env();
-    let servers = Servers::start(5);
-    let version = Meter::new(&servers.urls()[..1]).version();
-    let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get());
+use crate::lineup::Runtimes;
+
+fn main() {
+    let (args, mut sections) = Args::with_sections(&["tables", "nodes"]);
+    if sections.is_empty() {
+        sections.push("tables");
+    }
+    let version = Meter::new(&[Server::start().url()]).version();
+    let cores = machine::cores();
     let machine = format!("{version}, {cores} cores shared by the client and all servers");
-
-    let mut results = Results::default();
-    healthy::run(&mut results, &servers.urls()[..3], healthy::THREE, args).await;
-    healthy::run(&mut results, &servers.urls(), healthy::FIVE, args).await;
-    faulty::run(&mut results, &servers, args).await;
-
-    println!("{machine}");
+    println!("{machine}\n{}", machine::libraries());
+    println!("load average at the start: {}", machine::load_average());
     if args.quick {
         println!("quick run: the figures are meaningless");
     }
+    let runtimes = Runtimes::new();
+    for section in sections {
+        let (results, goals) = match section {
+            "nodes" => (nodes::run(&runtimes, args), Vec::new()),
+            _ => tables(&runtimes, args, &machine),
+        };
+        let json = Json::object([
+            ("machine", Json::from(machine.as_str())),
+            ("libraries", machine::libraries().as_str().into()),
+            ("load_average", machine::load_average().as_str().into()),
+            ("quick", args.quick.into()),
+            (
+                "goals",
+                Json::Array(goals.iter().map(Goal::to_json).collect()),
+            ),
+            ("cases", results.to_json()),
+        ]);
+        println!("\nload average at the end: {}", machine::load_average());
+        file::keep(&format!("uncontended-{section}.json"), &json.to_string());
+    }
+}
+
+/// Measures and prints the section `tables`, and draws the chart.
+fn tables(runtimes: &Runtimes, args: Args, machine: &str) -> (Results, Vec<Goal>) {
+    let mut results = Results::default();
+    let servers = Servers::start(5);
+    let urls = servers.urls();
+    for (urls, nodes) in [(&urls[..3], healthy::THREE), (&urls, healthy::FIVE)] {
+        healthy::run(&mut results, urls, nodes, runtimes, args);
+    }
+    let faulty = faulty::run(&mut results, &servers, args);
+    runtimes.threads.block_on(faulty);
     tables::print(&results);
     let goals = goals::all(&results);
     Goal::print(&goals);
-    println!();
-
-    let json = Json::object([
-        ("machine", Json::from(machine.as_str())),
-        ("quick", args.quick.into()),
-        (
-            "goals",
-            Json::Array(goals.iter().map(Goal::to_json).collect()),
-        ),
-        ("cases", results.to_json()),
-    ]);
-    file::keep("uncontended.json", &json.to_string());
-    let picture = picture::draw(&results, &machine).to_string();
+    let picture = picture::draw(&results, machine).to_string();
     file::keep("uncontended.svg", &picture);
     if args.publish {
         file::publish("throughput.svg", &picture);
     }
+    (results, goals)
 }

@@ -3,13 +3,15 @@
 use redlock_benches::{Case, Chart, Panel, Results, Series};
 
 use crate::faulty::{self, DEAD, HUNG};
-use crate::healthy::{BARE, FENCED, FIVE, RSLOCK, UNFENCED};
+use crate::healthy::FIVE;
+use crate::lineup::{BARE, FENCED, RAW, RSLOCK, UNFENCED};
 
-const WHO: [(&str, &str, &str); 4] = [
+const WHO: [(&str, &str, &str); 5] = [
     (UNFENCED, "redlock, fencing off", "#2f81f7"),
     (FENCED, "redlock, with fencing tokens", "#2da44e"),
     (RSLOCK, "rslock", "#d4862a"),
-    (BARE, "redis-rs alone, one future per command", "#8c959f"),
+    (BARE, "redis-rs alone", "#8c959f"),
+    (RAW, "the limit: one thread, no tokens", "#bc8cff"),
 ];
 
 /// Draws locks per second, by the number of tasks and by node health.
@@ -28,7 +30,7 @@ pub(crate) fn draw(results: &Results, machine: &str) -> Chart {
     ];
     let by_fault = faults.map(|(nodes, label)| {
         let tasks = 64;
-        // The last, the bare client, is left out because it does not reconnect.
+        // The last two are left out, because they do not reconnect.
         let bars = WHO[..3].iter().enumerate();
         let bars = bars.map(|(of, &(who, ..))| (of, rate(Case { nodes, who, tasks })));
         (label.to_owned(), bars.collect())

@@ -3,17 +3,16 @@
 use redlock_benches::{Case, Outcome, Results};
 
 use crate::faulty::{self, DEAD, FOUR, HUNG, JUST_HUNG};
-use crate::healthy::{BARE, FENCED, FIVE, RSLOCK, TASKS, THREE, UNFENCED};
-
-const ALL: [&str; 4] = [UNFENCED, FENCED, RSLOCK, BARE];
+use crate::healthy::{ALL, FIVE, TASKS, THREE};
+use crate::lineup::{BARE, FENCED, RSLOCK, UNFENCED, limit_of};
 
 /// Prints all tables.
 pub(crate) fn print(results: &Results) {
     for nodes in [THREE, FIVE] {
         println!("\n{nodes}, 1 task: time from request to release");
         println!(
-            "  {:<20}{:>10}{:>10}{:>10}{:>10}",
-            "", "median", "p99", "× bare", "× rslock"
+            "  {:<22}{:>10}{:>10}{:>10}{:>10}{:>10}",
+            "", "median", "p99", "× bare", "× rslock", "× limit"
         );
         for who in ALL {
             let case = |who| Case {
@@ -23,48 +22,49 @@ pub(crate) fn print(results: &Results) {
             };
             let ratio = |other| results.ratio(case(who), case(other), latency);
             println!(
-                "  {who:<20}{:>7.0} µs{:>7.0} µs{:>10.2}{:>10.2}",
+                "  {who:<22}{:>7.0} µs{:>7.0} µs{:>10.2}{:>10.2}{:>10.2}",
                 results.median(case(who), latency),
                 results.median(case(who), |it| it.latency_p99),
                 ratio(BARE),
-                ratio(RSLOCK)
+                ratio(RSLOCK),
+                ratio(limit_of(who))
             );
         }
-        println!("\n{nodes}: locks per second (× rslock)");
-        by_tasks(nodes, &TASKS[1..], |case, rslock| {
-            let rate = results.median(case, rate);
-            let ratio = results.ratio(case, rslock, self::rate);
-            format!("{rate:.0} ({ratio:.2})")
+        println!("\n{nodes}: locks per second (× rslock; × limit)");
+        by_tasks(nodes, &TASKS[1..], |case| {
+            let median = results.median(case, rate);
+            let ratio = |who| results.ratio(case, Case { who, ..case }, rate);
+            let (rslock, limit) = (ratio(RSLOCK), ratio(limit_of(case.who)));
+            format!("{median:.0} ({rslock:.2}; {limit:.2})")
         });
     }
     println!("\n{FIVE}: CPU time per lock in µs, of the client + of all servers");
-    by_tasks(FIVE, &TASKS, |case, _| {
+    by_tasks(FIVE, &TASKS, |case| {
         let client = results.median(case, |it| it.client_cpu);
         let servers = results.median(case, |it| it.server_cpu);
         format!("{client:.1} + {servers:.1}")
     });
     println!("\n{FIVE}: commands of all servers per lock, including those in scripts");
-    by_tasks(FIVE, &TASKS, |case, _| {
+    by_tasks(FIVE, &TASKS, |case| {
         format!("{:.1}", results.median(case, |it| it.commands))
     });
     faults(results);
 }
 
-fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case, Case) -> String) {
-    print!("  {:<20}", "");
+fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case) -> String) {
+    print!("  {:<22}", "");
     for tasks in tasks {
         let head = match tasks {
             1 => "1 task".to_owned(),
             tasks => format!("{tasks} tasks"),
         };
-        print!("{head:>18}");
+        print!("{head:>22}");
     }
     println!();
     for who in ALL {
-        print!("  {who:<20}");
+        print!("  {who:<22}");
         for &tasks in tasks {
-            let case = |who| Case { nodes, who, tasks };
-            print!("{:>18}", cell(case(who), case(RSLOCK)));
+            print!("{:>22}", cell(Case { nodes, who, tasks }));
         }
         println!();
     }
