@@ -20,7 +20,9 @@ enum Step {
     Due {
         subscribes: bool,
     },
-    Sent,
+    Sent {
+        subscribes: bool,
+    },
 }
 
 impl Listening {
@@ -41,8 +43,13 @@ impl Listening {
         let Step::Due { subscribes } = self.step else {
             return None;
         };
-        self.step = Step::Sent;
+        self.step = Step::Sent { subscribes };
         Some(subscribes)
+    }
+
+    /// Whether a subscription was sent over this connection. It may be confirmed or not.
+    pub(crate) fn may_be_subscribed(&self) -> bool {
+        self.step == Step::Sent { subscribes: true }
     }
 
     /// Records that the server did not respond to these commands.
@@ -71,7 +78,9 @@ mod tests {
         for are_pushed in [true, false] {
             listening.on_identified(are_pushed);
             listening.on_identified(!are_pushed);
+            assert!(!listening.may_be_subscribed());
             assert_eq!(listening.take_due(), Some(are_pushed));
+            assert_eq!(listening.may_be_subscribed(), are_pushed);
             assert_eq!(listening.take_due(), None);
             listening.on_connected();
         }

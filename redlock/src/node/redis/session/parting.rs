@@ -53,7 +53,7 @@ impl Parting {
     /// Gives up the channel on which the session is hinted. Its waiters are gone: a server skips those
     /// that are still listed, once the channel has no subscriber. Never blocks.
     pub(crate) fn unsubscribe(&mut self) {
-        if self.outbox.shared.hints() {
+        if self.outbox.lists.may_be_subscribed() {
             let waiting = self.outbox.dialect.waiting;
             waiting.encode_unsubscribe(self.wire.calls());
             let _ended = self.wire.send();

@@ -123,6 +123,11 @@ impl WaitingLists {
         Some(NodeError::new(NodeErrorKind::Server, text))
     }
 
+    /// Whether the session's channel may have a subscription over this connection.
+    pub(crate) fn may_be_subscribed(&self) -> bool {
+        self.listening.may_be_subscribed()
+    }
+
     /// Records that the server did not respond to these commands.
     pub(crate) fn on_unconfirmed(&mut self) {
         self.listening.on_unconfirmed();
