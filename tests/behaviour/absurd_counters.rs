@@ -37,7 +37,7 @@ async fn set_counter(node: &MemoryNode, name: &str, value: u64) {
     let acquire = Acquire::new(keys(), id.clone(), ttl, Responder::ignored());
     session.submit(Command::Acquire(acquire));
     let raise = Raise::new(keys(), id.clone(), value, kept, Responder::ignored());
-    session.submit(Command::Raise(raise));
+    session.submit(Command::Raise(raise.into()));
     let release = Release::new(keys(), id, gone_by, Responder::ignored());
     session.submit(Command::Release(release));
     settle().await;

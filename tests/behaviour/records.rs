@@ -122,17 +122,15 @@ async fn a_node_that_stays_forming_does_not_stop_the_others() {
         *read.lock().unwrap() = it.unwrap().run_id;
     });
     let key: Arc<[u8]> = b"redlock:node".as_slice().into();
-    session.submit(Command::Identify(Identify::new(
-        Arc::clone(&key),
-        responder,
-    )));
+    let read = Identify::new(Arc::clone(&key), responder);
+    session.submit(Command::Identify(read.into()));
     let run_id = run_id.lock().unwrap().take();
     let change = RecordChange::new(None, run_id, text.into());
     let responder = Responder::from_fn(|it: NodeResult<Identified>| {
         assert!(it.unwrap().record.unwrap().is_some());
     });
     session.submit(Command::Identify(
-        Identify::new(key, responder).change(change),
+        Identify::new(key, responder).change(change).into(),
     ));
     let mut slow = 0;
     for _ in 0..100 {

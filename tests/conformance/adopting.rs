@@ -37,7 +37,7 @@ impl Subject {
         let (keys, [from, id]) = (keys.into_keys(), ids.map(LeaseId::from));
         self.submit(|responder| {
             let adopt = Adopt::new(keys, from, id, LONG, responder);
-            Command::Adopt(adopt.decided_within(decided_within).fence(fence))
+            Command::Adopt(adopt.decided_within(decided_within).fence(fence).into())
         })
     }
 

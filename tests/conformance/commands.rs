@@ -52,7 +52,7 @@ impl Subject {
         ttl: Duration,
     ) -> Pending<Extension> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
+        self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder).into()))
     }
 
     /// Extends keys. The node notifies the watcher when one of them changes afterwards.
@@ -65,7 +65,11 @@ impl Subject {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let watch = Watch::new(watcher, 0);
         self.submit(|responder| {
-            Command::Extend(Extend::new(keys, id, RETENTION, responder).watch(watch))
+            Command::Extend(
+                Extend::new(keys, id, RETENTION, responder)
+                    .watch(watch)
+                    .into(),
+            )
         })
     }
 
@@ -107,7 +111,9 @@ impl Subject {
 
     pub(crate) fn raise(&self, keys: impl IntoKeys, id: &str, token: u64) -> Pending<Raised> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.submit(|responder| Command::Raise(Raise::new(keys, id, token, RETENTION, responder)))
+        self.submit(|responder| {
+            Command::Raise(Raise::new(keys, id, token, RETENTION, responder).into())
+        })
     }
 
     pub(crate) fn rearm(
@@ -118,7 +124,9 @@ impl Subject {
         fence: Option<(u64, Duration)>,
     ) -> Pending<Rearmed> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.submit(|responder| Command::Rearm(Rearm::new(keys, id, ttl, responder).fence(fence)))
+        self.submit(|responder| {
+            Command::Rearm(Rearm::new(keys, id, ttl, responder).fence(fence).into())
+        })
     }
 
     pub(crate) fn inspect(&self, key: &[u8]) -> Pending<Snapshot> {

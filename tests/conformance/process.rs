@@ -22,7 +22,9 @@ impl Subject {
     fn identify(&self) -> Pending<Identified> {
         let (key, watcher) = (RECORD.as_bytes().into(), Arc::<CountingWatcher>::default());
         let watch = Watch::new(&watcher, 0);
-        self.submit(|responder| Command::Identify(Identify::new(key, responder).watch(watch)))
+        self.submit(|responder| {
+            Command::Identify(Identify::new(key, responder).watch(watch).into())
+        })
     }
 
     /// Opens another session with the node, as another process has it, and waits until hints reach

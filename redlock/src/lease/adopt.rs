@@ -66,7 +66,7 @@ impl Round {
             let adopt = Adopt::new(keys, from, id, max_ttl, responder)
                 .decided_within(decided_within)
                 .fence(lease.fence);
-            engine.submit(node, Command::Adopt(adopt));
+            engine.submit(node, Command::Adopt(adopt.into()));
         }
         Self::of_adoption(lease)
     }
@@ -97,7 +97,7 @@ impl ActiveLease {
             let (keys, id) = (self.keys.clone(), self.id.clone());
             let extend =
                 Extend::new(keys, id, self.ttl, responder).fence_retention(self.fence_retention());
-            self.engine.submit(node, Command::Extend(extend));
+            self.engine.submit(node, Command::Extend(extend.into()));
         }
         let quorum = self.engine.acquire_quorum();
         let is_decided = |results: &NodeResults<Extension>| {

@@ -41,9 +41,7 @@ impl ActiveLease {
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
-        let acquire = Acquire::new(self.keys.clone(), self.id.clone(), self.ttl, responder)
-            .contended(contention.is_contended)
-            .fence(self.fence)
+        let acquire = Acquire::with_terms(Arc::clone(&self.terms), responder)
             .waiter(contention.waiter(node))
             .record(record);
         self.engine.submit(node, Command::Acquire(acquire));

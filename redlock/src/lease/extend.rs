@@ -168,7 +168,7 @@ impl ActiveLease {
         let extend = Extend::new(keys, id, extending.ttl, responder)
             .fence_retention(self.fence_retention())
             .watch(extending.watch(node));
-        self.engine.submit(node, Command::Extend(extend));
+        self.engine.submit(node, Command::Extend(extend.into()));
         // The lease may have ended since it was found to be held. Its release is then ahead of the
         // extension, which would prolong keys that stay until the end of `hold_at_least`.
         self.release_behind(node);

@@ -85,7 +85,7 @@ impl ActiveLease {
             let responder = Responder::new(Arc::<Raising>::clone(&sink), index);
             let (keys, id) = (self.keys.clone(), self.id.clone());
             let raise = Raise::new(keys, id, token, retention, responder);
-            self.engine.submit(*node, Command::Raise(raise));
+            self.engine.submit(*node, Command::Raise(raise.into()));
         }
         let left = end.saturating_duration_since(Instant::now());
         let is_token = || matches!(self.choose(), Some(Choice::Token(_)));

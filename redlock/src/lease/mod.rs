@@ -51,7 +51,7 @@ use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
 use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
-use crate::node::{Fence, Keys};
+use crate::node::{AcquireTerms, Fence, Keys};
 use crate::quorum;
 use crate::quorum::Tally;
 use crate::resource::Resources;
@@ -79,6 +79,8 @@ pub(crate) struct ActiveLease {
     hold_at_least: Option<Duration>,
     /// The proposal for the counters; `None` without fencing.
     fence: Option<Fence>,
+    /// What the acquires say.
+    terms: Arc<AcquireTerms>,
     /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
     /// The version of each node's identity record under which the acquire was sent. Set before that,
@@ -101,14 +103,19 @@ impl ActiveLease {
         let ttl = options.first_ttl();
         let config = engine.config();
         let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
+        let keys: Keys = resources.keys(&config.key_prefix).into();
+        let terms = AcquireTerms::new(keys.clone(), id.clone(), ttl)
+            .contended(contention.is_contended)
+            .fence(engine.fence());
         Arc::new_cyclic(|itself| Self {
-            keys: resources.keys(&config.key_prefix).into(),
+            keys,
             resources: resources.clone(),
             id,
             ttl,
             auto_extend: options.auto_extend,
             sent_at,
-            fence: engine.fence(),
+            fence: terms.fence,
+            terms: Arc::new(terms),
             hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| sent_at.checked_add(most)),
             state: Condition::new(State::new(

@@ -56,7 +56,7 @@ impl ActiveLease {
         let responder = Responder::new(sink, node);
         let (keys, id) = (self.keys.clone(), self.id.clone());
         let rearm = Rearm::new(keys, id, ttl, responder).fence(self.rearm_fence());
-        self.engine.submit(node, Command::Rearm(rearm));
+        self.engine.submit(node, Command::Rearm(rearm.into()));
         self.release_behind(node);
     }
 

@@ -8,7 +8,7 @@ use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, ReleasePlan, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Keys, Release, Removal, Responder};
+use crate::node::{Command, Keys, Release, ReleaseTerms, Removal, Responder};
 use crate::quorum::Verdict;
 use crate::quorum::responses::{NodeResults, Responses};
 use crate::time::clock::Moment;
@@ -22,14 +22,17 @@ impl ActiveLease {
             .and_then(|hold| self.sent_at.checked_add(hold))
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
+        let gone_by = hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold)));
+        let return_to = state.adopted_from.clone().filter(|_| end == End::Abandoned);
+        let terms = ReleaseTerms::new(self.keys.clone(), self.id.clone(), gone_by)
+            .keep_until(keep_until)
+            .return_to(return_to);
         ReleasePlan {
             nodes: match end {
                 End::Detached => state.unsettled(),
                 _ => state.holds.may_hold(),
             },
-            return_to: state.adopted_from.clone().filter(|_| end == End::Abandoned),
-            gone_by: hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold))),
-            keep_until,
+            terms: Arc::new(terms),
             requeues: end == End::Abandoned,
         }
     }
@@ -80,11 +83,8 @@ impl ActiveLease {
         plan: &ReleasePlan,
         responder: Responder<Removal>,
     ) {
-        let (keys, id, gone_by) = (self.keys.clone(), self.id.clone(), plan.gone_by);
         let requeue = plan.requeues.then(|| self.requeued(node)).flatten();
-        let release = Release::new(keys, id, gone_by, responder)
-            .keep_until(plan.keep_until)
-            .return_to(plan.return_to.clone())
+        let release = Release::with_terms(Arc::clone(&plan.terms), responder)
             .requeue(requeue)
             .repeats_hint(plan.repeats_hint(node, &self.id));
         self.engine.submit(node, Command::Release(release));
@@ -97,8 +97,9 @@ pub(crate) struct ReleaseById(Report);
 impl ReleaseById {
     /// Queues the releases. Never blocks.
     pub(crate) fn send(engine: &Engine, keys: &Keys, id: &LeaseId, gone_by: Moment) -> Self {
+        let terms = Arc::new(ReleaseTerms::new(keys.clone(), id.clone(), gone_by));
         let responses = engine.broadcast(|responder| {
-            Command::Release(Release::new(keys.clone(), id.clone(), gone_by, responder))
+            Command::Release(Release::with_terms(Arc::clone(&terms), responder))
         });
         Self(Report {
             responses,
@@ -144,7 +145,7 @@ impl Report {
             responses: Responses::with_minimum(least, quorum.nodes()),
             nodes: plan.nodes.clone(),
             was_held: Some(was_held),
-            is_kept: plan.keep_until.is_some(),
+            is_kept: plan.terms.keep_until.is_some(),
         }
     }
 

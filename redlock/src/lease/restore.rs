@@ -50,7 +50,7 @@ impl ActiveLease {
         let rearm = Rearm::new(keys, id, ttl, Responder::new(sink, node))
             .fence(self.rearm_fence())
             .record(record);
-        self.engine.submit(node, Command::Rearm(rearm));
+        self.engine.submit(node, Command::Rearm(rearm.into()));
         self.release_behind(node);
     }
 

@@ -170,7 +170,7 @@ impl ActiveLease {
             let responder = responses.responder(*node);
             let (keys, id) = (self.keys.clone(), self.id.clone());
             let check = Extend::new(keys, id, self.ttl, responder);
-            self.engine.submit(*node, Command::Extend(check));
+            self.engine.submit(*node, Command::Extend(check.into()));
         }
         let needed = self.engine.acquire_quorum().needed();
         let confirmed = |results: &NodeResults<Extension>| {

@@ -11,7 +11,7 @@ use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
 use crate::lease_id::LeaseId;
-use crate::node::Stamp;
+use crate::node::{ReleaseTerms, Stamp};
 use crate::quorum::Tally;
 use crate::quorum::hold::{Hold, Holds};
 use crate::time::clock::Moment;
@@ -116,12 +116,8 @@ impl End {
 pub(super) struct ReleasePlan {
     /// The nodes that may hold a key.
     pub(super) nodes: Vec<usize>,
-    /// The moment by which the keys are gone from every node, at the latest.
-    pub(super) gone_by: Moment,
-    /// The moment until which the keys stay; `None` deletes them.
-    pub(super) keep_until: Option<Moment>,
-    /// The lease to which the keys return, if its adoption has failed.
-    pub(super) return_to: Option<LeaseId>,
+    /// What each of them says.
+    pub(super) terms: Arc<ReleaseTerms>,
     /// Whether the contender goes on waiting, if it still does.
     pub(super) requeues: bool,
 }

@@ -1,9 +1,11 @@
 //! The command that sets keys, and the counter that it moves.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::lease_id::LeaseId;
+use crate::node::encoded::Encoded;
 use crate::node::identity::RecordCheck;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
@@ -11,22 +13,14 @@ use crate::node::response::Vote;
 use crate::node::waiter::Waiter;
 
 /// Acquires keys for a lease.
+///
+/// The [terms](AcquireTerms) are those of every node, and shared: a command in a queue is small. Their
+/// fields can be read as if they were fields of the command.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Acquire {
-    /// The keys of one lease.
-    pub keys: Keys,
-    /// The value that marks the keys as ours.
-    pub id: LeaseId,
-    /// The time after which the keys expire.
-    pub ttl: Duration,
-    /// Whether an earlier round met another holder.
-    ///
-    /// A hint: a node may use a cheaper command when a grant is likely, and one that reports more
-    /// about the holder when it is not.
-    pub contended: bool,
-    /// How the fencing counters move on a grant. `None` leaves them unchanged.
-    pub fence: Option<Fence>,
+    /// What is acquired.
+    pub terms: Arc<AcquireTerms>,
     /// The contender, if it goes on waiting when it is refused.
     ///
     /// A hint: waiters also poll, so a node without waiting lists may ignore it.
@@ -42,19 +36,85 @@ pub struct Acquire {
     pub responder: Responder<Vote>,
 }
 
+/// What an [`Acquire`] acquires, at every node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct AcquireTerms {
+    /// The keys of one lease.
+    pub keys: Keys,
+    /// The value that marks the keys as ours.
+    pub id: LeaseId,
+    /// The time after which the keys expire.
+    pub ttl: Duration,
+    /// Whether an earlier round met another holder.
+    ///
+    /// A hint: a node may use a cheaper command when a grant is likely, and one that reports more
+    /// about the holder when it is not.
+    pub contended: bool,
+    /// How the fencing counters move on a grant. `None` leaves them unchanged.
+    pub fence: Option<Fence>,
+    pub(crate) encoded: Encoded,
+}
+
 impl Acquire {
     /// Acquires `keys` for `ttl`. No contention is known, and no counter moves.
     #[must_use]
     pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Vote>) -> Self {
+        let terms = AcquireTerms::new(keys, id, ttl);
+        Self::with_terms(Arc::new(terms), responder)
+    }
+
+    /// Acquires on terms that other nodes have received, too.
+    #[must_use]
+    pub fn with_terms(terms: Arc<AcquireTerms>, responder: Responder<Vote>) -> Self {
+        Self {
+            terms,
+            waiter: None,
+            record: None,
+            responder,
+        }
+    }
+
+    /// Sets whether an earlier round met another holder.
+    #[must_use]
+    pub fn contended(mut self, contended: bool) -> Self {
+        Arc::make_mut(&mut self.terms).contended = contended;
+        self
+    }
+
+    /// Sets how the fencing counters move on a grant.
+    #[must_use]
+    pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
+        Arc::make_mut(&mut self.terms).fence = fence.into();
+        self
+    }
+
+    /// Sets the contender, which goes on waiting when it is refused.
+    #[must_use]
+    pub fn waiter(mut self, waiter: impl Into<Option<Waiter>>) -> Self {
+        self.waiter = waiter.into();
+        self
+    }
+
+    /// Sets the identity record that must be there for a grant to count.
+    #[must_use]
+    pub fn record(mut self, record: impl Into<Option<Arc<RecordCheck>>>) -> Self {
+        self.record = record.into();
+        self
+    }
+}
+
+impl AcquireTerms {
+    /// Acquires `keys` for `ttl`. No contention is known, and no counter moves.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, ttl: Duration) -> Self {
         Self {
             keys,
             id,
             ttl,
             contended: false,
             fence: None,
-            waiter: None,
-            record: None,
-            responder,
+            encoded: Encoded::default(),
         }
     }
 
@@ -71,19 +131,13 @@ impl Acquire {
         self.fence = fence.into();
         self
     }
+}
 
-    /// Sets the contender, which goes on waiting when it is refused.
-    #[must_use]
-    pub fn waiter(mut self, waiter: impl Into<Option<Waiter>>) -> Self {
-        self.waiter = waiter.into();
-        self
-    }
+impl Deref for Acquire {
+    type Target = AcquireTerms;
 
-    /// Sets the identity record that must be there for a grant to count.
-    #[must_use]
-    pub fn record(mut self, record: impl Into<Option<Arc<RecordCheck>>>) -> Self {
-        self.record = record.into();
-        self
+    fn deref(&self) -> &AcquireTerms {
+        &self.terms
     }
 }
 

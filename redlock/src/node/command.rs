@@ -17,19 +17,22 @@ use crate::node::waiter::{Leave, Look};
 use crate::node::watch::Watch;
 
 /// A command, together with the responder that receives its result.
+///
+/// It is small, because it moves through queues. What is large is shared, or behind a box unless every
+/// lock needs it.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Command {
     /// Sets keys that do not exist.
     Acquire(Acquire),
     /// Postpones the expiry of keys that are ours.
-    Extend(Extend),
+    Extend(Box<Extend>),
     /// Moves the counters of keys that are ours to a fencing token.
-    Raise(Raise),
+    Raise(Box<Raise>),
     /// Puts the keys of a held lease back where they are missing.
-    Rearm(Rearm),
+    Rearm(Box<Rearm>),
     /// Changes the lease id of keys.
-    Adopt(Adopt),
+    Adopt(Box<Adopt>),
     /// Deletes keys that are ours.
     Release(Release),
     /// Removes a waiter from waiting lists.
@@ -39,7 +42,7 @@ pub enum Command {
     /// Reads a key without changing it.
     Inspect(Inspect),
     /// Reads the identity of the node and its record, and may change the record.
-    Identify(Identify),
+    Identify(Box<Identify>),
     /// Checks that the node responds, and reads its identity.
     Ping(Ping),
 }

@@ -9,6 +9,7 @@
 mod acquire;
 mod adopt;
 pub(crate) mod command;
+mod encoded;
 mod health;
 pub(crate) mod identity;
 pub(crate) mod into_node;
@@ -27,7 +28,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use self::acquire::{Acquire, Fence};
+pub use self::acquire::{Acquire, AcquireTerms, Fence};
 pub use self::adopt::Adopt;
 pub use self::command::{Command, Extend, Inspect, Ping, Raise};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
@@ -36,7 +37,7 @@ pub use self::keys::{Keys, NoKeys};
 pub use self::memory::{Fault, MemoryNode};
 pub use self::rearm::Rearm;
 pub use self::redis::RedisNode;
-pub use self::release::Release;
+pub use self::release::{Release, ReleaseTerms};
 pub use self::responder::{NodeResult, Responder, ResponseSink};
 pub use self::response::{
     Adopted, Extension, Identity, Raised, Rearmed, Record, Removal, Snapshot, Stamp, Vote,

@@ -1,5 +1,8 @@
 //! The command that deletes keys, or returns them.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use crate::lease_id::LeaseId;
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
@@ -8,9 +11,30 @@ use crate::node::waiter::Waiter;
 use crate::time::clock::Moment;
 
 /// Deletes keys that are ours, or returns them to the lease from which they were adopted.
+///
+/// The [terms](ReleaseTerms) are those of every node, and shared: a command in a queue is small. Their
+/// fields can be read as if they were fields of the command.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Release {
+    /// What is released.
+    pub terms: Arc<ReleaseTerms>,
+    /// The contender of a lost round, which goes on waiting: it joins the waiting list once the next
+    /// waiter was hinted.
+    pub requeue: Option<Waiter>,
+    /// Whether the hint is repeated until a waiter acquires the key, or none is left. The waiter that
+    /// was hinted may hang.
+    ///
+    /// One node is enough for that, so a manager sets it for two.
+    pub repeats_hint: bool,
+    /// Receives the result.
+    pub responder: Responder<Removal>,
+}
+
+/// What a [`Release`] releases, at every node.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ReleaseTerms {
     /// The keys of one lease.
     pub keys: Keys,
     /// The value that a key must hold to be deleted.
@@ -24,28 +48,21 @@ pub struct Release {
     /// The lease id that the keys hold again, with their expiry unchanged, instead of being deleted:
     /// that of the lease whose adoption failed.
     pub return_to: Option<LeaseId>,
-    /// The contender of a lost round, which goes on waiting: it joins the waiting list once the next
-    /// waiter was hinted.
-    pub requeue: Option<Waiter>,
-    /// Whether the hint is repeated until a waiter acquires the key, or none is left. The waiter that
-    /// was hinted may hang.
-    ///
-    /// One node is enough for that, so a manager sets it for two.
-    pub repeats_hint: bool,
-    /// Receives the result.
-    pub responder: Responder<Removal>,
 }
 
 impl Release {
     /// Deletes `keys`, which are gone by `gone_by` even if the release never arrives.
     #[must_use]
     pub fn new(keys: Keys, id: LeaseId, gone_by: Moment, responder: Responder<Removal>) -> Self {
+        let terms = ReleaseTerms::new(keys, id, gone_by);
+        Self::with_terms(Arc::new(terms), responder)
+    }
+
+    /// Releases on terms that other nodes have received, too.
+    #[must_use]
+    pub fn with_terms(terms: Arc<ReleaseTerms>, responder: Responder<Removal>) -> Self {
         Self {
-            keys,
-            id,
-            gone_by,
-            keep_until: None,
-            return_to: None,
+            terms,
             requeue: None,
             repeats_hint: true,
             responder,
@@ -54,10 +71,7 @@ impl Release {
 
     /// Returns the same release without a caller and without a contender: both are gone.
     pub(crate) fn copy(&self) -> Self {
-        let (keys, id) = (self.keys.clone(), self.id.clone());
-        Self::new(keys, id, self.gone_by, Responder::ignored())
-            .keep_until(self.keep_until)
-            .return_to(self.return_to.clone())
+        Self::with_terms(Arc::clone(&self.terms), Responder::ignored())
     }
 
     /// Sets the contender that goes on waiting.
@@ -74,6 +88,41 @@ impl Release {
         self
     }
 
+    /// Sets the moment by which the keys are gone from the node by themselves.
+    #[must_use]
+    pub fn gone_by(mut self, gone_by: Moment) -> Self {
+        Arc::make_mut(&mut self.terms).gone_by = gone_by;
+        self
+    }
+
+    /// Sets the lease id that the keys hold again.
+    #[must_use]
+    pub fn return_to(mut self, id: impl Into<Option<LeaseId>>) -> Self {
+        Arc::make_mut(&mut self.terms).return_to = id.into();
+        self
+    }
+
+    /// Sets the moment at which the keys expire, instead of being deleted now.
+    #[must_use]
+    pub fn keep_until(mut self, keep_until: impl Into<Option<Moment>>) -> Self {
+        Arc::make_mut(&mut self.terms).keep_until = keep_until.into();
+        self
+    }
+}
+
+impl ReleaseTerms {
+    /// Deletes `keys`, which are gone by `gone_by` even if no release arrives.
+    #[must_use]
+    pub fn new(keys: Keys, id: LeaseId, gone_by: Moment) -> Self {
+        Self {
+            keys,
+            id,
+            gone_by,
+            keep_until: None,
+            return_to: None,
+        }
+    }
+
     /// Sets the lease id that the keys hold again.
     #[must_use]
     pub fn return_to(mut self, id: impl Into<Option<LeaseId>>) -> Self {
@@ -86,5 +135,13 @@ impl Release {
     pub fn keep_until(mut self, keep_until: impl Into<Option<Moment>>) -> Self {
         self.keep_until = keep_until.into();
         self
+    }
+}
+
+impl Deref for Release {
+    type Target = ReleaseTerms;
+
+    fn deref(&self) -> &ReleaseTerms {
+        &self.terms
     }
 }

@@ -249,7 +249,7 @@ impl Deployment {
         });
         let key = Arc::clone(&self.rules.key);
         let identify = Identify::new(key, responder).change(change).watch(watch);
-        session.submit(Command::Identify(identify));
+        session.submit(Command::Identify(identify.into()));
     }
 
     fn on_identified(

@@ -220,7 +220,7 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
             let waiters = state.waiting.len(&it.key);
             send(it.responder, state.store.inspect(&it.key).waiters(waiters))
         }
-        Command::Identify(it) => identify(state, it),
+        Command::Identify(it) => identify(state, *it),
         Command::Ping(it) => send(it.responder, Identity::default()),
     }
 }

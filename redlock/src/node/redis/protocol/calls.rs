@@ -2,6 +2,8 @@
 
 use deadpool_redis::redis::{Cmd, Pipeline};
 
+use crate::node::encoded::Encoded;
+
 /// Commands that are encoded to be sent together, in this order. The server responds once to each.
 ///
 /// The client library packs them, here or behind its own interface.
@@ -54,6 +56,22 @@ impl Calls {
             }
             None => command.write_packed_command(&mut self.packed),
         }
+    }
+
+    /// Adds commands that other connections send alike: `encode` adds them to the first one. The others
+    /// copy their bytes.
+    pub(crate) fn add_shared(&mut self, encoded: &Encoded, encode: impl Fn(&mut Self)) {
+        if self.listed.is_some() {
+            return encode(self);
+        }
+        let (start, before) = (self.packed.len(), self.count);
+        let (bytes, count) = encoded.get_or(|| {
+            encode(self);
+            let bytes = self.packed.drain(start..).as_slice().into();
+            (bytes, std::mem::replace(&mut self.count, before) - before)
+        });
+        self.packed.extend_from_slice(bytes);
+        self.count += count;
     }
 
     /// Returns the number of commands that were added since the last call of this.

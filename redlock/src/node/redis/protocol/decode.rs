@@ -113,7 +113,7 @@ impl Request {
                     counter: None,
                     rank: None,
                 }));
-                Settled::Busy(it.keys)
+                Settled::Busy(it.terms.keys.clone())
             }
             command => Settled::Resend(Self {
                 command,

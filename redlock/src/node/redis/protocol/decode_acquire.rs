@@ -54,9 +54,9 @@ pub(crate) fn settle_acquire(
             let vote = script_vote(encoding, &value, it.fence.is_some());
             let settled = match &vote {
                 Ok(Vote::Busy { rank: None, .. }) if is_unlisted(&value) => {
-                    Settled::Unlisted(it.keys)
+                    Settled::Unlisted(it.terms.keys.clone())
                 }
-                Ok(Vote::Busy { .. }) => Settled::Busy(it.keys),
+                Ok(Vote::Busy { .. }) => Settled::Busy(it.terms.keys.clone()),
                 _ => Settled::Done,
             };
             it.responder.send(vote);

@@ -132,21 +132,31 @@ fn encode_native_acquire(
     calls: &mut Calls,
     counter_ttls: &mut CounterTtls,
 ) -> usize {
-    calls.add(|call| set_if_absent(call, key, it));
     let Some(fence) = &it.fence else {
+        calls.add_shared(&it.encoded, |calls| {
+            calls.add(|call| set_if_absent(call, key, it))
+        });
         return 1;
     };
     let counter = OtherKey::Counter.beside(key);
     let ttl = counter_ttls.ttl_to_set(key, fence.retention);
-    calls.add(|call| {
-        // XX: do not create it. GT: move up only. CH: respond with 1 if this command moved it.
-        call.arg("ZADD").arg(counter);
-        if ttl.is_none() {
-            call.arg("XX");
-        }
-        call.arg("GT").arg("CH").arg(fence.proposal).arg(MEMBER);
-    });
+    let set_and_move = |calls: &mut Calls| {
+        calls.add(|call| set_if_absent(call, key, it));
+        calls.add(|call| {
+            // XX: do not create it. GT: move up only. CH: respond with 1 if this command moved it.
+            call.arg("ZADD").arg(counter);
+            if ttl.is_none() {
+                call.arg("XX");
+            }
+            call.arg("GT").arg("CH").arg(fence.proposal).arg(MEMBER);
+        });
+    };
     let mut responses = 2;
+    match ttl {
+        // The usual form, at every node.
+        None => calls.add_shared(&it.encoded, set_and_move),
+        Some(_) => set_and_move(calls),
+    }
     if !fence.is_likely_accepted {
         calls.add(|call| {
             call.arg("ZSCORE").arg(counter).arg(MEMBER);

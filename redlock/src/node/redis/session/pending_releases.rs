@@ -226,12 +226,8 @@ impl PendingReleases {
             .checked_add(reconnect_delay(self.repeat_count))
             .unwrap_or(until)
             .min(until);
-        let release = Release {
-            gone_by: until,
-            ..release
-        };
-        self.repeats
-            .push_back((due, Request::new(Command::Release(release))));
+        let release = Command::Release(release.gone_by(until));
+        self.repeats.push_back((due, Request::new(release)));
     }
 
     /// Returns when the next release is due to be sent again.
