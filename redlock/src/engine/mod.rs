@@ -30,6 +30,7 @@ use crate::node::{
 };
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
+use crate::time::deadlines::Deadlines;
 use crate::time::jitter::Jitter;
 use crate::time::validity;
 use crate::waiting::queue::LocalQueue;
@@ -80,6 +81,7 @@ pub(crate) struct Engine {
     names: Arc<[Arc<str>]>,
     sessions: Box<[Arc<dyn Session>]>,
     timers: Arc<Timers>,
+    deadlines: Arc<Deadlines>,
     head_checks: Arc<HeadChecks>,
     registry: Arc<Registry>,
     deployment: Arc<Deployment>,
@@ -113,6 +115,7 @@ impl Engine {
             sessions,
             head_checks: HeadChecks::new(&shared.local_queue, &timers),
             timers,
+            deadlines: Deadlines::start(runtime),
             registry,
             deployment,
         })
@@ -120,7 +123,7 @@ impl Engine {
 
     /// Whether the engine's runtime is alive.
     pub(crate) fn is_alive(&self) -> bool {
-        self.timers.is_alive()
+        self.timers.is_alive() && self.deadlines.is_alive()
     }
 
     pub(crate) fn config(&self) -> &Config {
@@ -167,6 +170,11 @@ impl Engine {
 
     pub(crate) fn timers(&self) -> &Arc<Timers> {
         &self.timers
+    }
+
+    /// The deadlines of waits for nodes.
+    pub(crate) fn deadlines(&self) -> &Deadlines {
+        &self.deadlines
     }
 
     pub(crate) fn quorum(&self) -> Quorum {
@@ -325,5 +333,6 @@ impl Engine {
 impl Drop for Engine {
     fn drop(&mut self) {
         self.timers.close();
+        self.deadlines.close();
     }
 }

@@ -20,8 +20,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::{LossReason, NodeError, NodeErrorKind};
@@ -75,7 +73,7 @@ impl Round {
 impl ActiveLease {
     /// Extends a lease whose keys a quorum of nodes has given the new id. Its validity is unknown
     /// before. Waits for the confirmations, at most until `end`.
-    pub(super) async fn extend_adopted(self: &Arc<Self>, end: Instant) {
+    pub(super) async fn extend_adopted(self: &Arc<Self>, end: Moment) {
         let sent = Moment::now();
         {
             let mut state = self.lock();
@@ -107,8 +105,8 @@ impl ActiveLease {
             let against = responded.count() - confirmed;
             quorum.verdict(confirmed, against) != Verdict::Open
         };
-        let left = end.saturating_duration_since(Instant::now());
-        let results = first.responses.until(left, is_decided).await;
+        let deadlines = self.engine.deadlines();
+        let results = first.responses.until(deadlines, end, is_decided).await;
         if is_decided(&results) {
             return;
         }

@@ -19,7 +19,6 @@ use crate::node::{Command, Extend, Extension, Keys, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::responses::{self, NodeResults, Responses};
-use crate::time::clock;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -106,7 +105,7 @@ impl ActiveLease {
     /// Cancel safe: confirmations of an extension that was sent still count.
     pub(crate) async fn extend(self: &Arc<Self>, ttl: Duration) -> Result<Duration, ExtendError> {
         self.engine.config().check_ttl(ttl)?;
-        if !clock::has_timers() {
+        if !self.engine.deadlines().can_wait() {
             return Err(InvalidRequest::NoRuntime.into());
         }
         if let Some(lost) = self.expire_if_due() {
@@ -122,11 +121,10 @@ impl ActiveLease {
                 .count();
             quorum.verdict(confirmed, responded.count() - confirmed)
         };
-        let results = responses
-            .until(self.engine.node_timeout(ttl), |results| {
-                verdict(results) != Verdict::Open
-            })
-            .await;
+        let end = Moment::now().saturating_add(self.engine.node_timeout(ttl));
+        let is_decided = |results: &_| verdict(results) != Verdict::Open;
+        let deadlines = self.engine.deadlines();
+        let results = responses.until(deadlines, end, is_decided).await;
         if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::state::{Phase, State};
@@ -14,6 +12,7 @@ use crate::quorum::responses::Responses;
 use crate::quorum::token;
 use crate::quorum::token::Choice;
 use crate::quorum::vote::VoteState;
+use crate::time::clock::Moment;
 use crate::token::FencingToken;
 
 impl ActiveLease {
@@ -22,7 +21,7 @@ impl ActiveLease {
     ///
     /// Leaves the lease without a token if that fails by `end`. Cancel safe: dropping the round
     /// ends the lease.
-    pub(super) async fn mint(self: &Arc<Self>, end: Instant) {
+    pub(super) async fn mint(self: &Arc<Self>, end: Moment) {
         // A counter is moved only by the owner of its key, and by the first attempts of other
         // contenders. Two raises are enough unless such an attempt comes in between.
         let shown = self.shown_counter();
@@ -61,7 +60,7 @@ impl ActiveLease {
 
     /// Raises the counters of all nodes that hold the key and that this round has not moved to
     /// `token`.
-    async fn raise(self: &Arc<Self>, token: u64, end: Instant) {
+    async fn raise(self: &Arc<Self>, token: u64, end: Moment) {
         let Some(retention) = self.fence_retention() else {
             return;
         };
@@ -87,11 +86,12 @@ impl ActiveLease {
             let raise = Raise::new(keys, id, token, retention, responder);
             self.engine.submit(*node, Command::Raise(raise.into()));
         }
-        let left = end.saturating_duration_since(Instant::now());
         let is_token = || matches!(self.choose(), Some(Choice::Token(_)));
         let results = sink
             .responses
-            .until(left, |results| is_token() || responses::all(results))
+            .until(self.engine.deadlines(), end, |results| {
+                is_token() || responses::all(results)
+            })
             .await;
         if !is_token() {
             let silent = results

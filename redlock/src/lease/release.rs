@@ -162,10 +162,10 @@ impl Report {
             let confirmed = results.iter().flatten().count() - failed;
             quorum.verdict(confirmed + not_contacted, failed)
         };
-        let results = self
-            .responses
-            .until(timeout, |results| verdict(results) != Verdict::Open)
-            .await;
+        let end = Moment::now().saturating_add(timeout);
+        let is_decided = |results: &_| verdict(results) != Verdict::Open;
+        let deadlines = engine.deadlines();
+        let results = self.responses.until(deadlines, end, is_decided).await;
         let verdict = verdict(&results);
         let report = self.report(engine, results);
         if verdict == Verdict::Reached {

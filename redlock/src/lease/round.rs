@@ -3,8 +3,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::NodeError;
@@ -76,14 +74,14 @@ impl Round {
     /// Cancel safe: dropping this drops the round.
     pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
         let timeout = self.lease.node_timeout();
-        let end = Instant::now() + timeout;
+        let end = self.lease.sent_at.saturating_add(timeout);
         self.until(end, |tally| tally.verdict() != Verdict::Open)
             .await;
         self.is_won = self.finish(end).await;
         if !self.is_won {
             // Nodes that failed at once may have decided the round. The others get a moment more, so
             // that the error names the nodes that failed and not those that were merely slower.
-            let grace = Instant::now() + validity::grace(timeout);
+            let grace = Moment::now().saturating_add(validity::grace(timeout));
             let is_explained = |tally: &Tally| tally.is_busy() || tally.is_complete();
             self.until(grace.min(end), is_explained).await;
             self.is_won = self.finish(end).await;
@@ -96,7 +94,7 @@ impl Round {
 
     /// Mints the token and checks the keys, as far as that is needed. Returns whether the lease is
     /// held.
-    async fn finish(&self, end: Instant) -> bool {
+    async fn finish(&self, end: Moment) -> bool {
         self.lease.mint(end).await;
         if self.is_adoption {
             self.lease.extend_adopted(end).await;
@@ -107,9 +105,9 @@ impl Round {
     }
 
     /// Waits until the tally meets the condition, at most until `end`.
-    async fn until(&self, end: Instant, enough: impl Fn(&Tally) -> bool) {
+    async fn until(&self, end: Moment, enough: impl Fn(&Tally) -> bool) {
         let waiting = self.lease.state.until(|state| enough(&state.tally));
-        let _elapsed = tokio::time::timeout_at(end, waiting).await;
+        let _enough = self.lease.engine.deadlines().until(end, waiting).await;
     }
 }
 
@@ -181,7 +179,9 @@ impl ActiveLease {
             let responded = results.iter().flatten().count();
             confirmed(results) >= needed || responded == granted.len()
         };
-        let results = responses.until(self.node_timeout(), is_decided).await;
+        let end = Moment::now().saturating_add(self.node_timeout());
+        let deadlines = self.engine.deadlines();
+        let results = responses.until(deadlines, end, is_decided).await;
         confirmed(&results) >= needed
     }
 

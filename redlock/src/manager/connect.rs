@@ -16,6 +16,7 @@ use crate::node::{Command, Identity, Ping};
 use crate::quorum;
 use crate::quorum::responses;
 use crate::quorum::responses::NodeResults;
+use crate::time::clock::Moment;
 
 /// A future that connects a manager, returned by [`Redlock::connect`](crate::Redlock::connect).
 #[must_use = "nothing is connected unless this is awaited"]
@@ -86,7 +87,8 @@ async fn connect(redlock: Redlock) -> Result<Redlock, ConnectError> {
 
     let is_quorum = |results: &NodeResults<Identity>| usable(results) >= quorum.needed();
     let decided = |results: &NodeResults<Identity>| is_quorum(results) || responses::all(results);
-    let results = responses.until(CONNECT_TIMEOUT, decided).await;
+    let end = Moment::now().saturating_add(CONNECT_TIMEOUT);
+    let results = responses.until(engine.deadlines(), end, decided).await;
     if !is_quorum(&results) {
         return Err(ConnectError::NoQuorum {
             usable: quorum::nodes(usable(&results)),

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use crate::engine::Engine;
 use crate::manager::Redlock;
 use crate::node::{Command, Ping};
 use crate::quorum::responses;
 use crate::time::clock;
+use crate::time::clock::Moment;
 
 impl Redlock {
     /// Releases all locks, and waits until the nodes have carried out the releases.
@@ -37,18 +36,18 @@ impl Redlock {
             engine.registry().shut_down_all();
         }
         // One limit for all engines and both waits.
-        let end = Instant::now() + self.config().silence_limit();
+        let limit = self.config().silence_limit();
+        let end = Moment::now().saturating_add(limit);
         // Another thread may be about to queue the releases of a guard that it drops.
-        let limit = end.saturating_duration_since(Instant::now());
         all_emptied(&engines, limit).await;
         let ping = |responder| Command::Ping(Ping::new(responder).after_releases());
         let pings: Vec<_> = engines
             .iter()
             .map(|engine| engine.broadcast(ping))
             .collect();
-        for responses in pings {
-            let left = end.saturating_duration_since(Instant::now());
-            let _results = responses.until(left, responses::all).await;
+        for (engine, responses) in engines.iter().zip(pings) {
+            let deadlines = engine.deadlines();
+            let _results = responses.until(deadlines, end, responses::all).await;
         }
     }
 

@@ -12,6 +12,7 @@ use crate::quorum::Quorum;
 use crate::quorum::responses;
 use crate::quorum::responses::NodeResults;
 use crate::resource::Resource;
+use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
 
@@ -43,11 +44,11 @@ impl Redlock {
             .broadcast(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
         let timeout = engine.node_timeout(self.config().ttl);
         let is_certain = |results: &NodeResults<_>| status(results).is_certain();
-        responses.until(timeout, is_certain).await;
+        let (deadlines, end) = (engine.deadlines(), Moment::now().saturating_add(timeout));
+        responses.until(deadlines, end, is_certain).await;
         // Wait a little for the other nodes. Otherwise healthy ones would be shown as timed out.
-        let results = responses
-            .until(validity::grace(timeout), responses::all)
-            .await;
+        let end = Moment::now().saturating_add(validity::grace(timeout));
+        let results = responses.until(deadlines, end, responses::all).await;
         if status(&results).state == LockState::Free {
             // A node whose identity is not known yet may have lost locks.
             engine.deployment().usable(acquire.needed(), timeout).await;
@@ -68,9 +69,9 @@ impl Redlock {
             return Vec::new();
         };
         let responses = engine.broadcast(|responder| Command::Ping(Ping::new(responder)));
-        let _results = responses
-            .until(self.config().silence_limit(), responses::all)
-            .await;
+        let end = Moment::now().saturating_add(self.config().silence_limit());
+        let deadlines = engine.deadlines();
+        let _results = responses.until(deadlines, end, responses::all).await;
         // A node that responds is identified within a few round trips.
         engine
             .deployment()

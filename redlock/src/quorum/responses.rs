@@ -1,12 +1,12 @@
 //! The responses of all nodes to one command.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::node::{NodeResult, Responder, ResponseSink};
 use crate::sync::Condition;
-use crate::time::clock;
+use crate::time::clock::Moment;
+use crate::time::deadlines::Deadlines;
 
 /// The results of one command, by node. `None` stands for a node that has not responded.
 pub(crate) type NodeResults<T> = Vec<Option<NodeResult<T>>>;
@@ -47,21 +47,19 @@ impl<T: Clone + Send + 'static> Responses<T> {
         Responder::new(Arc::<Self>::clone(self), node)
     }
 
-    /// Waits until the results are `enough`, at most for `timeout`, and returns the results so far. In
+    /// Waits until the results are `enough`, at most until `end`, and returns the results so far. In
     /// a runtime without timers, returns them at once.
     ///
     /// Cancel safe: results are kept, and collected even while no task waits.
     pub(crate) async fn until(
         &self,
-        timeout: Duration,
+        deadlines: &Deadlines,
+        end: Moment,
         enough: impl Fn(&NodeResults<T>) -> bool,
     ) -> NodeResults<T> {
-        if !clock::has_timers() {
-            return self.state.lock().results.clone();
-        }
         let waiting = self.state.until(|state| enough(&state.results));
         // The caller judges the results, whether they were enough or the time is over.
-        let _elapsed = tokio::time::timeout(timeout, waiting).await;
+        let _enough = deadlines.until(end, waiting).await;
         self.state.lock().results.clone()
     }
 }

@@ -32,6 +32,13 @@ impl Moment {
         self.0.checked_add(duration).map(Self)
     }
 
+    /// The moment `duration` later, or one that is farther away than any wait.
+    pub(crate) fn saturating_add(self, duration: Duration) -> Self {
+        let later = self.checked_add(duration);
+        let farthest = || self.checked_add(FARTHEST).unwrap_or(self);
+        later.unwrap_or_else(farthest)
+    }
+
     /// The moment `duration` earlier, or `None` if the clock cannot represent it.
     #[must_use]
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
@@ -72,6 +79,9 @@ pub(crate) fn has_timers() -> bool {
     Handle::try_current().is_ok()
         && catch_unwind(|| drop(tokio::time::sleep(Duration::ZERO))).is_ok()
 }
+
+/// The longest distance of a moment that every clock can represent: 30 years.
+const FARTHEST: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
 
 /// The maximum delay before a suspend is noticed.
 pub(crate) const TICK: Duration = Duration::from_secs(1);

@@ -1,5 +1,6 @@
-//! The clock, the arithmetic of leases, and random delays.
+//! The clock, the arithmetic of leases, deadlines of waits, and random delays.
 
 pub(crate) mod clock;
+pub(crate) mod deadlines;
 pub(crate) mod jitter;
 pub(crate) mod validity;
