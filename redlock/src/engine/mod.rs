@@ -30,6 +30,7 @@ use crate::node::{
 };
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
+use crate::time::clock::Moment;
 use crate::time::deadlines::Deadlines;
 use crate::time::jitter::Jitter;
 use crate::time::validity;
@@ -230,11 +231,11 @@ impl Engine {
     }
 
     /// The proposal for the counters in a new round; `None` without fencing.
-    pub(crate) fn fence(&self) -> Option<Fence> {
+    pub(crate) fn fence(&self, now: Moment) -> Option<Fence> {
         let retention = self.shared.config.fence_retention();
         self.shared.config.fencing.then(|| {
             let proposals = &self.shared.proposals;
-            Fence::new(proposals.next(self.max_proposal()), retention)
+            Fence::new(proposals.next(self.max_proposal(now)), retention)
                 .likely_accepted(proposals.are_likely_accepted())
         })
     }
@@ -246,9 +247,9 @@ impl Engine {
     }
 
     /// Adapts later proposals to a token. `shown`: the counter that a quorum had reached before.
-    pub(crate) fn observe_token(&self, token: u64, shown: u64) {
+    pub(crate) fn observe_token(&self, token: u64, shown: impl FnOnce() -> u64) {
         let limit = |now| match self.max_observed(now) {
-            limit if shown > limit => limit.max(Proposals::limit_of_quorum(now)),
+            limit if shown() > limit => limit.max(Proposals::limit_of_quorum(now)),
             limit => limit,
         };
         self.shared.proposals.observe(token, limit);
@@ -267,14 +268,17 @@ impl Engine {
     /// The largest token to propose: the median time of day of the servers plus half of the fence
     /// retention. A local clock that is far ahead thus cannot move counters to a value that other
     /// managers need long to reach. `None` if no server has reported its time yet.
-    fn max_proposal(&self) -> Option<u64> {
-        self.server_clock().map(|time| self.latest_at(time.median))
+    fn max_proposal(&self, now: Moment) -> Option<u64> {
+        self.server_clock(now)
+            .map(|time| self.latest_at(time.median))
     }
 
     /// The largest counter that proposals adapt to: half of the fence retention beyond the clock, or
     /// beyond those of the servers if a quorum has reported its time.
     fn max_observed(&self, now: u64) -> u64 {
-        let time = self.server_clock().filter(|time| time.is_of_quorum);
+        let time = self
+            .server_clock(Moment::now())
+            .filter(|time| time.is_of_quorum);
         self.latest_at(time.map_or(now, |time| now.max(time.median)))
     }
 
@@ -285,9 +289,9 @@ impl Engine {
     }
 
     /// The time of day of the servers, once one has reported it.
-    fn server_clock(&self) -> Option<ServerTime> {
+    fn server_clock(&self, now: Moment) -> Option<ServerTime> {
         let read = || self.of_each(|session| session.time_of_day()).flatten();
-        self.server_clock.time(read, self.quorum().needed())
+        self.server_clock.time(now, read, self.quorum().needed())
     }
 
     /// Sends a command to every node and collects the responses.

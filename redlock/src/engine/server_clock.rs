@@ -17,14 +17,14 @@ pub(super) struct ServerTime {
 }
 
 impl ServerClock {
-    /// Returns the time of day, at most a second old. `None` is not remembered: a server may report
+    /// Returns the time of day at `now`, at most a second old. `None` is not remembered: a server may report
     /// its time at any moment.
     pub(super) fn time<I: Iterator<Item = u64>>(
         &self,
+        now: Moment,
         read: impl FnOnce() -> I,
         quorum: usize,
     ) -> Option<ServerTime> {
-        let now = Moment::now();
         let known = *self.0.lock();
         if known.is_some_and(|time| now.saturating_since(time.read_at) < TICK) {
             return known;

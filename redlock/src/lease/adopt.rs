@@ -47,7 +47,7 @@ impl Round {
         from: &LeaseId,
         options: &LockOptions,
     ) -> Self {
-        let (id, contention) = (LeaseId::draw(), Contention::default());
+        let (id, contention) = (LeaseId::draw(), Contention::none(Moment::now()));
         let lease = ActiveLease::new(engine, resources, id, options, contention);
         // The ttl of the former lease is unknown, so the longest is assumed.
         let max_ttl = engine.config().max_ttl.max(lease.ttl);

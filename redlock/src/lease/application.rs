@@ -55,7 +55,9 @@ impl ActiveLease {
                 return;
             }
             // The keys may be set later than those of the other nodes.
-            state.keys_may_stay(self.gone_by(Moment::now(), self.ttl));
+            let now = Moment::now();
+            state.keys_may_stay(self.gone_by(now, self.ttl));
+            state.contention.now = now;
             state.contention.clone()
         };
         self.apply(node, &contention);

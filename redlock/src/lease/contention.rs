@@ -3,20 +3,33 @@
 use std::sync::Arc;
 
 use crate::node::Waiter;
+use crate::time::clock::Moment;
 use crate::waiting::wakeup::Wakeup;
 
 /// What an acquire says about contention.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Contention {
     /// Whether other processes are known to contend.
     pub(super) is_contended: bool,
     /// The contender, if it goes on waiting when the round is lost.
     pub(super) wakeup: Option<Arc<Wakeup>>,
+    /// The moment at which the acquire is sent.
+    pub(super) now: Moment,
 }
 
 impl Contention {
+    /// Returns the contention of an acquire, which is sent at `now`, without a contender.
+    pub(super) fn none(now: Moment) -> Self {
+        Self {
+            is_contended: false,
+            wakeup: None,
+            now,
+        }
+    }
+
     /// Returns the contender as the waiting list of a node knows it.
     pub(super) fn waiter(&self, node: usize) -> Option<Waiter> {
-        self.wakeup.as_ref().map(|wakeup| wakeup.waiter(node))
+        let wakeup = self.wakeup.as_ref();
+        wakeup.map(|wakeup| wakeup.waiter(node, self.now))
     }
 }

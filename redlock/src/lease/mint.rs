@@ -24,16 +24,21 @@ impl ActiveLease {
     pub(super) async fn mint(self: &Arc<Self>, end: Moment) {
         // A counter is moved only by the owner of its key, and by the first attempts of other
         // contenders. Two raises are enough unless such an attempt comes in between.
-        let shown = self.shown_counter();
+        let mut shown = None;
         for _ in 0..MAX_RAISES {
             match self.choose() {
                 None => return,
                 Some(Choice::Token(token)) => {
+                    let shown = || shown.unwrap_or_else(|| self.shown_counter());
                     self.engine.observe_token(token, shown);
                     self.lock().fencing_token = Some(FencingToken::new(token));
                     return;
                 }
-                Some(Choice::Raise(token)) => self.raise(token, end).await,
+                Some(Choice::Raise(token)) => {
+                    // The first raise makes a quorum show its own counter.
+                    shown.get_or_insert_with(|| self.shown_counter());
+                    self.raise(token, end).await;
+                }
                 Some(Choice::Exhausted) => return self.fail_exhausted(),
             }
         }

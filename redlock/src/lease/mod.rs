@@ -99,14 +99,14 @@ impl ActiveLease {
         options: &LockOptions,
         contention: Contention,
     ) -> Arc<Self> {
-        let sent_at = Moment::now();
+        let sent_at = contention.now;
         let ttl = options.first_ttl();
         let config = engine.config();
         let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
         let keys: Keys = resources.keys(&config.key_prefix).into();
         let terms = AcquireTerms::new(keys.clone(), id.clone(), ttl)
             .contended(contention.is_contended)
-            .fence(engine.fence());
+            .fence(engine.fence(sent_at));
         Arc::new_cyclic(|itself| Self {
             keys,
             resources: resources.clone(),
@@ -164,11 +164,17 @@ impl ActiveLease {
     /// The time until the deadline. A lease that is seen to have none left ends as expired, so that
     /// it cannot come back.
     pub(crate) fn remaining(&self) -> Duration {
+        self.remaining_at(Moment::now())
+    }
+
+    /// The same, for a `now` that was read just before.
+    fn remaining_at(&self, now: Moment) -> Duration {
         let deadline = self.lock().deadline();
-        if deadline.is_some_and(|end| Moment::now() >= end) {
+        let left = deadline.map_or(Duration::ZERO, |end| validity::remaining(end, now));
+        if deadline.is_some() && left.is_zero() {
             self.lose(LossReason::Expired);
         }
-        self.time_left()
+        left
     }
 
     /// Whether the lease has time left. As [`remaining`](Self::remaining), ends a lease that has

@@ -48,7 +48,8 @@ impl ActiveLease {
     ///
     /// Cancel safe: the releases are queued by the first poll.
     pub(crate) async fn release_and_wait(&self) -> Result<Released, ReleaseError> {
-        let was_held = self.is_held();
+        let now = Moment::now();
+        let was_held = !self.remaining_at(now).is_zero();
         let mut report = None;
         let mut send = |plan: &ReleasePlan| {
             let sent = Report::of(&self.engine, plan, was_held);
@@ -71,8 +72,9 @@ impl ActiveLease {
         let Some(report) = report else {
             unreachable!("the plan was carried out here or there");
         };
+        let end = now.saturating_add(self.node_timeout());
         report
-            .confirmed(&self.engine, self.node_timeout())
+            .confirmed(&self.engine, end)
             .await
             .map_err(ReleaseError::new)
     }
@@ -120,7 +122,8 @@ impl ReleaseById {
     ) -> Result<Released, Released> {
         let was_held = was_held.then_some(true);
         let report = Report { was_held, ..self.0 };
-        report.confirmed(engine, timeout).await
+        let end = Moment::now().saturating_add(timeout);
+        report.confirmed(engine, end).await
     }
 }
 
@@ -150,7 +153,7 @@ impl Report {
     }
 
     /// Waits until a quorum has confirmed, or no longer can.
-    async fn confirmed(self, engine: &Engine, timeout: Duration) -> Result<Released, Released> {
+    async fn confirmed(self, engine: &Engine, end: Moment) -> Result<Released, Released> {
         let quorum = engine.quorum();
         let not_contacted = quorum.nodes() - self.nodes.len();
         let verdict = |results: &NodeResults<Removal>| {
@@ -162,7 +165,6 @@ impl Report {
             let confirmed = results.iter().flatten().count() - failed;
             quorum.verdict(confirmed + not_contacted, failed)
         };
-        let end = Moment::now().saturating_add(timeout);
         let is_decided = |results: &_| verdict(results) != Verdict::Open;
         let deadlines = engine.deadlines();
         let results = self.responses.until(deadlines, end, is_decided).await;

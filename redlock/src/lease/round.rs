@@ -43,11 +43,12 @@ impl Round {
         is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
+        let id = LeaseId::draw();
         let contention = Contention {
             is_contended,
             wakeup: wakeup.map(Arc::clone),
+            now: Moment::now(),
         };
-        let id = LeaseId::draw();
         let lease = ActiveLease::new(engine, resources, id, options, contention.clone());
         for node in 0..engine.quorum().nodes() {
             lease.apply(node, &contention);
@@ -96,12 +97,16 @@ impl Round {
     /// held.
     async fn finish(&self, end: Moment) -> bool {
         self.lease.mint(end).await;
+        let now = Moment::now();
         if self.is_adoption {
             self.lease.extend_adopted(end).await;
-            return self.lease.try_finish(true);
+        } else if self.lease.is_young(now) {
+            // The common case, in which nothing is waited for.
+            return self.lease.try_finish(now);
+        } else if !self.lease.check_keys().await {
+            return false;
         }
-        let is_checked = self.lease.check_keys().await;
-        self.lease.try_finish(is_checked)
+        self.lease.try_finish(Moment::now())
     }
 
     /// Waits until the tally meets the condition, at most until `end`.
@@ -121,16 +126,14 @@ impl Drop for Round {
 
 impl ActiveLease {
     /// Turns a won round into a held lease. Returns `false` unless a quorum granted the lock and
-    /// enough validity is left.
-    fn try_finish(self: &Arc<Self>, is_checked: bool) -> bool {
+    /// enough validity is left at `now`.
+    fn try_finish(self: &Arc<Self>, now: Moment) -> bool {
         let mut state = self.lock();
-        let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
         let is_won = state.phase == Phase::Acquiring
             && state.tally.verdict() == Verdict::Reached
             && state.holds.deadline() >= enough
             && enough.is_some()
-            && (is_checked || self.is_young(now))
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
@@ -150,12 +153,12 @@ impl ActiveLease {
         now.saturating_since(self.sent_at) <= validity::ROUND_LIMIT
     }
 
-    /// Checks that a quorum still has the keys, if the round was granted the lock but took long.
-    /// There was then a moment at which all of them had the keys: when the check was sent.
+    /// Checks that a quorum still has the keys, if the round was granted the lock. Needed if it took
+    /// long. There was then a moment at which all of them had the keys: when the check was sent.
     async fn check_keys(self: &Arc<Self>) -> bool {
         let granted: Vec<usize> = {
             let state = self.lock();
-            if state.tally.verdict() != Verdict::Reached || self.is_young(Moment::now()) {
+            if state.tally.verdict() != Verdict::Reached {
                 return false;
             }
             let is_granted = |node: &usize| matches!(state.tally.get(*node), VoteState::Granted(_));
@@ -199,8 +202,8 @@ impl ActiveLease {
         // A late grant joins a lease that is held. After the end, the release queued behind the
         // acquire undoes it.
         state.tally.set(node, vote);
-        let joins = state.phase != Phase::Held || state.holds.may_join(node, self.outlast());
-        if joins || !matches!(hold, Hold::Until(_)) {
+        let is_late = state.phase == Phase::Held && matches!(hold, Hold::Until(_));
+        if !is_late || state.holds.may_join(node, self.outlast()) {
             state.holds.vote(node, hold, self.sent_at);
         }
         if state.phase == Phase::Held {
@@ -224,9 +227,13 @@ impl ActiveLease {
             return;
         };
         let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
-        self.engine.observe_counter(counter);
-        if let Some(fence) = self.fence {
-            self.engine.observe_stamp(fence.proposal, stamp);
+        let proposal = self.fence.map(|fence| fence.proposal);
+        // A counter up to the proposal is nothing new.
+        if proposal.is_none_or(|proposal| counter > proposal) {
+            self.engine.observe_counter(counter);
+        }
+        if let Some(proposal) = proposal {
+            self.engine.observe_stamp(proposal, stamp);
         }
     }
 

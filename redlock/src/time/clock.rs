@@ -4,6 +4,11 @@
 //! Tokio's clock follows paused time but, like [`std::time::Instant`] on Linux and macOS, stands
 //! still while the machine is suspended. So `now` is Tokio's clock plus all the time this
 //! machine has been suspended since the process first read it.
+//!
+//! Nothing of that is remembered for a while: the first reading after a suspend must show it, and a
+//! clock that stands still meanwhile could not tell when to look again. A reading therefore reads two
+//! clocks, Tokio's and one that continues. A third is read only if the two are farther apart than
+//! before: after a suspend, and always where Tokio's clock is paused.
 
 use std::panic::catch_unwind;
 use std::sync::OnceLock;
@@ -23,7 +28,12 @@ impl Moment {
     /// Returns the current moment.
     #[must_use]
     pub fn now() -> Self {
-        Self(Instant::now() + suspended())
+        // The continuous clock first: see `suspended`.
+        let (continuous, now) = (continuous(), Instant::now());
+        match suspended_by(continuous, now.into_std()) {
+            Duration::ZERO => Self(now),
+            suspended => Self(now + suspended),
+        }
     }
 
     /// The moment `duration` later, or `None` if the clock cannot represent it.
@@ -89,21 +99,46 @@ pub(crate) const TICK: Duration = Duration::from_secs(1);
 /// How long this machine has been suspended since the first call, in steps: it changes only when
 /// the two clocks have moved apart by more than reading them one after the other explains.
 fn suspended() -> Duration {
-    static START: OnceLock<(Awake, Duration)> = OnceLock::new();
-    static SUSPENDED: AtomicU64 = AtomicU64::new(0);
-
-    let (awake_start, continuous_start) = *START.get_or_init(|| both(Awake::now, continuous));
     // Read the continuous clock first: a pause of this thread in between then makes the
     // difference too small, never too large, and cannot be taken for a suspend.
-    let continuous = continuous().saturating_sub(continuous_start);
-    let awake = awake_start.elapsed();
-    let apart = u64::try_from(continuous.saturating_sub(awake).as_nanos()).unwrap_or(u64::MAX);
+    let (continuous, awake) = (continuous(), Awake::now());
+    let apart = apart(continuous, awake);
     let known = SUSPENDED.load(Ordering::Relaxed);
     if apart > known.saturating_add(NOISE) {
         return Duration::from_nanos(SUSPENDED.fetch_max(apart, Ordering::Relaxed).max(apart));
     }
     Duration::from_nanos(known)
 }
+
+/// The same, from a reading of the continuous clock and of Tokio's clock behind it.
+///
+/// Where Tokio's clock is paused, it says nothing about the machine if it is behind. If a test has
+/// advanced it, a suspend in that test goes unnoticed until it is longer than the advance.
+fn suspended_by(continuous: Duration, tokio: Awake) -> Duration {
+    let known = SUSPENDED.load(Ordering::Relaxed);
+    if apart(continuous, tokio) > known.saturating_add(NOISE) {
+        return suspended();
+    }
+    Duration::from_nanos(known)
+}
+
+/// The time by which the continuous clock is ahead of the other since the first call, in nanoseconds.
+fn apart(continuous: Duration, awake: Awake) -> u64 {
+    static START: OnceLock<(Awake, Duration)> = OnceLock::new();
+    let (awake_start, continuous_start) = *START.get_or_init(|| both(Awake::now, self::continuous));
+    let awake = nanos(awake.saturating_duration_since(awake_start));
+    let continuous = nanos(continuous).saturating_sub(nanos(continuous_start));
+    continuous.saturating_sub(awake)
+}
+
+/// Converts to nanoseconds, of which 64 bits count more than five centuries.
+fn nanos(duration: Duration) -> u64 {
+    let seconds = duration.as_secs().saturating_mul(1_000_000_000);
+    seconds.saturating_add(duration.subsec_nanos().into())
+}
+
+/// The longest suspend that was noticed so far, in nanoseconds: the sum of all.
+static SUSPENDED: AtomicU64 = AtomicU64::new(0);
 
 /// Reads both clocks for the same moment.
 ///

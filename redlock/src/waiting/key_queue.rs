@@ -88,13 +88,18 @@ impl KeyQueue {
     }
 
     /// Removes a request. Returns `None` if it was the last one, and otherwise the waker of the next
-    /// head if it was at the head.
-    pub(super) fn leave(&mut self, number: u64, now: Moment) -> Option<Option<Waker>> {
+    /// head if it was at the head. Reads the clock only then.
+    pub(super) fn leave(
+        &mut self,
+        number: u64,
+        now: impl FnOnce() -> Moment,
+    ) -> Option<Option<Waker>> {
         if self.head.number != number {
             self.waiters.remove(&number);
             return Some(None);
         }
         let (number, waker) = self.waiters.pop_first()?;
+        let now = now();
         self.head = Head {
             number,
             // It is not stalled before it has had a chance to be polled.
@@ -118,16 +123,16 @@ mod tests {
         let now = Moment::now();
         let mut queue = KeyQueue::new(1, now);
         (2..=5).for_each(|number| queue.join(number));
-        assert!(queue.leave(3, now).is_some() && !queue.is_waiting(3));
-        assert!(queue.leave(9, now).is_some(), "it was removed before");
+        assert!(queue.leave(3, || now).is_some() && !queue.is_waiting(3));
+        assert!(queue.leave(9, || now).is_some(), "it was removed before");
         assert_eq!(queue.head(), 1);
         for next in [2, 4, 5] {
-            assert!(queue.leave(queue.head(), now).is_some());
+            assert!(queue.leave(queue.head(), || now).is_some());
             assert_eq!(queue.head(), next);
             assert!(!queue.is_waiting(next));
         }
         assert!(!queue.is_contended());
-        assert!(queue.leave(5, now).is_none(), "it was the last one");
+        assert!(queue.leave(5, || now).is_none(), "it was the last one");
     }
 
     #[test]
@@ -136,7 +141,7 @@ mod tests {
         let mut queue = KeyQueue::new(1, now);
         queue.join(2);
         assert!(queue.is_stalled(now));
-        queue.leave(1, now);
+        queue.leave(1, || now);
         assert!(!queue.is_stalled(now.checked_add(TICK).unwrap()));
         let late = now.checked_add(2 * TICK).unwrap();
         assert!(queue.is_stalled(late));

@@ -202,9 +202,8 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let wakers: Vec<_> = {
             let mut state = self.queues.lock();
-            let now = Moment::now();
             let keys = self.keys.iter();
-            keys.filter_map(|key| state.leave(key, self.number, now))
+            keys.filter_map(|key| state.leave(key, self.number, Moment::now))
                 .collect()
         };
         // A request with several keys is woken for each of them, and checks all.
@@ -232,7 +231,12 @@ impl State {
     }
 
     /// Removes a ticket from a queue. Returns the waker of the next head.
-    fn leave(&mut self, key: &Arc<[u8]>, number: u64, now: Moment) -> Option<Waker> {
+    fn leave(
+        &mut self,
+        key: &Arc<[u8]>,
+        number: u64,
+        now: impl FnOnce() -> Moment,
+    ) -> Option<Waker> {
         let next = self.queues.get_mut(key)?.leave(number, now);
         if next.is_none() {
             self.queues.remove(key);
@@ -254,7 +258,7 @@ impl State {
                     break;
                 };
                 let stalled = queue.head();
-                blocking.wakers.extend(self.leave(key, stalled, now));
+                blocking.wakers.extend(self.leave(key, stalled, || now));
             }
         }
         self.checks.schedule(key, now);

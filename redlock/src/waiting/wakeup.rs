@@ -58,9 +58,9 @@ impl Wakeup {
         Watch::new(self, node)
     }
 
-    /// Returns the contender as a node's waiting list knows it.
-    pub(crate) fn waiter(self: &Arc<Self>, node: usize) -> Waiter {
-        let waited = Moment::now().saturating_since(self.began);
+    /// Returns the contender as a node's waiting list knows it at `now`.
+    pub(crate) fn waiter(self: &Arc<Self>, node: usize, now: Moment) -> Waiter {
+        let waited = now.saturating_since(self.began);
         Waiter::new(self.watch(node), waited)
     }
 
@@ -123,7 +123,7 @@ impl Wakeup {
             (node.is_listed, node.is_requeued) = (true, true);
         }
         self.was_listed.store(true, Ordering::Relaxed);
-        Some(self.waiter(node))
+        Some(self.waiter(node, Moment::now()))
     }
 
     /// Ends the wait. Returns the nodes whose waiting lists the contender must leave. A node that owes
