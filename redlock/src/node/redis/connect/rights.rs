@@ -22,6 +22,7 @@
 use deadpool_redis::redis::{Cmd, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::redis::protocol::call::Call;
 use crate::node::redis::protocol::dialect::ScriptCalls;
 use crate::node::redis::protocol::{error, script};
 
@@ -130,7 +131,7 @@ impl Rights {
 
 fn probe(by_text: bool) -> Cmd {
     let mut call = Cmd::new();
-    script::PROBE.start(&mut call, by_text, 0);
+    script::PROBE.start(&mut Call::listed(&mut call), by_text, 0);
     call.arg(PROBE_KEY);
     call
 }

@@ -1,52 +1,179 @@
-//! Calls of scripts on the keys of a lease.
-
-use std::time::Duration;
+//! A command while its words are added.
 
 use deadpool_redis::redis::Cmd;
 
-use crate::node::Keys;
-use crate::node::redis::protocol::other_key::OtherKey;
-use crate::node::redis::protocol::script::LuaScript;
-use crate::time::validity;
+/// A command to which words are added.
+pub(crate) struct Call<'a>(Form<'a>);
 
-/// Starts a call of a script on keys, followed by the keys `others` beside them. The caller adds the
-/// arguments.
-pub(super) fn call_on(
-    call: &mut Cmd,
-    script: &LuaScript,
-    by_text: bool,
-    keys: &Keys,
-    others: &[OtherKey],
-) {
-    let groups = 1 + others.len();
-    script.start(call, by_text, groups * keys.as_slice().len());
-    for key in keys {
-        call.arg(&**key);
+enum Form<'a> {
+    /// Packed at the end of a buffer.
+    Packed {
+        bytes: &'a mut Vec<u8>,
+        /// The beginning of the command, with room for a header.
+        start: usize,
+        words: usize,
+    },
+    /// A command of the client library.
+    Listed(&'a mut Cmd),
+}
+
+/// A word of a command.
+pub(crate) trait Word {
+    /// Passes the word on, as parts that belong together.
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T;
+}
+
+impl<'a> Call<'a> {
+    /// Starts a command behind others in a buffer. It is complete after [`finish`](Self::finish).
+    pub(super) fn packed(bytes: &'a mut Vec<u8>) -> Self {
+        let start = bytes.len();
+        bytes.extend_from_slice(SHORT_HEADER);
+        Self(Form::Packed {
+            bytes,
+            start,
+            words: 0,
+        })
     }
-    for other in others {
-        for key in keys {
-            call.arg(other.beside(key));
+
+    /// Starts a command of the client library.
+    pub(crate) fn listed(command: &'a mut Cmd) -> Self {
+        Self(Form::Listed(command))
+    }
+
+    /// Adds a word.
+    pub(crate) fn arg(&mut self, word: impl Word) -> &mut Self {
+        word.with_parts(|parts| match &mut self.0 {
+            Form::Packed { bytes, words, .. } => {
+                *words += 1;
+                push_header(bytes, b'$', parts.iter().map(|part| part.len()).sum());
+                for part in parts {
+                    bytes.extend_from_slice(part);
+                }
+                bytes.extend_from_slice(b"\r\n");
+            }
+            Form::Listed(command) => {
+                command.arg(parts.concat());
+            }
+        });
+        self
+    }
+
+    /// Adds several words, which are separated by spaces.
+    pub(crate) fn words(&mut self, text: &str) -> &mut Self {
+        for word in text.split(' ') {
+            self.arg(word);
+        }
+        self
+    }
+
+    /// Completes the command: the number of words precedes them.
+    pub(super) fn finish(self) {
+        let Form::Packed {
+            bytes,
+            start,
+            words,
+        } = self.0
+        else {
+            return;
+        };
+        match u8::try_from(words) {
+            Ok(words @ 0..10) => bytes[start + 1] = b'0' + words,
+            _ => {
+                let mut header = Vec::new();
+                push_header(&mut header, b'*', words);
+                bytes.splice(start..start + SHORT_HEADER.len(), header);
+            }
         }
     }
 }
 
-/// Starts a call of a script on keys, followed by their counters if `are_counted`.
-pub(super) fn call_on_counters(
-    call: &mut Cmd,
-    script: &LuaScript,
-    by_text: bool,
-    keys: &Keys,
-    are_counted: bool,
-) {
-    let others: &[_] = if are_counted {
-        &[OtherKey::Counter]
-    } else {
-        &[]
-    };
-    call_on(call, script, by_text, keys, others);
+/// The header of a command of less than ten words, with the place of their number.
+const SHORT_HEADER: &[u8] = b"*0\r\n";
+
+fn push_header(bytes: &mut Vec<u8>, kind: u8, number: usize) {
+    bytes.push(kind);
+    number.with_parts(|parts| bytes.extend_from_slice(parts[0]));
+    bytes.extend_from_slice(b"\r\n");
 }
 
-pub(super) fn millis(duration: Duration) -> u64 {
-    // The configuration has refused longer durations.
-    validity::whole_millis(duration).unwrap_or(u64::MAX)
+impl Word for &[u8] {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        take(&[self])
+    }
+}
+
+impl<const N: usize> Word for &[u8; N] {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        take(&[self.as_slice()])
+    }
+}
+
+impl Word for &str {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        take(&[self.as_bytes()])
+    }
+}
+
+/// The digits of a number.
+impl Word for u64 {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        let (mut digits, mut start, mut rest) = ([b'0'; 20], 20, *self);
+        loop {
+            start -= 1;
+            // Less than ten.
+            digits[start] += u8::try_from(rest % 10).unwrap_or_default();
+            rest /= 10;
+            if rest == 0 {
+                return take(&[&digits[start..]]);
+            }
+        }
+    }
+}
+
+impl Word for usize {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        u64::try_from(*self).unwrap_or(u64::MAX).with_parts(take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Writes the same words in both forms. Returns the bytes that the client library packs.
+    fn packed(write: impl Fn(&mut Call<'_>)) -> Vec<u8> {
+        let (mut bytes, mut command) = (b"before".to_vec(), Cmd::new());
+        let mut call = Call::packed(&mut bytes);
+        write(&mut call);
+        call.finish();
+        write(&mut Call::listed(&mut command));
+        let expected = command.get_packed_command();
+        assert_eq!(bytes, [b"before", &*expected].concat());
+        expected
+    }
+
+    #[test]
+    fn commands_are_packed_as_the_library_packs_them() {
+        let short = packed(|call| {
+            call.arg("SET").arg(b"k").arg(&b""[..]).arg(30_u64);
+        });
+        assert_eq!(
+            short,
+            b"*4\r\n$3\r\nSET\r\n$1\r\nk\r\n$0\r\n\r\n$2\r\n30\r\n"
+        );
+        for count in 1..300_usize {
+            packed(|call| {
+                for number in 0..count {
+                    call.arg(&*vec![b'\n'; number]).words("a bc");
+                }
+            });
+        }
+        for number in (0..64).map(|shift| u64::MAX >> shift) {
+            packed(|call| {
+                call.arg(number)
+                    .arg(number / 10 * 10)
+                    .arg(number.to_string().as_str());
+            });
+        }
+    }
 }

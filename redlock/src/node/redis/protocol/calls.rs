@@ -3,18 +3,15 @@
 use deadpool_redis::redis::{Cmd, Pipeline};
 
 use crate::node::encoded::Encoded;
+use crate::node::redis::protocol::call::Call;
 
 /// Commands that are encoded to be sent together, in this order. The server responds once to each.
-///
-/// The client library packs them, here or behind its own interface.
 #[derive(Default)]
 pub(crate) struct Calls {
     /// The bytes for a socket of ours.
     packed: Vec<u8>,
     /// The commands for a connection of the client library, if they go there instead.
     listed: Option<Pipeline>,
-    /// The command that is being written. Empty between two of them, but keeps its allocation.
-    call: Cmd,
     count: usize,
 }
 
@@ -33,21 +30,23 @@ impl Calls {
     }
 
     /// Adds the command whose words `write` adds to an empty one.
-    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Cmd)) {
-        write(&mut self.call);
+    pub(crate) fn add(&mut self, write: impl FnOnce(&mut Call<'_>)) {
         self.count += 1;
         match &mut self.listed {
             Some(pipeline) => {
-                pipeline.add_command(std::mem::take(&mut self.call));
+                let mut command = Cmd::new();
+                write(&mut Call::listed(&mut command));
+                pipeline.add_command(command);
             }
             None => {
-                self.call.write_packed_command(&mut self.packed);
-                self.call.clear();
+                let mut call = Call::packed(&mut self.packed);
+                write(&mut call);
+                call.finish();
             }
         }
     }
 
-    /// Adds a command.
+    /// Adds a command of the client library.
     pub(crate) fn add_command(&mut self, command: &Cmd) {
         self.count += 1;
         match &mut self.listed {

@@ -2,6 +2,8 @@
 
 use deadpool_redis::redis::{Cmd, Value};
 
+use crate::node::redis::protocol::call::Call;
+
 /// A server's native command for a release, at half the cost of a script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CompareDelete {
@@ -39,7 +41,7 @@ impl CompareDelete {
     }
 
     /// Writes the command that deletes `key` if it holds `value`.
-    pub(crate) fn write(self, call: &mut Cmd, key: &[u8], value: &[u8]) {
+    pub(crate) fn write(self, call: &mut Call<'_>, key: &[u8], value: &[u8]) {
         match self {
             Self::IfEq => call.arg("DELIFEQ").arg(key),
             Self::Ex => call.arg("DELEX").arg(key).arg("IFEQ"),
@@ -73,7 +75,7 @@ mod tests {
     fn a_call_contains_the_expected_value() {
         let packed = |delete: CompareDelete| {
             let mut call = Cmd::new();
-            delete.write(&mut call, b"a", b"1");
+            delete.write(&mut Call::listed(&mut call), b"a", b"1");
             call.get_packed_command()
         };
         assert_eq!(

@@ -70,6 +70,17 @@ impl Request {
         Settled::Done
     }
 
+    /// Settles a simple release from the value for it. `has_waiters`: whether a second response shows
+    /// waiters.
+    pub(super) fn settle_release(self, value: &Value, has_waiters: bool) -> Settled {
+        match (value, self.command) {
+            (Value::ServerError(error), command) => Self { command, ..self }.settle_error(error),
+            (_, Command::Release(it)) => settle_release(it, value, has_waiters),
+            // A batch has simple releases only in their places.
+            (_, command) => Settled::failed(command, unexpected(value)),
+        }
+    }
+
     pub(super) fn settle_error(self, server_error: &ServerError) -> Settled {
         if error::is_displaced(server_error.code(), server_error.details()) {
             let error = error::of_response(server_error.code(), server_error.details());

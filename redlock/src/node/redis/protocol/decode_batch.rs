@@ -93,16 +93,13 @@ fn settle_call(
     more: Option<Value>,
     on_settled: &mut impl FnMut(Settled),
 ) {
-    let settle = |request: Request, value| {
-        let mut responses = std::iter::once(value).chain(more.clone());
-        request.settle(&mut responses, &Identity::default())
-    };
     match value {
         Value::Array(values) => {
             // One value for each release. A missing value is settled as an unexpected one.
-            let values = values.into_iter().chain(std::iter::repeat(Value::Nil));
-            for (request, value) in releases.zip(values) {
-                on_settled(settle(request, value));
+            let mut values = values.into_iter();
+            for request in releases {
+                let value = values.next().unwrap_or(Value::Nil);
+                on_settled(request.settle_release(&value, false));
             }
         }
         // One release made the call fail, perhaps because the user may not write its key.
@@ -115,8 +112,9 @@ fn settle_call(
             }
         }
         value => {
+            let has_waiters = more == Some(Value::Int(1));
             for request in releases {
-                on_settled(settle(request, value.clone()));
+                on_settled(request.settle_release(&value, has_waiters));
             }
         }
     }

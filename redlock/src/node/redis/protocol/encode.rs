@@ -1,8 +1,6 @@
 //! The encoding of requests as commands of the server.
 
-use deadpool_redis::redis::Cmd;
-
-use crate::node::redis::protocol::call::{call_on, call_on_counters, millis};
+use crate::node::redis::protocol::call::Call;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
@@ -12,6 +10,7 @@ use crate::node::redis::protocol::other_key::OtherKey;
 use crate::node::redis::protocol::request::{Encoding, Request, expiry_delay};
 use crate::node::redis::protocol::script;
 use crate::node::redis::protocol::script::MEMBER;
+use crate::node::redis::protocol::script_call::{call_on, call_on_counters, millis};
 use crate::node::redis::protocol::waiting::WaitingForm;
 use crate::node::{Acquire, Adopt, Command, Extend, Raise, Rearm, Release};
 
@@ -71,14 +70,14 @@ impl Request {
     }
 }
 
-fn raise(call: &mut Cmd, it: &Raise, by_text: bool) {
+fn raise(call: &mut Call<'_>, it: &Raise, by_text: bool) {
     call_on_counters(call, &script::RAISE, by_text, &it.keys, true);
     call.arg(it.id.as_bytes())
         .arg(it.token)
         .arg(millis(it.retention));
 }
 
-fn rearm(call: &mut Cmd, it: &Rearm, by_text: bool) {
+fn rearm(call: &mut Call<'_>, it: &Rearm, by_text: bool) {
     call_on_counters(call, &script::REARM, by_text, &it.keys, it.fence.is_some());
     call.arg(it.id.as_bytes()).arg(millis(it.ttl));
     if let Some((token, retention)) = it.fence {
@@ -86,7 +85,7 @@ fn rearm(call: &mut Cmd, it: &Rearm, by_text: bool) {
     }
 }
 
-fn adopt(call: &mut Cmd, it: &Adopt, by_text: bool) {
+fn adopt(call: &mut Call<'_>, it: &Adopt, by_text: bool) {
     call_on_counters(call, &script::ADOPT, by_text, &it.keys, it.fence.is_some());
     call.arg(it.from.as_bytes())
         .arg(it.id.as_bytes())
@@ -98,7 +97,7 @@ fn adopt(call: &mut Cmd, it: &Adopt, by_text: bool) {
 
 /// Writes one call for several simple releases.
 pub(crate) fn shared_release<'a>(
-    call: &mut Cmd,
+    call: &mut Call<'_>,
     releases: impl Iterator<Item = &'a Release> + Clone,
     waiting: WaitingForm,
     by_text: bool,
@@ -134,7 +133,7 @@ fn encode_native_acquire(
 ) -> usize {
     let Some(fence) = &it.fence else {
         calls.add_shared(&it.encoded, |calls| {
-            calls.add(|call| set_if_absent(call, key, it))
+            calls.add(|call| set_if_absent(call, key, it));
         });
         return 1;
     };
@@ -172,7 +171,7 @@ fn encode_native_acquire(
     responses
 }
 
-fn set_if_absent(call: &mut Cmd, key: &[u8], it: &Acquire) {
+fn set_if_absent(call: &mut Call<'_>, key: &[u8], it: &Acquire) {
     call.arg("SET")
         .arg(key)
         .arg(it.id.as_bytes())
@@ -182,7 +181,13 @@ fn set_if_absent(call: &mut Cmd, key: &[u8], it: &Acquire) {
 }
 
 /// Writes the script call of an acquire.
-fn acquire(call: &mut Cmd, it: &Acquire, encoding: Encoding, waiting: WaitingForm, by_text: bool) {
+fn acquire(
+    call: &mut Call<'_>,
+    it: &Acquire,
+    encoding: Encoding,
+    waiting: WaitingForm,
+    by_text: bool,
+) {
     if let (Some(fence), Encoding::Stamp) = (&it.fence, encoding) {
         call_on_counters(call, &script::STAMP, by_text, &it.keys, true);
         call.arg(it.id.as_bytes())
@@ -209,7 +214,7 @@ fn acquire(call: &mut Cmd, it: &Acquire, encoding: Encoding, waiting: WaitingFor
     }
 }
 
-fn extend(call: &mut Cmd, it: &Extend, by_text: bool) {
+fn extend(call: &mut Call<'_>, it: &Extend, by_text: bool) {
     let is_fenced = it.fence_retention.is_some();
     call_on_counters(call, &script::EXTEND, by_text, &it.keys, is_fenced);
     call.arg(it.id.as_bytes()).arg(millis(it.ttl));
@@ -219,7 +224,7 @@ fn extend(call: &mut Cmd, it: &Extend, by_text: bool) {
 }
 
 /// Writes the script call of a release.
-fn release(call: &mut Cmd, it: &Release, waiting: WaitingForm, by_text: bool) {
+fn release(call: &mut Call<'_>, it: &Release, waiting: WaitingForm, by_text: bool) {
     if let Some(former) = &it.return_to {
         call_on(call, &script::RETURN, by_text, &it.keys, &[]);
         call.arg(it.id.as_bytes()).arg(former.as_bytes());
@@ -239,10 +244,13 @@ fn release(call: &mut Cmd, it: &Release, waiting: WaitingForm, by_text: bool) {
         .arg(it.id.as_bytes());
 }
 
-fn inspect(call: &mut Cmd, key: &[u8], waiting: WaitingForm, by_text: bool) {
+fn inspect(call: &mut Call<'_>, key: &[u8], waiting: WaitingForm, by_text: bool) {
     let list = OtherKey::list(waiting.lists_are_denied);
     script::INSPECT.start(call, by_text, 3);
     call.arg(key)
         .arg(OtherKey::Counter.beside(key))
         .arg(list.beside(key));
 }
+
+#[cfg(test)]
+mod tests;

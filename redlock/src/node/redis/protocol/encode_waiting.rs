@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use deadpool_redis::redis::Cmd;
-
-use crate::node::redis::protocol::call::call_on;
+use crate::node::redis::protocol::call::Call;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::other_key::OtherKey;
 use crate::node::redis::protocol::script;
+use crate::node::redis::protocol::script_call::call_on;
 use crate::node::redis::protocol::waiting::{Hinting, WaitingForm};
 use crate::node::{Leave, Look, Release};
 
@@ -40,7 +39,7 @@ pub(super) fn track_look(keys: &[Arc<[u8]>], calls: &mut Calls) -> usize {
     1
 }
 
-fn caching(call: &mut Cmd) {
+fn caching(call: &mut Call<'_>) {
     call.arg("CLIENT").arg("CACHING").arg("YES");
 }
 
@@ -63,7 +62,7 @@ pub(super) fn encode_compare_delete(
     2
 }
 
-pub(super) fn leave(call: &mut Cmd, it: &Leave, waiting: WaitingForm, by_text: bool) {
+pub(super) fn leave(call: &mut Call<'_>, it: &Leave, waiting: WaitingForm, by_text: bool) {
     let others = &[OtherKey::WaitingList];
     call_on(call, &script::LEAVE, by_text, &it.keys, others);
     call.arg(waiting.hinting.as_bytes())

@@ -33,7 +33,7 @@ pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
         "PUBSUB NUMSUB __sentinel__:hello",
     ] {
         calls.add(|call| {
-            call.arg(words.split(' ').collect::<Vec<_>>());
+            call.words(words);
         });
     }
     calls.add(|call| {

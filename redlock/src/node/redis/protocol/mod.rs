@@ -1,7 +1,7 @@
 //! The protocol: commands as they are written, and responses as they are read.
 
 pub(crate) mod batch;
-mod call;
+pub(crate) mod call;
 pub(crate) mod calls;
 pub(crate) mod compare_delete;
 pub(crate) mod contended_keys;
@@ -20,6 +20,7 @@ mod other_key;
 pub(crate) mod push_probe;
 pub(crate) mod request;
 pub(crate) mod script;
+mod script_call;
 pub(crate) mod server_info;
 pub(crate) mod server_kind;
 pub(crate) mod value;

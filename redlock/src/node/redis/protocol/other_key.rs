@@ -1,8 +1,6 @@
 //! The names of the keys beside that of a lock.
 
-use std::io::Write as _;
-
-use deadpool_redis::redis::{RedisWrite, ToRedisArgs};
+use crate::node::redis::protocol::call::Word;
 
 /// A key beside that of a lock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +65,9 @@ fn has_tag(key: &[u8]) -> bool {
     tag.flatten().is_some_and(|length| length > 0)
 }
 
-impl ToRedisArgs for OtherName<'_> {
-    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        let mut writer = out.writer_for_next_arg();
-        for part in [self.before, self.key, self.behind] {
-            let written = writer.write_all(part);
-            debug_assert!(written.is_ok(), "memory takes everything");
-        }
+impl Word for OtherName<'_> {
+    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+        take(&[self.before, self.key, self.behind])
     }
 }
 
@@ -82,7 +76,7 @@ mod tests {
     use super::*;
 
     fn name(other: OtherKey, key: &[u8]) -> Vec<u8> {
-        other.beside(key).to_redis_args().concat()
+        other.beside(key).with_parts(|parts| parts.concat())
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(super) fn encode_probe(
     it.push_probe = Some(probe);
     let responses = encode_waiting::track([&key].into_iter(), calls);
     calls.add(|call| {
-        call.arg("SET").arg(&*key).arg("1").arg("PX").arg(1);
+        call.arg("SET").arg(&*key).arg("1").arg("PX").arg(1_u64);
     });
     responses + 1
 }

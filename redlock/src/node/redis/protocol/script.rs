@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Script};
 
+use crate::node::redis::protocol::call::Call;
 use crate::token::FencingToken;
 
 /// Loads a body by name, to be composed when the script is first used.
@@ -135,7 +136,7 @@ impl LuaScript {
 
     /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys, and the
     /// arguments.
-    pub(crate) fn start(&self, call: &mut Cmd, by_text: bool, keys: usize) {
+    pub(crate) fn start(&self, call: &mut Call<'_>, by_text: bool, keys: usize) {
         let (verb, script) = if by_text {
             ("EVAL", &self.text)
         } else {

@@ -17,7 +17,6 @@
 //! responses would be one off.
 
 use std::fmt;
-use std::time::Duration;
 
 use deadpool_redis::redis::{PushKind, ServerError, Value};
 
@@ -102,17 +101,20 @@ impl WaitingForm {
 
     /// Returns the name and the microseconds waited with which scripts list a waiter; an empty name
     /// if they must not.
-    pub(crate) fn listed(&self, waiter: Option<&Waiter>) -> (&[u8], u128) {
+    pub(crate) fn listed(&self, waiter: Option<&Waiter>) -> (&[u8], u64) {
         match waiter {
-            Some(waiter) if self.can_join => (self.name.as_bytes(), waiter.waited.as_micros()),
-            _ => (b"", Duration::ZERO.as_micros()),
+            Some(waiter) if self.can_join => {
+                let waited = u64::try_from(waiter.waited.as_micros());
+                (self.name.as_bytes(), waited.unwrap_or(u64::MAX))
+            }
+            _ => (b"", 0),
         }
     }
 
     /// Encodes the command that ends the subscription. Its response is not expected.
     pub(crate) fn encode_unsubscribe(&self, calls: &mut Calls) {
         calls.add(|call| {
-            call.arg("UNSUBSCRIBE").arg(self.name.channel());
+            call.arg("UNSUBSCRIBE").arg(&*self.name.channel());
         });
     }
 
@@ -122,7 +124,7 @@ impl WaitingForm {
         let commands = commands(subscribes);
         for (words, rest) in &commands {
             calls.add(|call| {
-                call.arg(words.split(' ').collect::<Vec<_>>()).arg(&channel);
+                call.words(words).arg(&*channel);
                 for arg in *rest {
                     call.arg(*arg);
                 }
