@@ -16,7 +16,7 @@ use crate::error::LockError;
 use crate::guard::LockGuard;
 use crate::lease::{ActiveLease, Refused, Round};
 use crate::node::Keys;
-use crate::quorum::Tally;
+use crate::quorum::tally::Tally;
 use crate::resource::Resources;
 use crate::time::clock;
 use crate::time::clock::Moment;
@@ -180,8 +180,16 @@ impl<'a> Contender<'a> {
         if let Some(wakeup) = wakeup {
             wakeup.clear();
         }
-        let (resources, options) = (self.resources, self.options);
-        let round = Round::start(engine, resources, options, is_contended, wakeup);
+        let (resources, keys, options) = (self.resources, &self.keys, self.options);
+        let round = Round::start(
+            engine,
+            resources,
+            keys,
+            options,
+            patience,
+            is_contended,
+            wakeup,
+        );
         round.outcome().await
     }
 

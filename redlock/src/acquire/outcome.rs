@@ -9,7 +9,7 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::LockError;
 use crate::quorum;
-use crate::quorum::Tally;
+use crate::quorum::tally::Tally;
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;

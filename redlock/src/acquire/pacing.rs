@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::quorum::Tally;
+use crate::quorum::tally::Tally;
 use crate::time::clock::Moment;
 use crate::time::validity;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::acquire::pacing::PollPacing;
 use crate::engine::Engine;
 use crate::node::{Command, Keys, Leave, Look, Responder};
-use crate::quorum::Tally;
+use crate::quorum::tally::Tally;
 use crate::time::clock;
 use crate::time::clock::{Moment, TICK};
 use crate::waiting::signals::Signal;

@@ -155,7 +155,7 @@ impl Engine {
         &self.shared.shutdown_signal
     }
 
-    pub(crate) fn names(&self) -> &[Arc<str>] {
+    pub(crate) fn names(&self) -> &Arc<[Arc<str>]> {
         &self.names
     }
 
@@ -202,27 +202,32 @@ impl Engine {
         called.ok()
     }
 
-    /// What each session returns, except for those that panic.
-    fn of_each<T>(&self, call: impl Fn(&dyn Session) -> T) -> impl Iterator<Item = T> {
-        (0..self.sessions.len()).filter_map(move |node| self.call(node, &call))
+    /// Combines what all sessions return, except for those that panic.
+    fn fold<T: Copy>(&self, first: T, add: impl Fn(T, &dyn Session) -> T) -> T {
+        // Sessions that panic are rare. Each is called again then, by itself.
+        let sessions = || self.sessions.iter().fold(first, |sum, it| add(sum, &**it));
+        let folded = catch_unwind(AssertUnwindSafe(sessions));
+        folded.unwrap_or_else(|_| {
+            let add = |sum, node| self.call(node, |it| add(sum, it)).unwrap_or(sum);
+            (0..self.sessions.len()).fold(first, add)
+        })
     }
 
     /// Whether hints reach waiters from a quorum of nodes, so that polling can be rare.
     pub(crate) fn hints(&self) -> bool {
-        let hinting = self.of_each(|session| session.hints());
-        hinting.filter(|hints| *hints).count() >= self.quorum().needed()
+        let hinting = self.fold(0, |sum, it| sum + usize::from(it.hints()));
+        hinting >= self.quorum().needed()
     }
 
     /// Whether a quorum of nodes notifies of changes.
     pub(crate) fn notifies(&self) -> bool {
-        let notifying = self.of_each(|session| session.notifies());
-        notifying.filter(|notifies| *notifies).count() >= self.quorum().needed()
+        let notifying = self.fold(0, |sum, it| sum + usize::from(it.notifies()));
+        notifying >= self.quorum().needed()
     }
 
     /// The smoothed round trip of the slowest node that responds.
     pub(crate) fn round_trip(&self) -> Option<Duration> {
-        let measured = self.of_each(|session| session.round_trip());
-        measured.flatten().max()
+        self.fold(None, |most, it| it.round_trip().max(most))
     }
 
     /// The node timeout for a lease of `ttl`, adapted to the slowest node.
@@ -290,7 +295,8 @@ impl Engine {
 
     /// The time of day of the servers, once one has reported it.
     fn server_clock(&self, now: Moment) -> Option<ServerTime> {
-        let read = || self.of_each(|session| session.time_of_day()).flatten();
+        let time = |node| self.call(node, |session| session.time_of_day())?;
+        let read = || (0..self.sessions.len()).filter_map(time);
         self.server_clock.time(now, read, self.quorum().needed())
     }
 

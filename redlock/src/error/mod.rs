@@ -21,6 +21,7 @@ pub use self::lost::{LockLost, LossReason};
 pub(crate) use self::node::CauseList;
 pub use self::node::{NodeError, NodeErrorKind, NodeFailure};
 pub(crate) use self::quoted::quoted;
+pub(crate) use self::report::ReleaseOutcomes;
 pub use self::report::{
     ExtendError, NodeRelease, ReleaseError, ReleaseOutcome, Released, UnlockError,
 };

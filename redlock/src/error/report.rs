@@ -1,7 +1,8 @@
 //! Outcomes of extensions and releases, node by node.
 
 use std::fmt;
-use std::sync::Arc;
+use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::sync::{Arc, OnceLock};
 
 use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
@@ -37,15 +38,27 @@ pub enum ExtendError {
 }
 
 /// The outcome of a release, node by node.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Released {
     was_held: bool,
-    nodes: Arc<[NodeRelease]>,
+    outcomes: Arc<dyn ReleaseOutcomes>,
+    /// Made on the first request for it: most callers do not look.
+    nodes: OnceLock<Arc<[NodeRelease]>>,
+}
+
+/// The outcomes of a release, which do not change any more.
+pub(crate) trait ReleaseOutcomes: Send + Sync + UnwindSafe + RefUnwindSafe {
+    /// The outcome at each node.
+    fn nodes(&self) -> Arc<[NodeRelease]>;
 }
 
 impl Released {
-    pub(crate) fn new(was_held: bool, nodes: Arc<[NodeRelease]>) -> Self {
-        Self { was_held, nodes }
+    pub(crate) fn new(was_held: bool, outcomes: Arc<dyn ReleaseOutcomes>) -> Self {
+        Self {
+            was_held,
+            outcomes,
+            nodes: OnceLock::new(),
+        }
     }
 
     /// Whether the lease was still held when it was released. A lease that had already ended is
@@ -58,7 +71,7 @@ impl Released {
     /// The outcome at each node, as far as it was known when a quorum had responded.
     #[must_use]
     pub fn nodes(&self) -> &[NodeRelease] {
-        &self.nodes
+        self.nodes.get_or_init(|| self.outcomes.nodes())
     }
 
     /// The number of nodes that have no key of the lease, as far as they confirmed it.
@@ -66,12 +79,13 @@ impl Released {
         let is_open = |outcome: &ReleaseOutcome| {
             matches!(outcome, ReleaseOutcome::Pending | ReleaseOutcome::Failed(_))
         };
-        self.nodes.iter().filter(|it| !is_open(&it.outcome)).count()
+        let nodes = self.nodes().iter();
+        nodes.filter(|it| !is_open(&it.outcome)).count()
     }
 
     /// The nodes that failed, with their causes.
     pub(crate) fn failures(&self) -> Vec<NodeFailure> {
-        self.nodes
+        self.nodes()
             .iter()
             .filter_map(|node| match &node.outcome {
                 ReleaseOutcome::Failed(error) => {
@@ -80,6 +94,23 @@ impl Released {
                 _ => None,
             })
             .collect()
+    }
+}
+
+impl PartialEq for Released {
+    fn eq(&self, other: &Self) -> bool {
+        self.was_held == other.was_held && self.nodes() == other.nodes()
+    }
+}
+
+impl Eq for Released {}
+
+impl fmt::Debug for Released {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Released")
+            .field("was_held", &self.was_held)
+            .field("nodes", &self.nodes())
+            .finish()
     }
 }
 

@@ -48,7 +48,10 @@ impl Round {
         options: &LockOptions,
     ) -> Self {
         let (id, contention) = (LeaseId::draw(), Contention::none(Moment::now()));
-        let lease = ActiveLease::new(engine, resources, id, options, contention);
+        let lease = {
+            let keys = resources.keys(&engine.config().key_prefix).into();
+            ActiveLease::new(engine, resources.clone(), keys, id, options, contention)
+        };
         // The ttl of the former lease is unknown, so the longest is assumed.
         let max_ttl = engine.config().max_ttl.max(lease.ttl);
         {
@@ -163,10 +166,11 @@ impl ResponseSink<Adopted> for Adoption {
         let lease = &self.0;
         let (vote, hold, stamp) = match lease.unless_without_vote(node, result) {
             // The key may expire at any moment, until an extension is confirmed.
-            Ok(Adopted::Changed { stamp }) => {
-                let expiry = lease.expiry(lease.sent_at, lease.ttl);
-                (VoteState::Granted(expiry), Hold::Unknown, stamp)
-            }
+            Ok(Adopted::Changed { stamp }) => (
+                VoteState::Granted(lease.granted_until),
+                Hold::Unknown,
+                stamp,
+            ),
             Ok(Adopted::NotHeld) => (VoteState::Lost, Hold::Absent, None),
             Ok(Adopted::Contested) => {
                 let limit = validity::adoption_limit(lease.node_timeout());

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
-use crate::lease::state::{Phase, State};
+use crate::lease::state::Phase;
 use crate::node::{Command, NodeResult, Raise, Raised, Responder, ResponseSink, Stamp};
 use crate::quorum::Verdict;
 use crate::quorum::responses;
@@ -54,13 +54,15 @@ impl ActiveLease {
         if !is_open {
             return None;
         }
-        Some(token::choose(stamps(&state), state.tally.quorum().needed()))
+        let needed = state.tally.quorum().needed();
+        Some(token::choose(state.tally.stamps(), needed))
     }
 
     /// The counter that a quorum of the grants shows, 0 without a quorum.
     fn shown_counter(&self) -> u64 {
         let state = self.lock();
-        token::shown(stamps(&state), state.tally.quorum().needed()).unwrap_or(0)
+        let needed = state.tally.quorum().needed();
+        token::shown(state.tally.stamps(), needed).unwrap_or(0)
     }
 
     /// Raises the counters of all nodes that hold the key and that this round has not moved to
@@ -73,7 +75,7 @@ impl ActiveLease {
             let state = self.lock();
             let is_behind = |node: &usize| {
                 matches!(state.tally.get(*node), VoteState::Granted(_))
-                    && state.stamps[*node] != Some(Stamp::Moved(token))
+                    && state.tally.stamp(*node) != Some(Stamp::Moved(token))
             };
             (0..state.tally.quorum().nodes())
                 .filter(is_behind)
@@ -134,8 +136,12 @@ impl ActiveLease {
             return;
         }
         match result {
-            Ok(Raised::Moved) => state.stamps[node] = Some(Stamp::Moved(token)),
-            Ok(Raised::Beyond(counter)) => state.stamps[node] = Some(Stamp::Beyond(*counter)),
+            Ok(Raised::Moved) => {
+                state.tally.set_stamp(node, Some(Stamp::Moved(token)));
+            }
+            Ok(Raised::Beyond(counter)) => {
+                state.tally.set_stamp(node, Some(Stamp::Beyond(*counter)));
+            }
             Ok(Raised::NotHeld) => {
                 state.tally.set(node, VoteState::Lost);
                 let _counts = state.holds.lose(node, self.sent_at);
@@ -156,14 +162,6 @@ impl ActiveLease {
             }
         }
     }
-}
-
-/// The stamps of the nodes that granted the lock.
-fn stamps(state: &State) -> impl Iterator<Item = Stamp> + Clone {
-    (0..state.tally.quorum().nodes())
-        .filter(|node| matches!(state.tally.get(*node), VoteState::Granted(_)))
-        // A counter that was not reported may have any value.
-        .map(|node| state.stamps[node].unwrap_or(Stamp::Beyond(0)))
 }
 
 /// One raise, sent to the nodes whose counters are behind.

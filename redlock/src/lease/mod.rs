@@ -53,7 +53,8 @@ use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
 use crate::node::{AcquireTerms, Fence, Keys};
 use crate::quorum;
-use crate::quorum::Tally;
+use crate::quorum::per_node::PerNode;
+use crate::quorum::tally::Tally;
 use crate::resource::Resources;
 use crate::sync::{Condition, Locked};
 use crate::time::clock::Moment;
@@ -73,6 +74,8 @@ pub(crate) struct ActiveLease {
     auto_extend: bool,
     /// The moment just before the first command was submitted.
     sent_at: Moment,
+    /// The moment until which a node that grants the keys certainly has them.
+    granted_until: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
     /// The time from `sent_at` for which the keys stay even if the lease is released sooner.
@@ -85,7 +88,7 @@ pub(crate) struct ActiveLease {
     state: Condition<State>,
     /// The version of each node's identity record under which the acquire was sent. Set before that,
     /// and read with the response.
-    versions: Box<[AtomicVersion]>,
+    versions: PerNode<AtomicVersion>,
     /// The contender of the round, if it goes on waiting when the round is lost.
     wakeup: Option<Weak<Wakeup>>,
     itself: Weak<Self>,
@@ -94,7 +97,8 @@ pub(crate) struct ActiveLease {
 impl ActiveLease {
     fn new(
         engine: &Arc<Engine>,
-        resources: &Resources,
+        resources: Resources,
+        keys: Keys,
         id: LeaseId,
         options: &LockOptions,
         contention: Contention,
@@ -103,17 +107,17 @@ impl ActiveLease {
         let ttl = options.first_ttl();
         let config = engine.config();
         let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
-        let keys: Keys = resources.keys(&config.key_prefix).into();
         let terms = AcquireTerms::new(keys.clone(), id.clone(), ttl)
             .contended(contention.is_contended)
             .fence(engine.fence(sent_at));
         Arc::new_cyclic(|itself| Self {
             keys,
-            resources: resources.clone(),
+            resources,
             id,
             ttl,
             auto_extend: options.auto_extend,
             sent_at,
+            granted_until: validity::expiry(sent_at, ttl, config.drift_factor),
             fence: terms.fence,
             terms: Arc::new(terms),
             hold_at_least: options.hold_at_least,

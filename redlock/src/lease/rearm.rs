@@ -77,7 +77,7 @@ impl ActiveLease {
             }
         };
         // A lease that was detached releases only what re-arms may set.
-        if !plan.nodes.contains(&node) {
+        if !plan.nodes.contains(node) {
             return;
         }
         self.send_release(node, &plan, Responder::ignored());

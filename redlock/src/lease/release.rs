@@ -4,12 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::Engine;
-use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, Released};
+use crate::error::{NodeRelease, ReleaseError, ReleaseOutcome, ReleaseOutcomes, Released};
 use crate::lease::ActiveLease;
 use crate::lease::state::{End, Phase, ReleasePlan, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Keys, Release, ReleaseTerms, Removal, Responder};
+use crate::node::{
+    Command, Keys, NodeResult, Release, ReleaseTerms, Removal, Responder, ResponseSink,
+};
 use crate::quorum::Verdict;
+use crate::quorum::per_node::Selection;
 use crate::quorum::responses::{NodeResults, Responses};
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -39,8 +42,8 @@ impl ActiveLease {
 
     /// Queues a release at each node that may hold a key of the lease. Never blocks.
     pub(super) fn send_releases(&self, plan: &ReleasePlan) {
-        for node in &plan.nodes {
-            self.send_release(*node, plan, Responder::ignored());
+        for node in plan.nodes.iter() {
+            self.send_release(node, plan, Responder::ignored());
         }
     }
 
@@ -52,9 +55,10 @@ impl ActiveLease {
         let was_held = !self.remaining_at(now).is_zero();
         let mut report = None;
         let mut send = |plan: &ReleasePlan| {
-            let sent = Report::of(&self.engine, plan, was_held);
-            for node in &plan.nodes {
-                self.send_release(*node, plan, sent.responses.responder(*node));
+            let sent = Arc::new(Report::of(&self.engine, plan));
+            for node in plan.nodes.iter() {
+                let responder = Responder::new(Arc::<Report>::clone(&sent), node);
+                self.send_release(node, plan, responder);
             }
             report = Some(sent);
         };
@@ -73,10 +77,8 @@ impl ActiveLease {
             unreachable!("the plan was carried out here or there");
         };
         let end = now.saturating_add(self.node_timeout());
-        report
-            .confirmed(&self.engine, end)
-            .await
-            .map_err(ReleaseError::new)
+        let confirmed = report.confirmed(&self.engine, Some(was_held), end).await;
+        confirmed.map_err(ReleaseError::new)
     }
 
     pub(super) fn send_release(
@@ -94,21 +96,25 @@ impl ActiveLease {
 }
 
 /// The release of a lease by its id, on all nodes.
-pub(crate) struct ReleaseById(Report);
+pub(crate) struct ReleaseById(Arc<Report>);
 
 impl ReleaseById {
     /// Queues the releases. Never blocks.
     pub(crate) fn send(engine: &Engine, keys: &Keys, id: &LeaseId, gone_by: Moment) -> Self {
         let terms = Arc::new(ReleaseTerms::new(keys.clone(), id.clone(), gone_by));
-        let responses = engine.broadcast(|responder| {
-            Command::Release(Release::with_terms(Arc::clone(&terms), responder))
-        });
-        Self(Report {
-            responses,
-            nodes: (0..engine.quorum().nodes()).collect(),
-            was_held: None,
+        let nodes = engine.quorum().nodes();
+        let report = Arc::new(Report {
+            responses: Responses::collector(0, nodes),
+            nodes: Selection::of(nodes, |_| true),
             is_kept: false,
-        })
+            names: Arc::clone(engine.names()),
+        });
+        for node in 0..nodes {
+            let responder = Responder::new(Arc::<Report>::clone(&report), node);
+            let release = Release::with_terms(Arc::clone(&terms), responder);
+            engine.submit(node, Command::Release(release));
+        }
+        Self(report)
     }
 
     /// Waits for the confirmation of a quorum, at most for the node timeout.
@@ -120,56 +126,63 @@ impl ReleaseById {
         was_held: bool,
         timeout: Duration,
     ) -> Result<Released, Released> {
-        let was_held = was_held.then_some(true);
-        let report = Report { was_held, ..self.0 };
         let end = Moment::now().saturating_add(timeout);
-        report.confirmed(engine, end).await
+        let was_held = was_held.then_some(true);
+        self.0.confirmed(engine, was_held, end).await
     }
 }
 
 /// A release that waits for its responses.
 struct Report {
-    responses: Arc<Responses<Removal>>,
-    nodes: Vec<usize>,
-    /// Whether the lease was held, if that is known here. Otherwise a node that deleted the key
-    /// shows that it was.
-    was_held: Option<bool>,
+    responses: Responses<Removal>,
+    nodes: Selection,
     /// Whether the keys stay until `hold_at_least` is over.
     is_kept: bool,
+    names: Arc<[Arc<str>]>,
 }
 
 impl Report {
     /// Expects responses from the nodes of the plan. All others count as confirmed.
-    fn of(engine: &Engine, plan: &ReleasePlan, was_held: bool) -> Self {
+    fn of(engine: &Engine, plan: &ReleasePlan) -> Self {
         let quorum = engine.quorum();
         let not_contacted = quorum.nodes() - plan.nodes.len();
         let least = quorum.least().saturating_sub(not_contacted);
         Self {
-            responses: Responses::with_minimum(least, quorum.nodes()),
+            responses: Responses::collector(least, quorum.nodes()),
             nodes: plan.nodes.clone(),
-            was_held: Some(was_held),
             is_kept: plan.terms.keep_until.is_some(),
+            names: Arc::clone(engine.names()),
         }
     }
 
     /// Waits until a quorum has confirmed, or no longer can.
-    async fn confirmed(self, engine: &Engine, end: Moment) -> Result<Released, Released> {
+    ///
+    /// `was_held`: whether the lease was held, if that is known here. Otherwise a node that deleted
+    /// the key shows that it was.
+    async fn confirmed(
+        self: Arc<Self>,
+        engine: &Engine,
+        was_held: Option<bool>,
+        end: Moment,
+    ) -> Result<Released, Released> {
         let quorum = engine.quorum();
         let not_contacted = quorum.nodes() - self.nodes.len();
         let verdict = |results: &NodeResults<Removal>| {
-            let failed = results
-                .iter()
-                .flatten()
-                .filter(|result| result.is_err())
-                .count();
-            let confirmed = results.iter().flatten().count() - failed;
-            quorum.verdict(confirmed + not_contacted, failed)
+            let responded = results.iter().flatten().count();
+            let is_error = |result: &&NodeResult<Removal>| result.is_err();
+            let failed = results.iter().flatten().filter(is_error).count();
+            quorum.verdict(responded - failed + not_contacted, failed)
         };
-        let is_decided = |results: &_| verdict(results) != Verdict::Open;
-        let deadlines = engine.deadlines();
-        let results = self.responses.until(deadlines, end, is_decided).await;
-        let verdict = verdict(&results);
-        let report = self.report(engine, results);
+        let is_decided = |results: &NodeResults<Removal>| verdict(results) != Verdict::Open;
+        let waiting = self.responses.wait(engine.deadlines(), end, is_decided);
+        waiting.await;
+        // The report is about this moment, whenever it is looked at.
+        let (verdict, any_deleted) = self.responses.finish(|results| {
+            let is_deleted = |result: &Option<_>| *result == Some(Ok(Removal::Deleted));
+            (verdict(results), results.iter().any(is_deleted))
+        });
+        let was_held = was_held.unwrap_or(any_deleted);
+        let report = Released::new(was_held, self);
         if verdict == Verdict::Reached {
             Ok(report)
         } else {
@@ -177,22 +190,34 @@ impl Report {
         }
     }
 
-    fn report(&self, engine: &Engine, results: NodeResults<Removal>) -> Released {
-        let is_deleted = |result: &Option<_>| *result == Some(Ok(Removal::Deleted));
-        let was_held = self
-            .was_held
-            .unwrap_or_else(|| results.iter().any(is_deleted));
-        let nodes = results.into_iter().enumerate().map(|(node, result)| {
-            let outcome = match result {
-                Some(Ok(Removal::Deleted)) if self.is_kept => ReleaseOutcome::Kept,
-                Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
-                Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,
-                Some(Err(error)) => ReleaseOutcome::Failed(error),
-                None if self.nodes.contains(&node) => ReleaseOutcome::Pending,
-                None => ReleaseOutcome::NotContacted,
-            };
-            NodeRelease::new(Arc::clone(&engine.names()[node]), outcome)
-        });
-        Released::new(was_held, nodes.collect())
+    fn outcome(&self, node: usize, result: Option<&NodeResult<Removal>>) -> ReleaseOutcome {
+        match result {
+            Some(Ok(Removal::Deleted)) if self.is_kept => ReleaseOutcome::Kept,
+            Some(Ok(Removal::Deleted)) => ReleaseOutcome::Deleted,
+            Some(Ok(Removal::Absent)) => ReleaseOutcome::Absent,
+            Some(Err(error)) => ReleaseOutcome::Failed(error.clone()),
+            None if self.nodes.contains(node) => ReleaseOutcome::Pending,
+            None => ReleaseOutcome::NotContacted,
+        }
+    }
+}
+
+impl ResponseSink<Removal> for Report {
+    fn on_response(&self, node: usize, response: NodeResult<Removal>) {
+        self.responses.on_response(node, response);
+    }
+}
+
+impl ReleaseOutcomes for Report {
+    fn nodes(&self) -> Arc<[NodeRelease]> {
+        self.responses.read(|results| {
+            let nodes = results.iter().zip(&*self.names).enumerate();
+            nodes
+                .map(|(node, (result, name))| {
+                    let outcome = self.outcome(node, result.as_ref());
+                    NodeRelease::new(Arc::clone(name), outcome)
+                })
+                .collect()
+        })
     }
 }

@@ -10,11 +10,12 @@ use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Extend, Extension, NodeResult, ResponseSink, Stamp, Vote};
+use crate::node::{Command, Extend, Extension, Keys, NodeResult, ResponseSink, Stamp, Vote};
+use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
 use crate::quorum::responses::{NodeResults, Responses};
+use crate::quorum::tally::Tally;
 use crate::quorum::vote::VoteState;
-use crate::quorum::{Tally, Verdict};
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -25,6 +26,8 @@ use crate::waiting::wakeup::Wakeup;
 #[derive(Debug)]
 pub(crate) struct Round {
     lease: Arc<ActiveLease>,
+    /// The time within which the nodes must respond.
+    timeout: Duration,
     is_adoption: bool,
     is_won: bool,
 }
@@ -34,12 +37,14 @@ pub(crate) struct Round {
 pub(crate) struct Refused(pub(crate) Tally);
 
 impl Round {
-    /// Sends an acquire to all nodes at once, under a fresh lease id. Nodes that refuse add `wakeup`
-    /// to their waiting lists.
+    /// Sends an acquire to all nodes at once, under a fresh lease id. They may take `timeout` to
+    /// respond. Nodes that refuse add `wakeup` to their waiting lists.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resources: &Resources,
+        keys: &Keys,
         options: &LockOptions,
+        timeout: Duration,
         is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
@@ -49,12 +54,16 @@ impl Round {
             wakeup: wakeup.map(Arc::clone),
             now: Moment::now(),
         };
-        let lease = ActiveLease::new(engine, resources, id, options, contention.clone());
+        let lease = {
+            let (resources, keys) = (resources.clone(), keys.clone());
+            ActiveLease::new(engine, resources, keys, id, options, contention.clone())
+        };
         for node in 0..engine.quorum().nodes() {
             lease.apply(node, &contention);
         }
         Self {
             lease,
+            timeout,
             is_adoption: false,
             is_won: false,
         }
@@ -63,6 +72,7 @@ impl Round {
     /// Wraps the round of an adoption, whose commands are submitted.
     pub(super) fn of_adoption(lease: Arc<ActiveLease>) -> Self {
         Self {
+            timeout: lease.node_timeout(),
             lease,
             is_adoption: true,
             is_won: false,
@@ -74,7 +84,7 @@ impl Round {
     ///
     /// Cancel safe: dropping this drops the round.
     pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
-        let timeout = self.lease.node_timeout();
+        let timeout = self.timeout;
         let end = self.lease.sent_at.saturating_add(timeout);
         self.until(end, |tally| tally.verdict() != Verdict::Open)
             .await;
@@ -90,7 +100,7 @@ impl Round {
         if self.is_won {
             return Ok(Arc::clone(&self.lease));
         }
-        Err(Refused(self.lease.lock().tally.clone()))
+        Err(Refused(self.lease.lock().tally.take()))
     }
 
     /// Mints the token and checks the keys, as far as that is needed. Returns whether the lease is
@@ -138,6 +148,8 @@ impl ActiveLease {
             && (self.fence.is_none() || state.fencing_token.is_some());
         if is_won {
             state.phase = Phase::Held;
+            // An idle guard is smaller without the votes.
+            drop(state.tally.take());
             // Nodes that apply again now join without a waiter.
             state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);
@@ -198,7 +210,7 @@ impl ActiveLease {
     /// Records one node's vote, and what the node holds since.
     pub(super) fn vote(&self, node: usize, vote: VoteState, hold: Hold, stamp: Option<Stamp>) {
         let mut state = self.lock();
-        state.stamps[node] = stamp;
+        state.tally.set_stamp(node, stamp);
         // A late grant joins a lease that is held. After the end, the release queued behind the
         // acquire undoes it.
         state.tally.set(node, vote);
@@ -259,7 +271,7 @@ impl ResponseSink<Vote> for ActiveLease {
         self.leave_if_over(node, &result);
         let (vote, hold, stamp) = match self.unless_record_changed(node, result) {
             Ok(Vote::Granted { stamp }) => {
-                let expiry = self.expiry(self.sent_at, self.ttl);
+                let expiry = self.granted_until;
                 (VoteState::Granted(expiry), Hold::Until(expiry), stamp)
             }
             Ok(Vote::Busy {

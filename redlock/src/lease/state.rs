@@ -11,9 +11,10 @@ use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
 use crate::lease_id::LeaseId;
-use crate::node::{ReleaseTerms, Stamp};
-use crate::quorum::Tally;
+use crate::node::ReleaseTerms;
 use crate::quorum::hold::{Hold, Holds};
+use crate::quorum::per_node::Selection;
+use crate::quorum::tally::Tally;
 use crate::time::clock::Moment;
 use crate::token::FencingToken;
 use crate::waiting::queue::Ticket;
@@ -21,7 +22,7 @@ use crate::waiting::queue::Ticket;
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
-    /// The votes of the round.
+    /// The votes of the round. They are gone once it was won.
     pub(super) tally: Tally,
     /// What each node keeps of the lease.
     pub(super) holds: Holds,
@@ -53,8 +54,6 @@ pub(super) struct State {
     pub(super) retries: Vec<RearmRetry>,
     /// The deadline of the holds, recomputed whenever they change.
     deadline: Option<Moment>,
-    /// The counter of each node, as far as it is known.
-    pub(super) stamps: Box<[Option<Stamp>]>,
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
     pub(super) fencing_token: Option<FencingToken>,
@@ -115,7 +114,7 @@ impl End {
 /// The releases that the end of a lease leaves to be sent.
 pub(super) struct ReleasePlan {
     /// The nodes that may hold a key.
-    pub(super) nodes: Vec<usize>,
+    pub(super) nodes: Selection,
     /// What each of them says.
     pub(super) terms: Arc<ReleaseTerms>,
     /// Whether the contender goes on waiting, if it still does.
@@ -128,7 +127,7 @@ impl ReleasePlan {
     pub(super) fn repeats_hint(&self, node: usize, id: &LeaseId) -> bool {
         let count = self.nodes.len();
         let first = usize::from(id.as_bytes().first().copied().unwrap_or_default());
-        let index = self.nodes.iter().position(|other| *other == node);
+        let index = self.nodes.iter().position(|other| other == node);
         index.is_none_or(|index| (index + first) % count < REPEATING_NODES)
     }
 }
@@ -193,7 +192,6 @@ impl State {
             rearming: Vec::new(),
             retries: Vec::new(),
             deadline: None,
-            stamps: vec![None; nodes].into(),
             contention,
             fencing_token: None,
             adopted_from: None,
@@ -212,10 +210,11 @@ impl State {
     }
 
     /// The nodes where a re-arm in flight may set keys that are not counted on.
-    pub(super) fn unsettled(&self) -> Vec<usize> {
+    pub(super) fn unsettled(&self) -> Selection {
         let is_counted = |node: usize| matches!(self.holds.get(node), Hold::Until(_));
-        let nodes = self.rearming.iter().copied();
-        nodes.filter(|node| !is_counted(*node)).collect()
+        Selection::of(self.tally.quorum().nodes(), |node| {
+            self.rearming.contains(&node) && !is_counted(node)
+        })
     }
 
     /// Recomputes the deadline.

@@ -15,6 +15,7 @@
 //! those that were sent before it may have been carried out before the last change.
 
 use crate::quorum::Quorum;
+use crate::quorum::per_node::{PerNode, Selection};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -34,7 +35,7 @@ pub(crate) enum Hold {
 
 /// The holds of all nodes, in the order of the nodes.
 #[derive(Clone, Debug)]
-pub(crate) struct Holds(Box<[NodeHold]>);
+pub(crate) struct Holds(PerNode<NodeHold>);
 
 #[derive(Clone, Copy, Debug)]
 struct NodeHold {
@@ -54,7 +55,7 @@ impl Holds {
     /// Returns the holds of a round whose commands are sent from `since` on.
     pub(crate) fn unknown(nodes: usize, since: Moment) -> Self {
         let hold = Hold::Unknown;
-        Self(vec![NodeHold { hold, since }; nodes].into())
+        Self(PerNode::new(nodes, || NodeHold { hold, since }))
     }
 
     pub(crate) fn get(&self, node: usize) -> Hold {
@@ -161,10 +162,8 @@ impl Holds {
     }
 
     /// The nodes that may hold a key.
-    pub(crate) fn may_hold(&self) -> Vec<usize> {
-        (0..self.0.len())
-            .filter(|node| self.get(*node).may_hold())
-            .collect()
+    pub(crate) fn may_hold(&self) -> Selection {
+        Selection::of(self.0.len(), |node| self.get(node).may_hold())
     }
 }
 
@@ -265,6 +264,6 @@ mod tests {
         assert!(holds.lose(0, start));
         assert_eq!(holds.deadline(), None);
         holds.set(3, Hold::Absent, start);
-        assert_eq!(holds.may_hold(), [0, 1, 2, 4]);
+        assert_eq!(holds.may_hold().iter().collect::<Vec<_>>(), [0, 1, 2, 4]);
     }
 }

@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::node::{NodeResult, Responder, ResponseSink};
+use crate::quorum::per_node::PerNode;
 use crate::sync::Condition;
 use crate::time::clock::Moment;
 use crate::time::deadlines::Deadlines;
 
 /// The results of one command, by node. `None` stands for a node that has not responded.
-pub(crate) type NodeResults<T> = Vec<Option<NodeResult<T>>>;
+pub(crate) type NodeResults<T> = [Option<NodeResult<T>>];
 
 /// A collector of the responses to one command that was sent to all nodes.
 pub(crate) struct Responses<T> {
@@ -19,8 +20,9 @@ pub(crate) struct Responses<T> {
 }
 
 struct State<T> {
-    results: NodeResults<T>,
+    results: PerNode<Option<NodeResult<T>>>,
     responded: usize,
+    is_finished: bool,
 }
 
 impl<T: Clone + Send + 'static> Responses<T> {
@@ -32,14 +34,19 @@ impl<T: Clone + Send + 'static> Responses<T> {
     /// Creates a collector for `nodes` nodes that wakes the waiting task only once `least` of them
     /// have responded.
     pub(crate) fn with_minimum(least: usize, nodes: usize) -> Arc<Self> {
-        let results = std::iter::repeat_with(|| None).take(nodes).collect();
-        Arc::new(Self {
+        Arc::new(Self::collector(least, nodes))
+    }
+
+    /// The same, to be embedded in a receiver that does more with the responses.
+    pub(crate) fn collector(least: usize, nodes: usize) -> Self {
+        Self {
             least,
             state: Condition::new(State {
-                results,
+                results: PerNode::new(nodes, || None),
                 responded: 0,
+                is_finished: false,
             }),
-        })
+        }
     }
 
     /// Returns the responder for the node at position `node`.
@@ -56,17 +63,42 @@ impl<T: Clone + Send + 'static> Responses<T> {
         deadlines: &Deadlines,
         end: Moment,
         enough: impl Fn(&NodeResults<T>) -> bool,
-    ) -> NodeResults<T> {
+    ) -> PerNode<Option<NodeResult<T>>> {
+        self.wait(deadlines, end, enough).await;
+        self.state.lock().results.clone()
+    }
+
+    /// The same, without a copy of the results.
+    pub(crate) async fn wait(
+        &self,
+        deadlines: &Deadlines,
+        end: Moment,
+        enough: impl Fn(&NodeResults<T>) -> bool,
+    ) {
         let waiting = self.state.until(|state| enough(&state.results));
         // The caller judges the results, whether they were enough or the time is over.
         let _enough = deadlines.until(end, waiting).await;
-        self.state.lock().results.clone()
+    }
+
+    /// Reads the results so far.
+    pub(crate) fn read<R>(&self, read: impl FnOnce(&NodeResults<T>) -> R) -> R {
+        read(&self.state.lock().results)
+    }
+
+    /// Ignores responses from now on. Returns what `read` sees before.
+    pub(crate) fn finish<R>(&self, read: impl FnOnce(&NodeResults<T>) -> R) -> R {
+        let mut state = self.state.lock();
+        state.is_finished = true;
+        read(&state.results)
     }
 }
 
 impl<T: Clone + Send + 'static> ResponseSink<T> for Responses<T> {
     fn on_response(&self, node: usize, result: NodeResult<T>) {
         let mut state = self.state.lock();
+        if state.is_finished {
+            return;
+        }
         state.results[node] = Some(result);
         state.responded += 1;
         if state.responded >= self.least {

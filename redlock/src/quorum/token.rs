@@ -51,11 +51,8 @@ pub(crate) fn choose(stamps: impl Iterator<Item = Stamp> + Clone, needed: usize)
         return Choice::Exhausted;
     }
     // Any value to which enough nodes were moved is a token. It need not be the largest stamp.
-    if let Some(token) = ours
-        .clone()
-        .filter(|token| agreeing(*token) >= needed)
-        .max()
-    {
+    // No two have: any two quorums have a node in common.
+    if let Some(token) = ours.clone().find(|token| agreeing(*token) >= needed) {
         return Choice::Token(token);
     }
     // If no counter is beyond our largest stamp, raise to it: its node then needs no command.

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{NodeHealth, RecordCheck};
+use crate::quorum::per_node::PerNode;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -108,8 +109,8 @@ pub(crate) struct AtomicVersion(AtomicU64);
 
 impl AtomicVersion {
     /// Returns the versions of `nodes` nodes, [`NONE`](Version::NONE) for each.
-    pub(crate) fn none(nodes: usize) -> Box<[Self]> {
-        (0..nodes).map(|_| Self(AtomicU64::new(0))).collect()
+    pub(crate) fn none(nodes: usize) -> PerNode<Self> {
+        PerNode::new(nodes, || Self(AtomicU64::new(0)))
     }
 
     pub(crate) fn set(&self, version: Version) {

@@ -126,7 +126,7 @@ fn a_quorum_without_expiry_has_no_time_left() {
             let record = Record::new(Some("a".into()), left.map(Duration::from_secs));
             Some(Ok(Snapshot::new(Some(record), None)))
         });
-        let status = Status::new(quorum, quorum, &names, &results.into(), vec![None; 3]);
+        let status = Status::new(quorum, quorum, &names, &results, vec![None; 3]);
         assert!(status.is_held());
         status.remaining().map(|left| left.as_secs())
     };
