@@ -1,7 +1,9 @@
 //! The keys of one lease.
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{BuildHasher, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::sync::{Arc, LazyLock};
 
 use crate::one_or_many::OneOrMany;
 
@@ -10,36 +12,103 @@ use crate::one_or_many::OneOrMany;
 /// Several keys are sorted by their bytes and contain no duplicates. A clone copies a reference or
 /// two.
 #[derive(Clone, PartialEq, Eq, Hash)]
-pub struct Keys(OneOrMany<Arc<[u8]>>);
+pub struct Keys {
+    keys: OneOrMany<Arc<[u8]>>,
+    /// The hash of the first key, made once for all tables that need it.
+    hash: u64,
+}
+
+/// A key with its hash, for a [`HashedMap`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct HashedKey {
+    hash: u64,
+    key: Arc<[u8]>,
+}
+
+/// A map whose keys bring their hash along.
+pub(crate) type HashedMap<K, V> = HashMap<K, V, BuildHasherDefault<PassOn>>;
+
+/// A hasher that returns the hash it is given.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct PassOn(u64);
+
+/// Returns the hash of a key. It depends on random numbers of this process, so that keys with the same
+/// hash cannot be chosen.
+pub(crate) fn hash(key: &[u8]) -> u64 {
+    static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+    HASHER.hash_one(key)
+}
 
 impl Keys {
     /// Returns the keys, of which there is at least one.
     #[must_use]
     pub fn as_slice(&self) -> &[Arc<[u8]>] {
-        self.0.as_slice()
+        self.keys.as_slice()
     }
 
     /// Returns the key, if there is only one.
     #[must_use]
     pub fn as_one(&self) -> Option<&Arc<[u8]>> {
-        self.0.as_one()
+        self.keys.as_one()
     }
 
     /// Iterates over the keys.
     pub fn iter(&self) -> std::slice::Iter<'_, Arc<[u8]>> {
-        self.0.iter()
+        self.keys.iter()
+    }
+
+    /// Returns the hash of the first key, which stands for all.
+    pub(crate) fn first_hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// Returns each key with its hash.
+    pub(crate) fn hashed(&self) -> OneOrMany<HashedKey> {
+        let first = self.keys.first();
+        self.keys.map(|key| HashedKey {
+            hash: if Arc::ptr_eq(key, first) {
+                self.hash
+            } else {
+                hash(key)
+            },
+            key: Arc::clone(key),
+        })
+    }
+}
+
+impl Hash for HashedKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Hasher for PassOn {
+    fn write(&mut self, bytes: &[u8]) {
+        // No table has such keys. A hash of them would not be wrong, only slow.
+        self.0 = hash(bytes);
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
 impl From<Arc<[u8]>> for Keys {
     fn from(key: Arc<[u8]>) -> Self {
-        Self(key.into())
+        OneOrMany::from(key).into()
     }
 }
 
 impl From<OneOrMany<Arc<[u8]>>> for Keys {
     fn from(keys: OneOrMany<Arc<[u8]>>) -> Self {
-        Self(keys)
+        Self {
+            hash: hash(keys.first()),
+            keys,
+        }
     }
 }
 
@@ -48,7 +117,7 @@ impl TryFrom<Vec<Arc<[u8]>>> for Keys {
     type Error = NoKeys;
 
     fn try_from(keys: Vec<Arc<[u8]>>) -> Result<Self, NoKeys> {
-        OneOrMany::of(keys).map(Self).ok_or(NoKeys)
+        OneOrMany::of(keys).map(Self::from).ok_or(NoKeys)
     }
 }
 
@@ -87,6 +156,23 @@ mod tests {
         let keys = Keys::try_from(vec![key("b"), key("a"), key("b")]).unwrap();
         assert_eq!(keys.as_slice(), [key("a"), key("b")]);
         assert_eq!(keys.as_one(), None);
+    }
+
+    #[test]
+    fn each_key_has_the_same_hash_wherever_it_comes_from() {
+        let keys = Keys::try_from(vec![key("a"), key("b")]).unwrap();
+        let mut map = HashedMap::default();
+        for (number, key) in keys.hashed().iter().enumerate() {
+            map.insert(key.clone(), number);
+        }
+        for (number, name) in ["a", "b"].into_iter().enumerate() {
+            let one = Keys::from(key(name)).hashed();
+            assert_eq!(map.get(one.first()), Some(&number));
+        }
+        let other = Keys::from(key("c"));
+        assert_eq!(map.get(other.hashed().first()), None);
+        assert_eq!(keys.first_hash(), Keys::from(key("a")).first_hash());
+        assert_ne!(keys.first_hash(), other.first_hash());
     }
 
     #[test]

@@ -1,30 +1,30 @@
 //! The times at which the heads of local queues are checked.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::Arc;
 
+use crate::node::HashedKey;
 use crate::time::clock::{Moment, TICK};
 
 /// The next checks of the queues that have a request behind the head, each about a [`TICK`] away.
 #[derive(Debug, Default)]
 pub(super) struct CheckTimes {
     /// In the order in which they are due.
-    due: VecDeque<(Moment, Arc<[u8]>)>,
-    keys: HashSet<Arc<[u8]>>,
+    due: VecDeque<(Moment, HashedKey)>,
+    keys: HashSet<HashedKey>,
 }
 
 impl CheckTimes {
     /// Schedules the next check of a queue, unless there is one.
-    pub(super) fn schedule(&mut self, key: &Arc<[u8]>, now: Moment) {
+    pub(super) fn schedule(&mut self, key: &HashedKey, now: Moment) {
         if !self.keys.contains(key) {
-            self.keys.insert(Arc::clone(key));
+            self.keys.insert(key.clone());
             let due = now.checked_add(TICK).unwrap_or(now);
-            self.due.push_back((due, Arc::clone(key)));
+            self.due.push_back((due, key.clone()));
         }
     }
 
     /// Returns a queue whose check is due, and forgets it.
-    pub(super) fn take_due(&mut self, now: Moment) -> Option<Arc<[u8]>> {
+    pub(super) fn take_due(&mut self, now: Moment) -> Option<HashedKey> {
         // A time that is further away is that of a runtime whose clock was paused and moved.
         let is_due = |due: Moment| due <= now || due.saturating_since(now) > TICK;
         self.due.front().filter(|(due, _)| is_due(*due))?;
@@ -36,10 +36,14 @@ impl CheckTimes {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
 
-    fn key(name: &str) -> Arc<[u8]> {
-        Arc::from(name.as_bytes())
+    use super::*;
+    use crate::node::Keys;
+
+    fn key(name: &str) -> HashedKey {
+        let key = Arc::<[u8]>::from(name.as_bytes());
+        Keys::from(key).hashed().first().clone()
     }
 
     #[test]

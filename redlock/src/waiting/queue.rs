@@ -15,14 +15,14 @@
 //!
 //! The queue saves work and keeps an order. Exclusion does not depend on it.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry as Slot;
 use std::future::poll_fn;
 use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use crate::node::Keys;
+use crate::node::{HashedKey, HashedMap, Keys};
+use crate::one_or_many::OneOrMany;
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
 use crate::waiting::check_times::CheckTimes;
@@ -35,7 +35,7 @@ pub(crate) struct LocalQueue(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    queues: HashMap<Arc<[u8]>, KeyQueue>,
+    queues: HashedMap<HashedKey, KeyQueue>,
     last_number: u64,
     checks: CheckTimes,
 }
@@ -44,7 +44,7 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     queues: Arc<LocalQueue>,
-    keys: Keys,
+    keys: OneOrMany<HashedKey>,
     number: u64,
     /// The time without a sign of life after which others may overtake.
     stall_limit: Duration,
@@ -59,7 +59,8 @@ impl LocalQueue {
         now: Moment,
         stall_limit: Duration,
     ) -> (Ticket, bool) {
-        let (number, is_first) = self.lock().join(keys, now, stall_limit);
+        let keys = keys.hashed();
+        let (number, is_first) = self.lock().join(&keys, now, stall_limit);
         (self.ticket(keys, number, stall_limit), is_first)
     }
 
@@ -70,14 +71,15 @@ impl LocalQueue {
         now: Moment,
         stall_limit: Duration,
     ) -> Result<Ticket, HeadStatus> {
+        let keys = keys.hashed();
         let join = || {
             let mut state = self.lock();
             if let Some(queue) = keys.iter().find_map(|key| state.queues.get(key)) {
                 return Err(queue.status.clone());
             }
-            let (number, _) = state.join(keys, now, stall_limit);
+            let (number, _) = state.join(&keys, now, stall_limit);
             drop(state);
-            Ok(self.ticket(keys, number, stall_limit))
+            Ok(self.ticket(keys.clone(), number, stall_limit))
         };
         match join() {
             // A holder whose lease is over has left the queue now.
@@ -110,10 +112,15 @@ impl LocalQueue {
         }
     }
 
-    fn ticket(self: &Arc<Self>, keys: &Keys, number: u64, stall_limit: Duration) -> Ticket {
+    fn ticket(
+        self: &Arc<Self>,
+        keys: OneOrMany<HashedKey>,
+        number: u64,
+        stall_limit: Duration,
+    ) -> Ticket {
         Ticket {
             queues: Arc::clone(self),
-            keys: keys.clone(),
+            keys,
             number,
             stall_limit,
         }
@@ -133,7 +140,7 @@ impl Ticket {
         {
             let mut state = self.queues.lock();
             let now = Moment::now();
-            for key in &self.keys {
+            for key in self.keys.iter() {
                 state.check(key, now, &mut blocking);
             }
         }
@@ -144,7 +151,7 @@ impl Ticket {
     /// Publishes a status to the requests behind. With `now`, also records a sign of life.
     pub(crate) fn publish(&self, status: &HeadStatus, now: Option<Moment>) {
         let mut state = self.queues.lock();
-        for key in &self.keys {
+        for key in self.keys.iter() {
             if let Some(queue) = state.queues.get_mut(key)
                 && queue.head() == self.number
             {
@@ -159,7 +166,7 @@ impl Ticket {
     /// Records a sign of life of a request at the head.
     pub(crate) fn keep_alive(&self, now: Moment) {
         let mut state = self.queues.lock();
-        for key in &self.keys {
+        for key in self.keys.iter() {
             if let Some(queue) = state.queues.get_mut(key) {
                 queue.keep_alive(self.number, later(now, self.stall_limit));
             }
@@ -180,7 +187,7 @@ impl Ticket {
         let mut state = self.queues.lock();
         let alive = later(Moment::now(), self.stall_limit);
         let mut is_first = true;
-        for key in &self.keys {
+        for key in self.keys.iter() {
             let Some(queue) = state.queues.get_mut(key) else {
                 continue;
             };
@@ -212,11 +219,16 @@ impl Drop for Ticket {
 }
 
 impl State {
-    fn join(&mut self, keys: &Keys, now: Moment, stall_limit: Duration) -> (u64, bool) {
+    fn join(
+        &mut self,
+        keys: &OneOrMany<HashedKey>,
+        now: Moment,
+        stall_limit: Duration,
+    ) -> (u64, bool) {
         self.last_number += 1;
         let (number, mut is_first) = (self.last_number, true);
-        for key in keys {
-            match self.queues.entry(Arc::clone(key)) {
+        for key in keys.iter() {
+            match self.queues.entry(key.clone()) {
                 Slot::Occupied(queue) => {
                     is_first = false;
                     queue.into_mut().join(number);
@@ -233,7 +245,7 @@ impl State {
     /// Removes a ticket from a queue. Returns the waker of the next head.
     fn leave(
         &mut self,
-        key: &Arc<[u8]>,
+        key: &HashedKey,
         number: u64,
         now: impl FnOnce() -> Moment,
     ) -> Option<Waker> {
@@ -245,7 +257,7 @@ impl State {
     }
 
     /// Checks the head of one queue, if it blocks a request, and schedules the next check.
-    fn check(&mut self, key: &Arc<[u8]>, now: Moment, blocking: &mut Blocking) {
+    fn check(&mut self, key: &HashedKey, now: Moment, blocking: &mut Blocking) {
         let queue = self.queues.get_mut(key);
         let Some(queue) = queue.filter(|queue| queue.is_contended()) else {
             return;

@@ -4,8 +4,6 @@
 //! gap for a poll, and never observes contention either. It therefore pauses now and then. Where
 //! hints arrive, the release itself gives the next waiter its turn.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::MutexGuard;
 use std::time::Duration;
 
@@ -21,7 +19,6 @@ use crate::time::jitter::Jitter;
 #[derive(Debug)]
 pub(crate) struct Streaks {
     slots: Mutex<Box<[Streak]>>,
-    hasher: RandomState,
 }
 
 /// A lock that this process acquires again and again.
@@ -39,7 +36,6 @@ impl Default for Streaks {
     fn default() -> Self {
         Self {
             slots: Mutex::new(vec![Streak::default(); SLOTS].into()),
-            hasher: RandomState::new(),
         }
     }
 }
@@ -47,7 +43,7 @@ impl Default for Streaks {
 impl Streaks {
     /// Records that this process has released the lock.
     pub(crate) fn observe_release(&self, keys: &Keys, now: Instant) {
-        let lock = self.hash(keys);
+        let lock = keys.first_hash();
         let mut slots = self.lock();
         let streak = slot(&mut slots, lock);
         if streak.lock != lock {
@@ -62,7 +58,7 @@ impl Streaks {
 
     /// Records that another process holds the lock.
     pub(crate) fn observe_busy(&self, keys: &Keys) {
-        let lock = self.hash(keys);
+        let lock = keys.first_hash();
         let mut slots = self.lock();
         let streak = slot(&mut slots, lock);
         if streak.lock == lock {
@@ -72,15 +68,11 @@ impl Streaks {
 
     /// Returns the pause before a new request for the lock.
     pub(crate) fn pause(&self, keys: &Keys, now: Instant, jitter: &Jitter) -> Duration {
-        let lock = self.hash(keys);
+        let lock = keys.first_hash();
         if slot(&mut self.lock(), lock).is_long(lock, now) {
             return PAUSE + jitter.up_to(PAUSE);
         }
         Duration::ZERO
-    }
-
-    fn hash(&self, keys: &Keys) -> u64 {
-        self.hasher.hash_one(&keys.as_slice()[0])
     }
 
     fn lock(&self) -> MutexGuard<'_, Box<[Streak]>> {

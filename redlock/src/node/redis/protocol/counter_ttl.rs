@@ -1,10 +1,9 @@
 //! Counters whose expiry was set recently.
 
-use std::collections::HashMap;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::time::Duration;
 
+use crate::node::keys;
+use crate::node::keys::HashedMap;
 use crate::time::clock::Moment;
 
 /// The counters whose expiry was recently set over this connection.
@@ -19,8 +18,7 @@ use crate::time::clock::Moment;
 #[derive(Debug, Default)]
 pub(crate) struct CounterTtls {
     /// When the ttl was set, by the hash of the key.
-    set_at: HashMap<u64, Moment>,
-    hasher: RandomState,
+    set_at: HashedMap<u64, Moment>,
 }
 
 impl CounterTtls {
@@ -29,7 +27,7 @@ impl CounterTtls {
     pub(crate) fn ttl_to_set(&mut self, key: &[u8], retention: Duration) -> Option<Duration> {
         let slack = retention / SLACK_DIVISOR;
         let now = Moment::now();
-        let hash = self.hasher.hash_one(key);
+        let hash = keys::hash(key);
         let is_recent = self
             .set_at
             .get(&hash)
