@@ -88,7 +88,7 @@ fn waits_end_with_the_runtime_of_the_task() {
     let runtime = || Builder::new_current_thread().enable_all().build().unwrap();
     let former = runtime();
     let deadlines = Deadlines::start(former.handle());
-    let mut wait = Box::pin(deadlines.until(after(3600_000 * MS), pending::<()>()));
+    let mut wait = Box::pin(deadlines.until(after(3_600_000 * MS), pending::<()>()));
     former.block_on(async {
         let early = tokio::time::timeout(MS, wait.as_mut()).await;
         assert!(early.is_err());
@@ -115,7 +115,7 @@ fn without_timers_nothing_is_waited_for() {
     let parked = Builder::new_current_thread().enable_all().build().unwrap();
     let deadlines = Deadlines::start(parked.handle());
     let without = Builder::new_current_thread().build().unwrap();
-    let wait = deadlines.until(after(3600_000 * MS), pending::<()>());
+    let wait = deadlines.until(after(3_600_000 * MS), pending::<()>());
     assert_eq!(without.block_on(wait), None);
     assert!(!without.block_on(async { deadlines.can_wait() }));
     assert!(parked.block_on(async { deadlines.can_wait() }));
