@@ -24,6 +24,7 @@ use crate::engine::server_clock::{ServerClock, ServerTime};
 use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::session_group::SessionGroup;
 use crate::node::{
     Command, Fence, Node, NodeHealth, NodeReport, NodeWarning, Responder, Session, SessionEvents,
     SessionOptions, Stamp,
@@ -93,6 +94,8 @@ impl Engine {
     pub(crate) fn start(node_set: &NodeSet, shared: &Arc<Shared>, runtime: &Handle) -> Arc<Self> {
         let options =
             SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
+        let group = SessionGroup::new();
+        let options = options.group(&group);
         let registry = Registry::new(runtime);
         let timers = Timers::start(runtime, &registry);
         let (names, known) = (&node_set.names, &shared.deployment);
@@ -108,6 +111,7 @@ impl Engine {
             timers.close();
             resume_unwind(panic)
         });
+        group.start(runtime);
         deployment.identify(&sessions);
         Arc::new(Self {
             shared: Arc::clone(shared),

@@ -21,6 +21,7 @@ mod release;
 mod responder;
 mod response;
 mod session;
+pub(crate) mod session_group;
 mod waiter;
 pub(crate) mod watch;
 

@@ -1,10 +1,13 @@
 //! Options of a session, and the events that it reports.
 
 use std::fmt;
+use std::future::Future;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
+
+use crate::node::session_group::SessionGroup;
 
 /// Options of a [`Session`](crate::node::Session).
 #[derive(Clone, Debug)]
@@ -17,6 +20,8 @@ pub struct SessionOptions {
     pub silence_limit: Duration,
     /// The receiver of the session's events, if there is one.
     pub events: Option<SessionEvents>,
+    /// The sessions that share a task with this one.
+    group: Option<SessionGroup>,
 }
 
 /// An observer of the sessions with several nodes.
@@ -73,6 +78,21 @@ impl SessionOptions {
             runtime,
             silence_limit: Duration::from_secs(1),
             events: None,
+            group: None,
+        }
+    }
+
+    /// Sets the sessions with which this one shares a task.
+    pub(crate) fn group(mut self, group: &SessionGroup) -> Self {
+        self.group = Some(group.clone());
+        self
+    }
+
+    /// Spawns the task of a session, or lets it share one.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        match &self.group {
+            Some(group) => group.add(&self.runtime, work),
+            None => drop(self.runtime.spawn(work)),
         }
     }
 

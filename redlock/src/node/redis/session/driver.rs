@@ -45,7 +45,7 @@ impl Driver {
         server: Arc<Server>,
         shared: Arc<Shared>,
         queue: mpsc::UnboundedReceiver<Command>,
-        options: SessionOptions,
+        options: &SessionOptions,
         parting: &Arc<Mutex<Option<Parting>>>,
     ) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Driver {
             queue,
             inbox: Vec::new(),
             silence_limit: options.silence_limit,
-            events: options.events,
+            events: options.events.clone(),
         }
     }
 

@@ -44,10 +44,9 @@ impl RedisSession {
         let (queue, commands) = mpsc::unbounded_channel();
         let shared = Arc::new(Shared::new(server.name(), &queue));
         let (node, state) = (Arc::clone(server), Arc::clone(&shared));
-        let runtime = options.runtime.clone();
         let parting = Arc::default();
-        let driver = Driver::new(node, state, commands, options, &parting);
-        let _detached = runtime.spawn(driver.run());
+        let driver = Driver::new(node, state, commands, &options, &parting);
+        options.spawn(driver.run());
         server.add_session(&shared);
         Arc::new(Self {
             server: Arc::clone(server),
