@@ -17,6 +17,7 @@
 //!   runs it.
 //! - [`Load`] is the work of a contender, and [`Outcome`] its measurements. [`Meter`] reads the
 //!   servers' statistics, and [`Usage`] those of this process.
+//! - [`DelayProxy`] stands for a network between contender and servers.
 //! - [`Results`] holds all outcomes by [`Case`]. [`Sample`] computes medians and percentiles.
 //! - [`Goal`] is a figure with its target.
 //! - [`Json`] and [`Chart`] are the output formats. [`mod@file`] writes them. [`machine`] says where
@@ -26,6 +27,7 @@ mod args;
 mod bare;
 mod chart;
 mod contender;
+mod delay_proxy;
 pub mod file;
 mod goal;
 mod json;
@@ -42,6 +44,7 @@ pub use args::Args;
 pub use bare::Bare;
 pub use chart::{Chart, Panel, Series};
 pub use contender::Contender;
+pub use delay_proxy::DelayProxy;
 pub use goal::Goal;
 pub use json::Json;
 pub use load::{Load, Outcome};

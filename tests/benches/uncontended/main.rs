@@ -4,6 +4,8 @@
 //!
 //! - `tables`, the default: all contenders on three and five nodes, and with a node hung or dead
 //! - `nodes`: one to nine nodes
+//! - `delay`: round trips of 1, 20 and 100 ms
+//! - `fsync`: servers with `appendfsync always`, with `everysec`, and without a log
 //!
 //! It compares this crate with and without fencing tokens, `rslock`, the client library alone, and
 //! the limit, which is a raw client of one thread. With `--publish`, the section `tables` also draws
@@ -13,7 +15,9 @@
 //! machine also does other work. Every ratio is the median of the ratios of each round. Read the
 //! ratios: absolute figures are those of one machine, on which clients and servers share the CPU.
 
+mod delay;
 mod faulty;
+mod fsync;
 mod goals;
 mod healthy;
 mod lineup;
@@ -27,7 +31,7 @@ use redlock_tests::{Server, Servers};
 use crate::lineup::Runtimes;
 
 fn main() {
-    let (args, mut sections) = Args::with_sections(&["tables", "nodes"]);
+    let (args, mut sections) = Args::with_sections(&["tables", "nodes", "delay", "fsync"]);
     if sections.is_empty() {
         sections.push("tables");
     }
@@ -43,6 +47,8 @@ fn main() {
     for section in sections {
         let (results, goals) = match section {
             "nodes" => (nodes::run(&runtimes, args), Vec::new()),
+            "delay" => (delay::run(&runtimes, args), Vec::new()),
+            "fsync" => (fsync::run(&runtimes, args), Vec::new()),
             _ => tables(&runtimes, args, &machine),
         };
         let json = Json::object([

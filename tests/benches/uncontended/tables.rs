@@ -54,11 +54,7 @@ pub(crate) fn print(results: &Results) {
 fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case) -> String) {
     print!("  {:<22}", "");
     for tasks in tasks {
-        let head = match tasks {
-            1 => "1 task".to_owned(),
-            tasks => format!("{tasks} tasks"),
-        };
-        print!("{head:>22}");
+        print!("{:>22}", heading(*tasks));
     }
     println!();
     for who in ALL {
@@ -67,6 +63,14 @@ fn by_tasks(nodes: &'static str, tasks: &[usize], cell: impl Fn(Case) -> String)
             print!("{:>22}", cell(Case { nodes, who, tasks }));
         }
         println!();
+    }
+}
+
+/// Returns the heading of a column.
+pub(crate) fn heading(tasks: usize) -> String {
+    match tasks {
+        1 => "1 task".to_owned(),
+        tasks => format!("{tasks} tasks"),
     }
 }
 
