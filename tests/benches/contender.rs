@@ -6,7 +6,7 @@ use std::time::Duration;
 use redlock::Redlock;
 use rslock::LockManager;
 
-use crate::Bare;
+use crate::{Bare, Etcd, Postgres};
 
 /// A client that takes locks and releases them.
 ///
@@ -23,6 +23,8 @@ enum Means {
     Redlock(Redlock),
     Rslock(LockManager),
     Bare(Bare),
+    Postgres(Postgres),
+    Etcd(Etcd),
 }
 
 impl Contender {
@@ -54,6 +56,18 @@ impl Contender {
         Self::new(Means::Bare(Bare::connect(urls, Self::TTL).await))
     }
 
+    /// Creates a contender for advisory locks of PostgreSQL.
+    #[must_use]
+    pub fn postgres(postgres: Postgres) -> Self {
+        Self::new(Means::Postgres(postgres))
+    }
+
+    /// Creates a contender for locks of etcd.
+    #[must_use]
+    pub fn etcd(etcd: Etcd) -> Self {
+        Self::new(Means::Etcd(etcd))
+    }
+
     /// Creates a contender for a manager of this crate.
     #[must_use]
     pub fn of(redlock: Redlock) -> Self {
@@ -77,7 +91,7 @@ impl Contender {
     pub fn as_redlock(&self) -> Option<&Redlock> {
         match &self.means {
             Means::Redlock(redlock) => Some(redlock),
-            Means::Rslock(_) | Means::Bare(_) => None,
+            _ => None,
         }
     }
 
@@ -113,6 +127,8 @@ impl Contender {
                 manager.unlock(&lock).await;
             }
             Means::Bare(bare) => bare.lock(&resource).await,
+            Means::Postgres(postgres) => postgres.lock(&resource).await,
+            Means::Etcd(etcd) => etcd.lock(&resource).await,
         }
     }
 }

@@ -17,6 +17,7 @@
 //!   runs it.
 //! - [`Load`] is the work of a contender, and [`Outcome`] its measurements. [`Meter`] reads the
 //!   servers' statistics, and [`Usage`] those of this process.
+//! - [`Postgres`] and [`Etcd`] are locks of other stores, with their servers.
 //! - [`DelayProxy`] stands for a network between contender and servers.
 //! - [`Results`] holds all outcomes by [`Case`]. [`Sample`] computes medians and percentiles.
 //! - [`Goal`] is a figure with its target.
@@ -37,6 +38,7 @@ mod raw;
 mod results;
 mod runner;
 mod sample;
+mod stores;
 mod traffic;
 mod usage;
 
@@ -52,5 +54,6 @@ pub use raw::Raw;
 pub use results::{Case, Results};
 pub use runner::Runner;
 pub use sample::Sample;
+pub use stores::{Etcd, EtcdCluster, Postgres, PostgresServer};
 pub use traffic::{Meter, Traffic};
 pub use usage::Usage;

@@ -9,6 +9,7 @@
 //! - [`Proxy`] stands between the library and a server. It delays, holds, loses or resets traffic,
 //!   as set by a [`Flow`] for each direction.
 //! - [`Slow`] is a node whose commands are late. It keeps their order.
+//! - [`Daemon`] is a server of another kind, in a [`Place`] of its own.
 //! - [`Worker`] is a separate operating system process that takes locks.
 //! - [`eventually()`] waits for a condition and fails the test if it does not hold in time.
 //!
@@ -25,6 +26,7 @@
 mod binary;
 mod builder;
 mod cluster;
+mod daemon;
 mod eventually;
 mod flow;
 mod port;
@@ -42,6 +44,7 @@ mod tests;
 
 pub use builder::ServerBuilder;
 pub use cluster::Servers;
+pub use daemon::{Daemon, Place};
 pub use eventually::eventually;
 pub use flow::Flow;
 pub use probe::Probe;

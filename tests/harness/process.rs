@@ -74,6 +74,11 @@ impl Process {
         self.signal(Signal::CONT);
     }
 
+    /// Asks the process to stop, as Ctrl-C does.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
     /// Kills the process if it is still running, and returns its exit status.
     ///
     /// A stopped process is not resumed first, so it does not respond to requests that arrived

@@ -6,6 +6,7 @@
 //! - `nodes`: one to nine nodes
 //! - `delay`: round trips of 1, 20 and 100 ms
 //! - `fsync`: servers with `appendfsync always`, with `everysec`, and without a log
+//! - `others`: advisory locks of PostgreSQL and locks of etcd, where they are installed
 //!
 //! It compares this crate with and without fencing tokens, `rslock`, the client library alone, and
 //! the limit, which is a raw client of one thread. With `--publish`, the section `tables` also draws
@@ -22,6 +23,7 @@ mod goals;
 mod healthy;
 mod lineup;
 mod nodes;
+mod others;
 mod picture;
 mod tables;
 
@@ -31,7 +33,8 @@ use redlock_tests::{Server, Servers};
 use crate::lineup::Runtimes;
 
 fn main() {
-    let (args, mut sections) = Args::with_sections(&["tables", "nodes", "delay", "fsync"]);
+    let (args, mut sections) =
+        Args::with_sections(&["tables", "nodes", "delay", "fsync", "others"]);
     if sections.is_empty() {
         sections.push("tables");
     }
@@ -49,6 +52,7 @@ fn main() {
             "nodes" => (nodes::run(&runtimes, args), Vec::new()),
             "delay" => (delay::run(&runtimes, args), Vec::new()),
             "fsync" => (fsync::run(&runtimes, args), Vec::new()),
+            "others" => (others::run(&runtimes, args), Vec::new()),
             _ => tables(&runtimes, args, &machine),
         };
         let json = Json::object([
