@@ -9,6 +9,8 @@ pub struct Args {
     pub publish: bool,
     /// A number. Its meaning depends on the benchmark.
     pub number: Option<usize>,
+    /// The number after it.
+    pub second_number: Option<usize>,
 }
 
 impl Args {
@@ -33,6 +35,7 @@ impl Args {
             quick: false,
             publish: false,
             number: None,
+            second_number: None,
         };
         let mut sections = Vec::new();
         for arg in std::env::args().skip(1) {
@@ -41,7 +44,8 @@ impl Args {
                 ("--bench", _) => {}
                 ("--quick", _) => args.quick = true,
                 ("--publish", _) => args.publish = true,
-                (_, Ok(number)) => args.number = Some(number),
+                (_, Ok(number)) if args.number.is_none() => args.number = Some(number),
+                (_, Ok(number)) => args.second_number = Some(number),
                 (other, _) => {
                     let section = names.iter().find(|name| **name == other);
                     sections.push(*section.unwrap_or_else(|| {
