@@ -10,7 +10,7 @@
 //!
 //! It compares this crate with and without fencing tokens, `rslock`, the client library alone, and
 //! the limit, which is a raw client of one thread. With `--publish`, the section `tables` also draws
-//! the chart of the documentation.
+//! the chart of the documentation, and `tables`, `nodes` and `others` print the tables of the guide.
 //!
 //! Every figure is the median of several rounds in which all contenders take turns, because the
 //! machine also does other work. Every ratio is the median of the ratios of each round. Read the
@@ -20,6 +20,7 @@ mod delay;
 mod faulty;
 mod fsync;
 mod goals;
+mod guide;
 mod healthy;
 mod lineup;
 mod nodes;
@@ -88,6 +89,7 @@ fn tables(runtimes: &Runtimes, args: Args, machine: &str) -> (Results, Vec<Goal>
     file::keep("uncontended.svg", &picture);
     if args.publish {
         file::publish("throughput.svg", &picture);
+        guide::print(&results);
     }
     (results, goals)
 }

@@ -3,6 +3,7 @@
 use redlock_benches::{Args, Case, Results};
 use redlock_tests::Servers;
 
+use crate::guide;
 use crate::healthy::{self, load};
 use crate::lineup::{FENCED, RAW, RAW_FENCED, RSLOCK, Runtimes, UNFENCED};
 
@@ -33,6 +34,9 @@ pub(crate) fn run(runtimes: &Runtimes, args: Args) -> Results {
         });
     }
     print(&results);
+    if args.publish {
+        publish(&results);
+    }
     results
 }
 
@@ -53,6 +57,29 @@ fn print(results: &Results) {
         let ratio = results.ratio(case, rslock, |it| it.rate);
         format!("{rate:.0} ({ratio:.2})")
     });
+}
+
+/// Prints the table of the guide.
+fn publish(results: &Results) {
+    let columns = [
+        "",
+        "with fencing tokens",
+        "`fencing(false)`",
+        "rslock",
+        "the limit",
+    ];
+    let rows = NODES.map(|(_, nodes)| {
+        let figures = [FENCED, UNFENCED, RSLOCK, RAW].map(|who| {
+            let tasks = TASKS;
+            let case = Case { nodes, who, tasks };
+            let client = results.median(case, |it| it.client_cpu);
+            let servers = results.median(case, |it| it.server_cpu);
+            let rate = guide::rounded(results.median(case, |it| it.rate));
+            format!("{client:.1} + {servers:.1} µs ({rate})")
+        });
+        [&[nodes.to_owned()], &figures[..]].concat()
+    });
+    guide::table(&columns, rows);
 }
 
 fn table(cell: impl Fn(Case) -> String) {

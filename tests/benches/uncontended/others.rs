@@ -9,7 +9,7 @@ use redlock_benches::{
 use redlock_tests::{Server, ServerBuilder, Servers};
 
 use crate::lineup::{FENCED, Runtimes};
-use crate::tables;
+use crate::{guide, tables};
 
 const MEMORY: &str = "redlock, 3 servers, no log";
 const ALWAYS: &str = "redlock, 3 servers, appendfsync always";
@@ -23,6 +23,9 @@ const PERSISTENCE: [(&str, &str); 4] = [
     (POSTGRES, "locks are in memory, and end with the session"),
     (ETCD, "each lock is on the disks of a majority (fsync)"),
 ];
+
+/// The `nodes` of all cases.
+const OTHER: &str = "other stores";
 
 const TASKS: [usize; 2] = [1, 64];
 
@@ -58,6 +61,9 @@ pub(crate) fn run(runtimes: &Runtimes, args: Args) -> Results {
     let results = measure(&mut runners, args);
     let names: Vec<_> = runners.iter().map(|(who, _)| *who).collect();
     print(&results, &names);
+    if args.publish {
+        publish(&results, &names);
+    }
     results
 }
 
@@ -76,7 +82,7 @@ fn measure(runners: &mut [(&'static str, Runner)], args: Args) -> Results {
                 let outcome = runner.run(Load { tasks, locks }, &meter);
                 // The first round warms up.
                 if round > 0 {
-                    let nodes = "other stores";
+                    let nodes = OTHER;
                     results.add(Case { nodes, who, tasks }, outcome);
                 }
             }
@@ -96,6 +102,26 @@ fn durable() -> ServerBuilder {
         .arg("--appendfsync", "always")
 }
 
+/// Prints the table of the guide.
+fn publish(results: &Results, names: &[&'static str]) {
+    let columns = [
+        "",
+        "1 task, time for one lock",
+        "64 tasks, locks per second",
+        "persistence",
+    ];
+    let measured = PERSISTENCE.iter().filter(|(who, _)| names.contains(who));
+    let rows = measured.map(|&(who, persistence)| {
+        let nodes = OTHER;
+        let case = |tasks| Case { nodes, who, tasks };
+        let time = results.median(case(1), |it| it.latency) / 1e3;
+        let rate = guide::rounded(results.median(case(64), |it| it.rate));
+        let time = format!("{time:.2} ms");
+        vec![who.to_owned(), time, rate, persistence.to_owned()]
+    });
+    guide::table(&columns, rows);
+}
+
 fn print(results: &Results, names: &[&'static str]) {
     print!("  {:<40}", "time for one lock; locks per second");
     for tasks in TASKS {
@@ -108,7 +134,7 @@ fn print(results: &Results, names: &[&'static str]) {
         }
         print!("  {who:<40}");
         for tasks in TASKS {
-            let nodes = "other stores";
+            let nodes = OTHER;
             let median = |of: fn(&Outcome) -> f64| results.median(Case { nodes, who, tasks }, of);
             let (time, rate) = (median(|it| it.latency) / 1e3, median(|it| it.rate));
             print!("{:>24}", format!("{time:.2} ms; {rate:.0}"));
