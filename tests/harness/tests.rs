@@ -1,5 +1,6 @@
 //! Tests of the harness itself.
 
+mod daemons;
 mod orphans;
 mod proxies;
 mod servers;
