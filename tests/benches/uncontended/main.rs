@@ -28,7 +28,7 @@ mod others;
 mod picture;
 mod tables;
 
-use redlock_benches::{Args, Goal, Json, Meter, Results, file, machine};
+use redlock_benches::{Args, Contender, Goal, Json, Meter, Results, file, machine};
 use redlock_tests::{Server, Servers};
 
 use crate::lineup::Runtimes;
@@ -60,6 +60,7 @@ fn main() {
             ("machine", Json::from(machine.as_str())),
             ("libraries", machine::libraries().as_str().into()),
             ("load_average", machine::load_average().as_str().into()),
+            ("late_releases", (Contender::late_releases() as f64).into()),
             ("quick", args.quick.into()),
             (
                 "goals",
@@ -68,6 +69,7 @@ fn main() {
             ("cases", results.to_json()),
         ]);
         println!("\nload average at the end: {}", machine::load_average());
+        println!("late releases so far: {}", Contender::late_releases());
         file::keep(&format!("uncontended-{section}.json"), &json.to_string());
     }
 }
