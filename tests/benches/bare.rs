@@ -44,7 +44,9 @@ impl Bare {
             // Sends small commands at once, without Nagle's algorithm.
             let info = info.set_tcp_settings(TcpSettings::default().set_nodelay(true));
             let client = Client::open(info).expect("a URL");
-            let config = AsyncConnectionConfig::new().set_pipeline_buffer_size(NEVER_FULL);
+            let config = AsyncConnectionConfig::new()
+                .set_pipeline_buffer_size(NEVER_FULL)
+                .set_response_timeout(Some(PATIENCE));
             let connecting = client.get_multiplexed_async_connection_with_config(&config);
             let mut connection = connecting.await.expect("a server");
             let mut load = cmd("SCRIPT");
@@ -102,6 +104,9 @@ impl Bare {
 /// A command that waits for buffer space can be overtaken by a later one. A release could then
 /// arrive before its acquire.
 const NEVER_FULL: usize = 64 * 1024;
+
+/// The timeout of a response, as costly as the default of half a second. A busy machine exceeds that.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 const RELEASE: &str =
     "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('DEL', KEYS[1]) or 0";
