@@ -218,7 +218,8 @@ impl<'a> Contender<'a> {
         let Some(waits) = waits.filter(|_| !is_last) else {
             return Decision::GiveUp(error);
         };
-        ticket.publish(&HeadStatus::Refused(now, error.clone()), Some(now));
+        let status = HeadStatus::Refused(Arc::new((now, error.clone())));
+        ticket.publish(&status, Some(now));
         if refused.is_busy() && !self.engine.hints() {
             self.engine.streaks().observe_busy(&self.keys);
         }

@@ -82,7 +82,8 @@ pub(crate) fn behind_local_holder(
                 (busy, remaining) = (nodes, Some(left));
             }
         }
-        HeadStatus::Refused(at, error) => {
+        HeadStatus::Refused(refused) => {
+            let (at, error) = &**refused;
             let LockError::Busy {
                 busy: nodes,
                 remaining: left,

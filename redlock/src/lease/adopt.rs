@@ -56,7 +56,7 @@ impl Round {
         let max_ttl = engine.config().max_ttl.max(lease.ttl);
         {
             let mut state = lease.lock();
-            state.adopted_from = Some(from.clone());
+            state.adopted_from = Some(Box::new(from.clone()));
             state.keys_may_stay(lease.gone_by(lease.sent_at, max_ttl));
         }
         let decided_within = validity::adoption_limit(lease.node_timeout());

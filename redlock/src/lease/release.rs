@@ -26,7 +26,10 @@ impl ActiveLease {
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
         let gone_by = hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold)));
-        let return_to = state.adopted_from.clone().filter(|_| end == End::Abandoned);
+        let return_to = match end {
+            End::Abandoned => state.adopted_from.as_deref().cloned(),
+            _ => None,
+        };
         let terms = ReleaseTerms::new(self.keys.clone(), self.id.clone(), gone_by)
             .keep_until(keep_until)
             .return_to(return_to);

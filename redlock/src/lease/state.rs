@@ -57,8 +57,8 @@ pub(super) struct State {
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
     pub(super) fencing_token: Option<FencingToken>,
-    /// The lease whose keys are adopted, if they are.
-    pub(super) adopted_from: Option<LeaseId>,
+    /// The lease whose keys are adopted, if they are. Boxed, because it is rare.
+    pub(super) adopted_from: Option<Box<LeaseId>>,
     /// The head of the local queue, kept while the lease is held.
     pub(super) ticket: Option<Ticket>,
 }

@@ -1,6 +1,6 @@
 //! The head of a local queue, as the requests behind it see it.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::error::LockError;
@@ -13,8 +13,8 @@ pub(crate) enum HeadStatus {
     None,
     /// It holds the lock.
     Held(Weak<dyn Holder>),
-    /// The moment and the error of its last round.
-    Refused(Moment, LockError),
+    /// The moment and the error of its last round. Shared, because most heads have had no such round.
+    Refused(Arc<(Moment, LockError)>),
 }
 
 /// A holder, as the requests behind it see it.
