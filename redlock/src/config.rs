@@ -180,6 +180,21 @@ pub(crate) struct Overrides {
     pub(crate) hold_at_least: Option<Duration>,
 }
 
+impl Overrides {
+    /// Whether nothing is overridden that is validated: `wait` can have any value.
+    pub(crate) fn is_empty(&self) -> bool {
+        let Self {
+            ttl,
+            wait: _,
+            auto_extend,
+            max_hold,
+            hold_at_least,
+        } = self;
+        let times = [ttl, max_hold, hold_at_least];
+        times.iter().all(|time| time.is_none()) && auto_extend.is_none()
+    }
+}
+
 /// The options of one request: those of the manager, with the request's overrides.
 #[derive(Clone, Debug)]
 pub(crate) struct LockOptions {

@@ -140,9 +140,10 @@ impl ActiveLease {
     fn try_finish(self: &Arc<Self>, now: Moment) -> bool {
         let mut state = self.lock();
         let enough = now.checked_add(validity::min_validity(self.ttl));
+        let deadline = state.holds_changed();
         let is_won = state.phase == Phase::Acquiring
             && state.tally.verdict() == Verdict::Reached
-            && state.holds.deadline() >= enough
+            && deadline >= enough
             && enough.is_some()
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
@@ -154,7 +155,6 @@ impl ActiveLease {
             state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);
             state.slot = Some(self.engine.registry().insert(&self.id, live));
-            state.holds_changed();
             self.schedule_first(&mut state);
         }
         is_won

@@ -217,8 +217,9 @@ impl State {
         })
     }
 
-    /// Recomputes the deadline.
-    pub(super) fn holds_changed(&mut self) {
+    /// Recomputes the deadline, and returns that of the holds.
+    pub(super) fn holds_changed(&mut self) -> Option<Moment> {
         self.deadline = self.holds.deadline();
+        self.deadline
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use tokio::runtime::{self, Handle};
 
 use crate::acquire;
-use crate::config::{Config, LockOptions};
+use crate::config::{Config, LockOptions, Overrides};
 use crate::engine::{Engine, NodeSet, Shared};
 use crate::error::{InvalidRequest, LockError};
 use crate::guard::LockGuard;
@@ -84,12 +84,16 @@ impl Redlock {
     pub(crate) async fn acquire(
         &self,
         resources: &Resources,
-        options: &LockOptions,
+        overrides: &Overrides,
     ) -> Result<LockGuard, LockError> {
         resources.validate()?;
-        self.config().check(options)?;
+        let options = LockOptions::resolve(self.config(), overrides);
+        // The options of the manager itself were validated when it was made.
+        if !overrides.is_empty() {
+            self.config().check(&options)?;
+        }
         let engine = self.open_engine()?;
-        acquire::acquire(&engine, resources, options).await
+        acquire::acquire(&engine, resources, &options).await
     }
 
     /// Returns the engine of the current runtime. Starts one if there is none.

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use crate::config::{LockOptions, Overrides, Wait};
+use crate::config::{Overrides, Wait};
 use crate::error::{Error, InvalidRequest, LockError};
 use crate::guard::LockGuard;
 use crate::manager::{Redlock, global};
@@ -266,8 +266,7 @@ impl Future for LockRequest {
             let (resources, overrides) = (this.resources.clone(), this.overrides.clone());
             Box::pin(async move {
                 let manager = manager.ok_or(LockError::NoGlobal)?;
-                let options = LockOptions::resolve(manager.config(), &overrides);
-                manager.acquire(&resources?, &options).await
+                manager.acquire(&resources?, &overrides).await
             })
         });
         work.as_mut().poll(cx)
