@@ -136,7 +136,13 @@ impl Deadlines {
     /// Wakes the waits whose deadline has passed, and finds the next deadline.
     fn wake_passed(&self) {
         let now = Moment::now();
-        for waker in self.slots.lock().take_passed(|end| end <= now) {
+        self.wake(|end| end <= now);
+    }
+
+    fn wake(&self, has_passed: impl Fn(Moment) -> bool) {
+        // Woken after unlocking: a waker may poll its wait at once.
+        let passed = self.slots.lock().take_passed(has_passed);
+        for waker in passed {
             // All other waits rest on this task.
             let woken = catch_unwind(AssertUnwindSafe(|| waker.wake()));
             if woken.is_err() {
@@ -195,13 +201,16 @@ impl Place<'_> {
     fn is_over(&mut self, end: Moment, waker: &Waker) -> bool {
         let mut slots = self.deadlines.slots.lock();
         if let Some(slot) = self.slot {
-            return match &mut slots.slots[slot] {
-                Slot::Waiting(_, current) => {
-                    current.clone_from(waker);
-                    false
-                }
-                Slot::Passed | Slot::Free => true,
+            let Slot::Waiting(_, current) = &mut slots.slots[slot] else {
+                return true;
             };
+            if !current.will_wake(waker) {
+                let former = std::mem::replace(current, waker.clone());
+                // Dropped after unlocking: it may be the last reference to another wait.
+                drop(slots);
+                drop(former);
+            }
+            return false;
         }
         if !self.deadlines.is_alive() {
             return true;
@@ -220,7 +229,7 @@ impl Drop for Place<'_> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
             let mut slots = self.deadlines.slots.lock();
-            // Dropped after unlocking: a waker may be of any kind.
+            // Dropped after unlocking, as above.
             let left = std::mem::replace(&mut slots.slots[slot], Slot::Free);
             slots.free.push(slot);
             drop(slots);
@@ -264,9 +273,7 @@ impl Drop for Task {
     /// Ends all waits: nothing would end them any more.
     fn drop(&mut self) {
         self.0.close();
-        for waker in self.0.slots.lock().take_passed(|_| true) {
-            waker.wake();
-        }
+        self.0.wake(|_| true);
     }
 }
 

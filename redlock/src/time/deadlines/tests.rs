@@ -1,6 +1,7 @@
 //! Tests of waits with deadlines, on paused time where no second runtime takes part.
 
 use std::future::pending;
+use std::task::{Context, Wake};
 use std::time::Duration;
 
 use tokio::runtime::Builder;
@@ -81,6 +82,29 @@ async fn a_wait_that_moves_to_another_task_wakes_that() {
     assert!(first.is_err());
     assert_eq!(tokio::spawn(wait).await.unwrap(), None);
     assert!(Moment::now() >= end);
+}
+
+/// A waker that panics.
+struct Broken;
+
+impl Wake for Broken {
+    fn wake(self: Arc<Self>) {
+        panic!("a bug");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waker_that_panics_does_not_end_the_other_waits() {
+    let deadlines = Deadlines::start(&Handle::current());
+    let mut broken = pin!(deadlines.until(after(10 * MS), pending::<()>()));
+    let waker = Waker::from(Arc::new(Broken));
+    let polled = broken.as_mut().poll(&mut Context::from_waker(&waker));
+    assert!(polled.is_pending());
+    for _ in 0..2 {
+        assert_eq!(deadlines.until(after(20 * MS), pending::<()>()).await, None);
+    }
+    assert!(deadlines.is_alive());
+    assert_eq!(broken.await, None);
 }
 
 #[test]
