@@ -73,7 +73,8 @@ impl Resource {
         if prefix.is_empty() {
             return Arc::clone(&self.0);
         }
-        [prefix.as_bytes(), &self.0].concat().into()
+        // Both lengths are known, so that this is one allocation.
+        prefix.bytes().chain(self.0.iter().copied()).collect()
     }
 }
 

@@ -102,6 +102,7 @@ impl Batch {
         if dialect.delete.is_some() && dialect.waiting.hinting != Hinting::Off {
             batch.responses_per_call = 2;
         }
+        counter_ttls.begin_batch();
         batch.encode_releases(&batch.leading, calls, counter_ttls, dialect);
         for ordered in &mut batch.ordered {
             let request = &ordered.request;

@@ -19,8 +19,11 @@ enum Form<'a> {
 
 /// A word of a command.
 pub(crate) trait Word {
-    /// Passes the word on, as parts that belong together.
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T;
+    /// The number of bytes.
+    fn len(&self) -> usize;
+
+    /// Appends the bytes.
+    fn append(&self, bytes: &mut Vec<u8>);
 }
 
 impl<'a> Call<'a> {
@@ -42,19 +45,19 @@ impl<'a> Call<'a> {
 
     /// Adds a word.
     pub(crate) fn arg(&mut self, word: impl Word) -> &mut Self {
-        word.with_parts(|parts| match &mut self.0 {
+        match &mut self.0 {
             Form::Packed { bytes, words, .. } => {
                 *words += 1;
-                push_header(bytes, b'$', parts.iter().map(|part| part.len()).sum());
-                for part in parts {
-                    bytes.extend_from_slice(part);
-                }
+                push_header(bytes, b'$', word.len());
+                word.append(bytes);
                 bytes.extend_from_slice(b"\r\n");
             }
             Form::Listed(command) => {
-                command.arg(parts.concat());
+                let mut bytes = Vec::with_capacity(word.len());
+                word.append(&mut bytes);
+                command.arg(bytes);
             }
-        });
+        }
         self
     }
 
@@ -91,48 +94,78 @@ impl<'a> Call<'a> {
 const SHORT_HEADER: &[u8] = b"*0\r\n";
 
 fn push_header(bytes: &mut Vec<u8>, kind: u8, number: usize) {
-    bytes.push(kind);
-    number.with_parts(|parts| bytes.extend_from_slice(parts[0]));
-    bytes.extend_from_slice(b"\r\n");
+    match u8::try_from(number) {
+        // Nearly all: written at once.
+        Ok(number @ 0..10) => bytes.extend_from_slice(&[kind, b'0' + number, b'\r', b'\n']),
+        Ok(number @ 10..100) => {
+            let (tens, ones) = (b'0' + number / 10, b'0' + number % 10);
+            bytes.extend_from_slice(&[kind, tens, ones, b'\r', b'\n']);
+        }
+        _ => {
+            bytes.push(kind);
+            number.append(bytes);
+            bytes.extend_from_slice(b"\r\n");
+        }
+    }
 }
 
 impl Word for &[u8] {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        take(&[self])
+    fn len(&self) -> usize {
+        <[u8]>::len(self)
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self);
     }
 }
 
 impl<const N: usize> Word for &[u8; N] {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        take(&[self.as_slice()])
+    fn len(&self) -> usize {
+        N
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(*self);
     }
 }
 
 impl Word for &str {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        take(&[self.as_bytes()])
+    fn len(&self) -> usize {
+        str::len(self)
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.as_bytes());
     }
 }
 
 /// The digits of a number.
 impl Word for u64 {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
+    fn len(&self) -> usize {
+        self.checked_ilog10().map_or(1, |log| log as usize + 1)
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
         let (mut digits, mut start, mut rest) = ([b'0'; 20], 20, *self);
         loop {
             start -= 1;
             // Less than ten.
-            digits[start] += u8::try_from(rest % 10).unwrap_or_default();
+            digits[start] += (rest % 10) as u8;
             rest /= 10;
             if rest == 0 {
-                return take(&[&digits[start..]]);
+                return bytes.extend_from_slice(&digits[start..]);
             }
         }
     }
 }
 
 impl Word for usize {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        u64::try_from(*self).unwrap_or(u64::MAX).with_parts(take)
+    fn len(&self) -> usize {
+        Word::len(&(*self as u64))
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        (*self as u64).append(bytes);
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::node::keys;
 use crate::node::keys::HashedMap;
 use crate::time::clock::Moment;
 
@@ -19,15 +18,21 @@ use crate::time::clock::Moment;
 pub(crate) struct CounterTtls {
     /// When the ttl was set, by the hash of the key.
     set_at: HashedMap<u64, Moment>,
+    /// The moment at which the current batch was begun, once it matters.
+    now: Option<Moment>,
 }
 
 impl CounterTtls {
-    /// Returns the ttl to set on the counter of `key`, so that it stays for `retention`. Returns
-    /// `None` if the ttl was set recently.
-    pub(crate) fn ttl_to_set(&mut self, key: &[u8], retention: Duration) -> Option<Duration> {
+    /// Begins a batch: the clock is read once for all of its counters.
+    pub(crate) fn begin_batch(&mut self) {
+        self.now = None;
+    }
+
+    /// Returns the ttl to set on the counter of the key with this [hash](crate::node::keys::hash), so that it stays
+    /// for `retention`. Returns `None` if the ttl was set recently.
+    pub(crate) fn ttl_to_set(&mut self, hash: u64, retention: Duration) -> Option<Duration> {
         let slack = retention / SLACK_DIVISOR;
-        let now = Moment::now();
-        let hash = keys::hash(key);
+        let now = *self.now.get_or_insert_with(Moment::now);
         let is_recent = self
             .set_at
             .get(&hash)
@@ -58,33 +63,39 @@ const MAX_COUNTERS: usize = 64 * 1024;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::node::keys;
 
     const HOUR: Duration = Duration::from_secs(3600);
+
+    fn ttl_of(counters: &mut CounterTtls, key: &[u8]) -> Option<Duration> {
+        counters.begin_batch();
+        counters.ttl_to_set(keys::hash(key), HOUR)
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_counter_never_has_less_than_its_retention_left() {
         let mut counters = CounterTtls::default();
-        let ttl = counters.ttl_to_set(b"a", HOUR).unwrap();
-        assert_eq!(counters.ttl_to_set(b"a", HOUR), None);
-        assert_eq!(counters.ttl_to_set(b"b", HOUR), Some(ttl));
+        let ttl = ttl_of(&mut counters, b"a").unwrap();
+        assert_eq!(ttl_of(&mut counters, b"a"), None);
+        assert_eq!(ttl_of(&mut counters, b"b"), Some(ttl));
         // The last acquire that does not set the ttl leaves at least the retention.
         let slack = ttl - HOUR;
         tokio::time::advance(slack - Duration::from_millis(1)).await;
-        assert_eq!(counters.ttl_to_set(b"a", HOUR), None);
+        assert_eq!(ttl_of(&mut counters, b"a"), None);
         tokio::time::advance(Duration::from_millis(1)).await;
-        assert_eq!(counters.ttl_to_set(b"a", HOUR), Some(ttl));
+        assert_eq!(ttl_of(&mut counters, b"a"), Some(ttl));
     }
 
     #[test]
     fn memory_is_bounded_and_a_reconnect_clears_it() {
         let mut counters = CounterTtls::default();
         for number in 0..3 * MAX_COUNTERS {
-            assert!(counters.ttl_to_set(&number.to_ne_bytes(), HOUR).is_some());
+            assert!(ttl_of(&mut counters, &number.to_ne_bytes()).is_some());
         }
         assert!(counters.set_at.len() <= MAX_COUNTERS);
         let last = (3 * MAX_COUNTERS - 1).to_ne_bytes();
-        assert_eq!(counters.ttl_to_set(&last, HOUR), None);
+        assert_eq!(ttl_of(&mut counters, &last), None);
         counters.clear();
-        assert!(counters.ttl_to_set(&last, HOUR).is_some());
+        assert!(ttl_of(&mut counters, &last).is_some());
     }
 }

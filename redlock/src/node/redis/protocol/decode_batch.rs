@@ -19,6 +19,13 @@ impl Batch {
         settle_releases(self.leading, calls, &mut responses, &mut on_settled);
         for ordered in self.ordered {
             let mut request = ordered.request;
+            if request.encoding == Encoding::Native {
+                // Nearly all: nothing is tracked, and no list is named.
+                let mut own = responses.by_ref().take(ordered.responses);
+                on_settled(request.settle(&mut own, identity));
+                own.for_each(drop);
+                continue;
+            }
             let mut tracking = responses.by_ref().take(ordered.tracking_responses);
             // The watch stays registered. Its waiter polls, so nothing else is left to do.
             let is_refused = tracking.any(|response| is_refused(&response));

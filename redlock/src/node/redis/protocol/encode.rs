@@ -138,7 +138,7 @@ fn encode_native_acquire(
         return 1;
     };
     let counter = OtherKey::Counter.beside(key);
-    let ttl = counter_ttls.ttl_to_set(key, fence.retention);
+    let ttl = counter_ttls.ttl_to_set(it.keys.first_hash(), fence.retention);
     let set_and_move = |calls: &mut Calls| {
         calls.add(|call| set_if_absent(call, key, it));
         calls.add(|call| {

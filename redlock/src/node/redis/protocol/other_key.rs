@@ -66,8 +66,14 @@ fn has_tag(key: &[u8]) -> bool {
 }
 
 impl Word for OtherName<'_> {
-    fn with_parts<T>(&self, take: impl FnOnce(&[&[u8]]) -> T) -> T {
-        take(&[self.before, self.key, self.behind])
+    fn len(&self) -> usize {
+        self.before.len() + self.key.len() + self.behind.len()
+    }
+
+    fn append(&self, bytes: &mut Vec<u8>) {
+        bytes.extend_from_slice(self.before);
+        bytes.extend_from_slice(self.key);
+        bytes.extend_from_slice(self.behind);
     }
 }
 
@@ -76,7 +82,9 @@ mod tests {
     use super::*;
 
     fn name(other: OtherKey, key: &[u8]) -> Vec<u8> {
-        other.beside(key).with_parts(|parts| parts.concat())
+        let mut bytes = Vec::new();
+        other.beside(key).append(&mut bytes);
+        bytes
     }
 
     #[test]
