@@ -28,6 +28,7 @@ const LAYERS: &[&[&str]] = &[
     &["node/memory", "node/redis"],
     &["node/redis/session"],
     &["node/redis/connect"],
+    &["node/redis/wire"],
     &["node/redis/protocol"],
     &["node"],
     &["config"],

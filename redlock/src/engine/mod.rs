@@ -5,6 +5,7 @@ pub(crate) mod deployment;
 pub(crate) mod head_checks;
 pub(crate) mod proposal;
 pub(crate) mod registry;
+mod reports;
 mod server_clock;
 pub(crate) mod shutdown;
 pub(crate) mod timer;
@@ -23,12 +24,8 @@ use crate::engine::registry::Registry;
 use crate::engine::server_clock::{ServerClock, ServerTime};
 use crate::engine::shutdown::ShutdownSignal;
 use crate::engine::timer::Timers;
-use crate::error::{NodeError, NodeErrorKind};
 use crate::node::session_group::SessionGroup;
-use crate::node::{
-    Command, Fence, Node, NodeHealth, NodeReport, NodeWarning, Responder, Session, SessionEvents,
-    SessionOptions, Stamp,
-};
+use crate::node::{Command, Fence, Node, Responder, Session, SessionEvents, SessionOptions, Stamp};
 use crate::quorum::Quorum;
 use crate::quorum::responses::Responses;
 use crate::time::clock::Moment;
@@ -314,33 +311,6 @@ impl Engine {
             self.submit(node, command(responses.responder(node)));
         }
         responses
-    }
-
-    pub(crate) fn reports(&self) -> Vec<NodeReport> {
-        let standings = self.deployment.standings();
-        let nodes = standings.iter().enumerate();
-        nodes
-            .map(|(node, standing)| {
-                let report = self.call(node, |session| {
-                    let mut report = session.report();
-                    report.notifies = session.notifies();
-                    report.hints = session.hints();
-                    report
-                });
-                let mut report = report.unwrap_or_else(|| {
-                    let text = "its session has panicked";
-                    let error = NodeError::new(NodeErrorKind::Server, text);
-                    NodeReport::new(Arc::clone(&self.names[node]), NodeHealth::Down(error))
-                });
-                if report.health == NodeHealth::Connected {
-                    report.health = standing.health();
-                }
-                if self.deployment.is_quarantine_ignored(node) {
-                    report.warnings.push(NodeWarning::QuarantineIgnored);
-                }
-                report
-            })
-            .collect()
     }
 }
 

@@ -10,9 +10,9 @@ use crate::error::NodeError;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::invalidation::Invalidations;
-use crate::node::redis::wire::Unsent;
 use crate::node::redis::wire::input::Input;
 use crate::node::redis::wire::socket::Socket;
+use crate::node::redis::wire::unsent::Unsent;
 
 /// A socket over which batches of commands leave, and their responses arrive.
 ///

@@ -13,7 +13,7 @@ use tokio_util::sync::ReusableBoxFuture;
 use crate::error::NodeError;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
-use crate::node::redis::wire::Unsent;
+use crate::node::redis::wire::unsent::Unsent;
 
 /// A connection of the client library, which has a task of its own that reads and writes.
 pub(crate) struct LibraryConnection {

@@ -11,6 +11,7 @@ mod input;
 pub(crate) mod library;
 mod scalar;
 pub(crate) mod socket;
+pub(crate) mod unsent;
 
 use std::future::poll_fn;
 
@@ -20,6 +21,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::wire::channel::Channel;
 use crate::node::redis::wire::library::LibraryConnection;
+use crate::node::redis::wire::unsent::Unsent;
 
 /// A connection to a server.
 pub(crate) enum Wire {
@@ -28,10 +30,6 @@ pub(crate) enum Wire {
     /// A connection of the client library, which has a task of its own.
     Library(Box<LibraryConnection>),
 }
-
-/// The connection has ended. Nothing was sent of the commands that were passed to it last.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Unsent;
 
 impl Wire {
     /// The commands to send next. The caller adds to them.
