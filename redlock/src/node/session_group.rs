@@ -11,7 +11,8 @@
 //!                       the task polls the sessions 1, 2 and 3, and no other
 //! ```
 //!
-//! No session can hold up another: none of them blocks.
+//! No session can hold up another: none of them blocks. Those that have more to do than a task may do at a
+//! time take turns at being the first.
 
 use std::any::Any;
 use std::fmt;
@@ -66,6 +67,9 @@ impl fmt::Debug for SessionGroup {
 struct Members {
     members: Box<[Member]>,
     signals: Arc<Signals>,
+    /// The member to poll first. Tokio limits what a task does at a time, and the first member may use
+    /// up all of it.
+    first: usize,
 }
 
 struct Member {
@@ -104,6 +108,7 @@ impl Members {
         Self {
             members: members.collect(),
             signals,
+            first: 0,
         }
     }
 }
@@ -114,13 +119,14 @@ impl Future for Members {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         // Registered before the signals are read, so that none is missed.
         self.signals.register(cx.waker());
-        let mut woken = self.signals.woken.swap(0, Ordering::AcqRel);
-        for member in &mut self.members {
-            if woken & 1 == 1 {
-                member.poll();
+        let woken = self.signals.woken.swap(0, Ordering::AcqRel);
+        let (first, count) = (self.first, self.members.len());
+        for index in (first..count).chain(0..first) {
+            if woken >> index & 1 == 1 {
+                self.members[index].poll();
             }
-            woken >>= 1;
         }
+        self.first = if first + 1 < count { first + 1 } else { 0 };
         if self.members.iter().all(|member| member.work.is_none()) {
             return Poll::Ready(());
         }
@@ -186,140 +192,4 @@ fn reason(panic: &(dyn Any + Send)) -> &str {
 const MAX_MEMBERS: usize = 64;
 
 #[cfg(test)]
-mod tests {
-    use std::future::{pending, poll_fn};
-    use std::sync::atomic::AtomicUsize;
-    use std::time::Duration;
-
-    use tokio::sync::mpsc;
-    use tokio::time::timeout;
-
-    use super::*;
-
-    /// Counts its polls and ends with its channel.
-    struct Counting {
-        polls: Arc<AtomicUsize>,
-        sender: Option<mpsc::UnboundedSender<()>>,
-    }
-
-    impl Counting {
-        fn add(group: &SessionGroup) -> Self {
-            let (sender, mut receiver) = mpsc::unbounded_channel();
-            let polls = Arc::<AtomicUsize>::default();
-            let count = Arc::clone(&polls);
-            group.add(
-                &Handle::current(),
-                poll_fn(move |cx| {
-                    count.fetch_add(1, Ordering::Relaxed);
-                    loop {
-                        match receiver.poll_recv(cx) {
-                            Poll::Ready(Some(())) => {}
-                            Poll::Ready(None) => return Poll::Ready(()),
-                            Poll::Pending => return Poll::Pending,
-                        }
-                    }
-                }),
-            );
-            let sender = Some(sender);
-            Self { polls, sender }
-        }
-
-        fn take_polls(&self) -> usize {
-            self.polls.swap(0, Ordering::Relaxed)
-        }
-
-        fn wake(&self) {
-            self.sender.as_ref().unwrap().send(()).unwrap();
-        }
-    }
-
-    async fn settle() {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn only_members_that_were_woken_are_polled() {
-        let group = SessionGroup::new();
-        let members: Vec<_> = (0..150).map(|_| Counting::add(&group)).collect();
-        group.start(&Handle::current());
-        settle().await;
-        assert!(members.iter().all(|it| it.take_polls() == 1));
-        for index in [0, 63, 64, 149] {
-            members[index].wake();
-            members[index].wake();
-        }
-        settle().await;
-        for (index, member) in members.iter().enumerate() {
-            let expected = usize::from([0, 63, 64, 149].contains(&index));
-            assert_eq!(member.take_polls(), expected, "{index}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_task_ends_with_the_last_member_and_outlives_a_panic() {
-        let (group, token) = (SessionGroup::new(), Arc::new(()));
-        let runtime = Handle::current();
-        let held = Arc::clone(&token);
-        group.add(&runtime, async move {
-            let _held = held;
-            settle().await;
-            panic!("a bug");
-        });
-        let mut members = [Counting::add(&group), Counting::add(&group)];
-        group.start(&runtime);
-        for _ in 0..5 {
-            settle().await;
-        }
-        assert_eq!(Arc::strong_count(&token), 1, "what panicked is dropped");
-        for member in &mut members {
-            member.wake();
-            settle().await;
-            assert_eq!(member.take_polls(), 2);
-            member.sender = None;
-            settle().await;
-        }
-        assert_eq!(runtime.metrics().num_alive_tasks(), 0);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn work_that_comes_after_the_start_is_done() {
-        let group = SessionGroup::new();
-        group.start(&Handle::current());
-        let late = Counting::add(&group);
-        settle().await;
-        assert_eq!(late.take_polls(), 1);
-    }
-
-    #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-    async fn no_wake_is_lost_among_threads() {
-        let group = SessionGroup::new();
-        let runtime = Handle::current();
-        let (done, mut results) = mpsc::unbounded_channel();
-        let mut senders = Vec::new();
-        for _ in 0..8 {
-            let (sender, mut receiver) = mpsc::channel::<u32>(1);
-            let done = done.clone();
-            senders.push(sender);
-            group.add(&runtime, async move {
-                let mut sum = 0;
-                while let Some(number) = receiver.recv().await {
-                    sum += number;
-                }
-                done.send(sum).unwrap();
-            });
-        }
-        group.add(&runtime, pending());
-        group.start(&runtime);
-        for sender in senders {
-            tokio::spawn(async move {
-                for number in 1..=2_000 {
-                    sender.send(number).await.unwrap();
-                }
-            });
-        }
-        for _ in 0..8 {
-            let result = timeout(Duration::from_secs(60), results.recv()).await;
-            assert_eq!(result.expect("in time"), Some(2_000 * 2_001 / 2));
-        }
-    }
-}
+mod tests;
