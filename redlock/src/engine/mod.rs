@@ -91,7 +91,7 @@ impl Engine {
     pub(crate) fn start(node_set: &NodeSet, shared: &Arc<Shared>, runtime: &Handle) -> Arc<Self> {
         let options =
             SessionOptions::new(runtime.clone()).silence_limit(shared.config.silence_limit());
-        let group = SessionGroup::new();
+        let group = SessionGroup::new(runtime);
         let options = options.group(&group);
         let registry = Registry::new(runtime);
         let timers = Timers::start(runtime, &registry);
@@ -108,7 +108,7 @@ impl Engine {
             timers.close();
             resume_unwind(panic)
         });
-        group.start(runtime);
+        group.start();
         deployment.identify(&sessions);
         Arc::new(Self {
             shared: Arc::clone(shared),

@@ -29,29 +29,38 @@ use crate::sync::Mutex;
 
 /// Sessions whose work is done by one task.
 #[derive(Clone)]
-pub(crate) struct SessionGroup(Arc<Mutex<Option<Vec<Work>>>>);
+pub(crate) struct SessionGroup {
+    runtime: Handle,
+    /// The work that was added, until the group is started.
+    added: Arc<Mutex<Option<Vec<Work>>>>,
+}
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl SessionGroup {
-    pub(crate) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Some(Vec::new()))))
+    /// Creates a group without sessions. Its task will run on `runtime`.
+    pub(crate) fn new(runtime: &Handle) -> Self {
+        Self {
+            runtime: runtime.clone(),
+            added: Arc::new(Mutex::new(Some(Vec::new()))),
+        }
     }
 
-    /// Adds the work of a session. Once the group is started, it gets a task of its own on `runtime`.
+    /// Adds the work of a session, which is to run on `runtime`. It gets a task of its own there if that is
+    /// another one than the group's, or if the group is started.
     pub(crate) fn add(&self, runtime: &Handle, work: impl Future<Output = ()> + Send + 'static) {
-        match &mut *self.0.lock() {
-            Some(added) => added.push(Box::pin(work)),
-            None => drop(runtime.spawn(work)),
+        match &mut *self.added.lock() {
+            Some(added) if self.runtime.id() == runtime.id() => added.push(Box::pin(work)),
+            _ => drop(runtime.spawn(work)),
         }
     }
 
     /// Starts the task that does the added work. It ends with the last session.
-    pub(crate) fn start(&self, runtime: &Handle) {
-        let mut work = self.0.lock().take().unwrap_or_default();
+    pub(crate) fn start(&self) {
+        let mut work = self.added.lock().take().unwrap_or_default();
         while !work.is_empty() {
             let rest = work.split_off(work.len().min(MAX_MEMBERS));
-            let _detached = runtime.spawn(Members::new(work));
+            let _detached = self.runtime.spawn(Members::new(work));
             work = rest;
         }
     }

@@ -4,7 +4,8 @@ use std::future::{pending, poll_fn};
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::runtime::Builder;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 use super::*;
@@ -52,9 +53,9 @@ async fn settle() {
 
 #[tokio::test(start_paused = true)]
 async fn only_members_that_were_woken_are_polled() {
-    let group = SessionGroup::new();
+    let group = SessionGroup::new(&Handle::current());
     let members: Vec<_> = (0..150).map(|_| Counting::add(&group)).collect();
-    group.start(&Handle::current());
+    group.start();
     settle().await;
     assert!(members.iter().all(|it| it.take_polls() == 1));
     for index in [0, 63, 64, 149] {
@@ -70,7 +71,7 @@ async fn only_members_that_were_woken_are_polled() {
 
 #[tokio::test(start_paused = true)]
 async fn the_task_ends_with_the_last_member_and_outlives_a_panic() {
-    let (group, token) = (SessionGroup::new(), Arc::new(()));
+    let (group, token) = (SessionGroup::new(&Handle::current()), Arc::new(()));
     let runtime = Handle::current();
     let held = Arc::clone(&token);
     group.add(&runtime, async move {
@@ -79,7 +80,7 @@ async fn the_task_ends_with_the_last_member_and_outlives_a_panic() {
         panic!("a bug");
     });
     let mut members = [Counting::add(&group), Counting::add(&group)];
-    group.start(&Handle::current());
+    group.start();
     for _ in 0..5 {
         settle().await;
     }
@@ -97,7 +98,7 @@ async fn the_task_ends_with_the_last_member_and_outlives_a_panic() {
 /// A task may do only so much at a time. A member that always has work uses all of it up.
 #[tokio::test]
 async fn a_member_that_always_has_work_leaves_time_for_the_others() {
-    let (group, runtime) = (SessionGroup::new(), Handle::current());
+    let (group, runtime) = (SessionGroup::new(&Handle::current()), Handle::current());
     let stop = Arc::<AtomicBool>::default();
     let (sender, mut results) = mpsc::unbounded_channel();
     for index in 0..3 {
@@ -113,7 +114,7 @@ async fn a_member_that_always_has_work_leaves_time_for_the_others() {
         });
         wake.send(()).unwrap();
     }
-    group.start(&Handle::current());
+    group.start();
     for expected in [0, 2] {
         let result = timeout(Duration::from_secs(60), results.recv()).await;
         assert_eq!(result.expect("in time"), Some(Some(expected)));
@@ -124,16 +125,29 @@ async fn a_member_that_always_has_work_leaves_time_for_the_others() {
 
 #[tokio::test(start_paused = true)]
 async fn work_that_comes_after_the_start_is_done() {
-    let group = SessionGroup::new();
-    group.start(&Handle::current());
+    let group = SessionGroup::new(&Handle::current());
+    group.start();
     let late = Counting::add(&group);
     settle().await;
     assert_eq!(late.take_polls(), 1);
 }
 
+#[test]
+fn work_for_another_runtime_is_done_there() {
+    let runtime = || Builder::new_current_thread().build().unwrap();
+    let (ours, other) = (runtime(), runtime());
+    let group = SessionGroup::new(ours.handle());
+    let (sender, result) = oneshot::channel();
+    group.add(other.handle(), async move {
+        sender.send(Handle::current().id()).unwrap();
+    });
+    group.start();
+    assert_eq!(other.block_on(result), Ok(other.handle().id()));
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn no_wake_is_lost_among_threads() {
-    let group = SessionGroup::new();
+    let group = SessionGroup::new(&Handle::current());
     let runtime = Handle::current();
     let (done, mut results) = mpsc::unbounded_channel();
     let mut senders = Vec::new();
@@ -150,7 +164,7 @@ async fn no_wake_is_lost_among_threads() {
         });
     }
     group.add(&runtime, pending());
-    group.start(&Handle::current());
+    group.start();
     for sender in senders {
         tokio::spawn(async move {
             for number in 1..=2_000 {
