@@ -78,15 +78,22 @@ impl Acquire {
     /// Sets whether an earlier round met another holder.
     #[must_use]
     pub fn contended(mut self, contended: bool) -> Self {
-        Arc::make_mut(&mut self.terms).contended = contended;
+        self.change_terms().contended = contended;
         self
     }
 
     /// Sets how the fencing counters move on a grant.
     #[must_use]
     pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
-        Arc::make_mut(&mut self.terms).fence = fence.into();
+        self.change_terms().fence = fence.into();
         self
+    }
+
+    /// The terms, to be changed for this command alone. They may be encoded, as they were before.
+    fn change_terms(&mut self) -> &mut AcquireTerms {
+        let terms = Arc::make_mut(&mut self.terms);
+        terms.encoded = Encoded::default();
+        terms
     }
 
     /// Sets the contender, which goes on waiting when it is refused.
@@ -121,14 +128,14 @@ impl AcquireTerms {
     /// Sets whether an earlier round met another holder.
     #[must_use]
     pub fn contended(mut self, contended: bool) -> Self {
-        self.contended = contended;
+        (self.contended, self.encoded) = (contended, Encoded::default());
         self
     }
 
     /// Sets how the fencing counters move on a grant.
     #[must_use]
     pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
-        self.fence = fence.into();
+        (self.fence, self.encoded) = (fence.into(), Encoded::default());
         self
     }
 }

@@ -111,3 +111,19 @@ fn every_command_is_packed_as_the_client_library_packs_it() {
         }
     }
 }
+
+/// A node may change the terms of a command before another one encodes it.
+#[test]
+fn an_acquire_that_is_changed_is_encoded_as_it_is_now() {
+    let fence = |proposal| Fence::new(proposal, SECOND).likely_accepted(true);
+    let mut acquire = Acquire::new(keys(&["a"]), "an id".into(), SECOND, Responder::ignored());
+    for fence in [Some(fence(1)), Some(fence(2)), None, Some(fence(3))] {
+        acquire = acquire.fence(fence);
+        let request = Request::new(Command::Acquire(acquire));
+        encode(&request, Dialect::default());
+        let Command::Acquire(encoded) = request.command else {
+            unreachable!("it is an acquire");
+        };
+        acquire = encoded;
+    }
+}
