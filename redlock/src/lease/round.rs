@@ -36,6 +36,15 @@ pub(crate) struct Round {
 #[derive(Debug)]
 pub(crate) struct Refused(pub(crate) Tally);
 
+/// The end of a round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finish {
+    Won,
+    Lost,
+    /// It would be won, but has taken long: a quorum must be found to still have the keys.
+    Unchecked,
+}
+
 impl Round {
     /// Sends an acquire to all nodes at once, under a fresh lease id. They may take `timeout` to
     /// respond. Nodes that refuse add `wakeup` to their waiting lists.
@@ -106,17 +115,17 @@ impl Round {
     /// Mints the token and checks the keys, as far as that is needed. Returns whether the lease is
     /// held.
     async fn finish(&self, end: Moment) -> bool {
-        self.lease.mint(end).await;
-        let now = Moment::now();
+        let lease = &self.lease;
+        lease.mint(end).await;
         if self.is_adoption {
-            self.lease.extend_adopted(end).await;
-        } else if self.lease.is_young(now) {
-            // The common case, in which nothing is waited for.
-            return self.lease.try_finish(now);
-        } else if !self.lease.check_keys().await {
-            return false;
+            lease.extend_adopted(end).await;
+            return lease.try_finish(true) == Finish::Won;
         }
-        self.lease.try_finish(Moment::now())
+        match lease.try_finish(false) {
+            Finish::Won => true,
+            Finish::Lost => false,
+            Finish::Unchecked => lease.check_keys().await && lease.try_finish(true) == Finish::Won,
+        }
     }
 
     /// Waits until the tally meets the condition, at most until `end`.
@@ -135,10 +144,13 @@ impl Drop for Round {
 }
 
 impl ActiveLease {
-    /// Turns a won round into a held lease. Returns `false` unless a quorum granted the lock and
-    /// enough validity is left at `now`.
-    fn try_finish(self: &Arc<Self>, now: Moment) -> bool {
+    /// Turns a won round into a held lease, if a quorum granted the lock and enough validity is left.
+    /// `is_checked`: whether a quorum was found to still have the keys.
+    fn try_finish(self: &Arc<Self>, is_checked: bool) -> Finish {
         let mut state = self.lock();
+        // Under the lock: a grant that arrives after this reading must not count, or it would make an
+        // old round young.
+        let now = Moment::now();
         let enough = now.checked_add(validity::min_validity(self.ttl));
         let deadline = state.holds_changed();
         let is_won = state.phase == Phase::Acquiring
@@ -147,6 +159,9 @@ impl ActiveLease {
             && enough.is_some()
             // With fencing on, there is no guard without a token.
             && (self.fence.is_none() || state.fencing_token.is_some());
+        if is_won && !is_checked && !self.is_young(now) {
+            return Finish::Unchecked;
+        }
         if is_won {
             state.phase = Phase::Held;
             // An idle guard is smaller without the votes.
@@ -156,8 +171,9 @@ impl ActiveLease {
             let live: Weak<Self> = Arc::downgrade(self);
             state.slot = Some(self.engine.registry().insert(&self.id, live));
             self.schedule_first(&mut state);
+            return Finish::Won;
         }
-        is_won
+        Finish::Lost
     }
 
     /// Whether the grants of the round count together.
