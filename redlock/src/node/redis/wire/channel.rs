@@ -105,13 +105,17 @@ impl Channel {
         }
     }
 
-    /// Discards the batches that are written.
+    /// Discards what is written. If the socket never takes everything, that is done only once it is
+    /// much: the rest is moved.
     fn clear_written(&mut self) {
-        let bytes = self.calls.bytes();
-        if self.written == bytes.len() {
+        let (bytes, written) = (self.calls.bytes(), self.written);
+        if written == bytes.len() {
             bytes.clear();
             bytes.shrink_to(MAX_KEPT);
             (self.written, self.sent) = (0, 0);
+        } else if written > MAX_KEPT.max(bytes.len() / 2) {
+            bytes.drain(..written);
+            (self.written, self.sent) = (0, self.sent - written);
         }
     }
 

@@ -100,6 +100,31 @@ async fn what_a_socket_does_not_take_at_once_is_written_later_and_in_order() {
 }
 
 #[tokio::test]
+async fn a_socket_that_never_takes_everything_does_not_fill_the_memory() {
+    let (mut wire, mut peer) = connect(None).await;
+    let long = "x".repeat(1024 * 1024);
+    let batch = send(&mut wire, &[&long]).unwrap();
+    // More than the buffers of the sockets take.
+    for _ in 0..15 {
+        send(&mut wire, &[&long]).unwrap();
+    }
+    let mut read = vec![0; batch.len()];
+    for _ in 0..64 {
+        // One batch leaves for each that is added.
+        send(&mut wire, &[&long]).unwrap();
+        let reading = async {
+            peer.read_exact(&mut read).await.unwrap();
+            assert!(read == batch);
+            peer.write_all(b":1\r\n").await.unwrap();
+        };
+        let (responses, ()) = tokio::join!(responses(&mut wire), reading);
+        assert_eq!(responses.unwrap(), [Value::Int(1)]);
+    }
+    let kept = wire.calls().bytes().len();
+    assert!(kept <= 48 * batch.len(), "{kept}");
+}
+
+#[tokio::test]
 async fn a_batch_that_is_half_written_is_not_unsent() {
     let (mut wire, peer) = connect(None).await;
     send(&mut wire, &["a", &"x".repeat(16 * 1024 * 1024)]).unwrap();
