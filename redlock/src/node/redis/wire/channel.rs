@@ -70,8 +70,8 @@ impl Channel {
     /// Sends the added commands as one batch. Never blocks.
     pub(super) fn send(&mut self) -> Result<(), Unsent> {
         let count = self.calls.take_count();
-        let is_waiting = self.written < self.sent;
-        if !is_waiting && self.failed.is_none() && self.end.is_none() {
+        // Also if others wait ahead of it: after the end of the runtime, nothing else writes them.
+        if self.failed.is_none() && self.end.is_none() {
             self.write();
         }
         let has_ended = self.failed.is_some() || self.end.is_some();

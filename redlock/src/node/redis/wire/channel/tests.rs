@@ -124,6 +124,32 @@ async fn a_socket_that_never_takes_everything_does_not_fill_the_memory() {
     assert!(kept <= 48 * batch.len(), "{kept}");
 }
 
+/// Nothing waits for responses after the end of a runtime. The last releases still leave.
+#[tokio::test]
+async fn a_batch_takes_along_what_waits_ahead_of_it() {
+    let (mut wire, mut peer) = connect(None).await;
+    let mut expected = send(&mut wire, &[&"x".repeat(16 * 1024 * 1024)]).unwrap();
+    let mut read = vec![0; expected.len()];
+    let mut length = 0;
+    // All that the socket has taken.
+    while let Ok(count) = timeout(Duration::from_millis(100), peer.read(&mut read[length..])).await
+    {
+        length += count.unwrap();
+    }
+    assert!(length < expected.len());
+    read.truncate(length);
+    let mut rest = [0; 4096];
+    while read.len() < expected.len() {
+        expected.extend(send(&mut wire, &["a"]).unwrap());
+        let reading = timeout(Duration::from_millis(100), peer.read(&mut rest)).await;
+        read.extend(&rest[..reading.expect("more was written").unwrap()]);
+        while let Ok(Ok(count)) = timeout(Duration::from_millis(10), peer.read(&mut rest)).await {
+            read.extend(&rest[..count]);
+        }
+    }
+    assert!(read == expected);
+}
+
 #[tokio::test]
 async fn a_batch_that_is_half_written_is_not_unsent() {
     let (mut wire, peer) = connect(None).await;
