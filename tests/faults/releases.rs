@@ -58,3 +58,32 @@ async fn a_release_refused_by_a_busy_server_is_retried() {
     };
     refuse_for_a_while(occupy, free).await;
 }
+
+/// The task of the sessions was woken by a thread that is not free to run it. Another thread does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_thread_that_blocks_behind_a_drop_does_not_delay_the_release() {
+    let (servers, redlock) = fleet(3).await;
+    let (finish, finished) = std::sync::mpsc::channel::<()>();
+    let blocking = tokio::spawn(async move {
+        let guard = redlock.lock("a").ttl(60 * SECOND).await.unwrap();
+        drop(guard);
+        // What no task should do, and some do.
+        finished.recv().unwrap_err();
+        redlock
+    });
+    let start = Instant::now();
+    eventually("the lock is acquired", SOON, || {
+        servers.iter().any(|it| it.probe().calls_of("set") > 0)
+    })
+    .await;
+    tokio::time::sleep(SECOND).await;
+    let held = holding(&servers, "a");
+    drop(finish);
+    blocking.await.unwrap();
+    assert!(
+        held < 2,
+        "{held} servers hold the key after {:?}",
+        start.elapsed()
+    );
+}

@@ -51,7 +51,7 @@ use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
 use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
-use crate::node::{AcquireTerms, Fence, Keys};
+use crate::node::{AcquireTerms, Fence, Keys, session_group};
 use crate::quorum;
 use crate::quorum::per_node::PerNode;
 use crate::quorum::tally::Tally;
@@ -246,7 +246,9 @@ impl ActiveLease {
 
     /// Ends the lease because its guard is gone.
     pub(crate) fn release(&self) {
-        self.end(End::Released);
+        if self.end(End::Released) {
+            session_group::leave_to_any_thread();
+        }
     }
 
     /// Ends a lease whose guard no caller has seen: nothing of it is kept.

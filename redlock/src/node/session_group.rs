@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeFlavor};
 
 use crate::sync::Mutex;
 
@@ -63,6 +63,19 @@ impl SessionGroup {
             let _detached = self.runtime.spawn(Members::new(work));
             work = rest;
         }
+    }
+}
+
+/// Lets any thread of the runtime run the task that this one has woken last.
+///
+/// Tokio keeps that task for this thread, which is best if the caller is about to wait for its responses.
+/// One that does not wait may block the thread instead, and with it the sessions with all nodes. A task
+/// that is woken later, even one without work, makes Tokio offer the earlier one to the other threads.
+pub(crate) fn leave_to_any_thread() {
+    let runtime = Handle::try_current().ok();
+    let runtime = runtime.filter(|it| it.runtime_flavor() == RuntimeFlavor::MultiThread);
+    if let Some(runtime) = runtime {
+        drop(runtime.spawn(std::future::ready(())));
     }
 }
 
