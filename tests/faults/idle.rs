@@ -66,7 +66,16 @@ async fn an_acquire_whose_response_is_lost_is_undone_and_sent_again() {
         proxy.replies(Flow::Lose);
         proxy.heal_new();
     }
-    lock_once(&servers, &redlock).await;
+    let guard = redlock.try_lock("a").ttl(LONG).await.unwrap();
+    // A quorum is enough for the guard. Without it, the third acquire would not be sent again.
+    eventually("each acquire was carried out twice", SOON, || {
+        let mut each = servers.iter().zip(&before);
+        each.all(|(server, before)| sets(server) >= before + 2)
+    })
+    .await;
+    everywhere(&servers, "a").await;
+    assert!(guard.release().await.unwrap().was_held());
+    gone(&servers, "a").await;
     for (server, before) in servers.iter().zip(before) {
         assert_eq!(sets(server), before + 2, "carried out twice");
     }
