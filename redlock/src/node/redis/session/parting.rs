@@ -45,7 +45,10 @@ impl Parting {
     /// Takes over a connection. Returns `None` if there is none.
     pub(crate) fn new(outbox: Outbox, state: State) -> Option<Self> {
         match state {
-            State::Up(wire) => Some(Self { outbox, wire }),
+            State::Up(wire) => {
+                let wire = wire.without_runtime()?;
+                Some(Self { outbox, wire })
+            }
             State::Down { .. } => None,
         }
     }

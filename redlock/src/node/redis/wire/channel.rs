@@ -63,6 +63,14 @@ impl Channel {
         }
     }
 
+    /// Prepares for the time after the runtime: see [`Socket::without_runtime`].
+    pub(super) fn without_runtime(self) -> io::Result<Self> {
+        Ok(Self {
+            socket: self.socket.without_runtime()?,
+            ..self
+        })
+    }
+
     pub(super) fn calls(&mut self) -> &mut Calls {
         &mut self.calls
     }
@@ -70,7 +78,7 @@ impl Channel {
     /// Sends the added commands as one batch. Never blocks.
     pub(super) fn send(&mut self) -> Result<(), Unsent> {
         let count = self.calls.take_count();
-        // Also if others wait ahead of it: after the end of the runtime, nothing else writes them.
+        // Also if others wait ahead of it: without a runtime, nothing else writes them.
         if self.failed.is_none() && self.end.is_none() {
             self.write();
         }

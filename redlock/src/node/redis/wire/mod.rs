@@ -32,6 +32,18 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
+    /// Prepares for the time after the runtime, in which responses are no longer read. Returns `None` if
+    /// nothing can be sent then.
+    pub(crate) fn without_runtime(self) -> Option<Self> {
+        match self {
+            Self::Channel(channel) => {
+                let channel = channel.without_runtime().ok()?;
+                Some(Self::Channel(Box::new(channel)))
+            }
+            library @ Self::Library(_) => Some(library),
+        }
+    }
+
     /// The commands to send next. The caller adds to them.
     pub(crate) fn calls(&mut self) -> &mut Calls {
         match self {

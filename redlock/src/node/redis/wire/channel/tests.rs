@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use deadpool_redis::redis::cmd;
 use deadpool_redis::redis::io::tcp::socket2::SockRef;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::*;
@@ -146,6 +147,33 @@ async fn a_batch_takes_along_what_waits_ahead_of_it() {
         while let Ok(Ok(count)) = timeout(Duration::from_millis(10), peer.read(&mut rest)).await {
             read.extend(&rest[..count]);
         }
+    }
+    assert!(read == expected);
+}
+
+#[test]
+fn without_its_runtime_a_socket_takes_more_once_it_has_room() {
+    use std::io::Read;
+    let runtime = Runtime::new().unwrap();
+    let (mut wire, peer) = runtime.block_on(connect(None));
+    let mut peer = peer.into_std().unwrap();
+    // Nothing waits for room while the runtime lives.
+    let mut expected = send(&mut wire, &[&"x".repeat(16 * 1024 * 1024)]).unwrap();
+    drop(runtime);
+    let mut wire = wire.without_runtime().unwrap();
+    let (mut read, mut part) = (Vec::new(), vec![0; 1024 * 1024]);
+    let end = Instant::now() + Duration::from_secs(60);
+    loop {
+        match peer.read(&mut part) {
+            Ok(count) => read.extend_from_slice(&part[..count]),
+            Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+        }
+        if read.len() == expected.len() {
+            break;
+        }
+        assert!(Instant::now() < end, "{} of {}", read.len(), expected.len());
+        expected.extend(send(&mut wire, &["late"]).unwrap());
+        std::thread::sleep(Duration::from_millis(1));
     }
     assert!(read == expected);
 }
