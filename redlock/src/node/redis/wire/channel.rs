@@ -64,7 +64,10 @@ impl Channel {
     }
 
     /// Prepares for the time after the runtime: see [`Socket::without_runtime`].
-    pub(super) fn without_runtime(self) -> io::Result<Self> {
+    pub(super) fn without_runtime(mut self) -> io::Result<Self> {
+        // A panic may have ended the session in the middle of a command.
+        self.calls.bytes().truncate(self.sent);
+        let _not_sent = self.calls.take_count();
         Ok(Self {
             socket: self.socket.without_runtime()?,
             ..self
