@@ -223,13 +223,13 @@ async fn an_adoption_during_shutdown_leaves_no_guard_and_no_trace() {
 async fn a_detached_lease_is_not_rearmed_any_more() {
     let mut in_flight = 0;
     // From before the first extension until the re-arm that follows the second one is over.
-    for step in 0..100 {
+    for step in 0..400 {
         let nodes: [MemoryNode; 3] = MemoryNode::cluster();
         let (recorders, redlock) = recorded(&nodes);
         nodes[2].fault(Fault::Crash);
         let guard = redlock.lock("a").await.unwrap();
         nodes[2].fault(Fault::Delay(100 * MS));
-        tokio::time::sleep(8 * SECOND + 40 * MS * step).await;
+        tokio::time::sleep(8 * SECOND + 10 * MS * step).await;
         let (was_empty, lease) = (nodes[2].is_empty(), guard.detach());
         let is_rearm = |note: &Note| matches!(note, Note::Rearm { .. });
         if !was_empty || !recorders[2].take().iter().any(is_rearm) {

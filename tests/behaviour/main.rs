@@ -62,6 +62,7 @@ mod hooked;
 mod inspection;
 mod late_raises;
 mod losing;
+mod overload;
 mod panicking;
 mod parity;
 mod parked;

@@ -117,6 +117,11 @@ impl Registry {
         self.slots.lock().live()
     }
 
+    /// Whether so many leases are held that what all of them do is spread over time.
+    pub(crate) fn are_many(&self) -> bool {
+        self.live() > FEW
+    }
+
     /// Waits until no lease is held. Cancel safe.
     pub(crate) async fn emptied(&self) {
         loop {
@@ -184,7 +189,7 @@ impl Registry {
 
 impl SessionObserver for Registry {
     fn connected(&self, node: usize) {
-        let are_many = self.slots.lock().live() > FEW;
+        let are_many = self.are_many();
         let mut next = 0;
         while let Some(leases) = self.chunk(&mut next) {
             for lease in leases {

@@ -3,6 +3,19 @@
 //! An extension is due about every third of the ttl. It goes to every node. Without a quorum of
 //! [confirmations](super::extending) the next attempt follows after a node timeout, until the
 //! deadline.
+//!
+//! No attempt adds a second command to the queue of a node that owes a response to the first, unless
+//! that is most likely lost. It would only make an overload worse. A late confirmation counts from the
+//! moment at which its command was sent. A lease with a ttl of 30 s, and nodes 2 and 3 in an overload:
+//!
+//! ```text
+//! time     node  1          2          3          deadline
+//! 10.0 s         extend     extend     extend     29.7 s
+//! 10.1 s         confirmed
+//! 11.3 s                    (unanswered)          enough for a quorum: nothing is sent
+//! 14.0 s                    confirmed             39.7 s
+//! 19.1 s         extend     extend                node 3 still owes its response
+//! ```
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -18,6 +31,7 @@ use crate::lease_id::LeaseId;
 use crate::node::{Command, Extend, Extension, Keys, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
+use crate::quorum::per_node::Selection;
 use crate::quorum::responses::{self, NodeResults, Responses};
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -42,27 +56,51 @@ impl ActiveLease {
             let now = Moment::now();
             let is_due = self.auto_extend && now >= state.extend_at;
             let refusal = is_due.then(|| self.refusal(&mut state, timeout)).flatten();
-            let attempt = is_due.then(|| {
-                state.attempt = Attempt {
-                    number: state.attempt.number.wrapping_add(1),
-                    sent: now,
-                    confirmed: 0,
-                };
-                state.is_early = false;
-                // The next attempt, unless a quorum confirms this one before.
-                let retry = now.checked_add(timeout);
-                state.extend_at = retry.unwrap_or(state.extend_at);
-                state.attempt.number
-            });
+            let attempt = is_due.then(|| self.next_attempt(&mut state, now, timeout));
             self.arm(&mut state);
-            (attempt, refusal)
+            (attempt.flatten(), refusal)
         };
         if let Some(refusal) = refusal {
             self.log_refusal(&refusal);
         }
-        if let Some(attempt) = attempt {
-            self.send_extensions(self.ttl, Reason::Due(attempt));
+        if let Some((number, nodes)) = attempt {
+            self.send_extensions(self.ttl, Reason::Due(number), &nodes);
         }
+    }
+
+    /// Begins the attempt that is due. Returns its number and its nodes, unless the last one is still
+    /// in progress.
+    fn next_attempt(
+        &self,
+        state: &mut State,
+        now: Moment,
+        timeout: Duration,
+    ) -> Option<(u32, Selection)> {
+        // The next attempt, unless a quorum confirms this one before. Those of many leases that were
+        // refused together do not stay together.
+        let retry = timeout.saturating_add(self.engine.jitter().up_to(timeout / 2));
+        state.extend_at = now.checked_add(retry).unwrap_or(state.extend_at);
+        let (quorum, limit) = (self.engine.quorum(), validity::lost_after(self.ttl));
+        let nodes = Selection::of(quorum.nodes(), |node| {
+            !state.watching.is_extending(node, now, limit)
+        });
+        let unanswered = quorum.nodes() - nodes.len();
+        let attempt = &mut state.attempt;
+        let is_recent = now.saturating_since(attempt.sent) < self.extend_interval();
+        let is_in_progress = !state.is_early
+            && is_recent
+            && attempt.confirmed < quorum.needed()
+            && attempt.confirmed + unanswered >= quorum.needed();
+        if is_in_progress || nodes.len() == 0 {
+            return None;
+        }
+        *attempt = Attempt {
+            number: attempt.number.wrapping_add(1),
+            sent: now,
+            confirmed: 0,
+        };
+        state.is_early = false;
+        Some((attempt.number, nodes))
     }
 
     /// Sets the timer to whatever is next: an extension, a re-arm, or the deadline.
@@ -111,8 +149,9 @@ impl ActiveLease {
         if let Some(lost) = self.expire_if_due() {
             return Err(lost.into());
         }
-        let responses = self.send_extensions(ttl, Reason::Requested);
         let quorum = self.engine.quorum();
+        let all = Selection::of(quorum.nodes(), |_| true);
+        let responses = self.send_extensions(ttl, Reason::Requested, &all);
         let verdict = |results: &NodeResults<Extension>| {
             let responded = results.iter().flatten();
             let confirmed = responded
@@ -134,14 +173,15 @@ impl ActiveLease {
         Err(self.not_extended(&results))
     }
 
-    /// Sends an extension to every node.
+    /// Sends an extension to these nodes.
     fn send_extensions(
         self: &Arc<Self>,
         ttl: Duration,
         reason: Reason,
+        nodes: &Selection,
     ) -> Arc<Responses<Extension>> {
-        let extending = self.extending(ttl, reason, None);
-        for node in 0..self.engine.quorum().nodes() {
+        let extending = self.extending(ttl, reason, nodes);
+        for node in nodes.iter() {
             self.send_extension(node, &extending);
         }
         Arc::clone(&extending.responses)
@@ -156,7 +196,8 @@ impl ActiveLease {
         } else {
             Duration::ZERO
         };
-        let extending = self.extending(ttl, reason, Some(node));
+        let only = Selection::of(self.engine.quorum().nodes(), |other| other == node);
+        let extending = self.extending(ttl, reason, &only);
         self.send_extension(node, &extending);
     }
 

@@ -8,20 +8,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio_util::sync::CancellationToken;
-
 use crate::engine::deployment::Loss;
-use crate::error::LossReason;
 use crate::lease::ActiveLease;
+use crate::lease::deadline::DeadlineMove;
 use crate::lease::state::{Phase, RearmGrant, State};
 use crate::lease::watching::LeaseWatcher;
 use crate::node::{Extension, NodeResult, RecordCheck, ResponseSink, Watch};
 use crate::quorum::hold::Hold;
+use crate::quorum::per_node::Selection;
 use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
 
-/// One extension, sent to all nodes of a lease.
+/// One extension, sent to the nodes of a lease.
 pub(super) struct Extending {
     lease: Arc<ActiveLease>,
     /// The moment just before the first command was submitted. Confirmed ttls count from here.
@@ -78,15 +77,6 @@ struct Effects {
     may_have_changed: bool,
 }
 
-/// The consequence of holds that are gone.
-#[derive(Default)]
-pub(super) struct DeadlineMove {
-    /// Whether fewer nodes than a quorum hold the lease.
-    is_gone: bool,
-    /// Wakes the tasks that wait for the deadline, because it has moved nearer.
-    nearer: Option<CancellationToken>,
-}
-
 /// The responses to one extension so far.
 #[derive(Default)]
 struct Progress {
@@ -96,22 +86,20 @@ struct Progress {
 }
 
 impl ActiveLease {
-    /// An extension that is about to be sent.
-    ///
-    /// It goes to all nodes, or only to `node`.
+    /// An extension that is about to be sent to `nodes`.
     pub(super) fn extending(
         self: &Arc<Self>,
         ttl: Duration,
         reason: Reason,
-        node: Option<usize>,
+        nodes: &Selection,
     ) -> Arc<Extending> {
         let sent = Moment::now();
         let ttl = self.within_max_hold(ttl, sent);
-        let nodes = self.engine.quorum().nodes();
+        let count = self.engine.quorum().nodes();
         let watcher = {
             let mut state = self.lock();
             state.keys_may_stay(self.gone_by(sent, ttl));
-            state.watching.sent(node, nodes, sent);
+            state.watching.sent(nodes, count, sent, reason.is_due());
             reason.registers().then(|| state.watching.watcher(self))
         };
         Arc::new(Extending {
@@ -121,7 +109,7 @@ impl ActiveLease {
             reason,
             watcher,
             progress: Mutex::default(),
-            responses: Responses::new(nodes),
+            responses: Responses::new(count),
         })
     }
 
@@ -145,6 +133,9 @@ impl ActiveLease {
             let mut state = self.lock();
             if state.phase != Phase::Held {
                 return false;
+            }
+            if extending.reason.is_due() {
+                state.watching.extended(node, extending.sent);
             }
             self.record(&mut state, node, result, extending, loss)
         };
@@ -242,40 +233,20 @@ impl ActiveLease {
         }
     }
 
-    /// Recomputes the deadline after a change of the holds, and the timers that follow it.
-    pub(super) fn update_deadline(self: &Arc<Self>, state: &mut State) -> DeadlineMove {
-        let before = state.deadline();
-        state.holds_changed();
-        if state.deadline() >= before {
-            return DeadlineMove::default();
-        }
-        self.arm(state);
-        DeadlineMove {
-            is_gone: state.deadline().is_none(),
-            nearer: state.nearer.take(),
-        }
-    }
-
-    /// Notifies the tasks that wait for the deadline. Returns whether the lease is lost.
-    pub(super) fn apply_deadline(&self, moved: DeadlineMove) -> bool {
-        if moved.is_gone {
-            self.lose(LossReason::Gone);
-        }
-        if let Some(nearer) = moved.nearer {
-            nearer.cancel();
-        }
-        moved.is_gone
-    }
-
     /// Counts a confirmation. A quorum of them sets the next extension to its usual time.
-    fn count_confirmation(&self, state: &mut State, extending: &Extending) {
+    fn count_confirmation(self: &Arc<Self>, state: &mut State, extending: &Extending) {
         if extending.reason != Reason::Due(state.attempt.number) {
             return;
         }
         state.attempt.confirmed += 1;
         if state.attempt.confirmed == self.engine.quorum().needed() {
             let delay = self.engine.jitter().before(self.extend_interval());
-            state.extend_at = extending.sent.checked_add(delay).unwrap_or(state.extend_at);
+            let retry_at = state.extend_at;
+            state.extend_at = extending.sent.checked_add(delay).unwrap_or(retry_at);
+            // Otherwise the timer finds out by itself.
+            if state.extend_at < retry_at {
+                self.arm(state);
+            }
         }
     }
 }
@@ -288,6 +259,11 @@ impl Extending {
             until: self.sent.checked_add(timeout).unwrap_or(self.sent),
             refused: 0,
         }
+    }
+
+    /// Whether a confirmation no longer means anything.
+    fn is_over(&self) -> bool {
+        Moment::now().saturating_since(self.sent) >= self.ttl
     }
 
     /// The watch that the extension registers with a node, if it does.
@@ -320,6 +296,11 @@ impl Extending {
 }
 
 impl Reason {
+    /// Whether the extension is one of those that a lease makes regularly.
+    fn is_due(self) -> bool {
+        matches!(self, Self::Due(_))
+    }
+
     /// Whether the extension registers for later changes.
     ///
     /// One that follows a change or a re-arm does not: on a node that loses its keys again and
@@ -344,7 +325,15 @@ impl ResponseSink<Extension> for Extending {
         self.responses.on_response(node, result);
     }
 
+    fn on_dropped(&self, node: usize) {
+        if self.reason.is_due() {
+            self.lease.lock().watching.extended(node, self.sent);
+        }
+    }
+
+    /// Whether the lease is held, and would be longer.
     fn is_wanted(&self) -> bool {
-        self.lease.lock().phase == Phase::Held
+        let is_held = self.lease.lock().phase == Phase::Held;
+        is_held && !(self.reason.is_due() && self.is_over())
     }
 }

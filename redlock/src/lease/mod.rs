@@ -21,6 +21,7 @@
 mod adopt;
 mod application;
 mod contention;
+mod deadline;
 mod extend;
 mod extending;
 mod failures;

@@ -218,7 +218,12 @@ impl ActiveLease {
 
     /// Arms the timer of a lease that was just won.
     fn schedule_first(self: &Arc<Self>, state: &mut State) {
-        let delay = self.engine.jitter().before(self.extend_interval());
+        let (jitter, interval) = (self.engine.jitter(), self.extend_interval());
+        let delay = if self.engine.registry().are_many() {
+            jitter.spread(interval)
+        } else {
+            jitter.before(interval)
+        };
         state.extend_at = self.sent_at.checked_add(delay).unwrap_or(self.sent_at);
         self.arm(state);
     }

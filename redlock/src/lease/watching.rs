@@ -23,6 +23,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::node::{Extension, NodeResult, Watcher};
+use crate::quorum::per_node::Selection;
 use crate::time::clock::Moment;
 
 /// The extensions in flight and the registrations of one lease, by node.
@@ -44,6 +45,8 @@ struct NodeWatch {
     registered: usize,
     /// Whether a change was reported that an extension in flight does not explain.
     was_changed: bool,
+    /// When the latest regular extension was sent, until its response.
+    extending: Option<Moment>,
 }
 
 /// A lease whose keys are watched.
@@ -57,19 +60,39 @@ pub(super) trait WatchedLease: Send + Sync {
 pub(super) struct LeaseWatcher(Weak<dyn WatchedLease>);
 
 impl Watching {
-    /// Records extensions that are about to be sent to all of `count` nodes, or only to `node`.
-    pub(super) fn sent(&mut self, node: Option<usize>, count: usize, sent: Moment) {
+    /// Records extensions that are about to be sent to these of `count` nodes. `are_regular`: whether
+    /// the lease makes them regularly.
+    pub(super) fn sent(
+        &mut self,
+        nodes: &Selection,
+        count: usize,
+        sent: Moment,
+        are_regular: bool,
+    ) {
         if self.nodes.is_empty() {
             self.nodes = vec![NodeWatch::default(); count].into();
         }
-        let nodes = match node {
-            Some(node) => &mut self.nodes[node..=node],
-            None => &mut self.nodes[..],
-        };
-        for node in nodes {
+        for node in nodes.iter() {
+            let node = &mut self.nodes[node];
             node.in_flight = Some(sent);
             node.silent_since.get_or_insert(sent);
+            node.extending = are_regular.then_some(sent).or(node.extending);
         }
+    }
+
+    /// Records that the regular extension that was sent at `sent` has its response, or never will have
+    /// one.
+    pub(super) fn extended(&mut self, node: usize, sent: Moment) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.extending = node.extending.filter(|latest| *latest > sent);
+        }
+    }
+
+    /// Whether the node owes the response to a regular extension that was sent within `limit`. An older
+    /// one is most likely lost.
+    pub(super) fn is_extending(&self, node: usize, now: Moment, limit: Duration) -> bool {
+        let sent = self.nodes.get(node).and_then(|node| node.extending);
+        sent.is_some_and(|sent| now.saturating_since(sent) < limit)
     }
 
     /// Returns the watcher for the extensions that register.
@@ -171,10 +194,14 @@ mod tests {
         start.checked_add(Duration::from_millis(millis)).unwrap()
     }
 
+    fn send(watching: &mut Watching, sent: Moment) {
+        watching.sent(&Selection::of(1, |_| true), 1, sent, true);
+    }
+
     /// A lease whose extension at `start` has registered `keys` keys with its only node.
     fn registered(start: Moment, keys: usize) -> Watching {
         let mut watching = Watching::default();
-        watching.sent(None, 1, start);
+        send(&mut watching, start);
         assert!(!watching.responded(0, start, &CONFIRMED, keys));
         watching
     }
@@ -192,7 +219,7 @@ mod tests {
         let start = Moment::now();
         for keys in [1, 3] {
             let mut watching = registered(start, keys);
-            watching.sent(None, 1, after(start, 1));
+            send(&mut watching, after(start, 1));
             for _ in 0..keys {
                 assert!(!watching.reported(0));
             }
@@ -204,7 +231,7 @@ mod tests {
     fn a_change_right_behind_an_extension_is_checked_after_it() {
         let start = Moment::now();
         let mut watching = registered(start, 1);
-        watching.sent(Some(0), 1, after(start, 1));
+        send(&mut watching, after(start, 1));
         // Once for the extension itself, once for what followed it.
         for _ in 0..2 {
             assert!(!watching.reported(0));
@@ -217,7 +244,7 @@ mod tests {
         let start = Moment::now();
         let mut watching = registered(start, 1);
         for millis in 1..=5 {
-            watching.sent(None, 1, after(start, millis));
+            send(&mut watching, after(start, millis));
         }
         // All five are carried out before the first response arrives.
         for _ in 1..=5 {
@@ -234,12 +261,12 @@ mod tests {
         let start = Moment::now();
         let mut watching = registered(start, 1);
         let unsent = Err(NodeError::unsent(NodeErrorKind::Overloaded, ""));
-        watching.sent(None, 1, after(start, 1));
-        watching.sent(None, 1, after(start, 2));
+        send(&mut watching, after(start, 1));
+        send(&mut watching, after(start, 2));
         assert!(!watching.responded(0, after(start, 2), &unsent, 1));
         assert!(!watching.reported(0), "the first one explains it");
         assert!(!watching.responded(0, after(start, 1), &CONFIRMED, 1));
-        watching.sent(None, 1, after(start, 3));
+        send(&mut watching, after(start, 3));
         assert!(!watching.reported(0));
         assert!(!watching.responded(0, after(start, 3), &CONFIRMED, 1));
         assert!(watching.reported(0));
@@ -250,7 +277,7 @@ mod tests {
         let start = Moment::now();
         let mut watching = registered(start, 1);
         for millis in [10, 20, 70] {
-            watching.sent(None, 1, after(start, millis));
+            send(&mut watching, after(start, millis));
         }
         assert!(!watching.is_silent(0, after(start, 59), TIMEOUT));
         assert!(watching.is_silent(0, after(start, 60), TIMEOUT));

@@ -15,6 +15,10 @@ pub trait ResponseSink<T>: Send + Sync {
     /// Called at most once for each node, on any thread. Must not block.
     fn on_response(&self, node: usize, response: NodeResult<T>);
 
+    /// Called when the responder of the node at position `node` was dropped without a response: none
+    /// will come. Must not block.
+    fn on_dropped(&self, _node: usize) {}
+
     /// Whether the command should still be carried out. Once false, this stays false.
     fn is_wanted(&self) -> bool {
         true
@@ -56,8 +60,8 @@ impl<T: 'static> Responder<T> {
     }
 
     /// Sends the response.
-    pub fn send(self, response: NodeResult<T>) {
-        if let Some(sink) = self.sink {
+    pub fn send(mut self, response: NodeResult<T>) {
+        if let Some(sink) = self.sink.take() {
             sink.on_response(self.node, response);
         }
     }
@@ -66,6 +70,14 @@ impl<T: 'static> Responder<T> {
     #[must_use]
     pub fn is_wanted(&self) -> bool {
         self.sink.as_ref().is_none_or(|sink| sink.is_wanted())
+    }
+}
+
+impl<T> Drop for Responder<T> {
+    fn drop(&mut self) {
+        if let Some(sink) = self.sink.take() {
+            sink.on_dropped(self.node);
+        }
     }
 }
 

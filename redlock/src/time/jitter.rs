@@ -30,6 +30,11 @@ impl Jitter {
         max.mul_f64(0.8 + 0.2 * self.fraction())
     }
 
+    /// Returns a delay between a quarter of `max` and `max`, for work of many that begins at once.
+    pub(crate) fn spread(&self, max: Duration) -> Duration {
+        max.mul_f64(0.25 + 0.75 * self.fraction())
+    }
+
     /// Returns a delay between half of `max` and `max`, for work that is rarely needed.
     pub(crate) fn upper_half(&self, max: Duration) -> Duration {
         max.mul_f64(0.5 + 0.5 * self.fraction())

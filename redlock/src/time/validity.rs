@@ -71,6 +71,12 @@ pub(crate) fn extend_interval(ttl: Duration) -> Duration {
     ttl / 3
 }
 
+/// Returns how long a node may owe the response to an extension before another one is sent. In an
+/// overload, more than one command for each lease and node makes it worse.
+pub(crate) fn lost_after(ttl: Duration) -> Duration {
+    ttl / 2
+}
+
 /// Returns the time over which the extensions of many leases are spread if they are due at once.
 pub(crate) fn extension_spread(ttl: Duration) -> Duration {
     ttl / 10

@@ -73,9 +73,9 @@ impl Shared {
         queue: &mpsc::UnboundedSender<Command>,
         command: Command,
     ) -> Option<Command> {
-        let is_release = command.as_release().is_some();
-        if !is_release && self.queued.load(Ordering::Relaxed) >= MAX_QUEUED {
-            let message = format!("{MAX_QUEUED} commands are queued for this node");
+        let limit = max_queued(&command);
+        if self.queued.load(Ordering::Relaxed) >= limit {
+            let message = format!("{limit} commands are queued for this node");
             command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
             return None;
         }
@@ -169,8 +169,17 @@ impl Shared {
     }
 }
 
-/// The maximum number of commands in the queue of one node. Further commands fail at once, except
-/// releases.
+/// Returns the number of queued commands from which on the command fails at once.
+fn max_queued(command: &Command) -> usize {
+    match command {
+        Command::Release(_) => usize::MAX,
+        // Requests for locks must not cost those that are held. A lease has one at a time.
+        Command::Extend(_) => 4 * MAX_QUEUED,
+        _ => MAX_QUEUED,
+    }
+}
+
+/// The maximum number of commands in the queue of one node.
 const MAX_QUEUED: usize = 64 * 1024;
 
 /// The error of commands that a session can no longer send.
