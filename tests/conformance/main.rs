@@ -9,6 +9,7 @@
 //! - `reservations`: keys that are kept for the hinted waiter
 //! - `listing`: waiting lists that only a server can have
 //! - `several`: commands on several keys
+//! - `extending`: extensions of many leases at once
 //! - `rearming`: keys of a held lease that are put back
 //! - `adopting`: keys that get the id of another lease, and get their own back
 //! - `keeping`: releases that keep their keys for a while
@@ -19,6 +20,7 @@ mod adopting;
 mod cases;
 mod commands;
 mod denied;
+mod extending;
 mod foreign;
 mod hints;
 mod keeping;
@@ -123,6 +125,9 @@ macro_rules! all_cases {
             a_deadline_in_the_past_deletes_the_key
             a_late_release_does_not_keep_a_key_longer
             keeping_and_deleting_releases_get_one_response_each;
+            extending:
+            extensions_at_once_have_results_of_their_own
+            extensions_at_once_never_shorten_an_expiry;
             rearming:
             a_missing_key_is_set_with_its_ttl
             our_own_key_is_extended_and_never_shortened

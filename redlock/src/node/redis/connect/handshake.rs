@@ -219,6 +219,7 @@ impl Draft {
                 delete: self.delete,
                 scripts: self.rights.script_calls(),
                 waiting: WaitingForm::default(),
+                is_clustered: false,
             },
             time: self.time,
             server: info.and_then(ServerInfo::server),

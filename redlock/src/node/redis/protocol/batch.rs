@@ -2,8 +2,8 @@
 //!
 //! # Order within a batch
 //!
-//! A batch has three parts: leading releases, the other requests in their order, and trailing
-//! releases. A simple release deletes a single key and lists no contender. It leads, unless an
+//! A batch has four parts: leading releases, the other requests in their order, extensions, and
+//! trailing releases. A simple release deletes a single key and lists no contender. It leads, unless an
 //! earlier request in the batch has the same key: then it trails. Without a native command for
 //! releases, those of one part share a script.
 //!
@@ -16,11 +16,21 @@
 //! trailing   release b         stays behind the acquire of b, which it undoes
 //! ```
 //!
-//! The keys of extensions with a watch are tracked behind the ordered requests, because an extension
-//! is a change itself. One call tracks them all.
+//! A simple extension has a single key. It moves behind the ordered requests, where those with the
+//! same retention of counters share a script. The keys of extensions with a watch are tracked behind
+//! them, because an extension is a change itself. One call tracks them all.
 //!
-//! A request behind a trailing release of its key ends the batch, so it cannot overtake the
-//! release:
+//! ```text
+//! queued     acquire a │ extend b │ acquire c │ extend a │ release b
+//!
+//! ordered    acquire a │ acquire c
+//! extensions extend b + extend a, in one script
+//! trailing   release b         stays behind the extension, which would otherwise not find the key
+//! ```
+//!
+//! A request behind a trailing release of its key, or an ordered one behind an extension of its key,
+//! ends the batch, so it cannot overtake them. So does a request for the identity of the node behind
+//! an extension: a lease whose keys are missing looks at what was found out before.
 //!
 //! ```text
 //! queued     acquire a │ release a │ acquire b │ release b │ acquire a │ release c
@@ -38,12 +48,12 @@ use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::encode_waiting;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::key_filter::KeyFilter;
 use crate::node::redis::protocol::push_probe;
 use crate::node::redis::protocol::request::Request;
 use crate::node::redis::protocol::waiting::{Hinting, WaitingForm};
-use crate::node::redis::protocol::{encode, encode_waiting};
 use crate::node::watch::Watch;
 
 /// Requests that are sent together, in the order in which the server carries them out.
@@ -54,6 +64,10 @@ pub(crate) struct Batch {
     pub(super) leading: Vec<Request>,
     /// All other requests, in order.
     pub(super) ordered: Vec<OrderedRequest>,
+    /// Simple extensions.
+    pub(super) extensions: Vec<Request>,
+    /// The number of extensions in each of their calls.
+    pub(super) extension_calls: Vec<usize>,
     /// Simple releases of keys that an earlier request has.
     pub(super) trailing: Vec<Request>,
     /// The number of simple releases that share a call.
@@ -124,6 +138,7 @@ impl Batch {
             let request = &ordered.request;
             ordered.responses = request.encode(calls, counter_ttls, dialect);
         }
+        batch.encode_extensions(calls, counter_ttls, dialect);
         if let Some(invalidations) = invalidations {
             batch.encode_watches(invalidations, calls);
         }
@@ -157,9 +172,11 @@ impl Batch {
             cost += request.cost();
             // A request that is too expensive for any batch is sent alone.
             let is_full = cost > MAX_COST && !batch.is_empty();
-            let follows_trailing =
-                !is_simple_release && may_conflict && batch.has_trailing_release_of(keys);
-            if is_full || follows_trailing {
+            let is_simple_extension = request.as_simple_extension().is_some();
+            let would_overtake = !is_simple_release
+                && (may_conflict && batch.has_trailing_release_of(keys)
+                    || !is_simple_extension && batch.has_extension_before(&request, may_conflict));
+            if is_full || would_overtake {
                 pending.push_front(request);
                 break;
             }
@@ -169,6 +186,10 @@ impl Batch {
             }
             if let Some(ordered_keys) = &mut ordered_keys {
                 ordered_keys.add(keys);
+            }
+            if is_simple_extension {
+                batch.extensions.push(request);
+                continue;
             }
             batch.ordered.push(OrderedRequest {
                 request,
@@ -196,14 +217,16 @@ impl Batch {
     ) -> (Self, Option<KeyFilter>) {
         // Most batches have one or two requests. More room would be most of their memory.
         let count = pending.len().min(MAX_DRAINED);
-        let releases = pending
-            .iter()
-            .take(count)
-            .filter(|it| it.command.as_release().is_some())
-            .count();
+        let first = || pending.iter().take(count);
+        let is_release = |it: &&Request| it.command.as_release().is_some();
+        let releases = first().filter(is_release).count();
+        let is_extension = |it: &&Request| it.as_simple_extension().is_some();
+        let extensions = first().filter(is_extension).count();
         let batch = Self {
             leading: Vec::with_capacity(releases),
-            ordered: Vec::with_capacity(count - releases),
+            ordered: Vec::with_capacity(count - releases - extensions),
+            extensions: Vec::with_capacity(extensions),
+            extension_calls: Vec::new(),
             trailing: Vec::new(),
             releases_per_call: if delete.is_some() {
                 1
@@ -214,8 +237,9 @@ impl Batch {
             watched: Vec::new(),
             waiting_probe: None,
         };
-        // A conflict takes a release and another request.
-        let may_conflict = 0 < releases && count > 1 || count < pending.len();
+        // A conflict takes a release or an extension, and another request.
+        let movable = releases + extensions;
+        let may_conflict = 0 < movable && count > 1 && extensions < count || count < pending.len();
         (batch, may_conflict.then(KeyFilter::default))
     }
 
@@ -225,61 +249,21 @@ impl Batch {
 
     /// Returns the number of requests.
     pub(crate) fn len(&self) -> usize {
-        self.leading.len() + self.ordered.len() + self.trailing.len()
-    }
-
-    /// Encodes releases, which share calls.
-    fn encode_releases(
-        &self,
-        releases: &[Request],
-        calls: &mut Calls,
-        counter_ttls: &mut CounterTtls,
-        dialect: Dialect,
-    ) {
-        for shared in releases.chunks(self.releases_per_call) {
-            if let [request] = shared {
-                request.encode(calls, counter_ttls, dialect);
-                continue;
-            }
-            let releases = shared.iter().filter_map(|it| it.command.as_release());
-            let by_text = dialect.scripts.by_text(false);
-            calls.add(|call| encode::shared_release(call, releases, dialect.waiting, by_text));
-        }
-    }
-
-    /// Requests invalidations for the keys of extensions with a watch.
-    fn encode_watches(&mut self, invalidations: &Invalidations, calls: &mut Calls) {
-        let extensions = self.ordered.iter().map(|ordered| &ordered.request);
-        let mut extensions = extensions
-            .filter(|request| request.is_extension())
-            .filter_map(|request| Some((request.keys(), request.watch()?)))
-            .peekable();
-        while extensions.peek().is_some() {
-            let group: Vec<_> = extensions
-                .by_ref()
-                .take(invalidations.group_size())
-                .collect();
-            invalidations.register_holders(&group);
-            let keys = group.iter().flat_map(|(keys, _)| *keys);
-            let responses = encode_waiting::track(keys.clone(), calls);
-            self.watched.push(WatchGroup {
-                watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
-                keys: keys.count(),
-                responses,
-            });
-        }
+        self.leading.len() + self.ordered.len() + self.extensions.len() + self.trailing.len()
     }
 
     /// Returns the requests in any order.
     pub(crate) fn requests(&self) -> impl Iterator<Item = &Request> {
         let ordered = self.ordered.iter().map(|ordered| &ordered.request);
-        self.leading.iter().chain(ordered).chain(&self.trailing)
+        let moved = self.extensions.iter().chain(&self.trailing);
+        self.leading.iter().chain(ordered).chain(moved)
     }
 
     /// Returns the requests in the order in which the server carries them out.
     pub(crate) fn into_requests(self) -> impl DoubleEndedIterator<Item = Request> {
         let ordered = self.ordered.into_iter().map(|ordered| ordered.request);
-        self.leading.into_iter().chain(ordered).chain(self.trailing)
+        let moved = self.extensions.into_iter().chain(self.trailing);
+        self.leading.into_iter().chain(ordered).chain(moved)
     }
 
     /// Returns the requests to send in place of this batch, which most likely was not sent. An acquire
@@ -293,9 +277,19 @@ impl Batch {
         requests
     }
 
-    /// Whether an ordered request has one of `keys`.
+    /// Whether a simple extension must not be overtaken by an ordered request.
+    fn has_extension_before(&self, request: &Request, may_conflict: bool) -> bool {
+        if let Command::Identify(_) = &request.command {
+            return !self.extensions.is_empty();
+        }
+        let mut others = self.extensions.iter().flat_map(Request::keys);
+        may_conflict && others.any(|other| request.keys().contains(other))
+    }
+
+    /// Whether an ordered request or an extension has one of `keys`.
     fn has_ordered_request_of(&self, keys: &[Arc<[u8]>]) -> bool {
-        let mut others = self.ordered.iter().flat_map(|it| it.request.keys());
+        let ordered = self.ordered.iter().flat_map(|it| it.request.keys());
+        let mut others = ordered.chain(self.extensions.iter().flat_map(Request::keys));
         others.any(|other| keys.contains(other))
     }
 

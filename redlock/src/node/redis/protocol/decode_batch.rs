@@ -1,8 +1,9 @@
 //! The responses to a batch, read in the order of its requests.
 
-use deadpool_redis::redis::Value;
+use deadpool_redis::redis::{ServerError, Value};
 
 use crate::node::redis::protocol::batch::{Batch, WatchGroup};
+use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
 use crate::node::{Command, Identity, watch};
 
@@ -50,6 +51,12 @@ impl Batch {
             on_settled(request.settle(&mut own, identity));
             own.for_each(drop);
         }
+        let mut extensions = self.extensions.into_iter();
+        for count in self.extension_calls {
+            let shared = extensions.by_ref().take(count);
+            let response = responses.next().unwrap_or(Value::Nil);
+            settle_extensions(shared, response, identity, &mut on_settled);
+        }
         for group in self.watched {
             settle_watches(&group, &mut responses, &mut on_settled);
         }
@@ -75,6 +82,47 @@ fn settle_watches(
             _ => {}
         }
     }
+}
+
+/// Settles extensions that shared a call.
+fn settle_extensions(
+    extensions: impl ExactSizeIterator<Item = Request>,
+    value: Value,
+    identity: &Identity,
+    on_settled: &mut impl FnMut(Settled),
+) {
+    match value {
+        // One value for each extension. A missing value is settled as an unexpected one.
+        Value::Array(values) if extensions.len() > 1 => {
+            let mut values = values.into_iter();
+            for request in extensions {
+                on_settled(request.settle(&mut values, identity));
+            }
+        }
+        // One extension made the call fail, perhaps because the user may not write its key.
+        Value::ServerError(error) if extensions.len() > 1 && !fails_all(&error) => {
+            if error.code() == "CROSSSLOT" {
+                on_settled(Settled::NotTogether);
+            }
+            for request in extensions {
+                on_settled(Settled::Resend(Request {
+                    encoding: Encoding::EvalshaAlone,
+                    ..request
+                }));
+            }
+        }
+        value => {
+            for request in extensions {
+                let mut value = std::iter::once(value.clone());
+                on_settled(request.settle(&mut value, identity));
+            }
+        }
+    }
+}
+
+/// Whether an error of a shared call is one of each of its requests.
+fn fails_all(error: &ServerError) -> bool {
+    error.code() == "NOSCRIPT" || error::is_displaced(error.code(), error.details())
 }
 
 /// Settles releases that were sent `per_call` to a call with this number of responses.

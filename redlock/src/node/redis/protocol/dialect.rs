@@ -10,6 +10,8 @@ pub(crate) struct Dialect {
     pub(crate) delete: Option<CompareDelete>,
     pub(crate) scripts: ScriptCalls,
     pub(crate) waiting: WaitingForm,
+    /// Whether the keys of one call must share a slot: the server is a member of a cluster.
+    pub(crate) is_clustered: bool,
 }
 
 /// The commands by which scripts can be called.

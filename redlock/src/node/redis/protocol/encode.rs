@@ -214,7 +214,40 @@ fn acquire(
     }
 }
 
+/// Writes one call for extensions of one key each, all with the same retention of counters.
+pub(crate) fn shared_extension<'a>(
+    call: &mut Call<'_>,
+    extensions: impl Iterator<Item = &'a Extend> + Clone,
+    by_text: bool,
+) {
+    let keys = extensions.clone().filter_map(|it| it.keys.as_one());
+    let retention = extensions.clone().next().and_then(|it| it.fence_retention);
+    let groups = 1 + usize::from(retention.is_some());
+    script::EXTEND_EACH.start(call, by_text, groups * keys.clone().count());
+    for key in keys.clone() {
+        call.arg(&**key);
+    }
+    match retention {
+        Some(retention) => {
+            for key in keys {
+                call.arg(OtherKey::Counter.beside(key));
+            }
+            call.arg(millis(retention));
+        }
+        None => {
+            call.arg(b"");
+        }
+    }
+    for it in extensions {
+        call.arg(it.id.as_bytes()).arg(millis(it.ttl));
+    }
+}
+
 fn extend(call: &mut Call<'_>, it: &Extend, by_text: bool) {
+    if it.keys.as_one().is_some() {
+        // The script of those that share a call: sent by its text, it is there for all of them.
+        return shared_extension(call, std::iter::once(it), by_text);
+    }
     let is_fenced = it.fence_retention.is_some();
     call_on_counters(call, &script::EXTEND, by_text, &it.keys, is_fenced);
     call.arg(it.id.as_bytes()).arg(millis(it.ttl));

@@ -7,7 +7,7 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::command::MaySet;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
-use crate::node::{Command, Keys, Release, Responder, Waiter, Watch};
+use crate::node::{Command, Extend, Keys, Release, Responder, Waiter, Watch};
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -25,11 +25,11 @@ pub(crate) enum Encoding {
     Native,
     /// The server's native command for a release.
     CompareDelete(CompareDelete),
-    /// A script by its hash. Releases share one call.
+    /// A script by its hash. Releases share one call, as do extensions.
     Evalsha,
-    /// A script by its hash, not shared with other releases.
+    /// A script by its hash, not shared with other requests.
     ///
-    /// Used after one release made a shared call fail, or after the server refused its native
+    /// Used after one request made a shared call fail, or after the server refused its native
     /// command for a release.
     EvalshaAlone,
     /// A script by its text, because the server no longer has it.
@@ -62,7 +62,7 @@ pub(crate) enum Settled {
     Busy(Keys),
     /// The same. The server refuses to keep waiting lists.
     Unlisted(Keys),
-    /// The keys of several requests cannot be tracked by one call, because the server is a member of
+    /// The keys of several requests cannot be in one call, because the server is a member of
     /// a cluster.
     NotTogether,
     /// The server is not, or no longer, a master with its data. The command fails with this error,
@@ -206,6 +206,16 @@ impl Request {
             self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
         }
         is_simple
+    }
+
+    /// Returns the extension, if it can share a call: it has a single key, and need not be sent alone.
+    pub(crate) fn as_simple_extension(&self) -> Option<&Extend> {
+        match &self.command {
+            Command::Extend(it) if self.encoding == Encoding::Evalsha => {
+                it.keys.as_one().map(|_| &**it)
+            }
+            _ => None,
+        }
     }
 
     /// Estimates the server's time for the command, in units of two microseconds.

@@ -27,6 +27,7 @@ pub(crate) static ACQUIRE_FENCED: LazyLock<LuaScript> = script!("acquire_fenced"
 pub(crate) static STAMP: LazyLock<LuaScript> = script!("stamp");
 pub(crate) static RAISE: LazyLock<LuaScript> = script!("raise");
 pub(crate) static EXTEND: LazyLock<LuaScript> = script!("extend");
+pub(crate) static EXTEND_EACH: LazyLock<LuaScript> = script!("extend_each");
 pub(crate) static REARM: LazyLock<LuaScript> = script!("rearm");
 pub(crate) static ADOPT: LazyLock<LuaScript> = script!("adopt");
 pub(crate) static RETURN: LazyLock<LuaScript> = script!("return");
@@ -38,12 +39,13 @@ pub(crate) static IDENTIFY: LazyLock<LuaScript> = script!("identify");
 pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
 /// All scripts. A new connection loads them.
-static ALL: [&LazyLock<LuaScript>; 14] = [
+static ALL: [&LazyLock<LuaScript>; 15] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
     &STAMP,
     &RAISE,
     &EXTEND,
+    &EXTEND_EACH,
     &REARM,
     &ADOPT,
     &RETURN,

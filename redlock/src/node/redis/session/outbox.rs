@@ -230,7 +230,10 @@ impl Outbox {
             Settled::Unlisted(keys) => self.lists.on_unlisted(&keys, &mut self.dialect.waiting),
             Settled::ListsDenied => self.lists.on_denied(&mut self.dialect.waiting),
             Settled::Hinted(keys) => self.lists.on_hinted(&keys),
-            Settled::NotTogether => self.server.invalidations().set_clustered(),
+            Settled::NotTogether => {
+                self.dialect.is_clustered = true;
+                self.server.invalidations().set_clustered();
+            }
             Settled::Refused(release, error) => {
                 if self.pending_releases.add_refused(release) {
                     let node = self.shared.name();

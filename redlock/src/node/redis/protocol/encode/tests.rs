@@ -98,6 +98,7 @@ fn every_command_is_packed_as_the_client_library_packs_it() {
                 delete,
                 scripts,
                 waiting,
+                is_clustered: false,
             };
             for command in commands(&keys(names)) {
                 let mut request = Request::new(command);

@@ -1,0 +1,85 @@
+//! The calls that requests of a batch share.
+
+use crate::node::redis::protocol::batch::{Batch, WatchGroup};
+use crate::node::redis::protocol::calls::Calls;
+use crate::node::redis::protocol::counter_ttl::CounterTtls;
+use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::invalidation::Invalidations;
+use crate::node::redis::protocol::request::Request;
+use crate::node::redis::protocol::{encode, encode_waiting};
+
+impl Batch {
+    /// Encodes releases, which share calls.
+    pub(super) fn encode_releases(
+        &self,
+        releases: &[Request],
+        calls: &mut Calls,
+        counter_ttls: &mut CounterTtls,
+        dialect: Dialect,
+    ) {
+        for shared in releases.chunks(self.releases_per_call) {
+            if let [request] = shared {
+                request.encode(calls, counter_ttls, dialect);
+                continue;
+            }
+            let releases = shared.iter().filter_map(|it| it.command.as_release());
+            let by_text = dialect.scripts.by_text(false);
+            calls.add(|call| encode::shared_release(call, releases, dialect.waiting, by_text));
+        }
+    }
+
+    /// Encodes simple extensions, which share calls.
+    pub(super) fn encode_extensions(
+        &mut self,
+        calls: &mut Calls,
+        counter_ttls: &mut CounterTtls,
+        dialect: Dialect,
+    ) {
+        let by_text = dialect.scripts.by_text(false);
+        let most = if dialect.is_clustered {
+            1
+        } else {
+            MAX_EXTENSIONS_PER_SCRIPT
+        };
+        let retention = |it: &Request| it.as_simple_extension().and_then(|it| it.fence_retention);
+        let alike = self
+            .extensions
+            .chunk_by(|one, next| retention(one) == retention(next));
+        for shared in alike.flat_map(|alike| alike.chunks(most)) {
+            self.extension_calls.push(shared.len());
+            if let [request] = shared {
+                request.encode(calls, counter_ttls, dialect);
+                continue;
+            }
+            let extensions = shared.iter().filter_map(Request::as_simple_extension);
+            calls.add(|call| encode::shared_extension(call, extensions, by_text));
+        }
+    }
+
+    /// Requests invalidations for the keys of extensions with a watch.
+    pub(super) fn encode_watches(&mut self, invalidations: &Invalidations, calls: &mut Calls) {
+        let ordered = self.ordered.iter().map(|ordered| &ordered.request);
+        let mut extensions = ordered
+            .chain(&self.extensions)
+            .filter(|request| request.is_extension())
+            .filter_map(|request| Some((request.keys(), request.watch()?)))
+            .peekable();
+        while extensions.peek().is_some() {
+            let group: Vec<_> = extensions
+                .by_ref()
+                .take(invalidations.group_size())
+                .collect();
+            invalidations.register_holders(&group);
+            let keys = group.iter().flat_map(|(keys, _)| *keys);
+            let responses = encode_waiting::track(keys.clone(), calls);
+            self.watched.push(WatchGroup {
+                watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
+                keys: keys.count(),
+                responses,
+            });
+        }
+    }
+}
+
+/// The maximum number of extensions in one script, which takes a server about as long.
+const MAX_EXTENSIONS_PER_SCRIPT: usize = 64;
