@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, Weak};
+use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
@@ -31,6 +32,8 @@ pub(crate) struct Timers {
     queue: Mutex<TimerQueue>,
     /// Notified when an entry is earlier than the one that the task waits for.
     earlier: Notify,
+    /// The moment from which ticks are counted.
+    started: Moment,
 }
 
 #[derive(Debug, Default)]
@@ -53,6 +56,7 @@ impl Timers {
         let timers = Arc::new(Self {
             queue: Mutex::default(),
             earlier: Notify::new(),
+            started: Moment::now(),
         });
         let task = TimerTask {
             timers: Arc::clone(&timers),
@@ -71,6 +75,14 @@ impl Timers {
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
         self.earlier.notify_one();
+    }
+
+    /// Returns the last tick up to `at`. Entries of one tick are called together.
+    pub(crate) fn align(&self, at: Moment, tick: Duration) -> Moment {
+        let since = at.saturating_since(self.started).as_nanos();
+        let beyond = since.checked_rem(tick.as_nanos()).unwrap_or_default();
+        let beyond = Duration::from_nanos(u64::try_from(beyond).unwrap_or_default());
+        at.checked_sub(beyond).unwrap_or(at)
     }
 
     /// Inserts an entry. Returns `None` if the task has ended.
@@ -162,7 +174,6 @@ impl Drop for TimerTask {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
-    use std::time::Duration;
 
     use super::*;
 
@@ -224,5 +235,20 @@ mod tests {
         assert_eq!(entry.called.load(Ordering::Relaxed), 0);
         let timed: Weak<Counter> = Arc::downgrade(&entry);
         assert!(timers.insert(at, timed).is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn ticks_are_never_late() {
+        let runtime = Handle::current();
+        let timers = Timers::start(&runtime, &Registry::new(&runtime));
+        let after = |nanos| {
+            let start = timers.started;
+            start.checked_add(Duration::from_nanos(nanos)).unwrap()
+        };
+        let tick = Duration::from_nanos(10);
+        for (at, expected) in [(0, 0), (9, 0), (10, 10), (19, 10), (1_000_003, 1_000_000)] {
+            assert_eq!(timers.align(after(at), tick), after(expected));
+        }
+        assert_eq!(timers.align(after(7), Duration::ZERO), after(7));
     }
 }

@@ -42,6 +42,13 @@ impl ActiveLease {
         validity::extend_interval(self.ttl)
     }
 
+    /// The moment of an extension that is due at this time after `start`.
+    pub(super) fn extension_at(&self, start: Moment, delay: Duration) -> Option<Moment> {
+        let tick = validity::extension_tick(self.ttl);
+        let at = start.checked_add(delay)?;
+        Some(self.engine.timers().align(at, tick))
+    }
+
     /// Extends the lease if that is due, and ends it if it is over.
     fn extend_if_due(self: &Arc<Self>) {
         if self.expire_if_due().is_some() {
@@ -79,7 +86,7 @@ impl ActiveLease {
         // The next attempt, unless a quorum confirms this one before. Those of many leases that were
         // refused together do not stay together.
         let retry = timeout.saturating_add(self.engine.jitter().up_to(timeout / 2));
-        state.extend_at = now.checked_add(retry).unwrap_or(state.extend_at);
+        state.extend_at = self.extension_at(now, retry).unwrap_or(state.extend_at);
         let (quorum, limit) = (self.engine.quorum(), validity::lost_after(self.ttl));
         let nodes = Selection::of(quorum.nodes(), |node| {
             !state.watching.is_extending(node, now, limit)

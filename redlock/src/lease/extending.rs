@@ -242,7 +242,7 @@ impl ActiveLease {
         if state.attempt.confirmed == self.engine.quorum().needed() {
             let delay = self.engine.jitter().before(self.extend_interval());
             let retry_at = state.extend_at;
-            state.extend_at = extending.sent.checked_add(delay).unwrap_or(retry_at);
+            state.extend_at = self.extension_at(extending.sent, delay).unwrap_or(retry_at);
             // Otherwise the timer finds out by itself.
             if state.extend_at < retry_at {
                 self.arm(state);

@@ -224,7 +224,9 @@ impl ActiveLease {
         } else {
             jitter.before(interval)
         };
-        state.extend_at = self.sent_at.checked_add(delay).unwrap_or(self.sent_at);
+        state.extend_at = self
+            .extension_at(self.sent_at, delay)
+            .unwrap_or(self.sent_at);
         self.arm(state);
     }
 

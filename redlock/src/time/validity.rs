@@ -77,6 +77,12 @@ pub(crate) fn lost_after(ttl: Duration) -> Duration {
     ttl / 2
 }
 
+/// Returns the time between the moments at which extensions are sent. Those of many leases then share
+/// commands and system calls.
+pub(crate) fn extension_tick(ttl: Duration) -> Duration {
+    extend_interval(ttl) / 1000
+}
+
 /// Returns the time over which the extensions of many leases are spread if they are due at once.
 pub(crate) fn extension_spread(ttl: Duration) -> Duration {
     ttl / 10
