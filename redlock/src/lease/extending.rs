@@ -185,7 +185,8 @@ impl ActiveLease {
             // Errors change nothing: the node keeps the key until the expiry that it confirmed
             // before.
             Err(error) => {
-                if state.holds.decides(node, sent) {
+                // One that was not sent because it was too late shows that the node is silent.
+                if state.holds.decides(node, sent) && !extending.is_over() {
                     state.failures.record(node, error.clone());
                 }
                 return effects;

@@ -228,7 +228,14 @@ impl Request {
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
             (Command::Release(_), _) => 1 + keys,
             (Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_), _) => 1 + 4 * keys,
-            (Command::Extend(it), _) if it.watch.is_some() => 1 + 3 * keys,
+            (Command::Extend(it), _) => {
+                let tracked = usize::from(it.watch.is_some()) * keys;
+                match self.as_simple_extension() {
+                    // It most likely shares a call.
+                    Some(_) => 1 + tracked,
+                    None => 1 + 2 * keys + tracked,
+                }
+            }
             _ => 1 + 2 * keys,
         }
     }
