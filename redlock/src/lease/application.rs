@@ -13,7 +13,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
-use crate::node::{Acquire, Command, NodeResult, Responder, ResponseSink, Vote};
+use crate::node::{Acquire, AcquireTerms, Command, NodeResult, Responder, ResponseSink, Vote};
 use crate::time::clock::Moment;
 
 /// An acquire that waits until its node is identified.
@@ -41,10 +41,21 @@ impl ActiveLease {
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
-        let acquire = Acquire::with_terms(Arc::clone(&self.terms), responder)
+        let acquire = Acquire::with_terms(self.terms(), responder)
             .waiter(contention.waiter(node))
             .record(record);
         self.engine.submit(node, Command::Acquire(acquire));
+    }
+
+    /// What the acquires say, at every node.
+    fn terms(&self) -> Arc<AcquireTerms> {
+        let mut state = self.lock();
+        let is_contended = state.contention.is_contended;
+        let terms = state.terms.get_or_insert_with(|| {
+            let terms = AcquireTerms::new(self.keys.clone(), self.id.clone(), self.ttl);
+            Arc::new(terms.contended(is_contended).fence(self.fence))
+        });
+        Arc::clone(terms)
     }
 
     /// Applies again at a node, unless the round is over.

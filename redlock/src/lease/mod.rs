@@ -52,7 +52,7 @@ use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
 use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
-use crate::node::{AcquireTerms, Fence, Keys, session_group};
+use crate::node::{Fence, Keys, session_group};
 use crate::quorum;
 use crate::quorum::per_node::PerNode;
 use crate::quorum::tally::Tally;
@@ -83,8 +83,6 @@ pub(crate) struct ActiveLease {
     hold_at_least: Option<Duration>,
     /// The proposal for the counters; `None` without fencing.
     fence: Option<Fence>,
-    /// What the acquires say.
-    terms: Arc<AcquireTerms>,
     /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
     /// The version of each node's identity record under which the acquire was sent. Set before that,
@@ -108,9 +106,6 @@ impl ActiveLease {
         let ttl = options.first_ttl();
         let config = engine.config();
         let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
-        let terms = AcquireTerms::new(keys.clone(), id.clone(), ttl)
-            .contended(contention.is_contended)
-            .fence(engine.fence(sent_at));
         Arc::new_cyclic(|itself| Self {
             keys,
             resources,
@@ -119,8 +114,7 @@ impl ActiveLease {
             auto_extend: options.auto_extend,
             sent_at,
             granted_until: validity::expiry(sent_at, ttl, config.drift_factor),
-            fence: terms.fence,
-            terms: Arc::new(terms),
+            fence: engine.fence(sent_at),
             hold_at_least: options.hold_at_least,
             hold_until: options.max_hold.and_then(|most| sent_at.checked_add(most)),
             state: Condition::new(State::new(

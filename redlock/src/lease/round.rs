@@ -164,8 +164,9 @@ impl ActiveLease {
         }
         if is_won {
             state.phase = Phase::Held;
-            // An idle guard is smaller without the votes.
+            // An idle guard is smaller without the votes, and without what the acquires said.
             drop(state.tally.take());
+            state.terms = None;
             // Nodes that apply again now join without a waiter.
             state.contention.wakeup = None;
             let live: Weak<Self> = Arc::downgrade(self);

@@ -11,7 +11,7 @@ use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
 use crate::lease_id::LeaseId;
-use crate::node::ReleaseTerms;
+use crate::node::{AcquireTerms, ReleaseTerms};
 use crate::quorum::hold::{Hold, Holds};
 use crate::quorum::per_node::Selection;
 use crate::quorum::tally::Tally;
@@ -56,6 +56,8 @@ pub(super) struct State {
     deadline: Option<Moment>,
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
+    /// What the acquires say, until the round is won.
+    pub(super) terms: Option<Arc<AcquireTerms>>,
     pub(super) fencing_token: Option<FencingToken>,
     /// The lease whose keys are adopted, if they are. Boxed, because it is rare.
     pub(super) adopted_from: Option<Box<LeaseId>>,
@@ -193,6 +195,7 @@ impl State {
             retries: Vec::new(),
             deadline: None,
             contention,
+            terms: None,
             fencing_token: None,
             adopted_from: None,
             ticket: None,
