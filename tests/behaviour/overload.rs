@@ -96,17 +96,21 @@ impl Session for SlowSession {
     }
 }
 
-/// Takes locks at slow nodes, which queue commands from then on.
-async fn take(nodes: &[SlowNode], count: usize) -> (u64, Vec<LockGuard>) {
+/// Takes locks at slow nodes, which queue commands from then on: `most_queued` for each lease at most.
+async fn take(nodes: &[SlowNode], most_queued: usize) -> Held {
     let seed = rand::random();
     let builder = Redlock::builder().nodes(nodes.iter().cloned());
     let redlock = builder.rng_seed(seed).build().unwrap();
     let mut guards = Vec::new();
-    for number in 0..count {
+    for number in 0..LOCKS {
         guards.push(redlock.lock(format!("lock {number}")).await.unwrap());
     }
     nodes.iter().for_each(SlowNode::begin_to_queue);
-    (seed, guards)
+    Held {
+        seed,
+        guards,
+        most_queued,
+    }
 }
 
 /// Serves the nodes for this time, at these rates per 100 ms. Returns the longest queue.
@@ -114,7 +118,7 @@ async fn take(nodes: &[SlowNode], count: usize) -> (u64, Vec<LockGuard>) {
 /// # Panics
 ///
 /// If one node has more commands of a lease in its queue than it may have, or if a lock is lost.
-async fn serve(nodes: &[SlowNode], rates: [usize; 3], time: Duration, held: &Held<'_>) -> usize {
+async fn serve(nodes: &[SlowNode], rates: [usize; 3], time: Duration, held: &Held) -> usize {
     let mut longest = 0;
     for tick in 0..time.as_millis() / 100 {
         tokio::time::sleep(100 * MS).await;
@@ -133,9 +137,9 @@ async fn serve(nodes: &[SlowNode], rates: [usize; 3], time: Duration, held: &Hel
     longest
 }
 
-struct Held<'a> {
+struct Held {
     seed: u64,
-    guards: &'a [LockGuard],
+    guards: Vec<LockGuard>,
     /// The largest number of commands of one lease in the queue of a node.
     most_queued: usize,
 }
@@ -143,43 +147,28 @@ struct Held<'a> {
 #[tokio::test(start_paused = true)]
 async fn extensions_of_one_lock_do_not_pile_up() {
     let nodes: [SlowNode; 3] = MemoryNode::cluster().map(SlowNode::new);
-    let (seed, guards) = take(&nodes, LOCKS).await;
-    let held = Held {
-        seed,
-        guards: &guards,
-        most_queued: 1,
-    };
+    let held = take(&nodes, 1).await;
     // They take about 220 extensions per second. After a stall, 300 per second catch up.
     serve(&nodes, [0; 3], 12 * SECOND, &held).await;
     serve(&nodes, [30; 3], 60 * SECOND, &held).await;
     // And once the nodes are fast, few commands wait.
     serve(&nodes, [LOCKS; 3], 10 * SECOND, &held).await;
     let longest = serve(&nodes, [LOCKS; 3], 60 * SECOND, &held).await;
-    assert!(longest < LOCKS / 4, "seed {seed}: {longest}");
+    assert!(longest < LOCKS / 4, "seed {}: {longest}", held.seed);
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_slow_node_costs_no_lock_and_the_others_nothing() {
     let nodes: [SlowNode; 3] = MemoryNode::cluster().map(SlowNode::new);
-    let (seed, guards) = take(&nodes, LOCKS).await;
-    let held = Held {
-        seed,
-        guards: &guards,
-        // Another one every 15 seconds, as long as the first one could still confirm the lease.
-        most_queued: 2,
-    };
+    // Another one every 15 seconds, as long as the first one could still confirm the lease.
+    let held = take(&nodes, 2).await;
     serve(&nodes, [LOCKS, LOCKS, 1], 120 * SECOND, &held).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_permanent_overload_serves_all_locks_in_turn() {
     let nodes: [SlowNode; 3] = MemoryNode::cluster().map(SlowNode::new);
-    let (seed, guards) = take(&nodes, LOCKS).await;
-    let held = Held {
-        seed,
-        guards: &guards,
-        most_queued: 1,
-    };
+    let held = take(&nodes, 1).await;
     // Two thirds of the extensions that the locks would make: one every 13 seconds. Each must be
     // confirmed within half of the ttl, because the next one follows its response.
     serve(&nodes, [15; 3], 120 * SECOND, &held).await;

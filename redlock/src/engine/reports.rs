@@ -1,4 +1,4 @@
-//! What an engine reports about its nodes.
+//! The reports of an engine about its nodes.
 
 use std::sync::Arc;
 

@@ -164,16 +164,18 @@ impl Member {
         };
         let cx = &mut Context::from_waker(&self.waker);
         match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(cx))) {
-            Ok(Poll::Pending) => {}
-            Ok(Poll::Ready(())) => self.work = None,
+            Ok(Poll::Pending) => return,
+            Ok(Poll::Ready(())) => {}
             Err(panic) => {
                 tracing::error!(
                     reason = reason(&*panic),
                     "the session with a node has panicked"
                 );
-                self.work = None;
             }
         }
+        // What a session leaves behind may go to a node outside of this crate, which may panic, too.
+        let work = self.work.take();
+        let _panic = catch_unwind(AssertUnwindSafe(|| drop(work)));
     }
 }
 

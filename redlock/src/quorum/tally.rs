@@ -191,28 +191,33 @@ impl Tally {
     /// The nodes that failed, including those that have not responded. A late response still
     /// changes the vote.
     pub(crate) fn failures(&self, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
-        let timed_out = NodeError::new(NodeErrorKind::Timeout, "");
-        self.votes()
-            .zip(names)
-            .filter_map(|(vote, name)| match vote {
-                VoteState::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
-                VoteState::Pending => Some(NodeFailure::new(Arc::clone(name), timed_out.clone())),
-                _ => None,
-            })
-            .collect()
+        let is_pending = |vote: &VoteState| matches!(vote, VoteState::Pending);
+        self.failed_or(is_pending, NodeErrorKind::Timeout, names)
     }
 
     /// The nodes that failed, or reported the keys as gone.
     pub(crate) fn losses(&self, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
-        let not_held = NodeError::new(NodeErrorKind::NotHeld, "");
-        self.votes()
-            .zip(names)
-            .filter_map(|(vote, name)| match vote {
-                VoteState::Failed(error) => Some(NodeFailure::new(Arc::clone(name), error.clone())),
-                VoteState::Lost => Some(NodeFailure::new(Arc::clone(name), not_held.clone())),
-                _ => None,
-            })
-            .collect()
+        let is_lost = |vote: &VoteState| matches!(vote, VoteState::Lost);
+        self.failed_or(is_lost, NodeErrorKind::NotHeld, names)
+    }
+
+    /// The nodes that failed, each with its error, and those with such a vote, with an error of `kind`.
+    fn failed_or(
+        &self,
+        is_such: impl Fn(&VoteState) -> bool,
+        kind: NodeErrorKind,
+        names: &[Arc<str>],
+    ) -> Arc<[NodeFailure]> {
+        let votes = self.votes().zip(names);
+        let failures = votes.filter_map(|(vote, name)| {
+            let error = match vote {
+                VoteState::Failed(error) => error.clone(),
+                vote if is_such(vote) => NodeError::new(kind, ""),
+                _ => return None,
+            };
+            Some(NodeFailure::new(Arc::clone(name), error))
+        });
+        failures.collect()
     }
 
     fn votes(&self) -> impl Iterator<Item = &VoteState> {

@@ -1,4 +1,4 @@
-//! What is profiled.
+//! The subject of a profile: a contender and its runtime.
 
 use std::sync::Arc;
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Slot {
     /// The numbers of the resources still to be locked.
     numbers: Range<usize>,
-    /// The number of decisions so far. It tells the votes of a round from late ones.
+    /// The number of decisions so far. Late votes of an earlier round carry another one.
     decisions: u32,
     votes: usize,
     is_held: bool,

@@ -36,7 +36,8 @@ impl PostgresServer {
         let data = place.dir().join("data");
         let user = if geteuid().is_root() {
             let setpriv = program::find("setpriv", []).ok_or("needs setpriv to leave root")?;
-            std::os::unix::fs::chown(place.dir(), Some(NOBODY), Some(NOBODY)).expect("root");
+            std::os::unix::fs::chown(place.dir(), Some(UNPRIVILEGED), Some(UNPRIVILEGED))
+                .expect("root");
             Some(setpriv)
         } else {
             None
@@ -77,7 +78,8 @@ fn as_user(setpriv: Option<&Path>, program: PathBuf) -> (PathBuf, Vec<String>) {
     match setpriv {
         None => (program, Vec::new()),
         Some(setpriv) => {
-            let [user, group] = ["--reuid", "--regid"].map(|option| format!("{option}={NOBODY}"));
+            let [user, group] =
+                ["--reuid", "--regid"].map(|option| format!("{option}={UNPRIVILEGED}"));
             let program = program.to_string_lossy().into_owned();
             let args = vec![user, group, "--clear-groups".to_owned(), program];
             (setpriv.to_owned(), args)
@@ -89,4 +91,4 @@ fn as_user(setpriv: Option<&Path>, program: PathBuf) -> (PathBuf, Vec<String>) {
 pub(super) const USER: &str = "bench";
 
 /// The user and group without rights.
-const NOBODY: u32 = 65534;
+const UNPRIVILEGED: u32 = 65534;

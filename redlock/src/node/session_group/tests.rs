@@ -95,6 +95,35 @@ async fn the_task_ends_with_the_last_member_and_outlives_a_panic() {
     assert_eq!(runtime.metrics().num_alive_tasks(), 0);
 }
 
+/// Panics when it is polled, and again when it is dropped.
+struct Fragile;
+
+impl Future for Fragile {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<()> {
+        panic!("a bug");
+    }
+}
+
+impl Drop for Fragile {
+    fn drop(&mut self) {
+        panic!("another bug");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_member_that_panics_again_when_it_is_dropped_leaves_the_others_alone() {
+    let group = SessionGroup::new(&Handle::current());
+    group.add(&Handle::current(), Fragile);
+    let member = Counting::add(&group);
+    group.start();
+    settle().await;
+    member.wake();
+    settle().await;
+    assert_eq!(member.take_polls(), 2);
+}
+
 /// A task may do only so much at a time. A member that always has work uses all of it up.
 #[tokio::test]
 async fn a_member_that_always_has_work_leaves_time_for_the_others() {

@@ -193,7 +193,7 @@ impl Channel {
             Value::ServerError(error) => Some(error.clone()),
             _ => None,
         };
-        // A value that nobody has asked for is ignored.
+        // A value that was not requested is ignored.
         if let Some(count) = self.expected.front() {
             if self.values.is_empty() {
                 self.values.reserve_exact(*count);
