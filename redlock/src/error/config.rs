@@ -1,5 +1,6 @@
 //! Errors of building and connecting a manager.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -76,6 +77,14 @@ pub enum ConfigError {
         retention: Duration,
         /// The manager's `max_ttl`.
         max_ttl: Duration,
+    },
+    /// A [file of nodes](crate::RedlockBuilder::nodes_file) cannot be read, or its content is invalid.
+    #[error("{}: {reason}", path.display())]
+    NodesFile {
+        /// The path of the file.
+        path: Arc<Path>,
+        /// What is wrong with it.
+        reason: Arc<str>,
     },
     /// An environment variable is missing, invalid or unknown.
     #[error("{variable}: {reason}")]

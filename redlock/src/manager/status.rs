@@ -79,6 +79,16 @@ impl Redlock {
             .await;
         engine.reports()
     }
+
+    /// Reports each node as it is known now, in the order of configuration, without contacting it.
+    ///
+    /// Costs no more than reading a few fields, so that a dashboard may ask often. A node that this
+    /// runtime has not contacted yet is [connecting](crate::node::NodeHealth::Connecting). Outside
+    /// a Tokio runtime with timers the list is empty.
+    #[must_use]
+    pub fn known_nodes(&self) -> Vec<NodeReport> {
+        self.engine().map_or_else(|_| Vec::new(), |it| it.reports())
+    }
 }
 
 /// The state of a resource, returned by [`Redlock::status`](crate::Redlock::status).

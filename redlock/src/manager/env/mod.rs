@@ -1,26 +1,27 @@
 //! Nodes and options from environment variables.
 
+mod nodes;
 mod options;
 #[cfg(test)]
 mod tests;
 mod unknown;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::error::ConfigError;
 use crate::manager::Redlock;
 use crate::manager::builder::RedlockBuilder;
 use crate::manager::origin;
-use crate::node::Node;
-use crate::node::into_node::IntoNode;
 
 impl Redlock {
     /// Returns a builder with nodes and options from environment variables.
     ///
     /// | variable | value |
     /// |---|---|
-    /// | `REDLOCK_NODES` | the URLs of the nodes, separated by commas; required |
+    /// | `REDLOCK_NODES` | the URLs of the nodes, separated by commas |
+    /// | `REDLOCK_NODES_FILE` | the path of a [file](RedlockBuilder::nodes_file) with the URLs instead |
     /// | `REDLOCK_TTL`, `REDLOCK_MAX_TTL`, `REDLOCK_WAIT` | durations such as `30s` or `1m 30s` |
     /// | `REDLOCK_RETRY_DELAY`, `REDLOCK_NODE_TIMEOUT` | durations |
     /// | `REDLOCK_MAX_HOLD`, `REDLOCK_FENCE_RETENTION` | durations |
@@ -33,9 +34,9 @@ impl Redlock {
     /// | `REDLOCK_RNG_SEED` | a number, for simulations |
     ///
     /// Each is documented at its setter on [`RedlockBuilder`]. A variable that is not set, empty or
-    /// blank leaves its option at the default; `REDLOCK_NODES` must name a node. In the place of `on`
-    /// and `off` there may be `true` and `false`, `yes` and `no`, or `1` and `0`. An application that
-    /// calls [`LockGuard::token`](crate::LockGuard::token) needs `REDLOCK_FENCING` on.
+    /// blank leaves its option at the default. The nodes have none: one of the first two must be set, and
+    /// only one. In the place of `on` and `off` there may be `true` and `false`, `yes` and `no`, or `1`
+    /// and `0`. An application that calls [`LockGuard::token`](crate::LockGuard::token) needs `REDLOCK_FENCING` on.
     ///
     /// Another variable that begins with `REDLOCK_` is an error, because it is probably misspelt.
     /// These are permitted, and not read:
@@ -75,43 +76,7 @@ impl RedlockBuilder {
 /// Returns a builder with the nodes and options from `env`.
 fn builder(env: &Environment) -> Result<RedlockBuilder, ConfigError> {
     unknown::check(env)?;
-    options::apply(RedlockBuilder::new().nodes(nodes(env)?), env)
-}
-
-/// Creates the nodes.
-fn nodes(env: &Environment) -> Result<Vec<Arc<dyn Node>>, ConfigError> {
-    let list = env.raw(NODES)?.unwrap_or_default();
-    let entries = list.split(',').map(str::trim);
-    let urls: Vec<&str> = entries.filter(|url| !url.is_empty()).collect();
-    if urls.is_empty() {
-        return Err(invalid(NODES, NO_NODES));
-    }
-    // Its parts may be valid URLs, so this comes first.
-    if urls
-        .iter()
-        .any(|url| url.contains('@') && !url.contains("://"))
-    {
-        return Err(invalid(NODES, SPLIT_PASSWORD));
-    }
-    let mut nodes: Vec<Arc<dyn Node>> = Vec::new();
-    for (index, url) in urls.iter().enumerate() {
-        let place = format!("URL {} of {}", index + 1, urls.len());
-        let node = url.into_node().map_err(|error| match error {
-            ConfigError::Address {
-                address, reason, ..
-            } => invalid(NODES, format!("{place}, `{address}`, is invalid: {reason}")),
-            error => error,
-        })?;
-        let name = node.name();
-        if nodes.iter().any(|other| other.name() == name) {
-            let reason = format!(
-                "{place} leads to {name}, as an earlier one does: list independent servers"
-            );
-            return Err(invalid(NODES, reason));
-        }
-        nodes.push(node);
-    }
-    Ok(nodes)
+    options::apply(RedlockBuilder::new().nodes(nodes::from_env(env)?), env)
 }
 
 /// The variables that begin with [`PREFIX`].
@@ -142,6 +107,14 @@ impl Environment {
         }
     }
 
+    /// Returns a value as a path, unless it is empty.
+    fn path(&self, variable: &str) -> Option<&Path> {
+        let value = self.0.iter().find(|(name, _)| name == variable);
+        value
+            .map(|(_, value)| Path::new(value))
+            .filter(|path| !path.as_os_str().is_empty())
+    }
+
     /// Returns a value without blanks around it, or `None` if nothing is left.
     fn trimmed(&self, variable: &str) -> Result<Option<&str>, ConfigError> {
         let text = self.raw(variable)?.map(str::trim);
@@ -157,8 +130,4 @@ const PREFIX: &str = "REDLOCK_";
 
 const NODES: &str = "REDLOCK_NODES";
 
-const NO_NODES: &str = "no node is listed: set it to URLs separated by commas, such as \
-                        redis://a:6379,redis://b:6379,redis://c:6379";
-
-const SPLIT_PASSWORD: &str = "one of its URLs has an @, but no scheme: write redis:// before each, \
-                              and a comma in a password as %2C";
+const NODES_FILE: &str = "REDLOCK_NODES_FILE";

@@ -2,7 +2,7 @@
 
 use crate::error::ConfigError;
 use crate::manager::env::options::OPTIONS;
-use crate::manager::env::{Environment, NODES, PREFIX, invalid};
+use crate::manager::env::{Environment, NODES, NODES_FILE, PREFIX, invalid};
 
 /// Rejects variables that nothing reads: a misspelt option would be left at its default.
 pub(super) fn check(env: &Environment) -> Result<(), ConfigError> {
@@ -26,7 +26,7 @@ fn is_known(name: &str) -> bool {
 /// The variables that are read.
 fn read() -> impl Iterator<Item = &'static str> {
     let options = OPTIONS.iter().map(|(name, _)| *name);
-    options.chain([NODES])
+    options.chain([NODES, NODES_FILE])
 }
 
 /// Whether Kubernetes, or a container link, sets such a variable for a service: `X_SERVICE_HOST`,

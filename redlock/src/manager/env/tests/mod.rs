@@ -1,5 +1,6 @@
 //! Tests of the environment.
 
+mod files;
 mod table;
 
 use std::time::Duration;
