@@ -30,13 +30,14 @@ const NOWHERE: [&str; 3] = [
 #[test]
 fn invalid_arguments_exit_with_2() {
     let node = NOWHERE[0];
-    let cases: [&[&str]; 18] = [
+    let cases: [&[&str]; 19] = [
         &[],
         &["frobnicate"],
         &["lock"],
         &["lock", "a"],
         &["lock", "", "1000"],
         &["lock", "a", "long"],
+        &["--redis", node, "lock", "--redis", NOWHERE[1], "a", "1000"],
         &["lock", "a", "-1000"],
         &["lock", "a", "5"],
         &["lock", "a", "18446744073709551615"],
@@ -121,11 +122,82 @@ fn help_and_version_go_to_stdout() {
         assert!(ran.out.contains("Usage: redlock"), "{ran:?}");
         ran.has_no_password();
     }
+    let ran = Ran::of(redlock([]).arg("-V"));
+    let version = concat!("redlock ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(ran.out, version);
     let ran = Ran::of(redlock([]).arg("--version"));
-    assert_eq!(
-        ran.out,
-        concat!("redlock ", env!("CARGO_PKG_VERSION"), "\n")
+    let features = ran.out.strip_prefix(version);
+    assert!(features.unwrap().starts_with("features: cli"), "{ran:?}");
+}
+
+#[test]
+fn options_stand_before_or_behind_the_verb() {
+    let verb = ["status", "a"];
+    let options = ["--redis", NOWHERE[0], "--redis", NOWHERE[1]];
+    let others = ["--redis", NOWHERE[2], "--node-timeout", "50", "--quiet"];
+    let before = Ran::of(redlock([]).args(options).args(others).args(verb));
+    let behind = Ran::of(redlock([]).args(verb).args(options).args(others));
+    for ran in [before, behind] {
+        assert_eq!((ran.code, ran.err.as_str()), (3, ""), "{ran:?}");
+        ran.names_every_node(&ran.out);
+    }
+}
+
+#[test]
+fn without_nodes_only_the_verbs_of_the_seed_have_a_default() {
+    let verbs: [&[&str]; 2] = [&["status", "a"], &["run", "--wait=0", "a", "--", "echo"]];
+    for verb in verbs {
+        let ran = Ran::of(redlock([]).args(verb));
+        assert_eq!(ran.out, "", "{ran:?}");
+        assert!(ran.err.starts_with("redlock: no nodes: "), "{ran:?}");
+        assert!(ran.err.contains("REDLOCK_NODES=redis://"), "{ran:?}");
+    }
+    let warning = "redlock: warning: no nodes are named, so the only one is \
+                   redis://localhost:6379/0\n";
+    // Refused for its ttl, before any node is contacted.
+    let ran = Ran::of(redlock([]).args(["lock", "a", "5"]));
+    assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+    assert!(ran.err.starts_with(warning), "{ran:?}");
+}
+
+#[test]
+fn a_file_names_the_nodes() {
+    let path = std::env::temp_dir().join(format!("redlock-cli-{}", std::process::id()));
+    std::fs::write(&path, NOWHERE.join("\n")).unwrap();
+    let option = Ran::of(redlock([]).args(["status", "a", "--nodes-file"]).arg(&path));
+    let variable = Ran::of(
+        redlock([])
+            .args(["status", "a"])
+            .env("REDLOCK_NODES_FILE", &path),
     );
+    let both = Ran::of(
+        redlock(NOWHERE)
+            .args(["status", "a", "--nodes-file"])
+            .arg(&path),
+    );
+    std::fs::remove_file(&path).unwrap();
+    for ran in [option, variable] {
+        assert_eq!((ran.code, ran.err.as_str()), (3, ""), "{ran:?}");
+        ran.names_every_node(&ran.out);
+    }
+    assert_eq!((both.code, both.out.as_str()), (2, ""), "{both:?}");
+    let missing = Ran::of(redlock([]).args(["status", "a", "--nodes-file", "/nonexistent"]));
+    assert_eq!(missing.code, 2, "{missing:?}");
+    let expected = "redlock: --nodes-file: /nonexistent: cannot read it: ";
+    assert!(missing.err.starts_with(expected), "{missing:?}");
+}
+
+#[test]
+fn the_manual_and_the_completions_know_every_verb() {
+    let verbs = ["lock", "unlock", "status", "run"];
+    let manual = Ran::of(redlock([]).arg("man")).expect(0);
+    for shell in ["bash", "zsh", "fish"] {
+        let completions = Ran::of(redlock([]).args(["completions", shell])).expect(0);
+        for verb in verbs {
+            assert!(completions.out.contains(verb), "{shell}: {verb}");
+            assert!(manual.out.contains(&format!("redlock {verb}")), "{verb}");
+        }
+    }
 }
 
 #[test]
@@ -155,7 +227,7 @@ fn no_message_contains_a_password() {
         &["redis://:hunter2@host", "lock", "a", "1000"],
         &["--redis", "user:hunter2@host", "lock", "a", "1000"],
         &["--redis", "http://user:hunter2@host", "lock", "a", "1000"],
-        &["lock", "--redis=redis://:hunter2@host", "a", "1000"],
+        &["lock", "redis://:hunter2@host", "a", "1000"],
     ];
     for args in password_in_the_wrong_place {
         let ran = Ran::of(redlock([]).args(args));
@@ -242,15 +314,16 @@ fn empty_variables_and_those_of_its_command_are_no_mistake() {
 
 #[test]
 fn a_wrong_time_is_answered_with_its_form() {
-    let milliseconds = "write whole milliseconds without a unit, as in 30000 for 30s";
-    let duration = "write a number and a unit, as in 30s or 200ms";
-    let cases: [(&[&str], &str); 6] = [
-        (&["lock", "a", "30s"], milliseconds),
-        (&["lock", "a", "-5"], milliseconds),
-        (&["lock", "--retry-delay", "1s", "a", "1000"], milliseconds),
-        (&["run", "--ttl", "30", "a", "--", "true"], duration),
+    let duration = "write a duration, as in 30s, or whole milliseconds";
+    let switch = "write on or off";
+    let cases: [(&[&str], &str); 7] = [
+        (&["lock", "a", "30 parsecs"], duration),
+        (&["lock", "a", "-5"], duration),
+        (&["lock", "--retry-delay", "soon", "a", "1000"], duration),
+        (&["run", "--ttl", "1.5", "a", "--", "true"], duration),
         (&["run", "--grace", "soon", "a", "--", "true"], duration),
         (&["--node-timeout", "1,5s", "status", "a"], duration),
+        (&["status", "a", "--fencing", "perhaps"], switch),
     ];
     for (args, expected) in cases {
         let ran = Ran::of(redlock(NOWHERE).args(args));

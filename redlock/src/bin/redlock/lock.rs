@@ -1,16 +1,19 @@
 //! The verb `redlock lock`.
 
-use std::io::{self, Write};
+use std::io;
 use std::time::Duration;
 
-use redlock::LeaseId;
+use redlock::LockGuard;
+use serde_json::json;
 
 use crate::acquire::{Acquired, acquire};
 use crate::args::{LockArgs, NodeArgs};
 use crate::console::Console;
+use crate::console::times::{deadline, milliseconds};
 use crate::failure::Failure;
 use crate::nodes::{set, shut_down};
 use crate::signals::Signals;
+use crate::warnings;
 
 /// Acquires a lock, prints its key, and leaves the lock in place for its validity.
 pub(crate) async fn lock(
@@ -18,13 +21,10 @@ pub(crate) async fn lock(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let validity = Duration::from_millis(args.validity);
-    let mut builder = nodes.builder()?.ttl(validity).auto_extend(false);
-    if let Some(delay) = args.retry_delay {
-        builder = builder.retry_delay(Duration::from_millis(delay));
-    }
-    if let Some(rounds) = rounds(args) {
-        builder = builder.retry_count(rounds);
+    let mut builder = nodes.builder_or_localhost(console)?;
+    builder = builder.ttl(args.validity).auto_extend(false);
+    if nodes.retry_count.is_none() && set("REDLOCK_RETRY_COUNT").is_none() {
+        builder = builder.retry_count(1 + RETRIES);
     }
     let mut signals = Signals::listen()?;
     let acquired = acquire(
@@ -40,38 +40,44 @@ pub(crate) async fn lock(
             console.print("failed");
         }
     })?;
-    if let Err(error) = print(guard.lease_id()) {
+    for warning in warnings::about_nodes(&manager.known_nodes()) {
+        console.warn(&warning);
+    }
+    if let Err(error) = print(&guard, console) {
         drop(guard);
         shut_down(&manager).await;
         return Err(Failure::not_obtained(format!(
             "cannot print the key, so the lock was released: {error}"
         )));
     }
+    // A quorum has granted. A node that has not yet could lose a command on its way when this process
+    // ends, and the lock would tolerate less. A response to a later command is proof of the earlier.
+    let _elapsed = tokio::time::timeout(GRACE, manager.nodes()).await;
     // The lock stays on the nodes. The printed key releases it.
     let _lease = guard.detach();
     console.print("ok");
     Ok(0)
 }
 
-/// Returns the number of attempts to set, of which the first is no retry. Without one, they are
-/// unlimited, or as many as the environment says. A count of -1 leaves them unlimited, because the
-/// wait of this verb never ends.
-fn rounds(args: &LockArgs) -> Option<u32> {
-    match (args.retry_count, set("REDLOCK_RETRY_COUNT")) {
-        (None, Some(_)) | (Some(-1), None) => None,
-        (None, None) => Some(1 + RETRIES),
-        (Some(retries), _) => {
-            let retries = u32::try_from(retries).unwrap_or(u32::MAX);
-            Some(retries.saturating_add(1))
-        }
-    }
-}
-
-fn print(key: &LeaseId) -> io::Result<()> {
-    let mut stdout = io::stdout();
-    writeln!(stdout, "{key}")?;
-    stdout.flush()
+/// Prints the key, which is all that a script needs, or every detail as JSON.
+fn print(guard: &LockGuard, console: &Console) -> io::Result<()> {
+    let remaining = guard.remaining();
+    let text = || format!("{}\n", guard.lease_id());
+    let json = || {
+        json!({
+            "outcome": "locked",
+            "name": guard.resource().to_string(),
+            "key": guard.lease_id().to_string(),
+            "token": guard.try_token().map(u64::from),
+            "remaining_ms": milliseconds(remaining),
+            "deadline_ms": deadline(remaining),
+        })
+    };
+    console.result(text, json)
 }
 
 /// The number of retries after the first attempt, unless it is configured.
 const RETRIES: u32 = 3;
+
+/// How long to wait for nodes beyond a quorum: many round trips, and hardly noticeable to the user.
+const GRACE: Duration = Duration::from_millis(50);

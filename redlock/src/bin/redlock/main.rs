@@ -10,13 +10,16 @@ mod acquire;
 mod args;
 mod child;
 mod console;
+mod events;
 mod failure;
 mod lock;
+mod manual;
 mod nodes;
 mod run;
 mod signals;
 mod status;
 mod unlock;
+mod warnings;
 
 use std::process::ExitCode;
 
@@ -29,7 +32,8 @@ fn main() -> ExitCode {
         Ok(args) => args,
         Err(code) => return code,
     };
-    let console = Console::new(args.quiet);
+    let console = Console::new(&args.output);
+    events::show(args.output.verbose);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
@@ -57,7 +61,9 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
     match &args.verb {
         Verb::Lock(lock) => lock::lock(lock, &args.nodes, console).await,
         Verb::Unlock(unlock) => unlock::unlock(unlock, &args.nodes, console).await,
-        Verb::Status(status) => status::status(status, &args.nodes).await,
+        Verb::Status(status) => status::status(status, &args.nodes, console).await,
+        Verb::Completions(shell) => manual::completions(shell),
+        Verb::Man => manual::man(),
         Verb::Run(run) => run::run(run, &args.nodes, console).await,
     }
 }

@@ -6,27 +6,88 @@ use std::time::Duration;
 use redlock::{ConfigError, Redlock, RedlockBuilder};
 
 use crate::args::NodeArgs;
+use crate::console::Console;
 use crate::failure::Failure;
 
 impl NodeArgs {
     /// Returns a builder with the nodes and options from the environment, and those arguments that
     /// were given in their place.
+    ///
+    /// It is an error to name no node. One on this machine in its place would let every machine lock
+    /// for itself.
     pub(crate) fn builder(&self) -> Result<RedlockBuilder, Failure> {
-        let mut builder = if !self.redis.is_empty() {
-            Redlock::builder().nodes(&self.redis).options_from_env()?
-        } else if env::var_os("REDLOCK_NODES").is_some() {
-            Redlock::from_env()?
-        } else {
-            Redlock::builder().node(DEFAULT).options_from_env()?
-        };
-        if let Some(prefix) = &self.key_prefix {
-            builder = builder.key_prefix(prefix);
+        self.named()?.ok_or_else(|| Failure::usage(NO_NODES))
+    }
+
+    /// Returns the same builder, but with a node on this machine if none is named: the verbs of the
+    /// seed's command have this default.
+    pub(crate) fn builder_or_localhost(
+        &self,
+        console: &Console,
+    ) -> Result<RedlockBuilder, Failure> {
+        if let Some(builder) = self.named()? {
+            return Ok(builder);
         }
-        if let Some(timeout) = self.node_timeout {
-            builder = builder.node_timeout(timeout);
+        console.warn(&format!("no nodes are named, so the only one is {DEFAULT}"));
+        self.with_options(Redlock::builder().node(DEFAULT).options_from_env()?)
+    }
+
+    /// Returns a builder, if any node is named.
+    fn named(&self) -> Result<Option<RedlockBuilder>, Failure> {
+        let builder = Redlock::builder();
+        let builder = match (&self.nodes_file, self.redis.is_empty()) {
+            (Some(_), false) => {
+                return Err(Failure::usage(
+                    "--redis and --nodes-file: give one of the two",
+                ));
+            }
+            (Some(path), true) => {
+                let builder = builder.nodes_file(path);
+                let builder =
+                    builder.map_err(|error| Failure::usage(format!("--nodes-file: {error}")))?;
+                builder.options_from_env()?
+            }
+            (None, false) => builder.nodes(&self.redis).options_from_env()?,
+            (None, true) if is_set("REDLOCK_NODES") || is_set("REDLOCK_NODES_FILE") => {
+                Redlock::from_env()?
+            }
+            (None, true) => return Ok(None),
+        };
+        self.with_options(builder).map(Some)
+    }
+
+    /// Sets the options that were given.
+    fn with_options(&self, mut builder: RedlockBuilder) -> Result<RedlockBuilder, Failure> {
+        macro_rules! set {
+            ($($option:ident),+) => {
+                $(if let Some(value) = &self.$option {
+                    builder = builder.$option(value.clone());
+                })+
+            };
+        }
+        set!(
+            key_prefix,
+            node_timeout,
+            max_ttl,
+            retry_delay,
+            fencing,
+            token_durability,
+            fence_retention,
+            drift_factor,
+            restart_quarantine,
+            allow_resize
+        );
+        if let Some(retries) = self.retry_count {
+            builder = builder.retry_count(attempts(retries));
         }
         Ok(builder)
     }
+}
+
+/// Returns the number of attempts with so many retries. A negative number is no limit.
+fn attempts(retries: i64) -> u32 {
+    let retries = u32::try_from(retries).unwrap_or(u32::MAX);
+    retries.saturating_add(1)
 }
 
 /// Builds a manager for a verb that acquires nothing. The ttl then only bounds how long to wait for
@@ -48,11 +109,18 @@ pub(crate) fn set(variable: &str) -> Option<String> {
     (!text.trim().is_empty()).then_some(text)
 }
 
+fn is_set(variable: &str) -> bool {
+    env::var_os(variable).is_some()
+}
+
 /// Shuts the manager down and waits briefly for pending releases. A hanging node must not delay the
 /// exit.
 pub(crate) async fn shut_down(manager: &Redlock) {
     let _elapsed = tokio::time::timeout(SHUTDOWN_TIMEOUT, manager.shutdown()).await;
 }
+
+const NO_NODES: &str = "no nodes: name them with --redis, or in REDLOCK_NODES or REDLOCK_NODES_FILE, \
+                        such as REDLOCK_NODES=redis://a:6379,redis://b:6379,redis://c:6379";
 
 const DEFAULT: &str = "redis://localhost:6379/0";
 

@@ -12,6 +12,7 @@ use crate::console::Console;
 use crate::failure::Failure;
 use crate::nodes::{duration, shut_down};
 use crate::signals::Signals;
+use crate::warnings;
 
 /// Runs a command while a lock is held, and returns its exit code.
 pub(crate) async fn run(
@@ -28,6 +29,14 @@ pub(crate) async fn run(
     let (wait, hold) = (wait.unwrap_or(WAIT), args.hold_at_least);
     let acquired = acquire(builder, &args.name, wait, hold, &mut signals).await;
     let Acquired { manager, guard } = acquired?;
+    let ttl = args.ttl.or_else(|| duration("REDLOCK_TTL"));
+    let warnings = warnings::about_nodes(&manager.known_nodes());
+    for warning in warnings
+        .into_iter()
+        .chain(ttl.and_then(warnings::about_ttl))
+    {
+        console.warn(&warning);
+    }
     let outcome = run_under(&guard, args, &mut signals).await;
     // The exit code stays that of the command. An unreleased lock ends with its ttl.
     if let Err(error) = guard.release().await {

@@ -1,30 +1,71 @@
 //! The verb `redlock status`.
 
 use std::fmt::Write as _;
-use std::io::{self, Write as _};
-use std::time::Duration;
 
 use redlock::node::Record;
 use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 
+use serde_json::{Value, json};
+
 use crate::args::{NodeArgs, StatusArgs};
-use crate::console::without_control;
+use crate::console::Console;
+use crate::console::times::{milliseconds, shown};
 use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED, TAKEN};
 use crate::nodes::build_without_ttl;
 
 /// Prints who holds a lock.
-pub(crate) async fn status(args: &StatusArgs, nodes: &NodeArgs) -> Result<u8, Failure> {
+pub(crate) async fn status(
+    args: &StatusArgs,
+    nodes: &NodeArgs,
+    console: &Console,
+) -> Result<u8, Failure> {
     let manager = build_without_ttl(nodes.builder()?)?;
     let status = manager.status(&args.name).await;
     // A closed stdout is no failure: the exit code carries the state too.
-    let text = without_control(&describe(&status));
-    io::stdout().write_all(text.as_bytes()).ok();
+    console
+        .result(|| describe(&status), || json(&args.name, &status))
+        .ok();
     Ok(match status.state() {
         LockState::Held => 0,
         LockState::Free => NOT_OBTAINED,
         LockState::Taken => TAKEN,
         _ => NO_QUORUM,
     })
+}
+
+fn json(name: &str, status: &Status) -> Value {
+    let nodes: Vec<_> = status.nodes().iter().map(json_of_node).collect();
+    json!({
+        "outcome": word(status.state()),
+        "name": name,
+        "key": status.lease_id().map(ToString::to_string),
+        "token": status.token().map(u64::from),
+        "remaining_ms": status.remaining().map(milliseconds),
+        "waiting": status.waiters(),
+        "nodes": nodes,
+    })
+}
+
+fn json_of_node(node: &NodeStatus) -> Value {
+    let record = node.record.as_ref().ok().and_then(Option::as_ref);
+    json!({
+        "node": *node.node,
+        "key": record.and_then(|it| it.id.as_ref()).map(ToString::to_string),
+        "remaining_ms": record.and_then(|it| it.remaining).map(milliseconds),
+        "is_lock": record.map(|it| it.id.is_some()),
+        "error": node.record.as_ref().err().map(ToString::to_string),
+        "refusal": node.refusal.as_ref().map(ToString::to_string),
+    })
+}
+
+fn word(state: LockState) -> &'static str {
+    match state {
+        LockState::Held => "held",
+        LockState::Free => "free",
+        LockState::Taken => "taken",
+        LockState::NotALock => "not-a-lock",
+        _ => "unknown",
+    }
 }
 
 fn describe(status: &Status) -> String {
@@ -79,10 +120,4 @@ fn describe_record(record: &Record) -> String {
         Some(remaining) => format!("{holder}, remaining {}", shown(remaining)),
         None => format!("{holder}, without expiry"),
     }
-}
-
-/// Formats a duration to the millisecond, which is the precision of servers.
-fn shown(remaining: Duration) -> humantime::FormattedDuration {
-    let millis = u64::try_from(remaining.as_millis()).unwrap_or(u64::MAX);
-    humantime::format_duration(Duration::from_millis(millis))
 }

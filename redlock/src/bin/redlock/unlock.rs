@@ -3,6 +3,8 @@
 use redlock::node::NodeHealth;
 use redlock::{LeaseId, LockState, NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 
+use serde_json::json;
+
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
 use crate::failure::Failure;
@@ -15,12 +17,17 @@ pub(crate) async fn unlock(
     console: &Console,
 ) -> Result<u8, Failure> {
     // Not connected first, which would need a quorum: a release on a minority is still useful.
-    let manager = build_without_ttl(nodes.builder()?)?;
+    let manager = build_without_ttl(nodes.builder_or_localhost(console)?)?;
     let Ok(id) = args.key.parse::<LeaseId>();
     let outcome = manager.unlock(&args.name, id).await;
     let outcome = match outcome {
         Ok(released) => {
-            console.print(outcome_word(&manager, &args.name, &released).await);
+            let found = Found::by(&manager, &args.name, &released).await;
+            console.print(found.sentence());
+            if console.is_json() {
+                let json = || json!({ "outcome": found.word(), "name": args.name });
+                console.result(String::new, json).ok();
+            }
             Ok(0)
         }
         Err(UnlockError::NoQuorum { report }) => Err(no_quorum(&manager, &report).await),
@@ -31,16 +38,45 @@ pub(crate) async fn unlock(
     outcome
 }
 
-/// Returns what the release has found. A mistyped key is worth a word of its own: the lock is still held.
-async fn outcome_word(manager: &Redlock, name: &str, released: &Released) -> &'static str {
-    if released.was_held() {
-        return "ok";
-    }
-    match manager.status(name).await.state() {
-        LockState::Held | LockState::Taken => {
-            "was not held with this key: it is held with another one"
+/// What a release has found.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// The lock, which is gone now.
+    Held,
+    /// No lock, or one that had already expired.
+    Free,
+    /// A lock with another key: it was lost, or the key is mistyped.
+    OfAnother,
+    /// Not known: too few nodes responded to the question.
+    Unknown,
+}
+
+impl Found {
+    async fn by(manager: &Redlock, name: &str, released: &Released) -> Self {
+        if released.was_held() {
+            return Self::Held;
         }
-        _ => "was not held",
+        match manager.status(name).await.state() {
+            LockState::Held | LockState::Taken => Self::OfAnother,
+            LockState::Unknown => Self::Unknown,
+            _ => Self::Free,
+        }
+    }
+
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Held => "ok",
+            Self::Free | Self::Unknown => "was not held",
+            Self::OfAnother => "was not held with this key: it is held with another one",
+        }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Held => "released",
+            Self::Free | Self::Unknown => "not-held",
+            Self::OfAnother => "held-by-another",
+        }
     }
 }
 

@@ -1,35 +1,40 @@
 //! The command line of `redlock`.
 
+mod completions;
 mod lock;
 mod mask;
 mod nodes;
+mod output;
 mod run;
 mod status;
-mod times;
 mod unlock;
+mod values;
 
+use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::completions::CompletionsArgs;
 pub(crate) use self::lock::LockArgs;
 use self::mask::without_credentials;
 pub(crate) use self::nodes::NodeArgs;
+pub(crate) use self::output::OutputArgs;
 pub(crate) use self::run::RunArgs;
 pub(crate) use self::status::StatusArgs;
 pub(crate) use self::unlock::UnlockArgs;
 
 /// Distributed locks on a quorum of independent Redis or Valkey servers.
 #[derive(Debug, Parser)]
-#[command(name = "redlock", version, after_help = EXIT_CODES)]
+#[command(name = "redlock", version, long_version = LONG_VERSION, after_help = EXIT_CODES)]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) nodes: NodeArgs,
 
-    /// Print nothing to stderr; the exit code and stdout carry the result
-    #[arg(long)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 
     #[command(subcommand)]
     pub(crate) verb: Verb,
@@ -42,11 +47,24 @@ pub(crate) enum Verb {
     Unlock(UnlockArgs),
     Status(StatusArgs),
     Run(RunArgs),
+    Completions(CompletionsArgs),
+    /// Print the manual page, for `man -l -`
+    Man,
 }
 
 /// Parses the command line, or prints the error and returns the exit code.
 pub(crate) fn parse() -> Result<Args, ExitCode> {
-    Args::try_parse().map_err(|error| {
+    let args = Args::try_parse().and_then(|args| {
+        let given = std::env::args_os().take_while(|it| it != "--");
+        let given = given.filter(|it| it.as_encoded_bytes().starts_with(b"--redis"));
+        // The parser keeps those behind the verb only, and drops the others.
+        if given.count() > args.nodes.redis.len() {
+            let text = "--redis stands before and behind the verb: give all of them in one place\n";
+            return Err(Args::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        Ok(args)
+    });
+    args.map_err(|error| {
         let arguments = std::env::args_os().map(|it| it.to_string_lossy().into_owned());
         let text = without_credentials(&error.render().to_string(), arguments);
         // A failed write cannot be reported anywhere else.
@@ -55,9 +73,33 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         } else {
             io::stdout().write_all(text.as_bytes()).ok();
         }
-        u8::try_from(error.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+        match u8::try_from(error.exit_code()) {
+            Ok(0) => ExitCode::SUCCESS,
+            _ if is_run(std::env::args_os()) => ExitCode::from(run::USAGE),
+            code => code.map_or(ExitCode::FAILURE, ExitCode::from),
+        }
     })
 }
+
+/// Whether the first verb among the arguments is `run`, which has exit codes of its own.
+fn is_run(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments = arguments.map(|it| it.to_string_lossy().into_owned());
+    let command = Args::command();
+    let mut words = arguments.skip(1).take_while(|it| it != "--");
+    words
+        .find(|word| command.find_subcommand(word).is_some())
+        .as_deref()
+        == Some("run")
+}
+
+/// The version, and the features that the command was built with.
+const LONG_VERSION: &str = if cfg!(feature = "tls-rustls") {
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli, tls-rustls")
+} else if cfg!(feature = "tls-native") {
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli, tls-native")
+} else {
+    concat!(env!("CARGO_PKG_VERSION"), "\nfeatures: cli")
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -68,8 +110,6 @@ Exit codes:
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]

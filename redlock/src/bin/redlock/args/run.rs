@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::NonEmptyStringValueParser;
 
-use crate::args::times::duration;
+use crate::args::values::duration;
 
 /// Run a command while holding a lock
 ///
@@ -55,6 +55,9 @@ pub(crate) struct RunArgs {
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) command: Vec<OsString>,
 }
+
+/// Exit code of `run`: the arguments or the node addresses are invalid.
+pub(crate) const USAGE: u8 = 2;
 
 const RUN_EXIT_CODES: &str = "\
 Exit codes:

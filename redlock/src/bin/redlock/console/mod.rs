@@ -1,0 +1,102 @@
+//! Results on stdout, and messages on stderr.
+
+pub(crate) mod times;
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _};
+
+use serde_json::Value;
+
+use crate::args::OutputArgs;
+use crate::failure::Failure;
+
+/// The outputs of the command.
+#[derive(Debug)]
+pub(crate) struct Console {
+    quiet: bool,
+    json: bool,
+}
+
+impl Console {
+    pub(crate) fn new(args: &OutputArgs) -> Self {
+        Self {
+            quiet: args.quiet,
+            json: args.json,
+        }
+    }
+
+    /// Whether results are printed as JSON.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether results may have colours: only on a terminal, and not with `NO_COLOR`.
+    #[expect(dead_code, reason = "for the tables that follow")]
+    pub(crate) fn has_colours(&self) -> bool {
+        let is_off = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
+        !self.json && !is_off && io::stdout().is_terminal()
+    }
+
+    /// Prints a result to stdout: the text, or the JSON object on one line.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed. Most callers ignore that: the exit code carries the result too.
+    pub(crate) fn result(
+        &self,
+        text: impl FnOnce() -> String,
+        json: impl FnOnce() -> Value,
+    ) -> io::Result<()> {
+        let shown = match self.json {
+            true => format!("{}\n", json()),
+            false => without_control(&text()),
+        };
+        let mut stdout = io::stdout();
+        stdout.write_all(shown.as_bytes())?;
+        stdout.flush()
+    }
+
+    /// Prints one line to stderr, unless `--quiet` is given.
+    pub(crate) fn print(&self, line: &str) {
+        if !self.quiet {
+            // A closed stderr is no reason to stop the work.
+            writeln!(io::stderr(), "{}", without_control(line)).ok();
+        }
+    }
+
+    /// Prints a warning to stderr.
+    pub(crate) fn warn(&self, warning: &str) {
+        self.print(&format!("redlock: warning: {warning}"));
+    }
+
+    /// Prints a failure, with the cause at each node.
+    pub(crate) fn report(&self, failure: &Failure) {
+        self.print(&failure.to_string());
+    }
+}
+
+/// Escapes control characters other than line breaks. Servers and their other clients choose parts of
+/// what is printed, and must not control the terminal.
+pub(crate) fn without_control(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        if character.is_control() && character != '\n' {
+            _ = write!(shown, "{}", character.escape_debug());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_cannot_control_the_terminal() {
+        let text = "ERR \u{1b}]0;title\u{7}\u{9b}31m\r\ttwo\nlines";
+        let shown = "ERR \\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\ttwo\nlines";
+        assert_eq!(without_control(text), shown);
+    }
+}
