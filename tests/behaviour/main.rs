@@ -53,6 +53,7 @@ mod crowd;
 mod durations;
 mod ending;
 mod exclusion;
+mod extending_by_id;
 mod extensions;
 mod fencing;
 mod foreign;

@@ -8,7 +8,7 @@ use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeError, NodeFailure};
 
-/// An error of [`LockGuard::extend`](crate::LockGuard::extend).
+/// An error of [`LockGuard::extend`](crate::LockGuard::extend) and [`Redlock::extend`](crate::Redlock::extend).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExtendError {
@@ -32,7 +32,11 @@ pub enum ExtendError {
         /// Each failed node, with its cause.
         failures: Arc<[NodeFailure]>,
     },
-    /// The ttl is invalid. Nothing was sent.
+    /// The manager was shut down. Nothing was sent. Only from
+    /// [`Redlock::extend`](crate::Redlock::extend): a guard is lost then.
+    #[error("the manager was shut down")]
+    Closed,
+    /// The ttl, or another part of the request, is invalid. Nothing was sent.
     #[error(transparent)]
     Invalid(#[from] InvalidRequest),
 }

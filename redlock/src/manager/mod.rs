@@ -7,6 +7,8 @@ pub(crate) mod request;
 
 mod adopt;
 
+mod extend;
+
 pub(crate) mod status;
 
 pub(crate) mod connect;

@@ -163,7 +163,7 @@ impl Standing {
     }
 
     /// Whether the node is another name of a server, or part of another deployment.
-    pub(super) fn is_misplaced(&self) -> bool {
+    pub(crate) fn is_misplaced(&self) -> bool {
         matches!(self, Self::Refused(error) if error.kind() == NodeErrorKind::Misplaced)
     }
 
