@@ -10,6 +10,8 @@ mod foreign;
 mod locks;
 #[path = "cli/loss.rs"]
 mod loss;
+#[path = "cli/results.rs"]
+mod results;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/signals.rs"]

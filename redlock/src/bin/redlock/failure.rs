@@ -48,6 +48,12 @@ impl Failure {
         Self::new(NO_QUORUM, summary)
     }
 
+    /// Creates the failure for a stdout that is closed or full.
+    #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+    pub(crate) fn stdout(error: std::io::Error) -> Self {
+        Self::system(format!("cannot print: {error}"))
+    }
+
     /// Creates the failure for a wait that a signal ended.
     pub(crate) fn interrupted(signal: Signal) -> Self {
         let number = signal.as_raw();

@@ -11,6 +11,7 @@ mod args;
 mod child;
 mod console;
 mod events;
+mod extend;
 mod failure;
 mod lock;
 mod manual;
@@ -61,6 +62,7 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
     match &args.verb {
         Verb::Lock(lock) => lock::lock(lock, &args.nodes, console).await,
         Verb::Unlock(unlock) => unlock::unlock(unlock, &args.nodes, console).await,
+        Verb::Extend(extend) => extend::extend(extend, &args.nodes, console).await,
         Verb::Status(status) => status::status(status, &args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),

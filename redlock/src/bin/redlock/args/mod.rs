@@ -1,6 +1,7 @@
 //! The command line of `redlock`.
 
 mod completions;
+mod extend;
 mod lock;
 mod mask;
 mod nodes;
@@ -18,6 +19,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::completions::CompletionsArgs;
+pub(crate) use self::extend::ExtendArgs;
 pub(crate) use self::lock::LockArgs;
 use self::mask::without_credentials;
 pub(crate) use self::nodes::NodeArgs;
@@ -45,6 +47,7 @@ pub(crate) struct Args {
 pub(crate) enum Verb {
     Lock(LockArgs),
     Unlock(UnlockArgs),
+    Extend(ExtendArgs),
     Status(StatusArgs),
     Run(RunArgs),
     Completions(CompletionsArgs),

@@ -1,5 +1,6 @@
 //! Results on stdout, and messages on stderr.
 
+pub(crate) mod table;
 pub(crate) mod times;
 
 use std::fmt::Write as _;
@@ -47,13 +48,26 @@ impl Console {
         text: impl FnOnce() -> String,
         json: impl FnOnce() -> Value,
     ) -> io::Result<()> {
-        let shown = match self.json {
-            true => format!("{}\n", json()),
-            false => without_control(&text()),
-        };
-        let mut stdout = io::stdout();
-        stdout.write_all(shown.as_bytes())?;
-        stdout.flush()
+        match self.json {
+            true => Self::print_result(&line_of(&json())),
+            false => Self::print_result(&text()),
+        }
+    }
+
+    /// Prints a text to stdout, without control characters other than line breaks.
+    pub(crate) fn print_result(text: &str) -> io::Result<()> {
+        write(&without_control(text))
+    }
+
+    /// Whether stdout is a terminal, where a text can stay in place and change.
+    pub(crate) fn is_live(&self) -> bool {
+        !self.json && io::stdout().is_terminal()
+    }
+
+    /// Prints a text in the place of everything on the terminal.
+    pub(crate) fn redraw(text: &str) -> io::Result<()> {
+        let text = without_control(text).replace('\n', "\u{1b}[K\n");
+        write(&format!("\u{1b}[H{text}\u{1b}[J"))
     }
 
     /// Prints one line to stderr, unless `--quiet` is given.
@@ -73,6 +87,26 @@ impl Console {
     pub(crate) fn report(&self, failure: &Failure) {
         self.print(&failure.to_string());
     }
+}
+
+fn write(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout();
+    stdout.write_all(text.as_bytes())?;
+    stdout.flush()
+}
+
+/// Returns JSON on a line, without any control character: JSON allows some of them in its strings.
+pub(crate) fn line_of(json: &Value) -> String {
+    let mut line = String::new();
+    for character in json.to_string().chars() {
+        if character.is_control() {
+            _ = write!(line, "\\u{:04x}", u32::from(character));
+        } else {
+            line.push(character);
+        }
+    }
+    line.push('\n');
+    line
 }
 
 /// Escapes control characters other than line breaks. Servers and their other clients choose parts of
@@ -98,5 +132,11 @@ mod tests {
         let text = "ERR \u{1b}]0;title\u{7}\u{9b}31m\r\ttwo\nlines";
         let shown = "ERR \\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\ttwo\nlines";
         assert_eq!(without_control(text), shown);
+        let json = serde_json::json!({ "error": text });
+        let line = line_of(&json);
+        let (last, before) = line.as_bytes().split_last().unwrap();
+        assert_eq!(*last, b'\n');
+        assert!(!String::from_utf8_lossy(before).contains(char::is_control));
+        assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json);
     }
 }

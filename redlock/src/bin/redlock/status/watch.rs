@@ -1,0 +1,59 @@
+//! The states of locks, again and again.
+
+use std::time::Duration;
+
+use redlock::Redlock;
+use tokio::time::MissedTickBehavior;
+
+use super::{Lock, code, look, print, table};
+use crate::args::StatusArgs;
+use crate::console::Console;
+use crate::failure::Failure;
+use crate::signals::Signals;
+
+/// Prints the states until a signal, and returns the exit code of the last ones.
+///
+/// On a terminal the table stays in place. Elsewhere, and as JSON, a lock is printed when its state has
+/// changed.
+pub(super) async fn watch(
+    manager: &Redlock,
+    args: &StatusArgs,
+    console: &Console,
+) -> Result<u8, Failure> {
+    let mut signals = Signals::listen()?;
+    let mut ticks = tokio::time::interval(args.interval.max(SHORTEST));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last: Vec<Lock<'_>> = Vec::new();
+    loop {
+        let next = async {
+            ticks.tick().await;
+            look(manager, &args.names).await
+        };
+        let locks = tokio::select! {
+            biased;
+            signal = signals.next() => return match last.is_empty() {
+                true => Err(Failure::interrupted(signal)),
+                false => Ok(code(&last)),
+            },
+            locks = next => locks,
+        };
+        if console.is_live() {
+            Console::redraw(&table::table(&locks)).map_err(Failure::stdout)?;
+        } else {
+            let is_new = |lock: &Lock<'_>| last.iter().all(|it| !is_same(it, lock));
+            for lock in locks.iter().filter(|it| is_new(it)) {
+                print(std::slice::from_ref(lock), console).map_err(Failure::stdout)?;
+            }
+        }
+        last = locks;
+    }
+}
+
+/// Whether a lock has the holder that it had. The time left changes all the time.
+fn is_same(a: &Lock<'_>, b: &Lock<'_>) -> bool {
+    let (x, y) = (&a.status, &b.status);
+    a.name == b.name && x.state() == y.state() && x.lease_id() == y.lease_id()
+}
+
+/// More often would be a load on the servers, and no help to the eye.
+const SHORTEST: Duration = Duration::from_millis(50);

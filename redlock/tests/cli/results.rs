@@ -1,0 +1,133 @@
+//! Results as JSON, and the verbs for a lock whose key is known.
+
+use redlock_tests::Servers;
+use serde_json::Value;
+
+use super::command::{Ran, Started, redlock_on};
+
+impl Ran {
+    /// Returns the only line of stdout, which is a JSON object with the outcome first.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        assert!(self.out.starts_with(r#"{"outcome":""#), "{self:?}");
+        assert_eq!(self.out.lines().count(), 1, "{self:?}");
+        serde_json::from_str(&self.out).unwrap()
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lock_in_json_has_what_a_program_needs() {
+    let servers = Servers::start(3);
+    let locked = Ran::on(&servers, ["lock", "a", "30s", "--json"]).expect(0);
+    let locked = locked.json();
+    assert_eq!(locked["outcome"], "locked");
+    assert_eq!(locked["name"], "a");
+    let key = locked["key"].as_str().unwrap();
+    let remaining = locked["remaining_ms"].as_u64().unwrap();
+    assert!((20_000..30_000).contains(&remaining), "{locked}");
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_millis();
+    let deadline = u128::from(locked["deadline_ms"].as_u64().unwrap());
+    assert!(deadline > now && deadline < now + 30_000, "{locked}");
+
+    let status = Ran::on(&servers, ["status", "a", "--json"])
+        .expect(0)
+        .json();
+    for (field, expected) in [("outcome", "held"), ("name", "a"), ("key", key)] {
+        assert_eq!(status[field], expected, "{status}");
+    }
+    assert_eq!(status["token"], locked["token"]);
+    assert!(status["token"].is_u64());
+    let nodes = status["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 3);
+    assert_eq!(nodes[0]["key"], key);
+
+    let args = ["unlock", "a", "another", "--json"];
+    let unlocked = Ran::on(&servers, args).expect(0).json();
+    assert_eq!(unlocked["outcome"], "held-by-another");
+    for outcome in ["released", "not-held"] {
+        let unlocked = Ran::on(&servers, ["unlock", "a", key, "--json"]).expect(0);
+        assert_eq!(unlocked.json()["outcome"], outcome);
+    }
+    let status = Ran::on(&servers, ["status", "a", "--json"])
+        .expect(1)
+        .json();
+    assert_eq!(status["outcome"], "free");
+    assert!(status["key"].is_null());
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn extend_keeps_a_lock_until_it_is_lost() {
+    let servers = Servers::start(3);
+    let key = Ran::on(&servers, ["lock", "a", "20s"]).expect(0).out;
+    let key = key.trim_end();
+    let ran = Ran::on(&servers, ["extend", "a", key, "50000"]).expect(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", "ok\n"));
+    let status = Ran::on(&servers, ["status", "a", "--json"])
+        .expect(0)
+        .json();
+    assert!(
+        status["remaining_ms"].as_u64().unwrap() > 40_000,
+        "{status}"
+    );
+    let extended = Ran::on(&servers, ["extend", "--json", "a", key, "55s"]).expect(0);
+    assert_eq!(extended.json()["outcome"], "extended");
+
+    let ran = Ran::on(&servers, ["extend", "a", "another", "50s"]).expect(1);
+    assert!(
+        ran.err.starts_with("redlock: lost the lock on a"),
+        "{ran:?}"
+    );
+    let ran = Ran::on(&servers, ["extend", "a", key, "2m"]).expect(2);
+    assert!(ran.err.contains("REDLOCK_MAX_TTL"), "{ran:?}");
+    Ran::on(&servers, ["unlock", "a", key]).expect(0);
+    let ran = Ran::on(&servers, ["extend", "a", key, "50s"]).expect(1);
+    assert_eq!(ran.out, "");
+    Ran::on(&servers, ["status", "a"]).expect(1);
+
+    servers[0].kill();
+    servers[1].kill();
+    let ran = Ran::on(&servers, ["extend", "a", key, "50s"]).expect(3);
+    assert_eq!(ran.err.matches("cannot connect").count(), 2, "{ran:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn several_locks_are_a_table_and_the_worst_state_counts() {
+    let servers = Servers::start(3);
+    Ran::on(&servers, ["lock", "a", "60s"]).expect(0);
+    let ran = Ran::on(&servers, ["status", "a", "bb"]).expect(1);
+    let lines: Vec<&str> = ran.out.lines().collect();
+    let [header, a, bb] = lines[..] else {
+        panic!("{ran:?}")
+    };
+    assert!(header.starts_with("NAME  STATE  LEFT "), "{ran:?}");
+    assert!(header.ends_with(&format!("127.0.0.1:{}", servers[2].port())));
+    assert!(a.starts_with("a     held   59s "), "{ran:?}");
+    assert_eq!(a.matches("held").count(), 4, "{ran:?}");
+    assert!(bb.starts_with("bb    free "), "{ran:?}");
+    let ran = Ran::on(&servers, ["status", "a", "bb", "--json"]).expect(1);
+    assert_eq!(ran.out.lines().count(), 2, "{ran:?}");
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn watch_prints_each_change_until_a_signal() {
+    let servers = Servers::start(3);
+    let args = ["status", "--watch", "--interval=50ms", "--json", "a"];
+    let mut watching = Started::new(redlock_on(&servers).args(args));
+    let mut outcome = || {
+        let line = watching.line();
+        let change: Value = serde_json::from_str(&line).unwrap();
+        change["outcome"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(outcome(), "free");
+    let key = Ran::on(&servers, ["lock", "a", "60s"]).expect(0).out;
+    // A look in the middle of the acquisition may find it taken.
+    while outcome() != "held" {}
+    Ran::on(&servers, ["unlock", "a", key.trim_end()]).expect(0);
+    while outcome() != "free" {}
+    watching.signal(rustix::process::Signal::INT);
+    watching.finish().expect(1);
+}
