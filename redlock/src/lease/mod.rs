@@ -253,6 +253,7 @@ impl ActiveLease {
             let plan = self.release_plan(&self.lock(), End::Abandoned);
             self.send_releases(&plan);
         }
+        session_group::leave_to_any_thread();
     }
 
     /// Whether the lease ends now because of `max_hold`, not for lack of extensions.

@@ -10,6 +10,7 @@ use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::{End, Phase, State};
 use crate::lease_id::LeaseId;
+use crate::node::session_group;
 use crate::node::{Command, Extend, Extension, Keys, NodeResult, ResponseSink, Stamp, Vote};
 use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
@@ -30,6 +31,8 @@ pub(crate) struct Round {
     timeout: Duration,
     is_adoption: bool,
     is_won: bool,
+    /// Whether the caller has the outcome, and goes on.
+    is_refused: bool,
 }
 
 /// The votes of a round that was lost.
@@ -75,6 +78,7 @@ impl Round {
             timeout,
             is_adoption: false,
             is_won: false,
+            is_refused: false,
         }
     }
 
@@ -85,6 +89,7 @@ impl Round {
             lease,
             is_adoption: true,
             is_won: false,
+            is_refused: false,
         }
     }
 
@@ -109,6 +114,7 @@ impl Round {
         if self.is_won {
             return Ok(Arc::clone(&self.lease));
         }
+        self.is_refused = true;
         Err(Refused(self.lease.lock().tally.take()))
     }
 
@@ -137,8 +143,9 @@ impl Round {
 
 impl Drop for Round {
     fn drop(&mut self) {
-        if !self.is_won {
-            self.lease.end(End::Abandoned);
+        if !self.is_won && self.lease.end(End::Abandoned) && !self.is_refused {
+            // The caller does not wait for anything any more.
+            session_group::leave_to_any_thread();
         }
     }
 }
