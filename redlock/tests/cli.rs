@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "cli/codes.rs"]
+mod codes;
 #[path = "cli/command.rs"]
 mod command;
 #[path = "cli/foreign.rs"]
@@ -29,6 +31,11 @@ const NOWHERE: [&str; 3] = [
     "redis://:hunter2@127.0.0.1:3",
 ];
 
+/// The exit code of a verb for mistakes that the argument parser does not find.
+fn usage(args: &[&str]) -> i32 {
+    if args[0] == "run" { 115 } else { 2 }
+}
+
 #[test]
 fn invalid_arguments_exit_with_2() {
     let node = NOWHERE[0];
@@ -55,7 +62,8 @@ fn invalid_arguments_exit_with_2() {
     ];
     for args in cases {
         let ran = Ran::of(redlock([]).args(args));
-        assert_eq!(ran.code, 2, "{args:?}: {ran:?}");
+        let code = if args.contains(&"run") { 115 } else { 2 };
+        assert_eq!(ran.code, code, "{args:?}: {ran:?}");
         assert_eq!(ran.out, "", "{args:?}: {ran:?}");
         assert_ne!(ran.err, "", "{args:?}: {ran:?}");
     }
@@ -75,7 +83,7 @@ fn times_beyond_the_maximum_are_refused() {
     for (args, named) in cases {
         // No node is contacted: these would not respond.
         let ran = Ran::of(redlock(NOWHERE).args(args));
-        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert_eq!((ran.code, ran.out.as_str()), (usage(args), ""), "{ran:?}");
         assert!(ran.err.contains(named), "{ran:?}");
         assert!(ran.err.contains("max_ttl is 60s"), "{ran:?}");
         assert!(ran.err.contains("REDLOCK_MAX_TTL"), "{ran:?}");
@@ -105,7 +113,12 @@ fn invalid_options_in_the_environment_are_refused() {
                 let mut command = redlock(nodes.iter().copied());
                 command.env("REDLOCK_NODES", NOWHERE[0]);
                 let ran = Ran::of(command.args(verb).env(variable, "bogus"));
-                assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{variable}: {ran:?}");
+                let expected = (usage(verb), "");
+                assert_eq!(
+                    (ran.code, ran.out.as_str()),
+                    expected,
+                    "{variable}: {ran:?}"
+                );
                 // Some are also options of the command, and named as such.
                 let option = variable.trim_start_matches("REDLOCK_").to_lowercase();
                 let option = format!("--{}", option.replace('_', "-"));
@@ -203,19 +216,19 @@ fn the_manual_and_the_completions_know_every_verb() {
 }
 
 #[test]
-fn unreachable_nodes_exit_with_3_and_are_all_named() {
-    let verbs: [&[&str]; 3] = [
-        &["lock", "--retry-delay", "1", "a", "1000"],
-        &["unlock", "a", "key"],
-        &["run", "--wait", "0", "a", "--", "true"],
+fn unreachable_nodes_exit_with_3_or_113_and_are_all_named() {
+    let verbs: [(&[&str], i32); 3] = [
+        (&["lock", "--retry-delay", "1", "a", "1000"], 3),
+        (&["unlock", "a", "key"], 3),
+        (&["run", "--wait", "0", "a", "--", "true"], 113),
     ];
-    for verb in verbs {
+    for (verb, code) in verbs {
         let ran = Ran::of(redlock(NOWHERE).args(verb));
-        assert_eq!((ran.code, ran.out.as_str()), (3, ""), "{ran:?}");
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{ran:?}");
         ran.names_every_node(&ran.err);
 
         let quiet = Ran::of(redlock(NOWHERE).arg("--quiet").args(verb));
-        assert_eq!((quiet.code, quiet.err.as_str()), (3, ""), "{quiet:?}");
+        assert_eq!((quiet.code, quiet.err.as_str()), (code, ""), "{quiet:?}");
     }
     let ran = Ran::of(redlock(NOWHERE).args(["status", "a"]));
     assert_eq!((ran.code, ran.err.as_str()), (3, ""), "{ran:?}");
@@ -285,7 +298,7 @@ fn a_misspelt_variable_is_an_error() {
     ];
     for verb in verbs {
         let ran = Ran::of(redlock(NOWHERE).args(verb).env("REDLOCK_TLL", "hunter2"));
-        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        assert_eq!((ran.code, ran.out.as_str()), (usage(verb), ""), "{ran:?}");
         let expected = "redlock: REDLOCK_TLL: unknown variable: did you mean REDLOCK_TTL?\n";
         assert_eq!(ran.err, expected);
     }
@@ -304,13 +317,13 @@ fn empty_variables_and_those_of_its_command_are_no_mistake() {
         ("REDLOCK_TOKEN", "1"),
         ("REDLOCK_TEST_SERVER", "redis-server"),
     ];
-    for verb in [
-        &["status", "a"][..],
-        &["lock", "--retry-delay", "1", "a", "1000"],
-        &["run", "--wait", "0", "a", "--", "true"],
+    for (verb, code) in [
+        (&["status", "a"][..], 3),
+        (&["lock", "--retry-delay", "1", "a", "1000"], 3),
+        (&["run", "--wait", "0", "a", "--", "true"], 113),
     ] {
         let ran = Ran::of(redlock(NOWHERE).args(verb).envs(variables));
-        assert_eq!(ran.code, 3, "{ran:?}");
+        assert_eq!(ran.code, code, "{ran:?}");
     }
 }
 
@@ -329,7 +342,8 @@ fn a_wrong_time_is_answered_with_its_form() {
     ];
     for (args, expected) in cases {
         let ran = Ran::of(redlock(NOWHERE).args(args));
-        assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
+        let code = if args[0] == "run" { 115 } else { 2 };
+        assert_eq!((ran.code, ran.out.as_str()), (code, ""), "{ran:?}");
         assert!(ran.err.contains(expected), "{ran:?}");
     }
 }

@@ -64,14 +64,14 @@ fn a_value_without_expiry_is_a_lock_of_another_owner_for_every_verb() {
     let servers = Servers::start(1);
     let probe = servers[0].probe();
     probe.set("a", "value", None);
-    let verbs: [&[&str]; 4] = [
-        &["lock", "a", "60000"],
-        &["lock", "--retry-count=0", "a", "60000"],
-        &["run", "--wait=0s", "a", "--", "true"],
-        &["run", "--wait=2s", "a", "--", "true"],
+    let verbs: [(&[&str], i32); 4] = [
+        (&["lock", "a", "60000"], 1),
+        (&["lock", "--retry-count=0", "a", "60000"], 1),
+        (&["run", "--wait=0s", "a", "--", "true"], 112),
+        (&["run", "--wait=2s", "a", "--", "true"], 112),
     ];
-    for verb in verbs {
-        let ran = Ran::on(&servers, verb.iter().copied()).expect(1);
+    for (verb, code) in verbs {
+        let ran = Ran::on(&servers, verb.iter().copied()).expect(code);
         assert!(ran.err.contains("held by another owner"), "{ran:?}");
     }
     let ran = Ran::on(&servers, ["status", "a"]).expect(0);

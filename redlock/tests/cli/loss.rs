@@ -17,7 +17,7 @@ fn start(servers: &Servers, grace: &str, script: &str) -> (Started, String) {
 /// Waits for a command whose lock was lost, and checks how it ended.
 #[track_caller]
 fn finish(running: Started) -> Ran {
-    let ran = running.finish().expect(4);
+    let ran = running.finish().expect(114);
     assert!(ran.err.contains("lost the lock on a"), "{ran:?}");
     ran
 }

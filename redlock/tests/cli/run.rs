@@ -57,7 +57,7 @@ fn a_busy_lock_keeps_the_command_from_running() {
     let servers = Servers::start(3);
     Ran::on(&servers, ["lock", "a", "60000"]).expect(0);
     for wait in ["0", "300ms"] {
-        let ran = Ran::on(&servers, ["run", "--wait", wait, "a", "--", "echo", "ran"]).expect(1);
+        let ran = Ran::on(&servers, ["run", "--wait", wait, "a", "--", "echo", "ran"]).expect(112);
         assert_eq!(ran.out, "");
         assert!(ran.err.contains("held by another owner"), "{ran:?}");
     }
@@ -71,7 +71,7 @@ fn hold_at_least_outlasts_a_short_command() {
     let hold = ["run", "--hold-at-least=10m", "a", "--", "true"];
     let mut command = redlock_on(&servers);
     Ran::of(command.env("REDLOCK_MAX_TTL", "10m").args(hold)).expect(0);
-    let late = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(1);
+    let late = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(112);
     assert_eq!(late.out, "");
     let status = Ran::on(&servers, ["status", "a"]).expect(0);
     assert!(status.out.starts_with("held by "), "{status:?}");
@@ -83,7 +83,7 @@ fn without_a_quorum_nothing_runs() {
     let servers = Servers::start(3);
     servers[0].kill();
     servers[1].kill();
-    let ran = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(3);
+    let ran = Ran::on(&servers, ["run", "--wait=0", "a", "--", "echo", "ran"]).expect(113);
     assert_eq!(ran.out, "");
     assert_eq!(ran.err.matches("cannot connect").count(), 2, "{ran:?}");
 }
@@ -106,7 +106,7 @@ fn the_lock_is_extended_while_the_command_runs() {
     let args = ["run", "--ttl", "3s", "a", "--", "sh", "-c"];
     let mut running = Started::new(redlock_on(&servers).args(args).arg("echo begun; sleep 8"));
     assert_eq!(running.line(), "begun");
-    let ran = Ran::on(&servers, ["run", "--wait=6s", "a", "--", "echo", "ran"]).expect(1);
+    let ran = Ran::on(&servers, ["run", "--wait=6s", "a", "--", "echo", "ran"]).expect(112);
     assert_eq!(ran.out, "");
     running.finish().expect(0);
 }

@@ -110,7 +110,7 @@ async fn a_url_with_the_wrong_scheme_is_explained() {
         .map(|it| it.replace("rediss:", "redis:"))
         .collect();
     let ran = run(&plain, true, &["run", "--wait=0", "a", "--", "true"]).await;
-    assert!(ran.expect(3).err.contains("write rediss:// in its URL"));
+    assert!(ran.expect(113).err.contains("write rediss:// in its URL"));
 
     let urls = servers.urls();
     let urls: Vec<_> = urls
@@ -119,5 +119,5 @@ async fn a_url_with_the_wrong_scheme_is_explained() {
         .collect();
     let ran = run(&urls, true, &["run", "--wait=3s", "a", "--", "true"]).await;
     assert!(ran.err.contains("write redis:// in its URL"), "{ran:?}");
-    assert_eq!(ran.code, 3);
+    assert_eq!(ran.code, 113);
 }

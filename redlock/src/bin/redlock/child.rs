@@ -1,6 +1,7 @@
 //! The command that runs while a lock is held.
 
-use std::ffi::OsString;
+use std::env;
+use std::ffi::OsStr;
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -11,6 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group, test_kill_process_group};
 use tokio::process::Command;
 
+use crate::args::RunArgs;
 use crate::failure::Failure;
 
 /// A child process, which leads its own process group unless redlock runs at a terminal.
@@ -26,8 +28,9 @@ pub(crate) struct Child {
 
 impl Child {
     /// Starts the command, with the lock's name, lease id and token in its environment.
-    pub(crate) fn spawn(command: &[OsString], guard: &LockGuard) -> Result<Self, Failure> {
-        let (program, args) = command
+    pub(crate) fn spawn(run: &RunArgs, guard: &LockGuard) -> Result<Self, Failure> {
+        let (program, args) = run
+            .command
             .split_first()
             .ok_or_else(|| Failure::usage("no command"))?;
         let is_interactive =
@@ -43,6 +46,9 @@ impl Child {
             // One of an outer lock would be taken for this one's.
             None => command.env_remove("REDLOCK_TOKEN"),
         };
+        if !run.pass_nodes && env::var_os("REDLOCK_NODES").is_some_and(|it| has_password(&it)) {
+            command.env_remove("REDLOCK_NODES");
+        }
         if !is_interactive {
             command.process_group(0);
         }
@@ -114,6 +120,12 @@ impl Child {
         !self.is_interactive
             && matches!(test_kill_process_group(self.pid), Ok(()) | Err(Errno::PERM))
     }
+}
+
+/// Whether one of the URLs in a list has a password: before its host, or as an option.
+fn has_password(urls: &OsStr) -> bool {
+    let urls = urls.to_string_lossy();
+    urls.contains('@') || urls.contains("pass")
 }
 
 /// Converts an exit status to an exit code as shells do.

@@ -1,22 +1,39 @@
-//! Failures of the command, each with a message and an exit code.
+//! Failures of the command, each with a kind and a message.
 
 use std::fmt;
 
 use redlock::{ConfigError, ConnectError, InvalidRequest, LockError, LockLost};
 use rustix::process::Signal;
 
-/// An exit code, a summary, and a line for each node concerned.
+/// A kind, a summary, and a line for each node concerned.
 #[derive(Debug)]
 pub(crate) struct Failure {
-    code: u8,
+    kind: FailureKind,
     summary: String,
     causes: Vec<String>,
 }
 
+/// The kind of a failure. Each verb has an exit code for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// The arguments or the node addresses are invalid.
+    Usage,
+    /// The lock was not obtained: another process holds it.
+    NotObtained,
+    /// Too few nodes carried out the request, or the operating system refused one.
+    NoQuorum,
+    /// The lock was lost while the command ran.
+    Lost,
+    /// A signal ended the wait for a lock.
+    Interrupted(Signal),
+    /// The command cannot be started, for which shells have this exit code.
+    Command(u8),
+}
+
 impl Failure {
-    fn new(code: u8, summary: impl fmt::Display) -> Self {
+    fn new(kind: FailureKind, summary: impl fmt::Display) -> Self {
         Self {
-            code,
+            kind,
             summary: summary.to_string(),
             causes: Vec::new(),
         }
@@ -24,12 +41,12 @@ impl Failure {
 
     /// Creates the failure for invalid arguments or addresses.
     pub(crate) fn usage(summary: impl fmt::Display) -> Self {
-        Self::new(USAGE, summary)
+        Self::new(FailureKind::Usage, summary)
     }
 
     /// Creates the failure for a lock that was not obtained.
     pub(crate) fn not_obtained(summary: impl fmt::Display) -> Self {
-        Self::new(NOT_OBTAINED, summary)
+        Self::new(FailureKind::NotObtained, summary)
     }
 
     /// Creates the failure for too few successful nodes, with the cause at each of the others.
@@ -39,13 +56,13 @@ impl Failure {
     ) -> Self {
         Self {
             causes: causes.into_iter().map(|it| it.to_string()).collect(),
-            ..Self::new(NO_QUORUM, summary)
+            ..Self::new(FailureKind::NoQuorum, summary)
         }
     }
 
     /// Creates the failure for an unexpected error, such as one of the operating system.
     pub(crate) fn system(summary: impl fmt::Display) -> Self {
-        Self::new(NO_QUORUM, summary)
+        Self::new(FailureKind::NoQuorum, summary)
     }
 
     /// Creates the failure for a stdout that is closed or full.
@@ -56,23 +73,38 @@ impl Failure {
 
     /// Creates the failure for a wait that a signal ended.
     pub(crate) fn interrupted(signal: Signal) -> Self {
-        let number = signal.as_raw();
-        let code = 128 + u8::try_from(number).unwrap_or_default();
-        Self::new(code, format!("interrupted by signal {number}"))
+        let summary = format!("interrupted by signal {}", signal.as_raw());
+        Self::new(FailureKind::Interrupted(signal), summary)
     }
 
     /// Creates the failure for a command that cannot be started.
     pub(crate) fn command(code: u8, summary: impl fmt::Display) -> Self {
-        Self::new(code, summary)
+        Self::new(FailureKind::Command(code), summary)
     }
 
+    /// Creates the failure for a lock that was lost while the command ran.
+    pub(crate) fn lost(summary: impl fmt::Display) -> Self {
+        Self::new(FailureKind::Lost, summary)
+    }
+
+    pub(crate) fn kind(&self) -> FailureKind {
+        self.kind
+    }
+
+    /// The exit code of every verb but `run`.
     pub(crate) fn code(&self) -> u8 {
-        self.code
+        match self.kind {
+            FailureKind::Usage => USAGE,
+            FailureKind::NotObtained => NOT_OBTAINED,
+            FailureKind::NoQuorum | FailureKind::Lost => NO_QUORUM,
+            FailureKind::Interrupted(signal) => interrupted(signal),
+            FailureKind::Command(code) => code,
+        }
     }
 
     /// Whether another process holds the lock.
     pub(crate) fn is_busy(&self) -> bool {
-        self.code == NOT_OBTAINED
+        self.kind == FailureKind::NotObtained
     }
 }
 
@@ -99,9 +131,9 @@ impl From<ConfigError> for Failure {
                     "--redis: URL {}, `{address}`, is invalid: {reason}",
                     index + 1
                 );
-                Self::new(USAGE, summary)
+                Self::new(FailureKind::Usage, summary)
             }
-            _ => Self::new(USAGE, error),
+            _ => Self::new(FailureKind::Usage, error),
         }
     }
 }
@@ -110,13 +142,13 @@ impl From<InvalidRequest> for Failure {
     fn from(error: InvalidRequest) -> Self {
         match error {
             InvalidRequest::TtlTooLong { .. } | InvalidRequest::HoldTooLong { .. } => Self::new(
-                USAGE,
+                FailureKind::Usage,
                 format!(
                     "{error}: set REDLOCK_MAX_TTL for all processes that use the same nodes, or \
                      choose a shorter time"
                 ),
             ),
-            _ => Self::new(USAGE, error),
+            _ => Self::new(FailureKind::Usage, error),
         }
     }
 }
@@ -125,7 +157,7 @@ impl From<ConnectError> for Failure {
     fn from(error: ConnectError) -> Self {
         match &error {
             ConnectError::Config(error) => error.clone().into(),
-            ConnectError::SameServer { .. } => Self::new(USAGE, error),
+            ConnectError::SameServer { .. } => Self::new(FailureKind::Usage, error),
             ConnectError::NoQuorum {
                 usable,
                 needed,
@@ -135,7 +167,7 @@ impl From<ConnectError> for Failure {
                 format!("no quorum: {usable} of {nodes} nodes are usable, {needed} needed"),
                 failures.iter(),
             ),
-            _ => Self::new(NO_QUORUM, error),
+            _ => Self::new(FailureKind::NoQuorum, error),
         }
     }
 }
@@ -155,15 +187,20 @@ impl From<LockError> for Failure {
                 failures.iter(),
             ),
             LockError::Invalid(error) => error.clone().into(),
-            _ => Self::new(NO_QUORUM, error),
+            _ => Self::new(FailureKind::NoQuorum, error),
         }
     }
 }
 
 impl From<LockLost> for Failure {
     fn from(lost: LockLost) -> Self {
-        Self::new(LOST, lost)
+        Self::lost(lost)
     }
+}
+
+/// Returns the exit code of shells for a process that a signal has ended.
+pub(crate) fn interrupted(signal: Signal) -> u8 {
+    128 + u8::try_from(signal.as_raw()).unwrap_or_default()
 }
 
 /// Exit code: another process holds the lock, or `status` found it free.
@@ -174,9 +211,6 @@ const USAGE: u8 = 2;
 
 /// Exit code: too few nodes carried out the request.
 pub(crate) const NO_QUORUM: u8 = 3;
-
-/// Exit code: the lock was lost while the command ran.
-const LOST: u8 = 4;
 
 /// Exit code: `status` found keys on too many nodes for an acquisition, but no holder.
 pub(crate) const TAKEN: u8 = 5;

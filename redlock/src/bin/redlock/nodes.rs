@@ -116,7 +116,17 @@ fn is_set(variable: &str) -> bool {
 /// Shuts the manager down and waits briefly for pending releases. A hanging node must not delay the
 /// exit.
 pub(crate) async fn shut_down(manager: &Redlock) {
-    let _elapsed = tokio::time::timeout(SHUTDOWN_TIMEOUT, manager.shutdown()).await;
+    shut_down_within(manager, SHUTDOWN_TIMEOUT).await;
+}
+
+/// Shuts the manager down and waits for pending releases, at most for `grace`.
+pub(crate) async fn shut_down_within(manager: &Redlock, grace: Duration) {
+    let _elapsed = tokio::time::timeout(grace, manager.shutdown()).await;
+}
+
+/// Returns how much longer to wait for the other nodes, once a quorum has responded within `quorum`.
+pub(crate) fn grace_after(quorum: Duration) -> Duration {
+    (3 * quorum).clamp(SHORTEST_GRACE, SHUTDOWN_TIMEOUT)
 }
 
 const NO_NODES: &str = "no nodes: name them with --redis, or in REDLOCK_NODES or REDLOCK_NODES_FILE, \
@@ -126,6 +136,9 @@ const DEFAULT: &str = "redis://localhost:6379/0";
 
 /// Long enough for a generous time limit per node.
 const TTL: Duration = Duration::from_secs(30);
+
+/// Several round trips on loopback.
+const SHORTEST_GRACE: Duration = Duration::from_millis(2);
 
 /// Enough for many round trips, and hardly noticeable to the user.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

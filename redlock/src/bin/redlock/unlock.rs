@@ -1,5 +1,7 @@
 //! The verb `redlock unlock`.
 
+use std::time::Instant;
+
 use redlock::node::NodeHealth;
 use redlock::{LeaseId, LockState, NodeReport, Redlock, ReleaseOutcome, Released, UnlockError};
 
@@ -8,7 +10,7 @@ use serde_json::json;
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{build_without_ttl, shut_down};
+use crate::nodes::{build_without_ttl, grace_after, shut_down_within};
 
 /// Releases a lock by its key.
 pub(crate) async fn unlock(
@@ -19,7 +21,9 @@ pub(crate) async fn unlock(
     // Not connected first, which would need a quorum: a release on a minority is still useful.
     let manager = build_without_ttl(nodes.builder_or_localhost(console)?)?;
     let Ok(id) = args.key.parse::<LeaseId>();
+    let start = Instant::now();
     let outcome = manager.unlock(&args.name, id).await;
+    let grace = grace_after(start.elapsed());
     let outcome = match outcome {
         Ok(released) => {
             let found = Found::by(&manager, &args.name, &released).await;
@@ -34,7 +38,7 @@ pub(crate) async fn unlock(
         Err(UnlockError::Invalid(error)) => Err(error.into()),
         Err(error) => Err(Failure::system(error)),
     };
-    shut_down(&manager).await;
+    shut_down_within(&manager, grace).await;
     outcome
 }
 

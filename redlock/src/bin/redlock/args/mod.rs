@@ -24,7 +24,7 @@ pub(crate) use self::lock::LockArgs;
 use self::mask::without_credentials;
 pub(crate) use self::nodes::NodeArgs;
 pub(crate) use self::output::OutputArgs;
-pub(crate) use self::run::RunArgs;
+pub(crate) use self::run::{OnBusy, RunArgs, USAGE as RUN_USAGE};
 pub(crate) use self::status::StatusArgs;
 pub(crate) use self::unlock::UnlockArgs;
 
@@ -78,7 +78,7 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         }
         match u8::try_from(error.exit_code()) {
             Ok(0) => ExitCode::SUCCESS,
-            _ if is_run(std::env::args_os()) => ExitCode::from(run::USAGE),
+            _ if is_run(std::env::args_os()) => ExitCode::from(RUN_USAGE),
             code => code.map_or(ExitCode::FAILURE, ExitCode::from),
         }
     })

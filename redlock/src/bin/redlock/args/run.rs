@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use clap::ValueEnum;
 use clap::builder::NonEmptyStringValueParser;
 
 use crate::args::values::duration;
@@ -15,6 +16,7 @@ use crate::args::values::duration;
 ///
 /// The environment of the command has the lock's name in REDLOCK_RESOURCE, its key in
 /// REDLOCK_LEASE_ID and its fencing token, unless REDLOCK_FENCING is off, in REDLOCK_TOKEN.
+/// REDLOCK_NODES is removed if it has a password: see --pass-nodes.
 ///
 /// Unless redlock was started from a terminal, the command runs in its own process group, and
 /// signals go to the whole group.
@@ -42,10 +44,22 @@ pub(crate) struct RunArgs {
     #[arg(default_value = "0s", value_parser = duration)]
     pub(crate) hold_at_least: Duration,
 
+    /// What to do if another process still holds the lock when the wait ends
+    #[arg(long, value_name = "ACTION", value_enum, default_value_t = OnBusy::Fail)]
+    pub(crate) on_busy: OnBusy,
+
+    /// Exit code if another process still holds the lock when the wait ends
+    #[arg(long, value_name = "N", default_value_t = BUSY, conflicts_with = "on_busy")]
+    pub(crate) busy_exit_code: u8,
+
     /// How long the command may take to end after the lock is lost
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(value_parser = duration)]
     pub(crate) grace: Duration,
+
+    /// Leave REDLOCK_NODES in the command's environment even if it has a password
+    #[arg(long)]
+    pub(crate) pass_nodes: bool,
 
     /// Name of the lock
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -57,14 +71,31 @@ pub(crate) struct RunArgs {
 }
 
 /// Exit code of `run`: the arguments or the node addresses are invalid.
-pub(crate) const USAGE: u8 = 2;
+pub(crate) const USAGE: u8 = 115;
+
+/// What `run` does if the lock is busy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnBusy {
+    /// Report it and exit with the code for it
+    Fail,
+    /// Exit with 0 and print nothing: the work is done elsewhere
+    Skip,
+}
+
+/// The exit code of `run` for a busy lock, unless it is configured.
+const BUSY: u8 = 112;
 
 const RUN_EXIT_CODES: &str = "\
 Exit codes:
   that of the command, or 128 plus the number of the signal that ended it
-  1    another process still held the lock when the wait ended
-  2    invalid arguments or node addresses
-  3    too few usable nodes, or the key holds something that is not a lock
-  4    the lock was lost while the command ran
+  112  busy: another process still held the lock when the wait ended (--busy-exit-code)
+  113  no quorum: too few usable nodes, or the key holds something that is not a lock
+  114  lost: the lock was lost while the command ran
+  115  usage: invalid arguments, variables or node addresses
   126  the command cannot be executed
-  127  the command was not found";
+  127  the command was not found
+  128 plus the number of a signal that ended the wait for the lock
+
+Commands use none of 112 to 115 by accident: BSD programs exit with 64 to 78, Rust panics with
+101, timeout, env and xargs with 123 to 127, shells with 128 and above. flock exits with 1 for a
+busy lock, as most commands do when they fail: --busy-exit-code 1 does the same.";
