@@ -70,6 +70,14 @@ impl LeaseId {
         std::str::from_utf8(self.as_bytes()).ok()
     }
 
+    /// Whether the id has the form of one that was drawn, so that no other lease ever has it. Other
+    /// libraries may use the same value for one lock after another.
+    pub(crate) fn is_unique(&self) -> bool {
+        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+        let bytes = self.as_bytes();
+        bytes.len() == Self::LEN && bytes.iter().all(is_digit)
+    }
+
     /// Returns the id if it can be shown as it is: it is text, it is harmless on a terminal, and
     /// parsing it gives the same id.
     fn as_shown(&self) -> Option<&str> {

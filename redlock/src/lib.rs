@@ -102,6 +102,7 @@ pub mod node;
 pub mod private;
 
 pub use self::manager::Redlock;
+pub use self::manager::broken::Broken;
 pub use self::manager::builder::RedlockBuilder;
 pub use self::manager::connect::Connect;
 pub use self::manager::request::LockRequest;

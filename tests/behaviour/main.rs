@@ -19,6 +19,7 @@
 //! - `several`: several resources as one lock
 //! - `adopters`: adopters of one lease beside each other and beside its holder
 //! - `adoption`: leases that are detached, adopted, and released by id
+//! - `forcing`: resources that are released by force
 //! - `foreign`: locks that other libraries set
 //! - `inspection`: status and health
 //! - `configuration`: rejected options and input
@@ -56,6 +57,7 @@ mod exclusion;
 mod extending_by_id;
 mod extensions;
 mod fencing;
+mod forcing;
 mod foreign;
 mod hold_at_least;
 mod holding;

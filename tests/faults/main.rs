@@ -22,6 +22,7 @@
 //! - `adopters`: adopters of one lease, beside each other and beside its holder
 //! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
+//! - `forcing`: resources that are released by force
 //! - `foreign`: locks that other libraries set
 //! - `deletions`: releases through `DELIFEQ` or `DELEX`
 //! - `several`: several resources at once, and locks with `hold_at_least`
@@ -51,6 +52,7 @@ mod failing;
 mod failover;
 mod fencing;
 mod flushes;
+mod forcing;
 mod foreign;
 mod forming;
 mod idle;

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
+use crate::error::LossReason;
 use crate::lease_id::LeaseId;
 use crate::node::{Keys, SessionObserver};
 use crate::sync::Mutex;
@@ -27,8 +28,13 @@ pub(crate) trait LiveLease: Send + Sync {
     fn on_adopted(self: Arc<Self>, keys: &Keys);
 
     /// Called when the lease is to be released at some of these keys, by its id. A lease that has one
-    /// ends, calls `release`, and then queues its own releases. Returns whether it does.
-    fn on_unlocked(self: Arc<Self>, keys: &Keys, release: &mut dyn FnMut()) -> bool;
+    /// ends for the reason, calls `release`, and queues its own releases. Returns whether it does.
+    fn on_unlocked(
+        self: Arc<Self>,
+        keys: &Keys,
+        why: LossReason,
+        release: &mut dyn FnMut(),
+    ) -> bool;
 
     /// Called when the engine ends.
     fn on_shutdown(self: Arc<Self>);
@@ -261,7 +267,7 @@ mod tests {
 
         fn on_adopted(self: Arc<Self>, _keys: &Keys) {}
 
-        fn on_unlocked(self: Arc<Self>, _keys: &Keys, _release: &mut dyn FnMut()) -> bool {
+        fn on_unlocked(self: Arc<Self>, _: &Keys, _: LossReason, _: &mut dyn FnMut()) -> bool {
             false
         }
 

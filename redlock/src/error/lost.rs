@@ -54,7 +54,8 @@ impl LockLost {
     /// Empty if no extension failed, because none was sent: the process was paused, or
     /// [`auto_extend`](crate::LockRequest::auto_extend) is off. Also empty if no node caused the
     /// loss: [`MaxHold`](LossReason::MaxHold), [`Adopted`](LossReason::Adopted),
-    /// [`Unlocked`](LossReason::Unlocked) and [`Shutdown`](LossReason::Shutdown).
+    /// [`Unlocked`](LossReason::Unlocked), [`ForceReleased`](LossReason::ForceReleased) and
+    /// [`Shutdown`](LossReason::Shutdown).
     #[must_use]
     pub fn failures(&self) -> &[NodeFailure] {
         &self.failures
@@ -83,6 +84,11 @@ pub enum LossReason {
     /// The same manager has released the lease by its id, with [`unlock`](crate::Redlock::unlock).
     #[error("it was released by its id")]
     Unlocked,
+    /// The same manager has released the resource by force, with
+    /// [`force_release`](crate::Redlock::force_release). A guard of another manager is lost as
+    /// [`Gone`](Self::Gone).
+    #[error("it was released by force")]
+    ForceReleased,
     /// The manager was shut down, or the runtime that extended the lease has ended.
     #[error("its manager was shut down or its runtime has ended")]
     Shutdown,

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeError, NodeFailure};
+use crate::resource::Resource;
 
 /// An error of [`LockGuard::extend`](crate::LockGuard::extend) and [`Redlock::extend`](crate::Redlock::extend).
 #[derive(Clone, Debug, thiserror::Error)]
@@ -154,6 +155,8 @@ pub enum ReleaseOutcome {
     Kept,
     /// The node did not have the key, or another owner has it.
     Absent,
+    /// The key holds something that is not a lock. It was left untouched.
+    NotALock,
     /// The node was not contacted, because it cannot have the key.
     NotContacted,
     /// The node had not responded yet. The release stays queued for it.
@@ -189,7 +192,8 @@ impl ReleaseError {
     }
 }
 
-/// An error of [`Redlock::unlock`](crate::Redlock::unlock).
+/// An error of [`Redlock::unlock`](crate::Redlock::unlock) and
+/// [`Redlock::force_release`](crate::Redlock::force_release).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnlockError {
@@ -205,6 +209,19 @@ pub enum UnlockError {
         /// The outcome at each node.
         report: Released,
     },
+    /// The key holds something that is not a lock: a list, for instance. It was left untouched. Only
+    /// from [`force_release`](crate::Redlock::force_release). Choose another name, or set a
+    /// [`key_prefix`](crate::RedlockBuilder::key_prefix).
+    #[error(
+        "the key of {resource} on {node} holds something that is not a lock: it was left untouched"
+    )]
+    #[non_exhaustive]
+    NotALock {
+        /// The resource.
+        resource: Resource,
+        /// A node that has such a key.
+        node: Arc<str>,
+    },
     /// The manager was shut down. Nothing was sent.
     #[error("the manager was shut down")]
     Closed,
@@ -219,6 +236,7 @@ impl fmt::Display for ReleaseOutcome {
             Self::Deleted => f.write_str("deleted"),
             Self::Kept => f.write_str("kept"),
             Self::Absent => f.write_str("not held"),
+            Self::NotALock => f.write_str("not a lock"),
             Self::NotContacted => f.write_str("not contacted"),
             Self::Pending => f.write_str("no response yet"),
             Self::Failed(error) => error.fmt(f),

@@ -143,10 +143,9 @@ impl ActiveLease {
         self.keys.iter().any(|key| keys.contains(key))
     }
 
-    /// Ends the lease because it is released by its id. Calls `release` before it queues its own
-    /// releases. Returns whether this call ended it.
-    pub(super) fn end_unlocked(&self, release: &mut dyn FnMut()) -> bool {
-        let reason = LossReason::Unlocked;
+    /// Ends the lease because it is released by its id, for this reason. Calls `release` before it
+    /// queues its own releases. Returns whether this call ended it.
+    pub(super) fn end_unlocked(&self, reason: LossReason, release: &mut dyn FnMut()) -> bool {
         let has_ended = self.end_with(End::Lost(reason), |plan| {
             release();
             self.send_releases(plan);

@@ -271,8 +271,13 @@ impl LiveLease for ActiveLease {
         }
     }
 
-    fn on_unlocked(self: Arc<Self>, keys: &Keys, release: &mut dyn FnMut()) -> bool {
-        self.has_any(keys.as_slice()) && self.is_held() && self.end_unlocked(release)
+    fn on_unlocked(
+        self: Arc<Self>,
+        keys: &Keys,
+        why: LossReason,
+        release: &mut dyn FnMut(),
+    ) -> bool {
+        self.has_any(keys.as_slice()) && self.is_held() && self.end_unlocked(why, release)
     }
 
     fn on_shutdown(self: Arc<Self>) {

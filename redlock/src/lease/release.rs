@@ -98,21 +98,26 @@ impl ActiveLease {
     }
 }
 
-/// The release of a lease by its id, on all nodes.
+/// The release of a lease by its id.
 pub(crate) struct ReleaseById(Arc<Report>);
 
 impl ReleaseById {
-    /// Queues the releases. Never blocks.
-    pub(crate) fn send(engine: &Engine, keys: &Keys, id: &LeaseId, gone_by: Moment) -> Self {
+    /// Queues the releases at these nodes. Never blocks.
+    pub(crate) fn send(
+        engine: &Engine,
+        nodes: Selection,
+        keys: &Keys,
+        id: &LeaseId,
+        gone_by: Moment,
+    ) -> Self {
         let terms = Arc::new(ReleaseTerms::new(keys.clone(), id.clone(), gone_by));
-        let nodes = engine.quorum().nodes();
         let report = Arc::new(Report {
-            responses: Responses::collector(0, nodes),
-            nodes: Selection::of(nodes, |_| true),
+            responses: Responses::collector(0, engine.quorum().nodes()),
+            nodes,
             is_kept: false,
             names: Arc::clone(engine.names()),
         });
-        for node in 0..nodes {
+        for node in report.nodes.iter() {
             let responder = Responder::new(Arc::<Report>::clone(&report), node);
             let release = Release::with_terms(Arc::clone(&terms), responder);
             engine.submit(node, Command::Release(release));
@@ -132,6 +137,17 @@ impl ReleaseById {
         let end = Moment::now().saturating_add(timeout);
         let was_held = was_held.then_some(true);
         self.0.confirmed(engine, was_held, end).await
+    }
+
+    /// Waits for the confirmation of all nodes that the release was sent to, at most until `end`.
+    pub(crate) async fn all(self, engine: &Engine, end: Moment) -> Released {
+        let report = self.0;
+        let nodes = report.nodes.len();
+        let are_all = |results: &NodeResults<_>| results.iter().flatten().count() >= nodes;
+        let waiting = report.responses.wait(engine.deadlines(), end, are_all);
+        waiting.await;
+        let was_held = report.responses.finish(any_deleted);
+        Released::new(was_held, report)
     }
 }
 
@@ -180,10 +196,9 @@ impl Report {
         let waiting = self.responses.wait(engine.deadlines(), end, is_decided);
         waiting.await;
         // The report is about this moment, whenever it is looked at.
-        let (verdict, any_deleted) = self.responses.finish(|results| {
-            let is_deleted = |result: &Option<_>| *result == Some(Ok(Removal::Deleted));
-            (verdict(results), results.iter().any(is_deleted))
-        });
+        let (verdict, any_deleted) = self
+            .responses
+            .finish(|results| (verdict(results), any_deleted(results)));
         let was_held = was_held.unwrap_or(any_deleted);
         let report = Released::new(was_held, self);
         if verdict == Verdict::Reached {
@@ -203,6 +218,11 @@ impl Report {
             None => ReleaseOutcome::NotContacted,
         }
     }
+}
+
+fn any_deleted(results: &NodeResults<Removal>) -> bool {
+    let is_deleted = |result: &Option<_>| *result == Some(Ok(Removal::Deleted));
+    results.iter().any(is_deleted)
 }
 
 impl ResponseSink<Removal> for Report {

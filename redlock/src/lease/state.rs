@@ -106,7 +106,10 @@ impl End {
             Self::Released => true,
             Self::Lost(reason) => !matches!(
                 reason,
-                LossReason::Gone | LossReason::Adopted | LossReason::Unlocked
+                LossReason::Gone
+                    | LossReason::Adopted
+                    | LossReason::Unlocked
+                    | LossReason::ForceReleased
             ),
             Self::Abandoned | Self::Detached => false,
         }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use crate::acquire;
 use crate::config::LockOptions;
 use crate::engine::registry::LiveLease;
-use crate::error::{InvalidRequest, LockError, Released, UnlockError};
+use crate::error::{InvalidRequest, LockError, LossReason, Released, UnlockError};
 use crate::guard::LockGuard;
 use crate::guard::detached::Lease;
 use crate::lease::ReleaseById;
 use crate::lease_id::LeaseId;
 use crate::manager::Redlock;
 use crate::node::Keys;
+use crate::quorum::per_node::Selection;
 use crate::resource::{Resource, Resources};
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -158,22 +159,36 @@ impl Redlock {
         let keys: Keys = resources.keys(&config.key_prefix).into();
         // The ttl of the lease is unknown, so the longest is assumed.
         let gone_by = validity::gone_by(Moment::now(), config.max_ttl, config.drift_factor);
-        let mut release = None;
-        let mut send = || release = Some(ReleaseById::send(&engine, &keys, id, gone_by));
-        let live = self.live_lease(id);
-        // A guard of this manager ends with the reason, before it can find its keys gone.
-        let was_held = live.is_some_and(|lease| lease.on_unlocked(&keys, &mut send));
-        if !was_held {
-            send();
-        }
-        let Some(release) = release else {
-            unreachable!("the releases were sent here or there");
-        };
+        let all = Selection::of(engine.quorum().nodes(), |_| true);
+        let send = || ReleaseById::send(&engine, all, &keys, id, gone_by);
+        let (release, was_held) = self.release_live(id, &keys, LossReason::Unlocked, send);
         let timeout = engine.node_timeout(config.ttl);
         release
             .outcome(&engine, was_held, timeout)
             .await
             .map_err(|report| UnlockError::NoQuorum { report })
+    }
+
+    /// Sends a release by id. A guard of this manager that holds the lease ends with the reason, before
+    /// it can find its keys gone. Returns whether there was one.
+    pub(super) fn release_live(
+        &self,
+        id: &LeaseId,
+        keys: &Keys,
+        reason: LossReason,
+        send: impl FnOnce() -> ReleaseById,
+    ) -> (ReleaseById, bool) {
+        let (mut release, mut send) = (None, Some(send));
+        let mut send_once = || release = send.take().map(|send| send());
+        let live = self.live_lease(id);
+        let was_held = live.is_some_and(|lease| lease.on_unlocked(keys, reason, &mut send_once));
+        if !was_held {
+            send_once();
+        }
+        let Some(release) = release else {
+            unreachable!("the releases were sent here or there");
+        };
+        (release, was_held)
     }
 
     async fn take_over(&self, resources: &Resources, id: &LeaseId) -> Result<LockGuard, LockError> {

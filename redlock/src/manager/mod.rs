@@ -9,6 +9,9 @@ mod adopt;
 
 mod extend;
 
+pub(crate) mod broken;
+mod force_release;
+
 pub(crate) mod status;
 
 pub(crate) mod connect;

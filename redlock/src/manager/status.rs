@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::engine::Engine;
 use crate::engine::deployment::Standing;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::lease_id::LeaseId;
@@ -10,7 +11,7 @@ use crate::manager::Redlock;
 use crate::node::{Command, Inspect, NodeReport, Ping, Record, Snapshot};
 use crate::quorum::Quorum;
 use crate::quorum::responses;
-use crate::quorum::responses::NodeResults;
+use crate::quorum::responses::{NodeResults, Responses};
 use crate::resource::Resource;
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -34,17 +35,11 @@ impl Redlock {
             let (results, refusals) = (vec![None; quorum.nodes()], vec![None; quorum.nodes()]);
             return Status::new(quorum, acquire, names, &results, refusals);
         };
-        let status = |results: &NodeResults<_>| {
-            let standings = engine.deployment().standings();
-            let refusals = standings.iter().map(Standing::refusal).collect();
-            Status::new(quorum, acquire, names, results, refusals)
-        };
-        let key = resource.key(&self.config().key_prefix);
-        let responses = engine
-            .broadcast(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
         let timeout = engine.node_timeout(self.config().ttl);
+        let (responses, end) = self.inspect_nodes(&engine, &resource);
+        let status = |results: &NodeResults<_>| self.judge(&engine, results);
         let is_certain = |results: &NodeResults<_>| status(results).is_certain();
-        let (deadlines, end) = (engine.deadlines(), Moment::now().saturating_add(timeout));
+        let deadlines = engine.deadlines();
         responses.until(deadlines, end, is_certain).await;
         // Wait a little for the other nodes. Otherwise healthy ones would be shown as timed out.
         let end = Moment::now().saturating_add(validity::grace(timeout));
@@ -54,6 +49,34 @@ impl Redlock {
             engine.deployment().usable(acquire.needed(), timeout).await;
         }
         status(&results)
+    }
+
+    /// The same, but waits for all nodes that respond within the node timeout.
+    pub(super) async fn thorough_status(&self, engine: &Engine, resource: &Resource) -> Status {
+        let (responses, end) = self.inspect_nodes(engine, resource);
+        let deadlines = engine.deadlines();
+        let results = responses.until(deadlines, end, responses::all).await;
+        self.judge(engine, &results)
+    }
+
+    /// Queries all nodes. Returns the moment until which they may respond.
+    fn inspect_nodes(
+        &self,
+        engine: &Engine,
+        resource: &Resource,
+    ) -> (Arc<Responses<Snapshot>>, Moment) {
+        let key = resource.key(&self.config().key_prefix);
+        let responses = engine
+            .broadcast(|responder| Command::Inspect(Inspect::new(Arc::clone(&key), responder)));
+        let timeout = engine.node_timeout(self.config().ttl);
+        (responses, Moment::now().saturating_add(timeout))
+    }
+
+    fn judge(&self, engine: &Engine, results: &NodeResults<Snapshot>) -> Status {
+        let (quorum, acquire) = (engine.quorum(), engine.acquire_quorum());
+        let standings = engine.deployment().standings();
+        let refusals = standings.iter().map(Standing::refusal).collect();
+        Status::new(quorum, acquire, engine.names(), results, refusals)
     }
 
     /// Reports the health of each node, in the order of configuration.
