@@ -13,6 +13,7 @@
 //! - `rearming`: keys of a held lease that are put back
 //! - `adopting`: keys that get the id of another lease, and get their own back
 //! - `keeping`: releases that keep their keys for a while
+//! - `reporting`: what a session reports about its node
 //! - `foreign`: cases that only a server can have
 //! - `denied`: commands in scripts for which the user has no right
 
@@ -27,6 +28,7 @@ mod keeping;
 mod listing;
 mod process;
 mod rearming;
+mod reporting;
 mod reservations;
 mod several;
 mod subject;
@@ -146,6 +148,8 @@ macro_rules! all_cases {
             a_return_never_overtakes_its_adoption
             a_holder_is_notified_of_an_adoption
             a_return_is_kept_while_the_node_is_unreachable;
+            reporting:
+            a_report_describes_the_node;
         }
     };
 }

@@ -19,6 +19,7 @@
 //! - `batches`: commands that leave together
 //! - `idle`: connections that a middlebox forgets
 //! - `kinds`: servers that cannot be nodes
+//! - `reports`: what is reported about servers
 //! - `adopters`: adopters of one lease, beside each other and beside its holder
 //! - `rights`: users who may not run all commands
 //! - `refusals`: servers that reject requests
@@ -70,6 +71,7 @@ mod records;
 mod refusals;
 mod register;
 mod releases;
+mod reports;
 mod restarts;
 mod returning;
 mod rights;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::Engine;
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::{NodeHealth, NodeReport, NodeWarning};
+use crate::node::{CLOCK_LIMIT, NodeHealth, NodeReport, NodeWarning};
 
 impl Engine {
     /// Returns a report of each node, in their order.
@@ -26,6 +26,11 @@ impl Engine {
                 });
                 if report.health == NodeHealth::Connected {
                     report.health = standing.health();
+                }
+                self.deployment.describe(node, &mut report);
+                let offset = report.clock_offset;
+                if let Some(offset) = offset.filter(|it| it.exceeds(CLOCK_LIMIT)) {
+                    report.warnings.push(NodeWarning::Clock(offset));
                 }
                 if self.deployment.is_quarantine_ignored(node) {
                     report.warnings.push(NodeWarning::QuarantineIgnored);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::NodeError;
+use crate::node::facts::{ClockOffset, NodeDeployment, NodeRole, Persistence};
 
 /// The health of one node, as reported by [`Redlock::nodes`](crate::Redlock::nodes).
 #[derive(Clone, Debug)]
@@ -28,6 +29,23 @@ pub struct NodeReport {
     /// It does not where [`notifies`](Self::notifies) is false, or if the user may not subscribe to
     /// channels. If too few nodes do, waiting requests poll.
     pub hints: bool,
+    /// The role of the server, if it is known. A server that is refused shows why.
+    pub role: Option<NodeRole>,
+    /// What the server writes to disk, if it reports that.
+    pub persistence: Option<Persistence>,
+    /// The server's `maxmemory-policy`, if it reports that.
+    pub eviction: Option<Arc<str>>,
+    /// How long the server process has been running, if it reports that.
+    pub uptime: Option<Duration>,
+    /// The number of replicas that are connected to the server, if it reports that.
+    pub replicas: Option<u32>,
+    /// The id of the server process, if it reports that. Two nodes with the same one are one server.
+    pub run_id: Option<Arc<str>>,
+    /// The difference between the clock of the server and that of this process, at the latest
+    /// connection.
+    pub clock_offset: Option<ClockOffset>,
+    /// The deployment that the node belongs to, if its record names one.
+    pub deployment: Option<NodeDeployment>,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
@@ -43,6 +61,14 @@ impl NodeReport {
             server: None,
             notifies: false,
             hints: false,
+            role: None,
+            persistence: None,
+            eviction: None,
+            uptime: None,
+            replicas: None,
+            run_id: None,
+            clock_offset: None,
+            deployment: None,
             warnings: Vec::new(),
         }
     }
@@ -87,6 +113,15 @@ pub enum NodeWarning {
     /// warning stays until the node has a
     /// [new record](crate::guide::operations#the-identity-record).
     QuarantineIgnored,
+    /// This many replicas are connected to the server. Replication is asynchronous, so one that is
+    /// promoted lacks the latest locks and token counters. It is in
+    /// [quarantine](crate::RedlockBuilder::restart_quarantine) then, which protects the locks but not the
+    /// order of the tokens. Use a master without replicas.
+    Replicas(u32),
+    /// The clocks of the node and of this process are more than a second apart, so one of them is not
+    /// kept right. If it is that of the node, and it is set ahead, locks expire early. Run NTP on both
+    /// machines.
+    Clock(ClockOffset),
     /// The user may not run `INFO`. No setting could be checked, and the node is in quarantine after
     /// each new connection. Allow `+info`.
     Unverified,
@@ -103,6 +138,22 @@ impl fmt::Display for NodeWarning {
             }
             Self::QuarantineIgnored => f.write_str(
                 "a manager without restart_quarantine uses the node: set it in all managers",
+            ),
+            Self::Replicas(count) => {
+                let (verb, noun) = match count {
+                    1 => ("is", "replica"),
+                    _ => ("are", "replicas"),
+                };
+                write!(
+                    f,
+                    "{count} {noun} {verb} connected, and one that is promoted lacks the latest locks: \
+                     use a master without replicas"
+                )
+            }
+            Self::Clock(offset) => write!(
+                f,
+                "its clock differs from this machine's by {offset}, and locks expire early if it is \
+                 set ahead: run NTP on both"
             ),
             Self::Unverified => {
                 f.write_str("INFO is not permitted, so no setting could be checked: allow +info")

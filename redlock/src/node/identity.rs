@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::error::NodeError;
+use crate::node::facts::Persistence;
 use crate::node::responder::Responder;
 use crate::node::watch::{Watch, Watcher};
 use crate::time::clock::Moment;
@@ -93,6 +94,8 @@ pub struct Identified {
     /// Whether a restart of the process loses nothing that it has confirmed. Such a restart leads to
     /// no quarantine.
     pub is_durable: bool,
+    /// What the node writes to disk, if it reports that. For reports only.
+    pub persistence: Option<Persistence>,
     /// When the node last lost data. `None` if the node cannot know, as a server cannot: it is then
     /// judged by its record.
     ///
@@ -201,6 +204,7 @@ impl Identified {
             uptime: None,
             time,
             is_durable: false,
+            persistence: None,
             last_loss: None,
             record,
             is_tracked: false,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::engine::deployment::Deployment;
 use crate::engine::deployment::standing::{Cause, Loss, Standing};
 use crate::error::NodeError;
-use crate::node::{LastLoss, RecordCheck};
+use crate::node::{LastLoss, NodeDeployment, NodeReport, RecordCheck};
 use crate::time::clock::Moment;
 
 impl Deployment {
@@ -38,6 +38,20 @@ impl Deployment {
         let key = Arc::clone(&self.rules.key);
         let check = seen.map(|seen| Arc::new(RecordCheck::new(key, seen.text().cloned())));
         Some(Loss { began, check })
+    }
+
+    /// Adds to a report what the identity of the node shows.
+    pub(crate) fn describe(&self, node: usize, report: &mut NodeReport) {
+        let state = self.state.lock();
+        let view = &state.nodes[node].view;
+        let identified = view.seen().map(|seen| &seen.identified);
+        if let Some(persistence) = identified.and_then(|it| it.persistence) {
+            report.persistence = Some(persistence);
+        }
+        report.deployment = view.record().map(|record| {
+            let id = Arc::clone(&record.id);
+            NodeDeployment::new(id, record.nodes, record.max_ttl)
+        });
     }
 
     /// The standings of all nodes.

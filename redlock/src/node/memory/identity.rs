@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::node::{Identified, LastLoss, RecordChange, RecordCheck};
+use crate::node::{
+    Identified, LastLoss, NodeReport, NodeRole, Persistence, RecordChange, RecordCheck,
+};
 use crate::time::clock::Moment;
 
 /// The identity of a node since its start, or since it was wiped.
@@ -89,6 +91,15 @@ impl NodeIdentity {
         identified.uptime = Some(now.saturating_since(self.started));
         identified.last_loss = self.knows_losses.then_some(self.last_loss);
         identified
+    }
+
+    /// Adds what is known of the node to its report.
+    pub(super) fn describe(&self, report: &mut NodeReport, now: Moment) {
+        report.role = Some(NodeRole::Master);
+        report.persistence = Some(Persistence::None);
+        report.replicas = Some(0);
+        report.run_id = Some(Arc::clone(&self.run_id));
+        report.uptime = Some(now.saturating_since(self.started));
     }
 
     /// Whether the record is the one that an acquire relies on.

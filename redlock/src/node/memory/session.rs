@@ -111,7 +111,10 @@ impl Session for MemorySession {
             (_, Some(error)) => NodeHealth::Down(error),
             _ => NodeHealth::Connected,
         };
-        NodeReport::new(Arc::clone(self.node.name()), health)
+        let mut report = NodeReport::new(Arc::clone(self.node.name()), health);
+        let now = Moment::now();
+        self.node.lock().identity.describe(&mut report, now);
+        report
     }
 }
 

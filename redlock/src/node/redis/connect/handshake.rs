@@ -22,43 +22,23 @@
 //! Each command stands in [`steps`], next to the function that reads its response, so the number
 //! and the order of the responses cannot disagree with the commands.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::ClockOffset;
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::connector::{CONNECT_TIMEOUT, Connector, NewConnection};
+use crate::node::redis::connect::draft::Draft;
+use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::connect::rights::Rights;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
-use crate::node::redis::protocol::dialect::Dialect;
-use crate::node::redis::protocol::server_info;
 use crate::node::redis::protocol::server_info::ServerInfo;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::value::{text, time_micros};
-use crate::node::redis::protocol::waiting::WaitingForm;
 use crate::node::redis::protocol::{error, script};
-use crate::node::redis::wire::Wire;
-use crate::node::{Identity, NodeWarning};
-
-/// A connection that is ready, and facts about its server from the handshake.
-pub(crate) struct ReadyConnection {
-    pub(crate) wire: Wire,
-    /// Whether the server pushes invalidations.
-    pub(crate) supports_push: bool,
-    /// The server's name for this connection.
-    pub(crate) client: Option<Client>,
-    /// Whether every command sent over the previous connection was carried out or never will be.
-    pub(crate) previous_is_settled: bool,
-    pub(crate) identity: Identity,
-    pub(crate) dialect: Dialect,
-    /// The server's time of day in microseconds, at the handshake.
-    pub(crate) time: Option<u64>,
-    /// Name and version of the server.
-    pub(crate) server: Option<Arc<str>>,
-    pub(crate) warnings: Vec<NodeWarning>,
-}
+use crate::time::clock::Moment;
 
 /// Connects after `delay`.
 ///
@@ -68,7 +48,7 @@ pub(crate) async fn connect(
     connector: &Connector,
     previous: Option<Client>,
     delay: Duration,
-) -> Result<ReadyConnection, NodeError> {
+) -> Result<ReadyConnection, FailedHandshake> {
     tokio::time::sleep(delay).await;
     // Longer than one attempt to connect, which must not be cut short: a pool would start over each
     // time and never connect.
@@ -78,14 +58,15 @@ pub(crate) async fn connect(
         Err(_) => Err(NodeError::unsent(
             NodeErrorKind::Unreachable,
             format!("no connection within {limit:?}"),
-        )),
+        )
+        .into()),
     }
 }
 
 async fn establish(
     connector: &Connector,
     previous: Option<Client>,
-) -> Result<ReadyConnection, NodeError> {
+) -> Result<ReadyConnection, FailedHandshake> {
     let NewConnection {
         mut wire,
         supports_push,
@@ -96,11 +77,15 @@ async fn establish(
         wire.calls().add_command(&command);
         reads.push(read);
     }
+    let sent = Moment::now();
     let responses = wire
         .call()
         .await
         .map_err(|error| NodeError::unsent(NodeErrorKind::Unreachable, error.message()))?;
-    let mut draft = Draft::default();
+    let mut draft = Draft {
+        round_trip: Moment::now().saturating_since(sent),
+        ..Draft::default()
+    };
     for (read, response) in reads.iter().zip(&responses) {
         read(&mut draft, response);
     }
@@ -116,23 +101,28 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         (command("INFO"), |draft, it| {
             draft.info = text(it).as_deref().map(ServerInfo::parse);
             let kind = draft.info.as_ref().map(ServerInfo::kind);
-            draft.refuse(not_ready(it).or_else(|| kind?.refusal()));
+            draft.refuse(not_ready(it));
+            draft.learn_kind(kind);
         }),
         (command("CLIENT INFO"), |draft, it| {
             let line = text(it);
             draft.client = line.and_then(|line| Client::parse(&line, &draft.identity()));
         }),
-        (command("TIME"), |draft, it| draft.time = time_micros(it)),
+        (command("TIME"), |draft, it| {
+            draft.time = time_micros(it);
+            let offset = |time| ClockOffset::measure(time, draft.round_trip);
+            draft.clock_offset = draft.time.and_then(offset);
+        }),
         (CompareDelete::query(), |draft, it| {
             draft.delete = CompareDelete::find(Some(it));
         }),
         if supports_push {
             (command("HELLO 3"), |draft, it| {
-                draft.refuse(ServerKind::from_hello(it).refusal());
+                draft.learn_kind(ServerKind::from_hello(it));
             })
         } else {
             (command("ROLE"), |draft, it| {
-                draft.refuse(ServerKind::from_role(it).refusal());
+                draft.learn_kind(ServerKind::from_role(it));
             })
         },
     ];
@@ -163,71 +153,6 @@ fn command(words: &str) -> Cmd {
     command
 }
 
-/// Facts from the responses so far. A field is empty until a response fills it.
-#[derive(Debug, Default)]
-struct Draft {
-    info: Option<ServerInfo>,
-    client: Option<Client>,
-    time: Option<u64>,
-    delete: Option<CompareDelete>,
-    rights: Rights,
-    /// The response to the `KILL` of the previous connection.
-    killed: Option<Value>,
-    supports_push: bool,
-    /// The reason why the server cannot be used yet.
-    refusal: Option<NodeError>,
-}
-
-impl Draft {
-    fn identity(&self) -> Identity {
-        let info = self.info.as_ref();
-        info.map(ServerInfo::identity).unwrap_or_default()
-    }
-
-    /// Keeps the first reason why the server cannot be used.
-    fn refuse(&mut self, reason: Option<NodeError>) {
-        self.refusal = self.refusal.take().or(reason);
-    }
-
-    /// Returns the reason why the server cannot be used, if there is one.
-    fn refusal(&self) -> Option<NodeError> {
-        let is_replica = self.rights.show_a_replica();
-        let replica = || is_replica.then(|| ServerKind::Replica.refusal()).flatten();
-        let refusal = self.refusal.clone().or_else(replica);
-        refusal.or_else(|| self.rights.refusal())
-    }
-
-    fn into_ready(
-        self,
-        wire: Wire,
-        previous: Option<&Client>,
-    ) -> Result<ReadyConnection, NodeError> {
-        if let Some(refusal) = self.refusal() {
-            return Err(refusal);
-        }
-        let identity = self.identity();
-        let info = self.info.as_ref();
-        Ok(ReadyConnection {
-            wire,
-            supports_push: self.supports_push,
-            client: self.client,
-            previous_is_settled: previous
-                .zip(self.killed.as_ref())
-                .is_some_and(|(previous, it)| previous.is_settled_by(it, &identity)),
-            identity,
-            dialect: Dialect {
-                delete: self.delete,
-                scripts: self.rights.script_calls(),
-                waiting: WaitingForm::default(),
-                is_clustered: false,
-            },
-            time: self.time,
-            server: info.and_then(ServerInfo::server),
-            warnings: server_info::warnings(info),
-        })
-    }
-}
-
 /// Reads the refusal of a server that cannot serve yet: it loads its data, has no link to its
 /// master, or is busy with a script.
 ///
@@ -248,9 +173,12 @@ fn not_ready(value: &Value) -> Option<NodeError> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use deadpool_redis::redis::parse_redis_value;
 
     use super::*;
+    use crate::node::Identity;
     use crate::node::redis::protocol::dialect::ScriptCalls;
 
     /// Returns the commands of a handshake, and the draft after these responses, then `OK`s.

@@ -3,7 +3,7 @@
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::connector::CONNECT_TIMEOUT;
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 
 /// Takes the place of the `previous` connection: stops what it has in flight, over the new one.
 ///
@@ -11,7 +11,7 @@ use crate::node::redis::connect::handshake::ReadyConnection;
 pub(crate) async fn replace(
     previous: Option<Client>,
     mut ready: ReadyConnection,
-) -> Result<ReadyConnection, NodeError> {
+) -> Result<ReadyConnection, FailedHandshake> {
     let Some(previous) = previous else {
         return Ok(ready);
     };
@@ -25,5 +25,5 @@ pub(crate) async fn replace(
         Ok(Err(error)) => error.message().into(),
         Err(_) => format!("no response within {CONNECT_TIMEOUT:?}"),
     };
-    Err(NodeError::unsent(NodeErrorKind::Unreachable, failure))
+    Err(NodeError::unsent(NodeErrorKind::Unreachable, failure).into())
 }

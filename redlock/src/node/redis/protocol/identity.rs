@@ -8,6 +8,7 @@
 //! CLIENT CACHING YES, EXISTS …:push, SET causes one, to see whether it arrives
 //! INFO                                   run id, uptime, role, persistence
 //! CONFIG GET *appendfsync*               whether each write is on disk before its response
+//! CONFIG GET save                        whether there are snapshots, for reports
 //! PUBSUB NUMSUB __sentinel__:hello       whether a Sentinel may promote a replica
 //! EVALSHA identify                       time, record
 //! ```
@@ -21,15 +22,16 @@ use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Settled};
 use crate::node::redis::protocol::script;
-use crate::node::redis::protocol::server_info::ServerInfo;
+use crate::node::redis::protocol::server_info::{DiskSettings, ServerInfo};
 use crate::node::redis::protocol::value::{text, time_micros, unexpected};
-use crate::node::{Command, Identified, Identify, Identity, NodeResult, RecordCheck};
+use crate::node::{Command, Fsync, Identified, Identify, Identity, NodeResult, RecordCheck};
 
 /// Encodes the reading of an identity. Returns the number of responses to expect.
 pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
     for words in [
         "INFO",
         "CONFIG GET *appendfsync*",
+        "CONFIG GET save",
         "PUBSUB NUMSUB __sentinel__:hello",
     ] {
         calls.add(|call| {
@@ -45,7 +47,7 @@ pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
                 .arg(change.run_id.as_deref().unwrap_or_default());
         }
     });
-    4
+    5
 }
 
 /// Encodes the reading of the record behind a command that relies on it. Returns the number of responses to expect.
@@ -91,7 +93,8 @@ impl Request {
     /// Settles the reading of an identity.
     pub(super) fn settle_identify(self, responses: &mut impl Iterator<Item = Value>) -> Settled {
         let mut next = || responses.next().unwrap_or(Value::Nil);
-        let (info, config, sentinels, script) = (next(), next(), next(), next());
+        let (info, config, save) = (next(), fields(&next()), fields(&next()));
+        let (sentinels, script) = (next(), next());
         let is_denied = matches!(&script, Value::ServerError(error) if error.code() == "NOPERM");
         if let (Value::ServerError(error), false) = (&script, is_denied) {
             return self.settle_error(error);
@@ -109,6 +112,10 @@ impl Request {
                 identified.is_durable = info.keeps_every_write()
                     && is_synced_before_response(&config)
                     && has_no_subscriber(&sentinels);
+                identified.persistence = info.persistence(Some(DiskSettings {
+                    fsync: fsync(&config),
+                    takes_snapshots: field(&save, "save").map(|points| !points.is_empty()),
+                }));
             }
             identified
         });
@@ -137,18 +144,40 @@ fn record_and_time(value: &Value) -> NodeResult<TimeAndRecord> {
     }
 }
 
-/// Reads the response to `CONFIG GET`: whether every write is on disk before its response.
-fn is_synced_before_response(config: &Value) -> bool {
-    let fields: Vec<String> = match config {
+/// Reads the response to `CONFIG GET`: names, each with a value.
+fn fields(config: &Value) -> Vec<String> {
+    match config {
         Value::Array(fields) => fields.iter().filter_map(text).collect(),
         Value::Map(fields) => {
             let fields = fields.iter().flat_map(|(name, value)| [name, value]);
             fields.filter_map(text).collect()
         }
-        _ => return false,
-    };
-    let has = |name: &str, value: &str| fields.chunks(2).any(|field| field == [name, value]);
-    has("appendfsync", "always") && has("no-appendfsync-on-rewrite", "no")
+        _ => Vec::new(),
+    }
+}
+
+/// Returns the value of a setting.
+fn field<'a>(fields: &'a [String], name: &str) -> Option<&'a str> {
+    let mut fields = fields.chunks(2);
+    fields.find_map(|field| match field {
+        [other, value] if other == name => Some(value.as_str()),
+        _ => None,
+    })
+}
+
+/// Whether every write is on disk before its response.
+fn is_synced_before_response(config: &[String]) -> bool {
+    field(config, "appendfsync") == Some("always")
+        && field(config, "no-appendfsync-on-rewrite") == Some("no")
+}
+
+fn fsync(config: &[String]) -> Option<Fsync> {
+    match field(config, "appendfsync")? {
+        "always" => Some(Fsync::Always),
+        "everysec" => Some(Fsync::EverySecond),
+        "no" => Some(Fsync::Never),
+        _ => None,
+    }
 }
 
 /// Reads the response to `PUBSUB NUMSUB`. A Sentinel subscribes to that channel of its masters.
@@ -175,16 +204,20 @@ mod tests {
     fn only_a_write_on_disk_before_its_response_is_synced() {
         let config = |sync: &str, rewrite: &str| {
             let name = "no-appendfsync-on-rewrite";
-            value(&format!(
+            fields(&value(&format!(
                 "*4\r\n+appendfsync\r\n+{sync}\r\n+{name}\r\n+{rewrite}\r\n"
-            ))
+            )))
         };
         assert!(is_synced_before_response(&config("always", "no")));
         assert!(!is_synced_before_response(&config("everysec", "no")));
         assert!(!is_synced_before_response(&config("always", "yes")));
-        assert!(!is_synced_before_response(&value("-NOPERM no\r\n")));
+        assert!(!is_synced_before_response(&fields(&value(
+            "-NOPERM no\r\n"
+        ))));
+        assert_eq!(fsync(&config("everysec", "no")), Some(Fsync::EverySecond));
+        assert_eq!(fsync(&[]), None);
         let map = "%2\r\n+appendfsync\r\n+always\r\n+no-appendfsync-on-rewrite\r\n+no\r\n";
-        assert!(is_synced_before_response(&value(map)));
+        assert!(is_synced_before_response(&fields(&value(map))));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::error::quoted;
 use crate::node::redis::protocol::server_kind::ServerKind;
-use crate::node::{Identity, NodeWarning};
+use crate::node::{Fsync, Identity, NodeWarning, Persistence};
 
 /// The fields of `INFO`, by name.
 #[derive(Debug)]
@@ -54,6 +54,36 @@ impl ServerInfo {
             && has("aof_last_write_status", "ok")
     }
 
+    /// Returns what the server writes to disk. `settings`: when its log is on disk, and whether it takes
+    /// snapshots, if that is known.
+    pub(crate) fn persistence(&self, settings: Option<DiskSettings>) -> Option<Persistence> {
+        let has_log = self.0.get("aof_enabled")? == "1";
+        Some(match settings {
+            settings if has_log => Persistence::Log(settings.and_then(|it| it.fsync)),
+            Some(DiskSettings {
+                takes_snapshots: Some(takes_snapshots),
+                ..
+            }) => {
+                if takes_snapshots {
+                    Persistence::Snapshots
+                } else {
+                    Persistence::None
+                }
+            }
+            _ => Persistence::NoLog,
+        })
+    }
+
+    /// Returns the policy by which the server evicts keys.
+    pub(crate) fn eviction(&self) -> Option<Arc<str>> {
+        self.0.get("maxmemory_policy").map(|it| quoted(it.as_str()))
+    }
+
+    /// Returns the number of replicas that are connected.
+    pub(crate) fn replicas(&self) -> Option<u32> {
+        self.0.get("connected_slaves")?.parse().ok()
+    }
+
     /// Returns the name and version of the server.
     pub(crate) fn server(&self) -> Option<Arc<str>> {
         // Valkey also reports Redis version 7.2.4, for old clients.
@@ -65,17 +95,25 @@ impl ServerInfo {
     }
 }
 
+/// What `CONFIG GET` says about the disk.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DiskSettings {
+    pub(crate) fsync: Option<Fsync>,
+    pub(crate) takes_snapshots: Option<bool>,
+}
+
 /// Returns the settings that may weaken a lock. Without `INFO`, they are unverified.
 pub(crate) fn warnings(info: Option<&ServerInfo>) -> Vec<NodeWarning> {
-    let Some(ServerInfo(info)) = info else {
+    let Some(info) = info else {
         return vec![NodeWarning::Unverified];
     };
-    let mut warnings = Vec::new();
-    let policy = info.get("maxmemory_policy");
-    if let Some(policy) = policy.filter(|policy| *policy != "noeviction") {
-        warnings.push(NodeWarning::Eviction(quoted(policy.as_str())));
-    }
-    warnings
+    let policy = info.eviction().filter(|policy| &**policy != "noeviction");
+    let replicas = info.replicas().filter(|count| *count > 0);
+    let warnings = [
+        policy.map(NodeWarning::Eviction),
+        replicas.map(NodeWarning::Replicas),
+    ];
+    warnings.into_iter().flatten().collect()
 }
 
 #[cfg(test)]
@@ -90,6 +128,32 @@ mod tests {
         assert_eq!(warnings(None), vec![NodeWarning::Unverified]);
         let good = ServerInfo::parse("role:master\r\nmaxmemory_policy:noeviction\r\n");
         assert!(warnings(Some(&good)).is_empty());
+        let replicated = ServerInfo::parse("role:master\r\nconnected_slaves:2\r\n");
+        assert_eq!(warnings(Some(&replicated)), [NodeWarning::Replicas(2)]);
+    }
+
+    #[test]
+    fn persistence_is_what_info_and_settings_show() {
+        let settings = |fsync, takes_snapshots| {
+            Some(DiskSettings {
+                fsync,
+                takes_snapshots,
+            })
+        };
+        let log = ServerInfo::parse("aof_enabled:1\r\n");
+        let always = Some(Fsync::Always);
+        assert_eq!(log.persistence(None), Some(Persistence::Log(None)));
+        assert_eq!(
+            log.persistence(settings(always, Some(false))),
+            Some(Persistence::Log(always))
+        );
+        let no_log = ServerInfo::parse("aof_enabled:0\r\n");
+        let of = |settings| no_log.persistence(settings).unwrap();
+        assert_eq!(of(None), Persistence::NoLog);
+        assert_eq!(of(settings(always, None)), Persistence::NoLog);
+        assert_eq!(of(settings(always, Some(true))), Persistence::Snapshots);
+        assert_eq!(of(settings(always, Some(false))), Persistence::None);
+        assert_eq!(ServerInfo::parse("").persistence(None), None);
     }
 
     #[test]

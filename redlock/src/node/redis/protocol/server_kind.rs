@@ -3,6 +3,7 @@
 use deadpool_redis::redis::Value;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::node::NodeRole;
 use crate::node::redis::protocol::value::text;
 
 /// The kind of a server, as far as it matters for a vote.
@@ -24,25 +25,26 @@ impl ServerKind {
         Self::from_fields(field("role"), mode)
     }
 
-    /// Decides by the response to `HELLO`: names and values in a map.
-    pub(crate) fn from_hello(response: &Value) -> Self {
+    /// Decides by the response to `HELLO`: names and values in a map. `None` without one.
+    pub(crate) fn from_hello(response: &Value) -> Option<Self> {
+        let Value::Map(fields) = response else {
+            return None;
+        };
         let field = |wanted: &str| {
-            let Value::Map(fields) = response else {
-                return None;
-            };
             let mut fields = fields.iter();
             fields.find_map(|(name, value)| (text(name)? == wanted).then(|| text(value))?)
         };
-        Self::from_fields(field("role").as_deref(), field("mode").as_deref())
+        let (role, mode) = (field("role"), field("mode"));
+        Some(Self::from_fields(role.as_deref(), mode.as_deref()))
     }
 
-    /// Decides by the response to `ROLE`, whose first element is the role.
-    pub(crate) fn from_role(response: &Value) -> Self {
-        let role = match response {
-            Value::Array(fields) => fields.first().and_then(text),
-            _ => None,
+    /// Decides by the response to `ROLE`, whose first element is the role. `None` without one.
+    pub(crate) fn from_role(response: &Value) -> Option<Self> {
+        let Value::Array(fields) = response else {
+            return None;
         };
-        Self::from_fields(role.as_deref(), role.as_deref())
+        let role = fields.first().and_then(text)?;
+        Some(Self::from_fields(Some(&role), Some(&role)))
     }
 
     /// A server that says nothing about itself is taken for a master.
@@ -52,6 +54,16 @@ impl ServerKind {
             (_, Some("cluster")) => Self::ClusterMember,
             (Some(role), _) if role != "master" => Self::Replica,
             _ => Self::Master,
+        }
+    }
+
+    /// Returns the role in reports.
+    pub(crate) fn role(self) -> NodeRole {
+        match self {
+            Self::Master => NodeRole::Master,
+            Self::Replica => NodeRole::Replica,
+            Self::Sentinel => NodeRole::Sentinel,
+            Self::ClusterMember => NodeRole::ClusterMember,
         }
     }
 
@@ -114,12 +126,15 @@ mod tests {
             let text = format!("%2\r\n$4\r\nmode\r\n+{mode}\r\n$4\r\nrole\r\n+{role}\r\n");
             ServerKind::from_hello(&parse_redis_value(text.as_bytes()).unwrap())
         };
-        assert_eq!(of("standalone", "master"), ServerKind::Master);
-        assert_eq!(of("standalone", "replica"), ServerKind::Replica);
-        assert_eq!(of("cluster", "master"), ServerKind::ClusterMember);
+        assert_eq!(of("standalone", "master"), Some(ServerKind::Master));
+        assert_eq!(of("standalone", "replica"), Some(ServerKind::Replica));
+        assert_eq!(of("cluster", "master"), Some(ServerKind::ClusterMember));
         let sentinel = parse_redis_value(b"%1\r\n+mode\r\n+sentinel\r\n").unwrap();
-        assert_eq!(ServerKind::from_hello(&sentinel), ServerKind::Sentinel);
-        assert_eq!(ServerKind::from_hello(&Value::Okay), ServerKind::Master);
+        assert_eq!(
+            ServerKind::from_hello(&sentinel),
+            Some(ServerKind::Sentinel)
+        );
+        assert_eq!(ServerKind::from_hello(&Value::Okay), None);
     }
 
     #[test]
@@ -128,11 +143,11 @@ mod tests {
             let text = format!("*2\r\n+{role}\r\n:0\r\n");
             ServerKind::from_role(&parse_redis_value(text.as_bytes()).unwrap())
         };
-        assert_eq!(of("master"), ServerKind::Master);
-        assert_eq!(of("slave"), ServerKind::Replica);
-        assert_eq!(of("sentinel"), ServerKind::Sentinel);
+        assert_eq!(of("master"), Some(ServerKind::Master));
+        assert_eq!(of("slave"), Some(ServerKind::Replica));
+        assert_eq!(of("sentinel"), Some(ServerKind::Sentinel));
         let denied = parse_redis_value(b"-NOPERM no permissions\r\n").unwrap();
-        assert_eq!(ServerKind::from_role(&denied), ServerKind::Master);
+        assert_eq!(ServerKind::from_role(&denied), None);
     }
 
     #[test]

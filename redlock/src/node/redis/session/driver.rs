@@ -14,7 +14,7 @@ use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::event::{Event, Sources};
 use crate::node::redis::session::outbox::Outbox;
@@ -76,7 +76,7 @@ impl Driver {
                 Event::Responses(responses) => self.on_responses(responses),
                 Event::Connected(outcome) => match *outcome {
                     Ok(ready) => self.on_connected(ready),
-                    Err(cause) => self.on_connect_error(cause),
+                    Err(failed) => self.on_connect_error(failed),
                 },
                 Event::Second(outcome) => self.on_second_connection(*outcome),
                 Event::Silence if self.silence_ends() > Instant::now() => {
@@ -156,7 +156,7 @@ impl Driver {
 
     /// Moves to the second connection, because the first one is still silent. Without a second one,
     /// the silence timer decides.
-    fn on_second_connection(&mut self, outcome: Result<ReadyConnection, NodeError>) {
+    fn on_second_connection(&mut self, outcome: Result<ReadyConnection, FailedHandshake>) {
         self.connection.second = None;
         if let Ok(second) = outcome {
             let node = self.shared.name();
@@ -168,7 +168,7 @@ impl Driver {
 
     fn on_connected(&mut self, ready: ReadyConnection) {
         let node = self.shared.name();
-        for warning in &ready.warnings {
+        for warning in &ready.facts.warnings {
             tracing::warn!(%node, %warning, "the configuration of the node may weaken locks");
         }
         self.shared.set_connected(&ready);
@@ -180,7 +180,10 @@ impl Driver {
         }
     }
 
-    fn on_connect_error(&mut self, cause: NodeError) {
+    fn on_connect_error(&mut self, FailedHandshake { cause, facts }: FailedHandshake) {
+        if let Some(facts) = facts {
+            self.shared.set_facts(&facts);
+        }
         self.set_down(&cause);
         self.outbox.fail_all(&cause);
         if self.connection.retry_after_failure(cause.clone()) {

@@ -9,7 +9,7 @@ use tokio::time::Sleep;
 
 use crate::error::NodeError;
 use crate::node::Command;
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::reconnect::{Connection, State};
@@ -23,9 +23,9 @@ pub(crate) enum Event {
     /// The responses to the first batch in flight, or the error that ended the connection.
     Responses(Result<Vec<Value>, NodeError>),
     /// An attempt to connect has succeeded or failed.
-    Connected(Box<Result<ReadyConnection, NodeError>>),
+    Connected(Box<Result<ReadyConnection, FailedHandshake>>),
     /// The second connection is ready, or failed. The first one is silent.
-    Second(Box<Result<ReadyConnection, NodeError>>),
+    Second(Box<Result<ReadyConnection, FailedHandshake>>),
     /// The silence timer has fired.
     Silence,
     /// A release is due to be repeated.

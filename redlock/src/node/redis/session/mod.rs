@@ -75,9 +75,7 @@ impl Session for RedisSession {
     }
 
     fn report(&self) -> NodeReport {
-        let mut report = self.shared.report().clone();
-        report.round_trip = self.shared.round_trip();
-        report
+        self.shared.report()
     }
 
     fn time_of_day(&self) -> Option<u64> {

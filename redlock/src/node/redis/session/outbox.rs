@@ -27,7 +27,7 @@ use deadpool_redis::redis::Value;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::ReadyConnection;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;

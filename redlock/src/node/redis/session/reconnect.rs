@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::connect::replacement;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::wire::Wire;
@@ -40,7 +40,7 @@ pub(crate) enum State {
 }
 
 pub(crate) type Connecting =
-    Pin<Box<dyn Future<Output = Result<ReadyConnection, NodeError>> + Send>>;
+    Pin<Box<dyn Future<Output = Result<ReadyConnection, FailedHandshake>> + Send>>;
 
 impl Connection {
     /// Starts the first attempt to connect.

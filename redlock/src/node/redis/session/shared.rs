@@ -1,14 +1,14 @@
 //! State that a session and its task share.
 
 use std::sync::Arc;
-use std::sync::MutexGuard;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
 
 use crate::error::{NodeError, NodeErrorKind};
-use crate::node::redis::connect::handshake::ReadyConnection;
+use crate::node::redis::connect::ready_connection::ReadyConnection;
+use crate::node::redis::connect::server_facts::ServerFacts;
 use crate::node::{Command, NodeHealth, NodeReport};
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
@@ -28,14 +28,15 @@ pub(crate) struct Shared {
     heard: Arc<AtomicBool>,
     /// The smoothed round trip in nanoseconds, 0 before the first.
     round_trip: AtomicU64,
-    report: Mutex<NodeReport>,
+    health: Mutex<NodeHealth>,
+    /// What the latest handshake found out.
+    facts: Mutex<Option<Arc<ServerFacts>>>,
     /// The server's time of day in microseconds, and the moment at which it was read.
     time: Mutex<Option<(u64, Moment)>>,
 }
 
 impl Shared {
     pub(crate) fn new(name: &Arc<str>, queue: &mpsc::UnboundedSender<Command>) -> Self {
-        let report = NodeReport::new(Arc::clone(name), NodeHealth::Connecting);
         Self {
             name: Arc::clone(name),
             process: std::process::id(),
@@ -44,7 +45,8 @@ impl Shared {
             notifies: AtomicBool::new(false),
             heard: Arc::default(),
             round_trip: AtomicU64::new(0),
-            report: Mutex::new(report),
+            health: Mutex::new(NodeHealth::Connecting),
+            facts: Mutex::default(),
             time: Mutex::default(),
         }
     }
@@ -154,18 +156,27 @@ impl Shared {
     pub(crate) fn set_connected(&self, ready: &ReadyConnection) {
         self.set_time(ready.time);
         self.set_notifies(ready.supports_push);
-        let mut report = self.report();
-        report.health = NodeHealth::Connected;
-        report.server.clone_from(&ready.server);
-        report.warnings.clone_from(&ready.warnings);
+        self.set_facts(&ready.facts);
+        self.set_health(NodeHealth::Connected);
+    }
+
+    /// Records what a handshake found out about the server.
+    pub(crate) fn set_facts(&self, facts: &Arc<ServerFacts>) {
+        *self.facts.lock() = Some(Arc::clone(facts));
     }
 
     pub(crate) fn set_health(&self, health: NodeHealth) {
-        self.report().health = health;
+        *self.health.lock() = health;
     }
 
-    pub(crate) fn report(&self) -> MutexGuard<'_, NodeReport> {
-        self.report.lock()
+    pub(crate) fn report(&self) -> NodeReport {
+        let health = self.health.lock().clone();
+        let mut report = NodeReport::new(Arc::clone(&self.name), health);
+        if let Some(facts) = &*self.facts.lock() {
+            facts.describe(&mut report);
+        }
+        report.round_trip = self.round_trip();
+        report
     }
 }
 
