@@ -131,3 +131,44 @@ fn watch_prints_each_change_until_a_signal() {
     watching.signal(rustix::process::Signal::INT);
     watching.finish().expect(1);
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn break_deletes_any_lock_and_shows_what_it_was() {
+    let servers = Servers::start(3);
+    let locked = Ran::on(&servers, ["lock", "a", "60s", "--json"])
+        .expect(0)
+        .json();
+    // Without a terminal, no question is asked.
+    let ran = Ran::on(&servers, ["break", "a"]).expect(0);
+    let key = locked["key"].as_str().unwrap();
+    let expected = format!(
+        "broken: was held by {key}\ntoken {}\nremaining ",
+        locked["token"]
+    );
+    assert!(ran.out.starts_with(&expected), "{ran:?}");
+    assert_eq!(ran.out.matches(": deleted\n").count(), 3, "{ran:?}");
+    Ran::on(&servers, ["status", "a"]).expect(1);
+    let ran = Ran::on(&servers, ["break", "a"]).expect(1);
+    assert!(
+        ran.out.starts_with("free, so nothing was deleted\n"),
+        "{ran:?}"
+    );
+
+    let next = Ran::on(&servers, ["lock", "a", "60s", "--json"])
+        .expect(0)
+        .json();
+    assert!(next["token"].as_u64() > locked["token"].as_u64());
+    let broken = Ran::on(&servers, ["break", "--yes", "--json", "a"])
+        .expect(0)
+        .json();
+    assert_eq!(broken["outcome"], "broken");
+    assert_eq!(broken["keys"][0], next["key"]);
+
+    Ran::on(&servers, ["lock", "a", "60s"]).expect(0);
+    servers[0].kill();
+    Ran::on(&servers, ["break", "a"]).expect(0);
+    servers[1].kill();
+    let ran = Ran::on(&servers, ["break", "a"]).expect(3);
+    assert!(ran.err.starts_with("redlock: no quorum"), "{ran:?}");
+}

@@ -8,6 +8,7 @@ compile_error!("the redlock command requires Unix signals and process groups");
 
 mod acquire;
 mod args;
+mod break_lock;
 mod child;
 mod console;
 mod events;
@@ -64,6 +65,7 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
         Verb::Unlock(unlock) => unlock::unlock(unlock, &args.nodes, console).await,
         Verb::Extend(extend) => extend::extend(extend, &args.nodes, console).await,
         Verb::Status(status) => status::status(status, &args.nodes, console).await,
+        Verb::Break(lock) => break_lock::break_lock(lock, &args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),
         Verb::Run(run) => run::run(run, &args.nodes, console).await,

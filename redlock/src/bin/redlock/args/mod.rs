@@ -1,5 +1,6 @@
 //! The command line of `redlock`.
 
+mod break_lock;
 mod completions;
 mod extend;
 mod lock;
@@ -18,6 +19,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::break_lock::BreakArgs;
 pub(crate) use self::completions::CompletionsArgs;
 pub(crate) use self::extend::ExtendArgs;
 pub(crate) use self::lock::LockArgs;
@@ -49,6 +51,7 @@ pub(crate) enum Verb {
     Unlock(UnlockArgs),
     Extend(ExtendArgs),
     Status(StatusArgs),
+    Break(BreakArgs),
     Run(RunArgs),
     Completions(CompletionsArgs),
     /// Print the manual page, for `man -l -`

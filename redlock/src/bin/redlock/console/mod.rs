@@ -78,6 +78,13 @@ impl Console {
         }
     }
 
+    /// Prints a question to stderr, even with `--quiet`.
+    pub(crate) fn ask(question: &str) {
+        let mut stderr = io::stderr();
+        stderr.write_all(without_control(question).as_bytes()).ok();
+        stderr.flush().ok();
+    }
+
     /// Prints a warning to stderr.
     pub(crate) fn warn(&self, warning: &str) {
         self.print(&format!("redlock: warning: {warning}"));

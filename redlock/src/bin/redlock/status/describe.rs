@@ -8,7 +8,7 @@ use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 use crate::console::times::shown;
 
 /// Describes the lock, and what each node has.
-pub(super) fn describe(status: &Status) -> String {
+pub(crate) fn describe(status: &Status) -> String {
     let mut text = match (status.state(), status.lease_id()) {
         (LockState::Held, Some(id)) => format!("held by {id}\n"),
         (LockState::Held, None) => "held\n".to_owned(),

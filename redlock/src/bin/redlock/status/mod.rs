@@ -7,6 +7,7 @@ mod watch;
 
 use std::io;
 
+pub(crate) use self::describe::describe;
 use redlock::{LockState, Redlock, Status};
 
 use crate::args::{NodeArgs, StatusArgs};
@@ -56,7 +57,7 @@ async fn look<'a>(manager: &Redlock, names: &'a [String]) -> Vec<Lock<'a>> {
 fn print(locks: &[Lock<'_>], console: &Console) -> io::Result<()> {
     let text = match locks {
         _ if console.is_json() => locks.iter().map(json::line).collect(),
-        [lock] => describe::describe(&lock.status),
+        [lock] => describe(&lock.status),
         _ => table::table(locks),
     };
     Console::print_result(&text)
