@@ -58,6 +58,35 @@ fn a_lock_in_json_has_what_a_program_needs() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
+fn a_failure_in_json_has_its_cause() {
+    let servers = Servers::start(3);
+    Ran::on(&servers, ["lock", "a", "60s"]).expect(0);
+    let busy = Ran::on(&servers, ["lock", "--retry-count=0", "a", "60s", "--json"]).expect(1);
+    assert!(busy.err.starts_with("failed\n"), "{busy:?}");
+    let busy = busy.json();
+    assert_eq!(busy["outcome"], "not-obtained");
+    assert!(
+        busy["error"].as_str().unwrap().starts_with("a is held by"),
+        "{busy}"
+    );
+    let usage = Ran::on(&servers, ["lock", "a", "5", "--json"]).expect(2);
+    assert_eq!(usage.json()["outcome"], "usage");
+    servers[0].kill();
+    servers[1].kill();
+    for verb in [
+        &["lock", "b", "60s"][..],
+        &["unlock", "a", "k"],
+        &["break", "a"],
+    ] {
+        let ran = Ran::of(redlock_on(&servers).args(verb).args(["--json", "--quiet"]));
+        let json = ran.expect(3).json();
+        assert_eq!(json["outcome"], "no-quorum", "{json}");
+        assert!(!json["nodes"].as_array().unwrap().is_empty(), "{json}");
+    }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
 fn extend_keeps_a_lock_until_it_is_lost() {
     let servers = Servers::start(3);
     let key = Ran::on(&servers, ["lock", "a", "20s"]).expect(0).out;

@@ -4,6 +4,7 @@ use std::fmt;
 
 use redlock::{ConfigError, ConnectError, InvalidRequest, LockError, LockLost};
 use rustix::process::Signal;
+use serde_json::{Value, json};
 
 /// A kind, a summary, and a line for each node concerned.
 #[derive(Debug)]
@@ -100,6 +101,19 @@ impl Failure {
             FailureKind::Interrupted(signal) => interrupted(signal),
             FailureKind::Command(code) => code,
         }
+    }
+
+    /// The failure as a JSON object.
+    pub(crate) fn json(&self) -> Value {
+        let outcome = match self.kind {
+            FailureKind::Usage => "usage",
+            FailureKind::NotObtained => "not-obtained",
+            FailureKind::NoQuorum => "no-quorum",
+            FailureKind::Lost => "lost",
+            FailureKind::Interrupted(_) => "interrupted",
+            FailureKind::Command(_) => "not-started",
+        };
+        json!({ "outcome": outcome, "error": self.summary, "nodes": self.causes })
     }
 
     /// Whether another process holds the lock.

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
     };
     outcome
         .unwrap_or_else(|failure| {
-            console.report(&failure);
+            console.fail(&failure);
             failure.code()
         })
         .into()

@@ -90,9 +90,18 @@ impl Console {
         self.print(&format!("redlock: warning: {warning}"));
     }
 
-    /// Prints a failure, with the cause at each node.
+    /// Prints a failure to stderr, with the cause at each node.
     pub(crate) fn report(&self, failure: &Failure) {
         self.print(&failure.to_string());
+    }
+
+    /// Prints a failure as the result of a verb.
+    pub(crate) fn fail(&self, failure: &Failure) {
+        self.report(failure);
+        if self.json {
+            // The exit code carries the result too.
+            Self::print_result(&line_of(&failure.json())).ok();
+        }
     }
 }
 
