@@ -1,7 +1,7 @@
 //! Worker processes that take locks.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{ChildStdin, Stdio};
 use std::thread;
@@ -130,6 +130,12 @@ impl Worker {
         lines
     }
 
+    /// Writes a line to the worker's input.
+    pub fn send(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("the worker's input is open");
+        writeln!(input, "{line}").expect("the worker reads its input");
+    }
+
     /// Closes the worker's input, on which it releases its lock and exits.
     pub fn let_go(&mut self) {
         self.input = None;
@@ -164,6 +170,14 @@ mod tests {
 
         worker.let_go();
         assert_eq!(worker.finish(BOUND).await, ["released"]);
+    }
+
+    #[tokio::test]
+    async fn a_worker_reads_what_is_sent() {
+        let mut worker = sh("read -r line; echo \"read $line\"; read -r line");
+        worker.send("two words");
+        assert_eq!(worker.line(BOUND).await.unwrap(), "read two words");
+        drop(worker);
     }
 
     #[tokio::test]
