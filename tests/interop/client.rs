@@ -23,21 +23,24 @@ use crate::library::{self, Library};
 
 /// A process that speaks the protocol. Killed on drop.
 #[derive(Debug)]
-pub(crate) struct Client(Worker);
+pub(crate) struct Client {
+    name: String,
+    worker: Worker,
+}
 
 impl Client {
     /// Starts the adapter of a library.
     pub(crate) fn of(library: Library, urls: &[String]) -> Self {
         let (program, mut args) = library.adapter();
         args.push(urls.join(",").into());
-        Self::start(&program, args)
+        Self::start(&format!("{library:?}"), &program, args)
     }
 
     /// Starts a contender that uses this crate.
     pub(crate) fn of_this_crate(urls: &[String], key_prefix: &str, fencing: bool) -> Self {
         let program = env!("CARGO_BIN_EXE_redlock-interop-contender");
         let args = [urls.join(","), key_prefix.to_owned(), fencing.to_string()];
-        Self::start(Path::new(program), args.map(OsString::from))
+        Self::start("this crate", Path::new(program), args.map(OsString::from))
     }
 
     /// Starts a contender that uses the command `redlock run`.
@@ -49,12 +52,15 @@ impl Client {
             urls.join(",").into(),
             key_prefix.into(),
         ];
-        Self::start(Path::new("/bin/sh"), args)
+        Self::start("redlock run", Path::new("/bin/sh"), args)
     }
 
-    fn start(program: &Path, args: impl IntoIterator<Item = OsString>) -> Self {
+    fn start(name: &str, program: &Path, args: impl IntoIterator<Item = OsString>) -> Self {
         let program = program.to_str().expect("a path that is text");
-        Self(Worker::spawn(program, args))
+        Self {
+            name: name.to_owned(),
+            worker: Worker::spawn(program, args),
+        }
     }
 
     /// Tries to lock, and returns the key.
@@ -64,7 +70,7 @@ impl Client {
             return None;
         }
         let key = response.strip_prefix("locked ");
-        let key = key.unwrap_or_else(|| panic!("unexpected response: {response}"));
+        let key = key.unwrap_or_else(|| panic!("{}: unexpected response: {response}", self.name));
         Some(parse(key))
     }
 
@@ -89,20 +95,21 @@ impl Client {
 
     /// Takes turns until the file `stop` appears in `folder`, and calls `on_turn` after each.
     pub(crate) async fn contend(mut self, name: &str, folder: &Path, on_turn: impl Fn()) {
-        self.0.send(&format!("contend {name} {}", folder.display()));
+        self.worker
+            .send(&format!("contend {name} {}", folder.display()));
         loop {
-            match self.0.line(BOUND).await.as_deref() {
+            match self.worker.line(BOUND).await.as_deref() {
                 Some("turn") => on_turn(),
                 Some("done") => return,
-                other => panic!("{self:?}: unexpected response: {other:?}"),
+                other => panic!("{}: unexpected response: {other:?}", self.name),
             }
         }
     }
 
     async fn ask(&mut self, request: &str) -> String {
-        self.0.send(request);
-        let response = self.0.line(BOUND).await;
-        response.unwrap_or_else(|| panic!("{self:?}: no response to: {request}"))
+        self.worker.send(request);
+        let response = self.worker.line(BOUND).await;
+        response.unwrap_or_else(|| panic!("{}: no response to: {request}", self.name))
     }
 }
 

@@ -10,6 +10,7 @@ mod exclusion;
 mod keys;
 mod library;
 mod ownership;
+mod seed;
 mod setup;
 mod waiting;
 
