@@ -12,6 +12,8 @@ mod foreign;
 mod locks;
 #[path = "cli/loss.rs"]
 mod loss;
+#[path = "cli/nodes.rs"]
+mod nodes;
 #[path = "cli/results.rs"]
 mod results;
 #[path = "cli/run.rs"]
@@ -160,7 +162,11 @@ fn options_stand_before_or_behind_the_verb() {
 
 #[test]
 fn without_nodes_only_the_verbs_of_the_seed_have_a_default() {
-    let verbs: [&[&str]; 2] = [&["status", "a"], &["run", "--wait=0", "a", "--", "echo"]];
+    let verbs: [&[&str]; 3] = [
+        &["status", "a"],
+        &["nodes"],
+        &["run", "--wait=0", "a", "--", "echo"],
+    ];
     for verb in verbs {
         let ran = Ran::of(redlock([]).args(verb));
         assert_eq!(ran.out, "", "{ran:?}");
@@ -204,7 +210,7 @@ fn a_file_names_the_nodes() {
 
 #[test]
 fn the_manual_and_the_completions_know_every_verb() {
-    let verbs = ["lock", "unlock", "status", "run"];
+    let verbs = ["lock", "unlock", "status", "nodes", "run"];
     let manual = Ran::of(redlock([]).arg("man")).expect(0);
     for shell in ["bash", "zsh", "fish"] {
         let completions = Ran::of(redlock([]).args(["completions", shell])).expect(0);

@@ -17,6 +17,7 @@ pub(crate) mod status;
 pub(crate) mod connect;
 mod env;
 pub(crate) mod global;
+mod options;
 mod origin;
 
 pub(crate) mod shutdown;

@@ -220,6 +220,9 @@ pub(crate) fn interrupted(signal: Signal) -> u8 {
 /// Exit code: another process holds the lock, or `status` found it free.
 pub(crate) const NOT_OBTAINED: u8 = 1;
 
+/// Exit code of `nodes` and `check`: locks can be had, but something needs attention.
+pub(crate) const ATTENTION: u8 = 1;
+
 /// Exit code: the arguments or the node addresses are invalid.
 const USAGE: u8 = 2;
 

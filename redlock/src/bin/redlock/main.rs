@@ -1,7 +1,8 @@
 //! The `redlock` command: locks for shell scripts, cron jobs and operators.
 //!
 //! `lock` and `unlock` bracket the work of a script. `run` holds a lock while a command runs, and
-//! stops the command if the lock is lost. `status` shows who holds a lock.
+//! stops the command if the lock is lost. `status` shows who holds a lock. `nodes` shows the health of the
+//! nodes.
 
 #[cfg(not(unix))]
 compile_error!("the redlock command requires Unix signals and process groups");
@@ -17,6 +18,7 @@ mod failure;
 mod lock;
 mod manual;
 mod nodes;
+mod report;
 mod run;
 mod signals;
 mod status;
@@ -66,6 +68,7 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
         Verb::Extend(extend) => extend::extend(extend, &args.nodes, console).await,
         Verb::Status(status) => status::status(status, &args.nodes, console).await,
         Verb::Break(lock) => break_lock::break_lock(lock, &args.nodes, console).await,
+        Verb::Nodes => report::nodes(&args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),
         Verb::Run(run) => run::run(run, &args.nodes, console).await,

@@ -7,6 +7,7 @@ mod lock;
 mod mask;
 mod nodes;
 mod output;
+mod report;
 mod run;
 mod status;
 mod unlock;
@@ -26,6 +27,7 @@ pub(crate) use self::lock::LockArgs;
 use self::mask::without_credentials;
 pub(crate) use self::nodes::NodeArgs;
 pub(crate) use self::output::OutputArgs;
+use self::report::NODES_EXIT_CODES;
 pub(crate) use self::run::{OnBusy, RunArgs, USAGE as RUN_USAGE};
 pub(crate) use self::status::StatusArgs;
 pub(crate) use self::unlock::UnlockArgs;
@@ -53,6 +55,13 @@ pub(crate) enum Verb {
     Status(StatusArgs),
     Break(BreakArgs),
     Run(RunArgs),
+    /// Show the health of every node, and what needs attention
+    ///
+    /// The table has a line for each node: its health, server, smoothed round trip, role, persistence,
+    /// eviction policy, uptime, and how far its clock is from that of this machine. WAITERS says whether
+    /// waiters are hinted when it is their turn, notified of changes only, or have to poll.
+    #[command(after_help = NODES_EXIT_CODES)]
+    Nodes,
     Completions(CompletionsArgs),
     /// Print the manual page, for `man -l -`
     Man,

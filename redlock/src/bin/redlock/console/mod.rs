@@ -2,6 +2,7 @@
 
 pub(crate) mod table;
 pub(crate) mod times;
+pub(crate) mod tone;
 
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write as _};
@@ -9,6 +10,7 @@ use std::io::{self, IsTerminal, Write as _};
 use serde_json::Value;
 
 use crate::args::OutputArgs;
+use crate::console::tone::Toned;
 use crate::failure::Failure;
 
 /// The outputs of the command.
@@ -32,7 +34,6 @@ impl Console {
     }
 
     /// Whether results may have colours: only on a terminal, and not with `NO_COLOR`.
-    #[expect(dead_code, reason = "for the tables that follow")]
     pub(crate) fn has_colours(&self) -> bool {
         let is_off = std::env::var_os("NO_COLOR").is_some_and(|it| !it.is_empty());
         !self.json && !is_off && io::stdout().is_terminal()
@@ -52,6 +53,26 @@ impl Console {
             true => Self::print_result(&line_of(&json())),
             false => Self::print_result(&text()),
         }
+    }
+
+    /// Prints a result to stdout: the lines, in colours where they may have them, or the JSON object on
+    /// one line.
+    ///
+    /// # Errors
+    ///
+    /// If stdout is closed.
+    pub(crate) fn toned_result(
+        &self,
+        lines: impl FnOnce() -> Vec<Toned>,
+        json: impl FnOnce() -> Value,
+    ) -> io::Result<()> {
+        if self.json {
+            return Self::print_result(&line_of(&json()));
+        }
+        let has_colours = self.has_colours();
+        let lines = lines();
+        let shown: String = lines.iter().map(|it| it.shown(has_colours)).collect();
+        write(&shown)
     }
 
     /// Prints a text to stdout, without control characters other than line breaks.
