@@ -12,6 +12,8 @@ mod foreign;
 mod locks;
 #[path = "cli/loss.rs"]
 mod loss;
+#[path = "cli/manual.rs"]
+mod manual;
 #[path = "cli/nodes.rs"]
 mod nodes;
 #[path = "cli/results.rs"]

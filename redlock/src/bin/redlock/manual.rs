@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use clap::{Command, CommandFactory};
+use clap::{Arg, Command, CommandFactory};
 use clap_mangen::Man;
 
 use crate::args::{Args, CompletionsArgs};
@@ -24,10 +24,19 @@ pub(crate) fn man() -> Result<u8, Failure> {
         let verbs = command.get_subcommands().filter(|it| !it.is_hide_set());
         verbs
             .filter(|verb| verb.get_name() != "help")
-            .try_for_each(|verb| page(verb.clone(), &mut text))
+            .try_for_each(|verb| page(without_shared(verb), &mut text))
     });
     pages.map_err(failed)?;
     print(&text)
+}
+
+/// Returns the verb without the options that all verbs share: the first page has them.
+fn without_shared(verb: &Command) -> Command {
+    let hide = |option: Arg| match option.is_global_set() {
+        true => option.hide(true),
+        false => option,
+    };
+    verb.clone().mut_args(hide)
 }
 
 fn page(command: Command, text: &mut Vec<u8>) -> io::Result<()> {

@@ -2,6 +2,7 @@
 
 mod break_lock;
 mod completions;
+mod examples;
 mod extend;
 mod lock;
 mod mask;
@@ -22,6 +23,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::break_lock::BreakArgs;
 pub(crate) use self::completions::CompletionsArgs;
+use self::examples::EXAMPLES;
 pub(crate) use self::extend::ExtendArgs;
 pub(crate) use self::lock::LockArgs;
 use self::mask::without_credentials;
@@ -34,7 +36,7 @@ pub(crate) use self::unlock::UnlockArgs;
 
 /// Distributed locks on a quorum of independent Redis or Valkey servers.
 #[derive(Debug, Parser)]
-#[command(name = "redlock", version, long_version = LONG_VERSION, after_help = EXIT_CODES)]
+#[command(name = "redlock", version, long_version = LONG_VERSION, after_help = EXIT_CODES, after_long_help = format!("{EXIT_CODES}\n\n{EXAMPLES}"))]
 pub(crate) struct Args {
     #[command(flatten)]
     pub(crate) nodes: NodeArgs,
@@ -121,7 +123,8 @@ Exit codes:
   0  success
   1  not obtained: another process holds the lock
   2  invalid arguments or node addresses
-  3  too few usable nodes, or the key holds something that is not a lock";
+  3  too few usable nodes, or the key holds something that is not a lock
+status, nodes, check and run have more: see redlock help VERB.";
 
 #[cfg(test)]
 mod tests {
