@@ -100,12 +100,12 @@ impl ClockOffset {
         Self { micros, error }
     }
 
-    /// Compares the node's time of day, in microseconds, with the clock of this process now. The node
-    /// read its clock at some moment of the last `round_trip`.
-    pub(crate) fn measure(time: u64, round_trip: Duration) -> Option<Self> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    /// Compares the node's time of day, in microseconds, with the clock of this process. The node read
+    /// its clock at some moment of the `round_trip` that ended when this clock showed `received`.
+    pub(crate) fn measure(time: u64, received: SystemTime, round_trip: Duration) -> Option<Self> {
+        let received = received.duration_since(UNIX_EPOCH).ok()?;
         let error = round_trip / 2;
-        let middle = now.checked_sub(error)?.as_micros();
+        let middle = received.checked_sub(error)?.as_micros();
         let micros = i128::from(time) - i128::try_from(middle).ok()?;
         Some(Self::new(i64::try_from(micros).ok()?, error))
     }
@@ -173,15 +173,11 @@ mod tests {
 
     #[test]
     fn the_node_read_its_clock_in_the_middle_of_the_round_trip() {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let time = u64::try_from((now + millis(60_000)).as_micros()).unwrap();
-        let offset = ClockOffset::measure(time, millis(200)).unwrap();
-        assert_eq!(offset.error(), millis(100));
-        // 60.1 s, less the time between the two readings: long only on a machine that stalls.
-        assert!(
-            (50_000_000..=60_100_000).contains(&offset.micros()),
-            "{offset}"
-        );
+        let received = UNIX_EPOCH + millis(100_000);
+        let offset = ClockOffset::measure(160_000_000, received, millis(200)).unwrap();
+        assert_eq!(offset, ClockOffset::new(60_100_000, millis(100)));
+        let before = ClockOffset::measure(1, UNIX_EPOCH, millis(200));
+        assert_eq!(before, None);
     }
 
     #[test]

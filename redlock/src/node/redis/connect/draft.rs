@@ -1,7 +1,7 @@
 //! The facts that a handshake has found out so far.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::Value;
 
@@ -29,6 +29,8 @@ pub(super) struct Draft {
     pub(super) clock_offset: Option<ClockOffset>,
     /// The time from sending the handshake to its responses.
     pub(super) round_trip: Duration,
+    /// What the clock of this process showed when the responses were there.
+    pub(super) received: Option<SystemTime>,
     pub(super) delete: Option<CompareDelete>,
     pub(super) rights: Rights,
     /// The response to the `KILL` of the previous connection.

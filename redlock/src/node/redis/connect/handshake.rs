@@ -22,7 +22,7 @@
 //! Each command stands in [`steps`], next to the function that reads its response, so the number
 //! and the order of the responses cannot disagree with the commands.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use deadpool_redis::redis::{Cmd, Value};
 
@@ -84,6 +84,7 @@ async fn establish(
         .map_err(|error| NodeError::unsent(NodeErrorKind::Unreachable, error.message()))?;
     let mut draft = Draft {
         round_trip: Moment::now().saturating_since(sent),
+        received: Some(SystemTime::now()),
         ..Draft::default()
     };
     for (read, response) in reads.iter().zip(&responses) {
@@ -110,8 +111,9 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         }),
         (command("TIME"), |draft, it| {
             draft.time = time_micros(it);
-            let offset = |time| ClockOffset::measure(time, draft.round_trip);
-            draft.clock_offset = draft.time.and_then(offset);
+            draft.clock_offset = draft.time.zip(draft.received).and_then(|(time, received)| {
+                ClockOffset::measure(time, received, draft.round_trip)
+            });
         }),
         (CompareDelete::query(), |draft, it| {
             draft.delete = CompareDelete::find(Some(it));
