@@ -27,8 +27,6 @@ pub(crate) enum FailureKind {
     Lost,
     /// A signal ended the wait for a lock.
     Interrupted(Signal),
-    /// The command cannot be started, for which shells have this exit code.
-    Command(u8),
 }
 
 impl Failure {
@@ -78,14 +76,24 @@ impl Failure {
         Self::new(FailureKind::Interrupted(signal), summary)
     }
 
-    /// Creates the failure for a command that cannot be started.
-    pub(crate) fn command(code: u8, summary: impl fmt::Display) -> Self {
-        Self::new(FailureKind::Command(code), summary)
-    }
-
     /// Creates the failure for a lock that was lost while the command ran.
     pub(crate) fn lost(summary: impl fmt::Display) -> Self {
         Self::new(FailureKind::Lost, summary)
+    }
+
+    /// Creates the failure for a lock whose end came near, with the cause at each node.
+    pub(crate) fn not_extended(
+        name: impl fmt::Display,
+        reason: impl fmt::Display,
+        causes: impl IntoIterator<Item = impl fmt::Display>,
+    ) -> Self {
+        Self {
+            kind: FailureKind::Lost,
+            ..Self::nodes(
+                format!("lost the lock on {name}: not extended: {reason}"),
+                causes,
+            )
+        }
     }
 
     pub(crate) fn kind(&self) -> FailureKind {
@@ -99,7 +107,6 @@ impl Failure {
             FailureKind::NotObtained => NOT_OBTAINED,
             FailureKind::NoQuorum | FailureKind::Lost => NO_QUORUM,
             FailureKind::Interrupted(signal) => interrupted(signal),
-            FailureKind::Command(code) => code,
         }
     }
 
@@ -111,7 +118,6 @@ impl Failure {
             FailureKind::NoQuorum => "no-quorum",
             FailureKind::Lost => "lost",
             FailureKind::Interrupted(_) => "interrupted",
-            FailureKind::Command(_) => "not-started",
         };
         json!({ "outcome": outcome, "error": self.summary, "nodes": self.causes })
     }

@@ -32,6 +32,9 @@ use self::console::Console;
 use self::failure::Failure;
 
 fn main() -> ExitCode {
+    if let Some(code) = child::hidden_verb(std::env::args_os().skip(1)) {
+        return code;
+    }
     let args = match args::parse() {
         Ok(args) => args,
         Err(code) => return code,

@@ -10,24 +10,42 @@ use crate::failure::Failure;
 
 /// Signals that are caught instead of ending this process.
 #[derive(Debug)]
-pub(crate) struct Signals(Vec<(Signal, unix::Signal)>);
+pub(crate) struct Signals {
+    listeners: Vec<(Signal, unix::Signal)>,
+    /// Whether the next SIGTSTP comes from this process, which sends one to its whole job.
+    ignores_stop: bool,
+}
 
 impl Signals {
     /// Starts to catch signals, except those that were ignored when this process started, as under
     /// `nohup`. The command that it runs inherits the ignored signals.
     pub(crate) fn listen() -> Result<Self, Failure> {
+        let mut signals = Self {
+            listeners: Vec::new(),
+            ignores_stop: false,
+        };
+        signals.add(&CAUGHT)?;
+        Ok(signals)
+    }
+
+    /// Starts to catch the signals that stop and continue this process too.
+    pub(crate) fn add_job_control(&mut self) -> Result<(), Failure> {
+        self.add(&JOB_CONTROL)
+    }
+
+    fn add(&mut self, signals: &[Signal]) -> Result<(), Failure> {
         let ignored = ignored();
-        let signals = CAUGHT
-            .into_iter()
-            .filter(|signal| ignored & mask(*signal) == 0)
-            .map(|signal| {
-                let listener = unix::signal(SignalKind::from_raw(signal.as_raw()))?;
-                Ok((signal, listener))
-            })
-            .collect::<std::io::Result<_>>();
-        signals
-            .map(Self)
-            .map_err(|error| Failure::system(format!("cannot catch signals: {error}")))
+        for signal in signals.iter().filter(|it| ignored & mask(**it) == 0) {
+            let listener = unix::signal(SignalKind::from_raw(signal.as_raw()))
+                .map_err(|error| Failure::system(format!("cannot catch signals: {error}")))?;
+            self.listeners.push((*signal, listener));
+        }
+        Ok(())
+    }
+
+    /// Ignores the SIGTSTP that this process has just sent to its whole job.
+    pub(crate) fn ignore_own_stop(&mut self) {
+        self.ignores_stop = true;
     }
 
     /// Waits for the next signal.
@@ -35,8 +53,11 @@ impl Signals {
     /// Cancel safe: no signal is lost.
     pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|cx| {
-            for (signal, listener) in &mut self.0 {
-                if listener.poll_recv(cx).is_ready() {
+            for (signal, listener) in &mut self.listeners {
+                while listener.poll_recv(cx).is_ready() {
+                    if *signal == Signal::TSTP && std::mem::take(&mut self.ignores_stop) {
+                        continue;
+                    }
                     return Poll::Ready(*signal);
                 }
             }
@@ -69,3 +90,6 @@ const CAUGHT: [Signal; 6] = [
     Signal::USR1,
     Signal::USR2,
 ];
+
+/// The signals that stop and continue jobs.
+const JOB_CONTROL: [Signal; 2] = [Signal::TSTP, Signal::CONT];

@@ -10,16 +10,24 @@ use crate::args::values::duration;
 
 /// Run a command while holding a lock
 ///
-/// The lock is extended until the command ends, and then released. If the lock is lost first, the
-/// command receives SIGTERM, and SIGKILL after the grace period. Signals sent to redlock are
-/// forwarded to the command.
+/// The lock is extended until the command and all processes that it started have ended, and then
+/// released. The exit code is that of the command.
+///
+/// If the lock is lost, the command receives SIGTERM, and SIGKILL after the grace period. So do the
+/// processes that it started, on Linux also those that have left its process group. If the nodes do
+/// not respond, this begins before the lock ends, and SIGKILL is sent before others may acquire it.
+/// If the lock was released by another process, or redlock itself was paused for too long, the work
+/// overlaps with that of the next holder by the grace period at most.
+///
+/// The command leads its own process group, which gets the terminal as from a shell. Signals sent to
+/// redlock are forwarded to the group. Ctrl-Z stops redlock too, which then cannot extend the lock. If
+/// the lock is lost by the time that the job is continued, the stopped processes are killed.
+///
+/// On Linux, the command ends if redlock is killed with SIGKILL.
 ///
 /// The environment of the command has the lock's name in REDLOCK_RESOURCE, its key in
 /// REDLOCK_LEASE_ID and its fencing token, unless REDLOCK_FENCING is off, in REDLOCK_TOKEN.
 /// REDLOCK_NODES is removed if it has a password: see --pass-nodes.
-///
-/// Unless redlock was started from a terminal, the command runs in its own process group, and
-/// signals go to the whole group.
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUN_EXIT_CODES)]
 pub(crate) struct RunArgs {
@@ -53,9 +61,15 @@ pub(crate) struct RunArgs {
     pub(crate) busy_exit_code: u8,
 
     /// How long the command may take to end after the lock is lost
+    ///
+    /// If the nodes do not respond, a quarter of the ttl at most.
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     #[arg(value_parser = duration)]
     pub(crate) grace: Duration,
+
+    /// Release the lock when the command ends, even if processes that it started still run
+    #[arg(long)]
+    pub(crate) leave_descendants: bool,
 
     /// Leave REDLOCK_NODES in the command's environment even if it has a password
     #[arg(long)]

@@ -28,6 +28,16 @@ impl Console {
         }
     }
 
+    /// Creates the console of a process that has no result of its own.
+    pub(crate) fn of_errors(quiet: bool) -> Self {
+        Self { quiet, json: false }
+    }
+
+    /// Whether messages are silenced.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Whether results are printed as JSON.
     pub(crate) fn is_json(&self) -> bool {
         self.json

@@ -1,10 +1,12 @@
 //! The verb `redlock run`.
 
-use std::pin::pin;
+mod supervise;
+
 use std::time::{Duration, Instant};
 
 use redlock::LockGuard;
 
+use self::supervise::Supervision;
 use crate::acquire::{Acquired, acquire_at_once};
 use crate::args::{NodeArgs, OnBusy, RUN_USAGE, RunArgs};
 use crate::child::Child;
@@ -48,7 +50,7 @@ async fn run_locked(args: &RunArgs, nodes: &NodeArgs, console: &Console) -> Resu
     {
         console.warn(&warning);
     }
-    let outcome = run_under(&guard, args, &mut signals).await;
+    let outcome = run_under(&guard, args, console, &mut signals).await;
     let start = Instant::now();
     // The exit code stays that of the command. An unreleased lock ends with its ttl.
     if let Err(error) = guard.release().await {
@@ -61,23 +63,16 @@ async fn run_locked(args: &RunArgs, nodes: &NodeArgs, console: &Console) -> Resu
 async fn run_under(
     guard: &LockGuard,
     args: &RunArgs,
+    console: &Console,
     signals: &mut Signals,
 ) -> Result<u8, Failure> {
-    let mut child = Child::spawn(args, guard)?;
-    let mut lost = pin!(guard.lost());
-    loop {
-        tokio::select! {
-            // A lock that was lost before the command ended did not protect all of its work.
-            biased;
-            lost = &mut lost => {
-                // Stop first, print later: stderr may be a full pipe.
-                child.stop(args.grace).await;
-                return Err(lost.into());
-            }
-            code = child.exit_code() => return code,
-            signal = signals.next() => child.forward(signal),
-        }
-    }
+    signals.add_job_control()?;
+    let mut child = Child::spawn(args, console.is_quiet(), guard)?;
+    let outcome = Supervision::new(guard, &mut child, args.grace)
+        .run(signals)
+        .await;
+    child.finish();
+    outcome
 }
 
 /// Returns the exit code for a failure: one that no command uses by accident.
@@ -88,7 +83,6 @@ fn exit_code(kind: FailureKind, busy: u8) -> u8 {
         FailureKind::Lost => 114,
         FailureKind::Usage => RUN_USAGE,
         FailureKind::Interrupted(signal) => interrupted(signal),
-        FailureKind::Command(code) => code,
     }
 }
 

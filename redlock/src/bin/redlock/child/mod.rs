@@ -1,0 +1,286 @@
+//! The command that runs while a lock is held, with all of its descendants.
+//!
+//! ```text
+//! redlock run ──┬── redlock __guard            ends the rest if redlock is killed
+//!               └── redlock __exec ─▶ COMMAND  leads its own process group
+//!                                      └── …   descendants, also those that have left the group
+//! ```
+
+mod descendants;
+mod guardian;
+mod launch;
+mod terminal;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use redlock::LockGuard;
+use rustix::io::Errno;
+use rustix::process::{
+    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_current_process_group, kill_process,
+    kill_process_group, test_kill_process_group, wait,
+};
+use tokio::signal::unix;
+
+use self::descendants::Descendants;
+use self::guardian::Guardian;
+use self::terminal::Terminal;
+use crate::args::RunArgs;
+use crate::failure::Failure;
+
+/// A command and its descendants. They are killed on drop.
+#[derive(Debug)]
+pub(crate) struct Child {
+    /// The process id, which is also that of the group.
+    pid: Pid,
+    /// The exit code, once the command itself has ended.
+    code: Option<u8>,
+    /// The signal that has stopped the command, until it is returned.
+    news: Option<i32>,
+    is_stopped: bool,
+    /// Whether the group has ended. Its id may then belong to others.
+    is_group_gone: bool,
+    descendants: Descendants,
+    terminal: Option<Terminal>,
+    /// Whether the group gets the terminal whenever redlock has it.
+    is_eager: bool,
+    waits_for_descendants: bool,
+    changes: unix::Signal,
+    guardian: Guardian,
+}
+
+/// A change of a command.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change {
+    /// A signal has stopped it.
+    Stopped(i32),
+    /// It has ended with this exit code, and its descendants have ended too.
+    Ended(u8),
+}
+
+/// What has become of a stopped command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// It runs again, or stays stopped until redlock receives SIGCONT.
+    Settled,
+    /// redlock was stopped with it, and has been continued.
+    Suspended,
+}
+
+/// Carries out a hidden verb, which redlock runs itself with.
+pub(crate) fn hidden_verb(mut args: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    match args.next()?.to_str()? {
+        launch::VERB => Some(launch::launch(args)),
+        guardian::VERB => Some(guardian::guard()),
+        _ => None,
+    }
+}
+
+impl Child {
+    /// Starts the command, with the lock's name, lease id and token in its environment.
+    pub(crate) fn spawn(run: &RunArgs, is_quiet: bool, guard: &LockGuard) -> Result<Self, Failure> {
+        let failed = |error| Failure::system(format!("cannot start the command: {error}"));
+        let changes = unix::signal(unix::SignalKind::child()).map_err(failed)?;
+        let mut descendants = Descendants::adopt();
+        let mut guardian = Guardian::spawn().map_err(failed)?;
+        descendants.ignore(guardian.pid());
+        let terminal = Terminal::open();
+        let is_eager = terminal.as_ref().is_some_and(Terminal::is_for_one_command);
+        let is_given = is_eager && terminal.as_ref().is_some_and(Terminal::is_foreground);
+        let pid = launch::spawn(run, is_quiet, is_given, guard).map_err(failed)?;
+        guardian.watch(pid, guard.lease_id());
+        Ok(Self {
+            pid,
+            code: None,
+            news: None,
+            is_stopped: false,
+            is_group_gone: false,
+            descendants,
+            terminal,
+            is_eager,
+            waits_for_descendants: !run.leave_descendants,
+            changes,
+            guardian,
+        })
+    }
+
+    /// Waits for the next change. Cancel safe.
+    pub(crate) async fn changed(&mut self) -> Change {
+        loop {
+            self.reap();
+            if let Some(signal) = self.news.take() {
+                return Change::Stopped(signal);
+            }
+            if let Some(code) = self.code
+                && !(self.waits_for_descendants && self.has_survivors())
+            {
+                return Change::Ended(code);
+            }
+            self.next_signal().await;
+        }
+    }
+
+    /// Forwards a signal that redlock received to the command's group.
+    pub(crate) fn forward(&mut self, signal: Signal) {
+        self.reap();
+        self.signal_group(signal);
+    }
+
+    /// Handles a stop as shells do: the terminal is handed over to a command that needs it. Otherwise
+    /// the terminal is taken back, and redlock stops with its whole job.
+    pub(crate) fn on_stop(&mut self, signal: i32) -> Stop {
+        let Some(terminal) = &self.terminal else {
+            return Stop::Settled;
+        };
+        let needs_terminal = signal == Signal::TTIN.as_raw() || signal == Signal::TTOU.as_raw();
+        let may_have_it = terminal.is_foreground() || terminal.is_held_by(self.pid);
+        if needs_terminal && may_have_it {
+            self.resume_with(true);
+            return Stop::Settled;
+        }
+        if !terminal.can_suspend() {
+            // Nobody would continue this process. The kernel ignores the key in such a group.
+            if signal == Signal::TSTP.as_raw() {
+                self.resume();
+            }
+            return Stop::Settled;
+        }
+        terminal.take_back(self.pid);
+        // The job may be a pipeline or a script. The handler of this process ignores the signal.
+        kill_current_process_group(Signal::TSTP).ok();
+        kill_process(getpid(), Signal::STOP).ok();
+        Stop::Suspended
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
+    /// Continues the command, at the terminal if redlock is there.
+    pub(crate) fn resume(&mut self) {
+        self.resume_with(self.is_eager);
+    }
+
+    fn resume_with(&mut self, gives_terminal: bool) {
+        if let Some(terminal) = &self.terminal
+            && gives_terminal
+            && terminal.is_foreground()
+        {
+            terminal.give(self.pid);
+        }
+        if self.is_stopped {
+            self.is_stopped = false;
+            self.signal_group(Signal::CONT);
+        }
+    }
+
+    /// Sends SIGTERM to the command and its descendants, and SIGKILL to those that are left after
+    /// `grace`.
+    pub(crate) async fn stop(&mut self, grace: Duration) {
+        self.reap();
+        self.signal_all(Signal::TERM);
+        self.signal_all(Signal::CONT);
+        if tokio::time::timeout(grace, self.all_ended()).await.is_err() {
+            self.kill().await;
+        }
+    }
+
+    /// Sends SIGKILL to the command and its descendants until none is left. Stopped ones do not run
+    /// again.
+    pub(crate) async fn kill(&mut self) {
+        let start = Instant::now();
+        // The kernel may keep a process that waits for a device.
+        while start.elapsed() < UNKILLABLE {
+            self.reap();
+            self.signal_all(Signal::KILL);
+            if tokio::time::timeout(INTERVAL, self.all_ended())
+                .await
+                .is_ok()
+            {
+                return;
+            }
+        }
+    }
+
+    /// Ends the supervision: takes the terminal back, and lets what still runs go on.
+    pub(crate) fn finish(self) {
+        if let Some(terminal) = &self.terminal {
+            terminal.take_back(self.pid);
+        }
+        self.guardian.dismiss();
+    }
+
+    async fn all_ended(&mut self) {
+        loop {
+            self.reap();
+            if self.code.is_some() && !self.has_survivors() {
+                return;
+            }
+            self.next_signal().await;
+        }
+    }
+
+    /// Waits for a change of any child. Without adopted orphans, there is no notification of the end
+    /// of a group.
+    async fn next_signal(&mut self) {
+        let _poll = tokio::time::timeout(INTERVAL, self.changes.recv()).await;
+    }
+
+    /// Reads the changes of all children. The orphans among them are reaped.
+    fn reap(&mut self) {
+        loop {
+            match wait(WaitOptions::NOHANG | WaitOptions::UNTRACED) {
+                Ok(Some((pid, status))) if pid == self.pid => self.record(status),
+                Ok(Some(_)) | Err(Errno::INTR) => {}
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    fn record(&mut self, status: WaitStatus) {
+        if let Some(signal) = status.stopping_signal() {
+            self.is_stopped = true;
+            self.news = Some(signal);
+        } else {
+            self.is_stopped = false;
+            self.news = None;
+            self.code = Some(exit_code(status));
+        }
+    }
+
+    /// Whether processes that the command has started outlive it.
+    fn has_survivors(&mut self) -> bool {
+        if !self.is_group_gone {
+            let exists = matches!(test_kill_process_group(self.pid), Ok(()) | Err(Errno::PERM));
+            self.is_group_gone = !exists && self.code.is_some();
+        }
+        !self.is_group_gone || self.descendants.exist()
+    }
+
+    /// Sends a signal to the group. Ignores a group that has ended.
+    fn signal_group(&self, signal: Signal) {
+        if !self.is_group_gone {
+            kill_process_group(self.pid, signal).ok();
+        }
+    }
+
+    /// Sends a signal to the group, and to the descendants that have left it.
+    fn signal_all(&self, signal: Signal) {
+        self.signal_group(signal);
+        self.descendants.signal_outside(self.pid, signal);
+    }
+}
+
+/// Converts an exit status to an exit code as shells do.
+fn exit_code(status: WaitStatus) -> u8 {
+    let signal = || status.terminating_signal().map(|signal| 128 + signal);
+    let code = status.exit_status().or_else(signal).unwrap_or_default();
+    u8::try_from(code).unwrap_or(u8::MAX)
+}
+
+/// The polling interval for the end of a group.
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// How long to try to kill.
+const UNKILLABLE: Duration = Duration::from_secs(10);

@@ -1,0 +1,84 @@
+//! The controlling terminal, which is handed to the command as shells do.
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt;
+
+use nix::sys::signal::{SigSet, SigmaskHow, Signal};
+use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+use rustix::termios::{tcgetpgrp, tcsetpgrp};
+
+/// The controlling terminal of this process.
+#[derive(Debug)]
+pub(super) struct Terminal(File);
+
+impl Terminal {
+    /// Opens the terminal, if there is one.
+    pub(super) fn open() -> Option<Self> {
+        let tty = File::options().read(true).write(true).open("/dev/tty");
+        tty.ok().map(Self)
+    }
+
+    /// Whether the group of this process has the terminal.
+    pub(super) fn is_foreground(&self) -> bool {
+        self.is_held_by(getpgrp())
+    }
+
+    pub(super) fn is_held_by(&self, group: Pid) -> bool {
+        tcgetpgrp(&self.0) == Ok(group)
+    }
+
+    /// Whether no other process of the job is likely to read from the terminal. A pager at the end of
+    /// a pipeline does. A command in front of it gets the terminal when it asks for it.
+    pub(super) fn is_for_one_command(&self) -> bool {
+        io::stdin().is_terminal() && !is_pipe(io::stdout().as_fd())
+    }
+
+    /// Hands the terminal to a group.
+    pub(super) fn give(&self, group: Pid) {
+        // A group without the terminal may not hand it over, and is stopped by this signal.
+        let stop = SigSet::from(Signal::SIGTTOU);
+        let Ok(mask) = stop.thread_swap_mask(SigmaskHow::SIG_BLOCK) else {
+            return;
+        };
+        tcsetpgrp(&self.0, group).ok();
+        mask.thread_set_mask().ok();
+    }
+
+    /// Takes the terminal back from a group, unless another one has it by now.
+    pub(super) fn take_back(&self, group: Pid) {
+        if self.is_held_by(group) {
+            self.give(getpgrp());
+        }
+    }
+
+    /// Whether the group of this process may stop: a process outside of it, in the same session, can
+    /// continue it.
+    pub(super) fn can_suspend(&self) -> bool {
+        let mut parent = getppid();
+        while let Some(pid) = parent {
+            if getsid(Some(pid)) != getsid(None) {
+                return false;
+            }
+            if getpgid(Some(pid)) != Ok(getpgrp()) {
+                return true;
+            }
+            parent = parent_of(pid);
+        }
+        false
+    }
+}
+
+fn is_pipe(output: impl AsFd) -> bool {
+    let file = output.as_fd().try_clone_to_owned().map(File::from);
+    let metadata = file.and_then(|file| file.metadata());
+    metadata.is_ok_and(|it| it.file_type().is_fifo())
+}
+
+/// Returns the parent of another process, as far as that is known.
+fn parent_of(pid: Pid) -> Option<Pid> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+    let parent = status.lines().find_map(|it| it.strip_prefix("PPid:"))?;
+    Pid::from_raw(parent.trim().parse().ok()?)
+}
