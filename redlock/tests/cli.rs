@@ -16,12 +16,20 @@ mod loss;
 mod manual;
 #[path = "cli/nodes.rs"]
 mod nodes;
+#[path = "cli/orphans.rs"]
+mod orphans;
+#[cfg(target_os = "linux")]
+#[path = "cli/pty.rs"]
+mod pty;
 #[path = "cli/results.rs"]
 mod results;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/signals.rs"]
 mod signals;
+#[cfg(target_os = "linux")]
+#[path = "cli/terminal.rs"]
+mod terminal;
 #[cfg(any(feature = "tls-native", feature = "tls-rustls"))]
 #[path = "cli/tls.rs"]
 mod tls;
