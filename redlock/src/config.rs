@@ -1,8 +1,10 @@
 //! The options of a manager, and the overrides of one request.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::{ConfigError, InvalidRequest};
+use crate::label;
 use crate::time::clock::Moment;
 use crate::time::validity;
 
@@ -24,6 +26,7 @@ pub(crate) struct Config {
     pub(crate) restart_quarantine: bool,
     pub(crate) allow_resize: bool,
     pub(crate) key_prefix: String,
+    pub(crate) label: Option<Arc<str>>,
     pub(crate) rng_seed: Option<u64>,
 }
 
@@ -45,6 +48,7 @@ impl Default for Config {
             restart_quarantine: true,
             allow_resize: false,
             key_prefix: String::new(),
+            label: None,
             rng_seed: None,
         }
     }
@@ -80,6 +84,10 @@ impl Config {
         let (retention, max_ttl) = (self.fence_retention(), self.max_ttl);
         if self.fencing && retention < validity::min_retention(max_ttl) {
             return Err(ConfigError::FenceRetention { retention, max_ttl });
+        }
+        let (len, max) = (self.label.as_ref().map_or(0, |it| it.len()), label::MAX_LEN);
+        if len > max {
+            return Err(ConfigError::Label { len, max });
         }
         let options = LockOptions::of(self);
         self.check(&options).map_err(ConfigError::Ttl)

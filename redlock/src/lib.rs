@@ -81,6 +81,7 @@ mod config;
 mod engine;
 mod error;
 mod guard;
+mod label;
 mod lease;
 mod lease_id;
 mod manager;

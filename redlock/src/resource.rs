@@ -194,9 +194,10 @@ from_bytes! {
     &Vec<u8> => |value| value.as_slice();
 }
 
-/// The endings of the keys of token counters, of waiting lists and hinted waiters, of adoptions, and
+/// The endings of the keys of token counters, of waiting lists and hinted waiters, of adoptions, of
+/// labels, and
 /// of identity records.
-const RESERVED_SUFFIXES: [&[u8]; 10] = [
+const RESERVED_SUFFIXES: [&[u8]; 12] = [
     b":fence",
     b":fence!",
     b"}:wait",
@@ -205,6 +206,8 @@ const RESERVED_SUFFIXES: [&[u8]; 10] = [
     b":next!",
     b"}:adopted",
     b":adopted!",
+    b"}:holder",
+    b":holder!",
     b"redlock:node",
     b"redlock:node:push",
 ];
@@ -255,6 +258,8 @@ mod tests {
             "a{b}c:next!",
             "{a}:adopted",
             "a{b}c:adopted!",
+            "{a}:holder",
+            "a{b}c:holder!",
             "redlock:node",
         ] {
             let result = Resource::from(reserved).validate();

@@ -21,6 +21,7 @@
 //! - `adoption`: leases that are detached, adopted, and released by id
 //! - `forcing`: resources that are released by force
 //! - `foreign`: locks that other libraries set
+//! - `labels`: texts that name the holder of a lock
 //! - `inspection`: status and health
 //! - `configuration`: rejected options and input
 //! - `durations`: every duration and factor, from nothing to the largest
@@ -63,6 +64,7 @@ mod hold_at_least;
 mod holding;
 mod hooked;
 mod inspection;
+mod labels;
 mod late_raises;
 mod losing;
 mod overload;

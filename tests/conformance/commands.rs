@@ -171,6 +171,13 @@ impl<const N: usize> IntoKeys for &[u8; N] {
     }
 }
 
+impl IntoKeys for &[&str] {
+    fn into_keys(self) -> Keys {
+        let keys = self.iter().map(|key| Arc::from(key.as_bytes()));
+        Keys::try_from(keys.collect::<Vec<_>>()).unwrap()
+    }
+}
+
 impl<const N: usize> IntoKeys for [&str; N] {
     fn into_keys(self) -> Keys {
         self.map(str::to_owned).to_vec().into_keys()

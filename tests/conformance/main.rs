@@ -14,6 +14,7 @@
 //! - `adopting`: keys that get the id of another lease, and get their own back
 //! - `keeping`: releases that keep their keys for a while
 //! - `reporting`: what a session reports about its node
+//! - `labels`: texts that name the holder of a key
 //! - `foreign`: cases that only a server can have
 //! - `denied`: commands in scripts for which the user has no right
 
@@ -25,6 +26,7 @@ mod extending;
 mod foreign;
 mod hints;
 mod keeping;
+mod labels;
 mod listing;
 mod process;
 mod rearming;
@@ -130,6 +132,11 @@ macro_rules! all_cases {
             extending:
             extensions_at_once_have_results_of_their_own
             extensions_at_once_never_shorten_an_expiry;
+            labels:
+            an_extension_labels_its_keys
+            extensions_with_counters_label_their_keys
+            a_label_is_that_of_the_holder
+            extensions_at_once_have_labels_of_their_own;
             rearming:
             a_missing_key_is_set_with_its_ttl
             our_own_key_is_extended_and_never_shortened

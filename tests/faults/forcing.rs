@@ -2,6 +2,7 @@
 
 use deadpool_redis::redis;
 use redlock::{LockState, LossReason, Redlock, ReleaseOutcome, UnlockError};
+use redlock_tests::Servers;
 
 use crate::common::{
     LONG, MS, SECOND, SOON, everywhere, fleet, gone, healthy, with_documented_rights,
@@ -81,6 +82,29 @@ async fn a_waiter_gets_the_lock_of_a_stuck_holder() {
     assert!(guard.is_held());
 }
 
+/// The holder has never extended its lock: the label has registered it with the servers.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_labelled_holder_notices_at_once() {
+    let servers = Servers::start(3);
+    let builder = || Redlock::builder().nodes(servers.urls());
+    let redlock = builder().label("web 1").connect().await.unwrap();
+    let breaker = builder().label("operator").connect().await.unwrap();
+    healthy(&redlock).await;
+    healthy(&breaker).await;
+    let guard = redlock.lock("a").ttl(30 * SECOND).await.unwrap();
+    everywhere(&servers, "{a}:holder").await;
+    let refused = breaker.try_lock("a").await.unwrap_err();
+    assert_eq!(refused.holder(), Some("web 1"), "{refused}");
+    let broken = breaker.force_release("a").await.unwrap();
+    assert_eq!(broken.label(), Some("web 1"));
+    // The first extension is due after 10 s.
+    let lost = tokio::time::timeout(5 * SECOND, guard.lost()).await;
+    assert_eq!(lost.unwrap().reason(), LossReason::Gone);
+    let next = breaker.try_lock("a").await.unwrap();
+    assert_eq!(breaker.status("a").await.lease_id(), Some(next.lease_id()));
+}
+
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn one_dead_or_hung_server_does_not_stop_it() {
@@ -114,17 +138,24 @@ async fn one_dead_or_hung_server_does_not_stop_it() {
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn the_documented_rights_suffice_to_release_by_force() {
-    let servers = redlock_tests::Servers::start(3);
+    let servers = Servers::start(3);
     let builder = Redlock::builder().nodes(with_documented_rights(&servers));
-    let redlock = builder.key_prefix("app:").connect().await.unwrap();
+    let redlock = builder
+        .key_prefix("app:")
+        .label("web 1")
+        .connect()
+        .await
+        .unwrap();
     healthy(&redlock).await;
     let guard = redlock.lock("a").await.unwrap();
-    everywhere(&servers, "app:a").await;
+    everywhere(&servers, "{app:a}:holder").await;
     for server in servers.iter() {
         let mut reset = redis::cmd("ACL");
         server.probe().query::<()>(reset.arg("LOG").arg("RESET"));
     }
-    assert!(redlock.force_release("a").await.unwrap().was_held());
+    let broken = redlock.force_release("a").await.unwrap();
+    assert!(broken.was_held());
+    assert_eq!(broken.label(), Some("web 1"));
     assert_eq!(guard.lost().await.reason(), LossReason::ForceReleased);
     gone(&servers, "app:a").await;
     tokio::time::sleep(100 * MS).await;

@@ -10,6 +10,7 @@
 
 mod acquisition;
 mod contender;
+mod holder;
 mod outcome;
 mod pacing;
 mod wait;
@@ -40,6 +41,13 @@ pub(crate) async fn acquire(
     let won = match contender.wait_in_queue(acquisition.began()).await {
         Ok(ticket) => contender.contend(ticket).await,
         Err(error) => Err(error),
+    };
+    let won = match won {
+        Err(error) if error.is_busy() && engine.config().label.is_some() => {
+            // Boxed: the future of a request has no room for it.
+            Err(Box::pin(holder::name(engine, error)).await)
+        }
+        won => won,
     };
     acquisition.end(won.and_then(|guard| unless_closed(engine, guard)))
 }

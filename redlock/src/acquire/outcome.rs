@@ -31,6 +31,7 @@ pub(crate) fn busy_or_no_quorum(
             is_minimum: tally.may_be_busy_elsewhere(),
             is_local: false,
             nodes: quorum::nodes(engine.quorum().nodes()),
+            holder: None,
         };
     }
     let responding = tally.granted() + tally.busy();
@@ -108,5 +109,6 @@ pub(crate) fn behind_local_holder(
         is_minimum,
         is_local,
         nodes: quorum::nodes(engine.quorum().nodes()),
+        holder: None,
     }
 }

@@ -86,6 +86,14 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: Arc<str>,
     },
+    /// The `label` is too long.
+    #[error("label has {len} bytes, but must have at most {max}")]
+    Label {
+        /// Its length in bytes.
+        len: usize,
+        /// The maximum.
+        max: usize,
+    },
     /// An environment variable is missing, invalid or unknown.
     #[error("{variable}: {reason}")]
     Environment {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::error::invalid::InvalidRequest;
 use crate::error::lost::LockLost;
 use crate::error::node::{Causes, NodeFailure};
+use crate::error::quoted::quoted;
 use crate::resource::Resource;
 
 /// The reason why a lock was not acquired.
@@ -18,7 +19,7 @@ pub enum LockError {
     #[error(
         "{resource}{} is {}",
         OrOthers(*others),
-        Owner { busy: *busy, nodes: *nodes, is_minimum: *is_minimum, is_local: *is_local, remaining: *remaining }
+        Owner { holder: holder.as_deref(), busy: *busy, nodes: *nodes, is_minimum: *is_minimum, is_local: *is_local, remaining: *remaining }
     )]
     #[non_exhaustive]
     Busy {
@@ -41,6 +42,10 @@ pub enum LockError {
         is_local: bool,
         /// The number of configured nodes.
         nodes: u16,
+        /// The [label](crate::RedlockBuilder::label) of the holder. It is looked up only by a manager that
+        /// has a label itself, and only for a single resource. Any text: `Display` escapes control
+        /// characters.
+        holder: Option<Arc<str>>,
     },
 
     /// Too few nodes responded to decide. Check the nodes in `failures`, or try again later.
@@ -136,6 +141,16 @@ impl LockError {
         }
     }
 
+    /// The [label](crate::RedlockBuilder::label) of the holder, if the lock is busy and the label was
+    /// looked up.
+    #[must_use]
+    pub fn holder(&self) -> Option<&str> {
+        match self {
+            Self::Busy { holder, .. } => holder.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The nodes that failed, with their causes.
     #[must_use]
     pub fn failures(&self) -> &[NodeFailure] {
@@ -148,7 +163,8 @@ impl LockError {
 }
 
 /// Displays the owner of a lock: where it is, on how many nodes, and for how long.
-struct Owner {
+struct Owner<'a> {
+    holder: Option<&'a str>,
     busy: u16,
     nodes: u16,
     is_minimum: bool,
@@ -156,7 +172,7 @@ struct Owner {
     remaining: Option<Duration>,
 }
 
-impl fmt::Display for Owner {
+impl fmt::Display for Owner<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.busy == 0 {
             return f.write_str("being acquired by another task of this process");
@@ -168,7 +184,11 @@ impl fmt::Display for Owner {
         };
         let least = if self.is_minimum { "at least " } else { "" };
         let (busy, nodes) = (self.busy, self.nodes);
-        write!(f, "held by {owner} (on {least}{busy} of {nodes} nodes), ")?;
+        write!(f, "held by {owner} (")?;
+        if let Some(holder) = self.holder {
+            write!(f, "{}, ", quoted(holder))?;
+        }
+        write!(f, "on {least}{busy} of {nodes} nodes), ")?;
         match self.remaining {
             Some(left) => {
                 let left = left.as_secs_f64();
@@ -205,8 +225,28 @@ mod tests {
             is_minimum,
             is_local,
             nodes: 5,
+            holder: None,
         };
         error.to_string()
+    }
+
+    #[test]
+    fn the_label_of_the_holder_is_shown_in_one_line() {
+        let error = LockError::Busy {
+            resource: "a".into(),
+            others: 0,
+            remaining: None,
+            busy: 3,
+            is_minimum: false,
+            is_local: false,
+            nodes: 3,
+            holder: Some("web\n1".into()),
+        };
+        assert_eq!(error.holder(), Some("web\n1"));
+        assert_eq!(
+            error.to_string(),
+            "a is held by another owner (web\\n1, on 3 of 3 nodes), with no known end"
+        );
     }
 
     #[test]

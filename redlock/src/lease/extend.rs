@@ -31,6 +31,7 @@ use crate::lease_id::LeaseId;
 use crate::node::{Command, Extend, Extension, Keys, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
+use crate::quorum::hold::Hold;
 use crate::quorum::per_node::Selection;
 use crate::quorum::responses::{self, NodeResults, Responses};
 use crate::time::clock::Moment;
@@ -208,11 +209,40 @@ impl ActiveLease {
         self.send_extension(node, &extending);
     }
 
+    /// Sends the label of the holder to the nodes that have the keys, if there is one. It travels with an
+    /// extension, which also registers for changes of the keys.
+    pub(super) fn send_label(self: &Arc<Self>) {
+        if self.engine.config().label.is_none() {
+            return;
+        }
+        let nodes = {
+            let state = self.lock();
+            let has_keys = |node| matches!(state.holds.get(node), Hold::Until(_));
+            Selection::of(self.engine.quorum().nodes(), has_keys)
+        };
+        // Without automatic extension, the expiry is left.
+        let ttl = if self.auto_extend {
+            self.ttl
+        } else {
+            Duration::ZERO
+        };
+        self.send_extensions(ttl, Reason::Labelled, &nodes);
+    }
+
+    /// The same, to a node that has granted the keys late.
+    pub(super) fn send_late_label(&self, node: usize) {
+        let has_label = self.engine.config().label.is_some();
+        if let Some(lease) = self.itself.upgrade().filter(|_| has_label) {
+            lease.extend_node(node, Reason::Labelled);
+        }
+    }
+
     fn send_extension(&self, node: usize, extending: &Arc<Extending>) {
         let responder = Responder::new(Arc::<Extending>::clone(extending), node);
         let (keys, id) = (self.keys.clone(), self.id.clone());
         let extend = Extend::new(keys, id, extending.ttl, responder)
             .fence_retention(self.fence_retention())
+            .label(self.engine.config().label.clone())
             .watch(extending.watch(node));
         self.engine.submit(node, Command::Extend(extend.into()));
         // The lease may have ended since it was found to be held. Its release is then ahead of the

@@ -41,6 +41,8 @@ pub(super) enum Reason {
     Due(u32),
     /// The caller requested it.
     Requested,
+    /// It carries the label of a holder that has just acquired the lock.
+    Labelled,
     /// One node has come back.
     Returned,
     /// The keys of one node were put back.

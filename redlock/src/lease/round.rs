@@ -112,6 +112,7 @@ impl Round {
             self.is_won = self.finish(end).await;
         }
         if self.is_won {
+            self.lease.send_label();
             return Ok(Arc::clone(&self.lease));
         }
         self.is_refused = true;
@@ -252,7 +253,10 @@ impl ActiveLease {
         if state.phase == Phase::Held {
             state.holds_changed();
         }
-        if state.phase == Phase::Acquiring && state.tally.verdict() != Verdict::Open {
+        if is_late {
+            drop(state);
+            self.send_late_label(node);
+        } else if state.phase == Phase::Acquiring && state.tally.verdict() != Verdict::Open {
             state.notify();
         }
     }

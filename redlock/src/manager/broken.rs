@@ -65,6 +65,14 @@ impl Broken {
         &self.lease_ids
     }
 
+    /// The [label](crate::RedlockBuilder::label) of the former holder, if it had one and a quorum.
+    ///
+    /// Any text of at most 128 bytes: escape control characters where it is shown.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.before.label()
+    }
+
     /// The time for which a quorum of nodes would have kept the lock. `None` without a quorum for one
     /// lease, or if it had no expiry.
     #[must_use]

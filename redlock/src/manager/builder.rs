@@ -37,7 +37,7 @@ use crate::time::validity;
 pub struct RedlockBuilder {
     /// The nodes, or the error of the first invalid one. Setters do not fail; `build` does.
     nodes: Result<Vec<Arc<dyn Node>>, ConfigError>,
-    config: Config,
+    pub(super) config: Config,
     origin: Origin,
 }
 

@@ -38,7 +38,8 @@ impl Redlock {
     /// A guard of this manager is [lost](crate::LockGuard::lost) at once, with the reason
     /// [`ForceReleased`](LossReason::ForceReleased) and with all its resources. A guard elsewhere is lost
     /// as [`Gone`](LossReason::Gone): when the servers push the change, or at its next extension. They
-    /// push it once the lease was extended for the first time, a third of its ttl after it was acquired.
+    /// push it if the holder has a [label](crate::RedlockBuilder::label), or once the lease was extended
+    /// for the first time, a third of its ttl after it was acquired.
     ///
     /// # Errors
     ///

@@ -17,6 +17,7 @@ pub(crate) mod status;
 pub(crate) mod connect;
 mod env;
 pub(crate) mod global;
+mod label;
 mod options;
 mod origin;
 

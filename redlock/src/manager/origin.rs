@@ -49,6 +49,7 @@ impl Origin {
             NODE_TIMEOUT => then.node_timeout == now.node_timeout,
             TOKEN_DURABILITY => then.token_durability == now.token_durability,
             FENCE_RETENTION => then.fence_retention == now.fence_retention,
+            LABEL => then.label == now.label,
             _ => false,
         }
     }
@@ -66,6 +67,7 @@ fn concerned(error: &ConfigError, now: &Config) -> &'static [&'static str] {
         ConfigError::RetryCount => &[RETRY_COUNT],
         ConfigError::NodeTimeout { .. } => &[NODE_TIMEOUT],
         ConfigError::TokenDurability { .. } => &[TOKEN_DURABILITY],
+        ConfigError::Label { .. } => &[LABEL],
         ConfigError::FenceRetention { .. } => &[FENCE_RETENTION, MAX_TTL],
         _ => &[],
     }
@@ -90,3 +92,4 @@ const RETRY_COUNT: &str = "REDLOCK_RETRY_COUNT";
 const NODE_TIMEOUT: &str = "REDLOCK_NODE_TIMEOUT";
 const TOKEN_DURABILITY: &str = "REDLOCK_TOKEN_DURABILITY";
 const FENCE_RETENTION: &str = "REDLOCK_FENCE_RETENTION";
+const LABEL: &str = "REDLOCK_LABEL";

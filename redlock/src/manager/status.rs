@@ -119,6 +119,7 @@ impl Redlock {
 pub struct Status {
     state: LockState,
     lease_id: Option<LeaseId>,
+    label: Option<Arc<str>>,
     remaining: Option<Duration>,
     token: Option<FencingToken>,
     waiters: u32,
@@ -197,6 +198,7 @@ impl Status {
         let lease_id = most_common_id.filter(|_| state == LockState::Held);
         Self {
             state,
+            label: label_of(&records, lease_id.as_ref()),
             remaining: remaining_at_quorum(&records, lease_id.as_ref(), quorum),
             lease_id,
             token: largest_token(results),
@@ -222,6 +224,14 @@ impl Status {
     #[must_use]
     pub fn lease_id(&self) -> Option<&LeaseId> {
         self.lease_id.as_ref()
+    }
+
+    /// The [label](crate::RedlockBuilder::label) of the holder, if its manager has one and it was written.
+    ///
+    /// Any text of at most 128 bytes: escape control characters where it is shown.
+    #[must_use]
+    pub fn label(&self) -> Option<&str> {
+        self.label.as_deref()
     }
 
     /// How long a quorum of nodes keeps the lock if it is not extended. `None` if it is not held, or
@@ -308,6 +318,13 @@ fn remaining_at_quorum(
     remaining.sort_unstable_by(|a, b| b.cmp(a));
     let remaining = remaining.get(quorum.needed() - 1).copied();
     remaining.filter(|remaining| *remaining != Duration::MAX)
+}
+
+/// Returns the label of the lease from any node that has it.
+fn label_of(records: &[&Record], lease_id: Option<&LeaseId>) -> Option<Arc<str>> {
+    let lease_id = lease_id?;
+    let ours = records.iter().filter(|it| it.id.as_ref() == Some(lease_id));
+    ours.filter_map(|it| it.label.clone()).next()
 }
 
 fn largest_token(results: &NodeResults<Snapshot>) -> Option<FencingToken> {

@@ -168,6 +168,9 @@ pub struct Extend {
     /// The minimum time for which existing counters are kept, from now on. `None` leaves them
     /// unchanged.
     pub fence_retention: Option<Duration>,
+    /// The label of the holder, to be kept beside each key for as long as the key holds the id. A node
+    /// that cannot do that extends without it.
+    pub label: Option<Arc<str>>,
     /// The watch to notify when a key changes after this extension: it may be gone.
     ///
     /// A hint: the next extension finds a missing key too.
@@ -186,9 +189,17 @@ impl Extend {
             id,
             ttl,
             fence_retention: None,
+            label: None,
             watch: None,
             responder,
         }
+    }
+
+    /// Sets the label of the holder.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Option<Arc<str>>>) -> Self {
+        self.label = label.into();
+        self
     }
 
     /// Sets the minimum time for which counters are kept, from now on.

@@ -85,6 +85,8 @@ pub use crate::time::clock::Moment;
 ///   10 ms, the node refuses all others. A waiter that is gone is skipped.
 /// - [`Leave`] removes a waiter. If it was the hinted one, the next waiter is hinted.
 ///
+/// A node may keep a [label](Extend::label) beside each key. It is a text for people, and decides nothing.
+///
 /// A node keeps one [record](Identify) for the managers, as text that it does not interpret, and
 /// loses it when it loses keys. A node that reports its [losses](Identified::last_loss) needs no
 /// record. A node that does neither never gets a vote.

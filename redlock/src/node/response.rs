@@ -151,13 +151,27 @@ pub struct Record {
     pub id: Option<LeaseId>,
     /// The time until the key expires, or `None` if it never does.
     pub remaining: Option<Duration>,
+    /// The [label](crate::node::Extend::label) of the holder, if the node has one of this lease. Any
+    /// text: escape control characters where it is shown.
+    pub label: Option<Arc<str>>,
 }
 
 impl Record {
     /// Creates the record of a key that expires after `remaining`.
     #[must_use]
     pub fn new(id: Option<LeaseId>, remaining: Option<Duration>) -> Self {
-        Self { id, remaining }
+        Self {
+            id,
+            remaining,
+            label: None,
+        }
+    }
+
+    /// Sets the label of the holder.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<Option<Arc<str>>>) -> Self {
+        self.label = label.into();
+        self
     }
 }
 

@@ -30,7 +30,7 @@ impl Redlock {
     /// | `REDLOCK_DRIFT_FACTOR` | a fraction such as `0.01` |
     /// | `REDLOCK_AUTO_EXTEND`, `REDLOCK_FENCING` | `on` or `off` |
     /// | `REDLOCK_RESTART_QUARANTINE`, `REDLOCK_ALLOW_RESIZE` | `on` or `off` |
-    /// | `REDLOCK_KEY_PREFIX` | text, taken as it is |
+    /// | `REDLOCK_KEY_PREFIX`, `REDLOCK_LABEL` | text, taken as it is |
     /// | `REDLOCK_RNG_SEED` | a number, for simulations |
     ///
     /// Each is documented at its setter on [`RedlockBuilder`]. A variable that is not set, empty or

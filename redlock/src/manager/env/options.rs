@@ -18,7 +18,7 @@ pub(super) enum Setter {
 }
 
 /// The variables of all options of a builder.
-pub(super) const OPTIONS: [(&str, Setter); 16] = [
+pub(super) const OPTIONS: [(&str, Setter); 17] = [
     ("REDLOCK_TTL", Setter::Duration(RedlockBuilder::ttl)),
     ("REDLOCK_MAX_TTL", Setter::Duration(RedlockBuilder::max_ttl)),
     ("REDLOCK_WAIT", Setter::Duration(RedlockBuilder::wait)),
@@ -67,6 +67,7 @@ pub(super) const OPTIONS: [(&str, Setter); 16] = [
         "REDLOCK_KEY_PREFIX",
         Setter::Text(|it, text| it.key_prefix(text)),
     ),
+    ("REDLOCK_LABEL", Setter::Text(|it, text| it.label(text))),
     (
         "REDLOCK_RNG_SEED",
         Setter::Number(|it, n| Some(it.rng_seed(n))),

@@ -179,7 +179,7 @@ fn carry_out(state: &mut State, command: Command) -> Respond {
         }
         Command::Extend(it) => {
             let (store, watches) = (&mut state.store, &mut state.watches);
-            let extension = store.extend(&it.keys, &it.id, it.ttl, it.fence_retention);
+            let extension = store.extend(&it);
             let is_changed = extension == Extension::Confirmed;
             let notified = watches.take_if(is_changed, &it.keys);
             // Behind the extension, which is a change itself.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Extension, Fence, Keys, Raised, Rearmed, Record, Removal, Sight, Snapshot, Stamp, Vote,
+    Extend, Extension, Fence, Keys, Raised, Rearmed, Record, Removal, Sight, Snapshot, Stamp, Vote,
 };
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -30,6 +30,7 @@ struct Entry {
     expires: Moment,
     /// The lease from which the key was adopted.
     former: Option<FormerOwner>,
+    label: Option<Arc<str>>,
 }
 
 /// The former owner of a key, while its adopter has not decided.
@@ -45,6 +46,7 @@ impl Entry {
             id: id.clone(),
             expires,
             former: None,
+            label: None,
         }
     }
 }
@@ -100,24 +102,22 @@ impl Store {
         }
     }
 
-    pub(super) fn extend(
-        &mut self,
-        keys: &Keys,
-        id: &LeaseId,
-        ttl: Duration,
-        retention: Option<Duration>,
-    ) -> Extension {
-        let now = self.now();
-        let held = self.held(keys, id, now);
+    pub(super) fn extend(&mut self, it: &Extend) -> Extension {
+        let (now, keys) = (self.now(), &it.keys);
+        let held = self.held(keys, &it.id, now);
         if held != Extension::Confirmed {
             return held;
         }
-        let expires = now.checked_add(ttl).unwrap_or(now);
+        let expires = now.checked_add(it.ttl).unwrap_or(now);
         for key in keys {
             if let Some(entry) = self.keys.get_mut(key) {
                 entry.expires = entry.expires.max(expires);
+                if it.label.is_some() {
+                    entry.label.clone_from(&it.label);
+                }
             }
         }
+        let retention = it.fence_retention;
         if let Some(until) = retention.and_then(|retention| now.checked_add(retention)) {
             for key in keys {
                 if let Some(counter) = self.live_counter(key, now) {
@@ -212,7 +212,8 @@ impl Store {
         let now = self.now();
         let record = self.live_entry(key, now).map(|entry| {
             let remaining = entry.expires.saturating_since(now);
-            Record::new(Some(entry.id.clone()), Some(remaining))
+            let label = entry.label.clone();
+            Record::new(Some(entry.id.clone()), Some(remaining)).label(label)
         });
         Snapshot::new(record, self.counter(key, now))
     }

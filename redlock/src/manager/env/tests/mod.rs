@@ -25,8 +25,12 @@ fn a_value_that_is_not_text_is_an_error() {
 
 #[test]
 fn every_option_of_the_builder_has_its_variable() {
-    let source = include_str!("../../builder.rs");
-    let setters = source.lines().filter_map(|line| {
+    let sources = [
+        include_str!("../../builder.rs"),
+        include_str!("../../label.rs"),
+    ];
+    let setters = sources.into_iter().flat_map(str::lines);
+    let setters = setters.filter_map(|line| {
         let (name, _) = line
             .trim()
             .strip_prefix("pub fn ")?
@@ -64,6 +68,7 @@ fn an_error_of_build_names_the_variable() {
         ("REDLOCK_DRIFT_FACTOR", "NaN"),
         ("REDLOCK_TOKEN_DURABILITY", "2"),
         ("REDLOCK_FENCE_RETENTION", "119s"),
+        ("REDLOCK_LABEL", &"x".repeat(129)),
     ] {
         let error = read(&[URL, (variable, value)]).unwrap_err();
         let ConfigError::Environment {

@@ -211,8 +211,24 @@ const VALUES: &[Row] = &[
         Ok("key_prefix: \"app: \""),
     ),
     (&[URL, ("REDLOCK_KEY_PREFIX", "")], Ok("key_prefix: \"\"")),
+    (
+        &[URL, ("REDLOCK_LABEL", "web-3 ")],
+        Ok("label: Some(\"web-3 \")"),
+    ),
+    (&[URL, ("REDLOCK_LABEL", "")], Ok("label: None")),
+    (
+        &[URL, ("REDLOCK_LABEL", LONG_LABEL)],
+        Err("REDLOCK_LABEL: label has 129 bytes, but must have at most 128"),
+    ),
     (&[URL, ("REDLOCK_RNG_SEED", "7")], Ok("rng_seed: Some(7)")),
 ];
+
+/// A label of one byte too many.
+const LONG_LABEL: &str = concat!(
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+    "x"
+);
 
 const NAMES: &[Row] = &[
     (

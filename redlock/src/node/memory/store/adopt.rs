@@ -21,6 +21,7 @@ impl Store {
             if let Some(entry) = self.keys.get_mut(key) {
                 entry.id = it.id.clone();
                 entry.former = Some(former.clone());
+                entry.label = None;
             }
         }
         let stamp = it.fence.map(|fence| {
@@ -43,6 +44,7 @@ impl Store {
             if let Some(entry) = self.live_entry(key, now).filter(|entry| entry.id == *id) {
                 entry.id = former.clone();
                 entry.former = None;
+                entry.label = None;
                 removal = Removal::Deleted;
             }
         }

@@ -95,6 +95,7 @@ impl Draft {
                 scripts: self.rights.script_calls(),
                 waiting: WaitingForm::default(),
                 is_clustered: false,
+                labels_are_denied: false,
             },
             time: self.time,
             facts,

@@ -3,13 +3,16 @@
 -- KEYS keys, then as many counters if ARGV[1] is not empty
 -- ARGV[1] retention of the counters in milliseconds, or ''
 -- ARGV[2n] lease id for key n   ARGV[2n + 1] ttl in milliseconds for key n
+-- Behind these: the label of the holder of all keys, if it has one.
 -- One value for each key, not in an array if there is only one:
 -- 1: the key is ours and has at least the ttl left.
+-- 2: likewise, but the user may not write the label.
 -- 0: the key does not exist or is not ours.
 -- -1: the key is that of an adopter that has not decided yet.
 -- An error ends the script. It can be called again for each key alone: what was extended stays so.
 local retention = ARGV[1] ~= '' and tonumber(ARGV[1])
 local count = retention and #KEYS / 2 or #KEYS
+local label = #ARGV > 2 * count + 1 and ARGV[#ARGV]
 local held = count > 1 and redis.pcall('MGET', unpack(KEYS, 1, count)) or {err = ''}
 if held.err then
   -- The command or one of the keys was refused: read them one by one.
@@ -31,8 +34,13 @@ for n = 1, count do
     if left >= 0 and left < tonumber(ttl) then
       redis.call('PEXPIRE', KEYS[n], ttl)
       has_written = true
+      left = ttl
     end
     done[n], ours = 1, n
+    if label then
+      --@include label
+      done[n] = is_refused and 2 or 1
+    end
     if retention then
       -- -2: there is no counter.  -1: it has no expiry, but should have one.
       left = redis.call('PTTL', KEYS[count + n])

@@ -44,7 +44,12 @@ impl Request {
         }
         match self.command {
             Command::Acquire(it) => return settle_acquire(self.encoding, it, value, responses),
-            Command::Extend(it) => it.responder.send(extension(&value)),
+            Command::Extend(it) => {
+                it.responder.send(extension(&value));
+                if value == Value::Int(2) {
+                    return Settled::LabelsDenied;
+                }
+            }
             Command::Raise(it) => it.responder.send(raised(&value)),
             Command::Rearm(it) => it.responder.send(rearmed(&value)),
             Command::Adopt(it) => it.responder.send(adopted(&value)),
@@ -160,7 +165,8 @@ impl Request {
 
 fn extension(value: &Value) -> NodeResult<Extension> {
     match value {
-        Value::Int(1) => Ok(Extension::Confirmed),
+        // 2: without the label.
+        Value::Int(1 | 2) => Ok(Extension::Confirmed),
         Value::Int(0) => Ok(Extension::NotHeld),
         Value::Int(-1) => Ok(Extension::Contested),
         _ => Err(unexpected(value)),

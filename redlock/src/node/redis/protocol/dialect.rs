@@ -1,5 +1,6 @@
 //! The forms of commands that a server supports, and permits to the user.
 
+use crate::node::Extend;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::waiting::WaitingForm;
 
@@ -12,6 +13,15 @@ pub(crate) struct Dialect {
     pub(crate) waiting: WaitingForm,
     /// Whether the keys of one call must share a slot: the server is a member of a cluster.
     pub(crate) is_clustered: bool,
+    /// Whether the user may not write the labels of holders.
+    pub(crate) labels_are_denied: bool,
+}
+
+impl Dialect {
+    /// Returns the label that an extension writes.
+    pub(crate) fn label_of(self, it: &Extend) -> Option<&str> {
+        it.label.as_deref().filter(|_| !self.labels_are_denied)
+    }
 }
 
 /// The commands by which scripts can be called.

@@ -48,7 +48,10 @@ impl Request {
                 }
                 (encoding, _) => calls.add(|call| acquire(call, it, encoding, waiting, by_text)),
             },
-            Command::Extend(it) => calls.add(|call| extend(call, it, by_text)),
+            Command::Extend(it) => {
+                let label = dialect.label_of(it);
+                calls.add(|call| extend(call, it, label, by_text));
+            }
             Command::Raise(it) => calls.add(|call| raise(call, it, by_text)),
             Command::Rearm(it) => calls.add(|call| rearm(call, it, by_text)),
             Command::Adopt(it) => calls.add(|call| adopt(call, it, by_text)),
@@ -60,7 +63,10 @@ impl Request {
             },
             Command::Leave(it) => calls.add(|call| leave(call, it, waiting, by_text)),
             Command::Look(it) => return encode_look(it, calls),
-            Command::Inspect(it) => calls.add(|call| inspect(call, &it.key, waiting, by_text)),
+            Command::Inspect(it) => calls.add(|call| {
+                inspect(call, &it.key, waiting, by_text);
+                call.arg("label");
+            }),
             Command::Identify(it) => return identity::encode(it, by_text, calls),
             Command::Ping(_) => calls.add(|call| {
                 call.arg("PING");
@@ -214,10 +220,12 @@ fn acquire(
     }
 }
 
-/// Writes one call for extensions of one key each, all with the same retention of counters.
+/// Writes one call for extensions of one key each, all with the same retention of counters, and with
+/// this label.
 pub(crate) fn shared_extension<'a>(
     call: &mut Call<'_>,
     extensions: impl Iterator<Item = &'a Extend> + Clone,
+    label: Option<&str>,
     by_text: bool,
 ) {
     let keys = extensions.clone().filter_map(|it| it.keys.as_one());
@@ -241,18 +249,30 @@ pub(crate) fn shared_extension<'a>(
     for it in extensions {
         call.arg(it.id.as_bytes()).arg(millis(it.ttl));
     }
+    if let Some(label) = label {
+        call.arg(label);
+    }
 }
 
-fn extend(call: &mut Call<'_>, it: &Extend, by_text: bool) {
+fn extend(call: &mut Call<'_>, it: &Extend, label: Option<&str>, by_text: bool) {
     if it.keys.as_one().is_some() {
         // The script of those that share a call: sent by its text, it is there for all of them.
-        return shared_extension(call, std::iter::once(it), by_text);
+        return shared_extension(call, std::iter::once(it), label, by_text);
     }
     let is_fenced = it.fence_retention.is_some();
     call_on_counters(call, &script::EXTEND, by_text, &it.keys, is_fenced);
     call.arg(it.id.as_bytes()).arg(millis(it.ttl));
-    if let Some(retention) = it.fence_retention {
-        call.arg(millis(retention));
+    match it.fence_retention {
+        Some(retention) => {
+            call.arg(millis(retention));
+        }
+        None if label.is_some() => {
+            call.arg("");
+        }
+        None => {}
+    }
+    if let Some(label) = label {
+        call.arg(label);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The calls that requests of a batch share.
 
+use std::time::Duration;
+
 use crate::node::redis::protocol::batch::{Batch, WatchGroup};
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
@@ -41,18 +43,18 @@ impl Batch {
         } else {
             MAX_EXTENSIONS_PER_SCRIPT
         };
-        let retention = |it: &Request| it.as_simple_extension().and_then(|it| it.fence_retention);
         let alike = self
             .extensions
-            .chunk_by(|one, next| retention(one) == retention(next));
+            .chunk_by(|one, next| shared_terms(one, dialect) == shared_terms(next, dialect));
         for shared in alike.flat_map(|alike| alike.chunks(most)) {
             self.extension_calls.push(shared.len());
             if let [request] = shared {
                 request.encode(calls, counter_ttls, dialect);
                 continue;
             }
+            let label = shared_terms(&shared[0], dialect).and_then(|(_, label)| label);
             let extensions = shared.iter().filter_map(Request::as_simple_extension);
-            calls.add(|call| encode::shared_extension(call, extensions, by_text));
+            calls.add(|call| encode::shared_extension(call, extensions, label, by_text));
         }
     }
 
@@ -79,6 +81,12 @@ impl Batch {
             });
         }
     }
+}
+
+/// Returns what extensions that share a call have in common: the retention of the counters and the label.
+fn shared_terms(request: &Request, dialect: Dialect) -> Option<(Option<Duration>, Option<&str>)> {
+    let it = request.as_simple_extension()?;
+    Some((it.fence_retention, dialect.label_of(it)))
 }
 
 /// The maximum number of extensions in one script, which takes a server about as long.

@@ -70,6 +70,8 @@ pub(crate) enum Settled {
     Displaced(Command, NodeError),
     /// The server permits a request without waiting lists, and has refused it with them.
     ListsDenied,
+    /// The server has extended a lease, but the user may not write its label.
+    LabelsDenied,
     /// The departure of a waiter has hinted another one for one of these keys.
     Hinted(Keys),
     /// The server has refused a release with this error, which was sent to the caller. The keys may

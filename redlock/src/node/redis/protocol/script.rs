@@ -58,11 +58,13 @@ static ALL: [&LazyLock<LuaScript>; 15] = [
 ];
 
 /// The name and text of each part.
-const PARTS: [(&str, &str); 17] = [
+const PARTS: [(&str, &str); 19] = [
     ("get", include_str!("../lua/parts/get.lua")),
     ("owned", include_str!("../lua/parts/owned.lua")),
     ("held", include_str!("../lua/parts/held.lua")),
     ("marker", include_str!("../lua/parts/marker.lua")),
+    ("holder", include_str!("../lua/parts/holder.lua")),
+    ("label", include_str!("../lua/parts/label.lua")),
     ("longest", include_str!("../lua/parts/longest.lua")),
     ("counter", include_str!("../lua/parts/counter.lua")),
     ("counters", include_str!("../lua/parts/counters.lua")),

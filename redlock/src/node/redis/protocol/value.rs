@@ -5,18 +5,24 @@ use std::time::Duration;
 use deadpool_redis::redis::Value;
 
 use crate::error::{NodeError, NodeErrorKind};
+use crate::label;
 use crate::lease_id::LeaseId;
 use crate::node::redis::protocol::error;
 use crate::node::{NodeResult, Record, Sight, Snapshot};
 use crate::token::FencingToken;
 
-/// Reads the response of `lua/inspect.lua`: a key and its counter.
+/// Reads the response of `lua/inspect.lua`: a key, its counter, and the label of
+/// its holder.
 pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
     let Value::Array(fields) = value else {
         return Err(unexpected(value));
     };
-    let [id, Value::Int(left), counter, waiters] = fields.as_slice() else {
+    let [id, Value::Int(left), counter, waiters, label] = fields.as_slice() else {
         return Err(unexpected(value));
+    };
+    let label = match label {
+        Value::BulkString(label) => label::read(label),
+        _ => None,
     };
     let waiters = match waiters {
         Value::Int(waiters) => u32::try_from(*waiters).ok(),
@@ -26,7 +32,7 @@ pub(crate) fn snapshot(value: &Value) -> Result<Snapshot, NodeError> {
         Value::BulkString(id) => Some(LeaseId::from(id)),
         _ => None,
     };
-    let record = (*left != -2).then(|| Record::new(id, remaining_ttl(*left)));
+    let record = (*left != -2).then(|| Record::new(id, remaining_ttl(*left)).label(label));
     Ok(Snapshot::new(record, counter_value(counter).ok()).waiters(waiters))
 }
 

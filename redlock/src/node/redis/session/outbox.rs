@@ -228,6 +228,7 @@ impl Outbox {
             Settled::Identified { are_pushed } => self.lists.on_identified(are_pushed),
             Settled::Busy(keys) => self.lists.on_contended(&keys),
             Settled::Unlisted(keys) => self.lists.on_unlisted(&keys, &mut self.dialect.waiting),
+            Settled::LabelsDenied => self.dialect.labels_are_denied = true,
             Settled::ListsDenied => self.lists.on_denied(&mut self.dialect.waiting),
             Settled::Hinted(keys) => self.lists.on_hinted(&keys),
             Settled::NotTogether => {

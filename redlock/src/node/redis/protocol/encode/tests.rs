@@ -100,6 +100,7 @@ async fn every_command_is_packed_as_the_client_library_packs_it() {
                 scripts,
                 waiting,
                 is_clustered: false,
+                labels_are_denied: false,
             };
             for command in commands(&keys(names)) {
                 let mut request = Request::new(command);
