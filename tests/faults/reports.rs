@@ -1,5 +1,6 @@
 //! Reports about servers: what they are, how they are set up, and what weakens their locks.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use deadpool_redis::redis;
@@ -7,7 +8,7 @@ use redlock::node::{Fsync, NodeRole, Persistence};
 use redlock::{NodeReport, NodeWarning, Redlock};
 use redlock_tests::{Server, ServerBuilder, Servers, eventually};
 
-use crate::common::{SOON, form, healthy, limited, with_documented_rights};
+use crate::common::{MS, SOON, form, healthy, limited, with_documented_rights};
 
 /// Returns the report about one server.
 async fn report(url: String) -> NodeReport {
@@ -77,6 +78,65 @@ async fn a_server_is_described_with_the_documented_rights() {
         assert_eq!(report.deployment, reports[0].deployment);
     }
     assert_ne!(reports[0].run_id, reports[1].run_id);
+}
+
+/// Returns the rules that one server has refused to the documented user without these rights.
+async fn missing_rights(servers: &Servers, without: &[&str]) -> BTreeSet<String> {
+    let url = with_documented_rights(servers).remove(0);
+    let mut user = redis::cmd("ACL");
+    user.arg("SETUSER").arg("locks").arg(without);
+    servers[0].probe().query::<()>(&user);
+    let redlock = Redlock::builder().node(&*url).key_prefix("app:");
+    let redlock = redlock.build().unwrap();
+    let mut report = redlock.nodes().await.remove(0);
+    // Hints are tried behind the identification.
+    let start = std::time::Instant::now();
+    while !report.hints && start.elapsed() < Duration::from_millis(300) {
+        tokio::time::sleep(MS).await;
+        report = redlock.known_nodes().remove(0);
+    }
+    report
+        .missing_rights
+        .iter()
+        .map(|it| (**it).to_owned())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn every_optional_right_that_is_missing_is_named() {
+    let servers = Servers::start(1);
+    let beyond = missing_rights(&servers, &[]).await;
+    for right in &beyond {
+        let documented_as_extra = ["+client|info", "+command|info", "+client|kill"];
+        assert!(documented_as_extra.contains(&&**right), "{right}");
+    }
+    // `HELLO` cannot be denied: it belongs to those that authenticate.
+    let commands = [
+        "info",
+        "time",
+        "exists",
+        "client|tracking",
+        "client|caching",
+        "config|get",
+        "pubsub|numsub",
+        "zrank",
+        "zrem",
+        "zpopmin",
+        "publish",
+        "subscribe",
+        "evalsha",
+        "eval",
+        "script|load",
+    ];
+    for command in commands {
+        let missing = missing_rights(&servers, &[&format!("-{command}")]).await;
+        let expected = format!("+{command}");
+        assert!(missing.contains(&expected), "{expected}: {missing:?}");
+        assert_eq!(missing.difference(&beyond).count(), 1, "{missing:?}");
+    }
+    let missing = missing_rights(&servers, &["resetchannels"]).await;
+    assert!(missing.contains("&redlock:*"), "{missing:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -46,6 +46,10 @@ pub struct NodeReport {
     pub clock_offset: Option<ClockOffset>,
     /// The deployment that the node belongs to, if its record names one.
     pub deployment: Option<NodeDeployment>,
+    /// The rules of the server's access control list that would allow what it has refused so far, such as
+    /// `+config|get`. Most of these commands are optional: see
+    /// [rights](crate::guide::operations#rights).
+    pub missing_rights: Vec<Arc<str>>,
     /// Settings that weaken the lock.
     pub warnings: Vec<NodeWarning>,
 }
@@ -69,6 +73,7 @@ impl NodeReport {
             run_id: None,
             clock_offset: None,
             deployment: None,
+            missing_rights: Vec::new(),
             warnings: Vec::new(),
         }
     }

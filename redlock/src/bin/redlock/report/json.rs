@@ -49,6 +49,7 @@ pub(crate) fn of_node(report: &NodeReport) -> Value {
         "deployment": report.deployment.as_ref().map(|it| &*it.id),
         "notifies": report.notifies,
         "hints": report.hints,
+        "missing_rights": report.missing_rights.iter().map(|it| &**it).collect::<Vec<_>>(),
         "warnings": warnings.collect::<Vec<_>>(),
     })
 }

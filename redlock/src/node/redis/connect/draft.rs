@@ -36,6 +36,8 @@ pub(super) struct Draft {
     /// The response to the `KILL` of the previous connection.
     pub(super) killed: Option<Value>,
     pub(super) supports_push: bool,
+    /// The rules that would allow what the server refused.
+    pub(super) missing_rights: Vec<Arc<str>>,
     /// The reason why the server cannot be used yet.
     pub(super) refusal: Option<NodeError>,
 }
@@ -75,7 +77,8 @@ impl Draft {
     ) -> Result<ReadyConnection, FailedHandshake> {
         let replica = self.rights.show_a_replica().then_some(ServerKind::Replica);
         let kind = replica.or(self.kind);
-        let facts = ServerFacts::new(self.info.as_ref(), kind, self.clock_offset);
+        let rights = self.missing_rights.clone();
+        let facts = ServerFacts::new(self.info.as_ref(), kind, self.clock_offset, rights);
         let facts = Arc::new(facts);
         if let Some(cause) = self.refusal() {
             let facts = Some(facts);

@@ -89,6 +89,7 @@ async fn establish(
     };
     for (read, response) in reads.iter().zip(&responses) {
         read(&mut draft, response);
+        draft.missing_rights.extend(error::missing_right(response));
     }
     draft.into_ready(wire, previous.as_ref())
 }

@@ -22,6 +22,8 @@ pub(crate) struct ServerFacts {
     clock_offset: Option<ClockOffset>,
     /// How long the server had been running at this moment.
     uptime: Option<(Duration, Moment)>,
+    /// The rules that would allow what the handshake was refused.
+    pub(crate) missing_rights: Vec<Arc<str>>,
     pub(crate) warnings: Vec<NodeWarning>,
 }
 
@@ -30,6 +32,7 @@ impl ServerFacts {
         info: Option<&ServerInfo>,
         kind: Option<ServerKind>,
         clock_offset: Option<ClockOffset>,
+        missing_rights: Vec<Arc<str>>,
     ) -> Self {
         let uptime = info.and_then(ServerInfo::uptime);
         Self {
@@ -40,6 +43,7 @@ impl ServerFacts {
             replicas: info.and_then(ServerInfo::replicas),
             run_id: info.and_then(|info| info.identity().run_id),
             clock_offset,
+            missing_rights,
             uptime: uptime.map(|uptime| (uptime, Moment::now())),
             warnings: server_info::warnings(info),
         }

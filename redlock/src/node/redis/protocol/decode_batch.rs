@@ -1,5 +1,7 @@
 //! The responses to a batch, read in the order of its requests.
 
+use std::sync::Arc;
+
 use deadpool_redis::redis::{ServerError, Value};
 
 use crate::node::redis::protocol::batch::{Batch, WatchGroup};
@@ -27,7 +29,12 @@ impl Batch {
                 own.for_each(drop);
                 continue;
             }
-            let mut tracking = responses.by_ref().take(ordered.tracking_responses);
+            let (mut rights, is_identify) =
+                (Vec::new(), matches!(request.command, Command::Identify(_)));
+            let mut tracking = responses
+                .by_ref()
+                .take(ordered.tracking_responses)
+                .inspect(|response| rights.extend(missing_right(response, is_identify)));
             // The watch stays registered. Its waiter polls, so nothing else is left to do.
             let is_refused = tracking.any(|response| is_refused(&response));
             if is_refused {
@@ -43,13 +50,20 @@ impl Batch {
                 on_settled(Settled::Identified { are_pushed });
             }
             tracking.for_each(drop);
-            let mut own = responses.by_ref().take(ordered.responses).peekable();
+            let mut own = responses
+                .by_ref()
+                .take(ordered.responses)
+                .inspect(|response| rights.extend(missing_right(response, is_identify)))
+                .peekable();
             let is_permitted = !matches!(own.peek(), Some(Value::ServerError(_)));
             if request.encoding == Encoding::WithoutLists && is_permitted {
                 on_settled(Settled::ListsDenied);
             }
             on_settled(request.settle(&mut own, identity));
             own.for_each(drop);
+            if !rights.is_empty() {
+                on_settled(Settled::Denied(rights));
+            }
         }
         let mut extensions = self.extensions.into_iter();
         for count in self.extension_calls {
@@ -61,6 +75,16 @@ impl Batch {
             settle_watches(&group, &mut responses, &mut on_settled);
         }
         settle_releases(self.trailing, calls, &mut responses, &mut on_settled);
+    }
+}
+
+/// Returns the rule that would allow what was refused while the server was identified. Other commands
+/// report to their callers.
+fn missing_right(response: &Value, is_identify: bool) -> Option<Arc<str>> {
+    if is_identify {
+        error::missing_right(response)
+    } else {
+        None
     }
 }
 

@@ -1,11 +1,12 @@
 //! Conversions from the client library's errors.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use deadpool_redis::PoolError;
-use deadpool_redis::redis::{ErrorKind, RedisError, ServerError};
+use deadpool_redis::redis::{ErrorKind, RedisError, ServerError, Value};
 
-use crate::error::{NodeError, NodeErrorKind};
+use crate::error::{NodeError, NodeErrorKind, quoted};
 
 /// Converts the error of a command that received it, or was in flight when it happened.
 pub(crate) fn of_command(error: &RedisError) -> NodeError {
@@ -54,6 +55,26 @@ pub(crate) fn is_displaced(code: &str, details: Option<&str>) -> bool {
 /// rights have changed: the next handshake finds out what is left.
 fn is_about_scripts(details: Option<&str>) -> bool {
     details.is_some_and(|it| it.contains("'evalsha'") || it.contains("'eval'"))
+}
+
+/// Returns the rule that would allow what the server refused in this response, if it names it.
+///
+/// A refusal within a script does not name the command, and one of a key does not name the pattern.
+pub(crate) fn missing_right(response: &Value) -> Option<Arc<str>> {
+    match response {
+        Value::ServerError(error) if error.code() == "NOPERM" => rule_for(error.details()?),
+        _ => None,
+    }
+}
+
+/// Returns the rule that would allow what was refused with this text, if the text names it.
+fn rule_for(refusal: &str) -> Option<Arc<str>> {
+    if refusal.contains("channel") {
+        return Some("&redlock:*".into());
+    }
+    let (_, command) = refusal.split_once("permissions to run the '")?;
+    let (command, _) = command.split_once('\'')?;
+    Some(quoted(format!("+{}", command.to_lowercase())))
 }
 
 /// Whether the server does not have a command.
@@ -154,5 +175,33 @@ mod tests {
         }
         let other = of_response("ERR", Some("value is not an integer"));
         assert_eq!(other.kind(), NodeErrorKind::Server);
+    }
+
+    #[test]
+    fn a_refusal_names_the_rule_that_is_missing() {
+        let named = [
+            // Redis 7 and Valkey, then Redis 6.
+            (
+                "User app has no permissions to run the 'config|get' command",
+                Some("+config|get"),
+            ),
+            (
+                "this user has no permissions to run the 'INFO' command or its subcommand",
+                Some("+info"),
+            ),
+            ("No permissions to access a channel", Some("&redlock:*")),
+            (
+                "this user has no permissions to access one of the channels used as arguments",
+                Some("&redlock:*"),
+            ),
+            ("No permissions to access a key", None),
+            (
+                "permissions to run the 'a\u{1b}' command",
+                Some("+a\\u{1b}"),
+            ),
+        ];
+        for (text, expected) in named {
+            assert_eq!(rule_for(text).as_deref(), expected, "{text}");
+        }
     }
 }

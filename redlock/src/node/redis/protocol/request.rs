@@ -54,6 +54,8 @@ pub(crate) enum Settled {
     /// The server refuses its native command for a release. This request must be sent again as a
     /// script, and later releases must use scripts too.
     Unsupported(Request),
+    /// These rules would allow what the server has refused while it was identified.
+    Denied(Vec<Arc<str>>),
     /// The server refuses to track keys, so it pushes no invalidations.
     Untracked,
     /// The server was identified. Whether its pushes arrive.

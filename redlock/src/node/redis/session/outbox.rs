@@ -224,6 +224,7 @@ impl Outbox {
                 self.dialect.delete = None;
                 self.queue(request);
             }
+            Settled::Denied(rights) => self.shared.add_missing_rights(rights),
             Settled::Untracked => self.shared.set_notifies(false),
             Settled::Identified { are_pushed } => self.lists.on_identified(are_pushed),
             Settled::Busy(keys) => self.lists.on_contended(&keys),

@@ -1,5 +1,6 @@
 //! State that a session and its task share.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     health: Mutex<NodeHealth>,
     /// What the latest handshake found out.
     facts: Mutex<Option<Arc<ServerFacts>>>,
+    /// The rules that would allow what the server has refused over the current connection.
+    missing_rights: Mutex<BTreeSet<Arc<str>>>,
     /// The server's time of day in microseconds, and the moment at which it was read.
     time: Mutex<Option<(u64, Moment)>>,
 }
@@ -47,6 +50,7 @@ impl Shared {
             round_trip: AtomicU64::new(0),
             health: Mutex::new(NodeHealth::Connecting),
             facts: Mutex::default(),
+            missing_rights: Mutex::default(),
             time: Mutex::default(),
         }
     }
@@ -162,7 +166,13 @@ impl Shared {
 
     /// Records what a handshake found out about the server.
     pub(crate) fn set_facts(&self, facts: &Arc<ServerFacts>) {
+        *self.missing_rights.lock() = facts.missing_rights.iter().map(Arc::clone).collect();
         *self.facts.lock() = Some(Arc::clone(facts));
+    }
+
+    /// Records rules that would allow what the server has refused.
+    pub(crate) fn add_missing_rights(&self, rights: impl IntoIterator<Item = Arc<str>>) {
+        self.missing_rights.lock().extend(rights);
     }
 
     pub(crate) fn set_health(&self, health: NodeHealth) {
@@ -175,6 +185,9 @@ impl Shared {
         if let Some(facts) = &*self.facts.lock() {
             facts.describe(&mut report);
         }
+        let missing_rights = self.missing_rights.lock();
+        report.missing_rights = missing_rights.iter().map(Arc::clone).collect();
+        drop(missing_rights);
         report.round_trip = self.round_trip();
         report
     }

@@ -9,6 +9,7 @@ use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::contended_keys::ContendedKeys;
 use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Request, Waiters};
 use crate::node::redis::protocol::waiting::{SessionName, WaitingForm};
 use crate::node::redis::session::hint_repeats::HintRepeats;
@@ -110,6 +111,8 @@ impl WaitingLists {
         subscribes: bool,
         values: &[Value],
     ) -> Option<NodeError> {
+        let rights = values.iter().filter_map(error::missing_right);
+        self.shared.add_missing_rights(rights);
         if let Some(can_join) = form.read_probe(values, subscribes) {
             // The place on a list is counted by the clock of the server.
             form.can_join = can_join && self.shared.time_of_day().is_some();
