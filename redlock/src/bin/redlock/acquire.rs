@@ -16,6 +16,39 @@ pub(crate) struct Acquired {
     pub(crate) guard: LockGuard,
 }
 
+/// What is to be acquired.
+struct Request<'a> {
+    name: &'a str,
+    wait: Duration,
+    hold_at_least: Duration,
+    /// Whether to try again if no one has the lock in the end.
+    retries_split: bool,
+}
+
+impl Request<'_> {
+    /// Acquires the lock within `wait`.
+    ///
+    /// Of three contenders that start at the same moment, each can get one of three nodes. Each then
+    /// finds the lock busy, and the work that they share would be done by none of them.
+    async fn attempt(&self, manager: &Redlock, wait: Duration) -> Result<LockGuard, LockError> {
+        let request = |wait| {
+            let request = manager.lock(self.name).wait(wait);
+            request.hold_at_least(self.hold_at_least)
+        };
+        let mut outcome = request(wait).await;
+        let end = Instant::now() + SPLIT_LIMIT;
+        while self.retries_split && matches!(outcome, Err(LockError::Busy { .. })) {
+            if manager.status(self.name).await.is_held() || Instant::now() >= end {
+                break;
+            }
+            let pause = rand::random_range(SPLIT_PAUSE / 10..SPLIT_PAUSE);
+            tokio::time::sleep(pause).await;
+            outcome = request(Duration::ZERO).await;
+        }
+        outcome
+    }
+}
+
 /// Acquires `name` within `wait`, to be held for at least `hold_at_least`. Connects first.
 ///
 /// A signal ends the wait. It leaves no key on the nodes.
@@ -26,10 +59,17 @@ pub(crate) async fn acquire(
     hold_at_least: Duration,
     signals: &mut Signals,
 ) -> Result<Acquired, Failure> {
-    acquire_from(connect(builder), name, wait, hold_at_least, signals).await
+    let request = Request {
+        name,
+        wait,
+        hold_at_least,
+        retries_split: false,
+    };
+    acquire_from(connect(builder), &request, signals).await
 }
 
-/// Acquires a lock like [`acquire`], but connects along with the first attempt.
+/// Acquires a lock like [`acquire`], but connects along with the first attempt, and does not take a
+/// split for a holder.
 ///
 /// To connect first takes another tenth of a second if a node hangs. It is left to a second attempt,
 /// for which there is a reason if connecting has taken longer than one attempt may take.
@@ -41,14 +81,20 @@ pub(crate) async fn acquire_at_once(
     signals: &mut Signals,
 ) -> Result<Acquired, Failure> {
     let start = Instant::now();
+    let mut request = Request {
+        name,
+        wait,
+        hold_at_least,
+        retries_split: true,
+    };
     let manager = ready(builder.clone().build().map_err(Failure::from));
-    let first = acquire_from(manager, name, wait, hold_at_least, signals).await;
+    let first = acquire_from(manager, &request, signals).await;
     match first {
         Err(failure)
             if failure.kind() == FailureKind::NoQuorum && start.elapsed() < CONNECT_TIMEOUT =>
         {
-            let wait = wait.saturating_sub(start.elapsed());
-            acquire(builder, name, wait, hold_at_least, signals).await
+            request.wait = wait.saturating_sub(start.elapsed());
+            acquire_from(connect(builder), &request, signals).await
         }
         first => first,
     }
@@ -56,9 +102,7 @@ pub(crate) async fn acquire_at_once(
 
 async fn acquire_from(
     manager: impl Future<Output = Result<Redlock, Failure>>,
-    name: &str,
-    wait: Duration,
-    hold_at_least: Duration,
+    request: &Request<'_>,
     signals: &mut Signals,
 ) -> Result<Acquired, Failure> {
     let start = Instant::now();
@@ -66,11 +110,10 @@ async fn acquire_from(
         signal = signals.next() => return Err(Failure::interrupted(signal)),
         manager = manager => manager?,
     };
-    let wait = wait.saturating_sub(start.elapsed());
-    let request = decided(&manager, name, wait, hold_at_least);
+    let wait = request.wait.saturating_sub(start.elapsed());
     let outcome = tokio::select! {
         signal = signals.next() => Err(Failure::interrupted(signal)),
-        outcome = request => outcome.map_err(Failure::from),
+        outcome = request.attempt(&manager, wait) => outcome.map_err(Failure::from),
     };
     match outcome {
         Ok(guard) => Ok(Acquired { manager, guard }),
@@ -81,29 +124,6 @@ async fn acquire_from(
             Err(failure)
         }
     }
-}
-
-/// Requests the lock, and once more while no process has it: requests that begin at the same moment can split
-/// the votes, so that all of them are refused. Of hosts that skip a job which another one does, none
-/// would do it.
-async fn decided(
-    manager: &Redlock,
-    name: &str,
-    wait: Duration,
-    hold_at_least: Duration,
-) -> Result<LockGuard, LockError> {
-    let request = |wait| manager.lock(name).hold_at_least(hold_at_least).wait(wait);
-    let mut outcome = request(wait).await;
-    let start = Instant::now();
-    while matches!(&outcome, Err(error) if error.is_busy()) && start.elapsed() < SPLIT_LIMIT {
-        if manager.status(name).await.is_held() {
-            break;
-        }
-        // A random pause, in which one of them comes first.
-        tokio::time::sleep(SPLIT_PAUSE.mul_f64(rand::random::<f64>())).await;
-        outcome = request(Duration::ZERO).await;
-    }
-    outcome
 }
 
 /// Connects first, so that connecting takes no time from the validity. If too few nodes are usable
@@ -122,8 +142,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 /// A round trip to distant nodes.
 const LONG_ROUND_TRIP: Duration = Duration::from_millis(100);
 
-/// How long to go on while no process has the lock. Votes are split again only a few times.
+/// How long to try again while no one has the lock.
 const SPLIT_LIMIT: Duration = Duration::from_secs(2);
 
-/// The longest pause before a request after a split vote: the time of many rounds.
+/// The longest pause before that: several rounds of a few contenders.
 const SPLIT_PAUSE: Duration = Duration::from_millis(50);

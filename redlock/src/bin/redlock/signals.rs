@@ -10,20 +10,13 @@ use crate::failure::Failure;
 
 /// Signals that are caught instead of ending this process.
 #[derive(Debug)]
-pub(crate) struct Signals {
-    listeners: Vec<(Signal, unix::Signal)>,
-    /// Whether the next SIGTSTP comes from this process, which sends one to its whole job.
-    ignores_stop: bool,
-}
+pub(crate) struct Signals(Vec<(Signal, unix::Signal)>);
 
 impl Signals {
     /// Starts to catch signals, except those that were ignored when this process started, as under
     /// `nohup`. The command that it runs inherits the ignored signals.
     pub(crate) fn listen() -> Result<Self, Failure> {
-        let mut signals = Self {
-            listeners: Vec::new(),
-            ignores_stop: false,
-        };
+        let mut signals = Self(Vec::new());
         signals.add(&CAUGHT)?;
         Ok(signals)
     }
@@ -38,14 +31,9 @@ impl Signals {
         for signal in signals.iter().filter(|it| ignored & mask(**it) == 0) {
             let listener = unix::signal(SignalKind::from_raw(signal.as_raw()))
                 .map_err(|error| Failure::system(format!("cannot catch signals: {error}")))?;
-            self.listeners.push((*signal, listener));
+            self.0.push((*signal, listener));
         }
         Ok(())
-    }
-
-    /// Ignores the SIGTSTP that this process has just sent to its whole job.
-    pub(crate) fn ignore_own_stop(&mut self) {
-        self.ignores_stop = true;
     }
 
     /// Waits for the next signal.
@@ -53,11 +41,8 @@ impl Signals {
     /// Cancel safe: no signal is lost.
     pub(crate) async fn next(&mut self) -> Signal {
         poll_fn(|cx| {
-            for (signal, listener) in &mut self.listeners {
-                while listener.poll_recv(cx).is_ready() {
-                    if *signal == Signal::TSTP && std::mem::take(&mut self.ignores_stop) {
-                        continue;
-                    }
+            for (signal, listener) in &mut self.0 {
+                if listener.poll_recv(cx).is_ready() {
                     return Poll::Ready(*signal);
                 }
             }

@@ -39,6 +39,9 @@ pub(crate) struct RunArgs {
 
     /// How long to wait for the lock; 0 to try once
     ///
+    /// Contenders that start at the same moment may each get some of the nodes. Then they try again,
+    /// until one of them has the lock.
+    ///
     /// [default: the duration in REDLOCK_WAIT, or 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) wait: Option<Duration>,

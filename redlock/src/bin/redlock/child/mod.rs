@@ -18,8 +18,7 @@ use std::time::{Duration, Instant};
 use redlock::LockGuard;
 use rustix::io::Errno;
 use rustix::process::{
-    Pid, Signal, WaitOptions, WaitStatus, getpid, kill_current_process_group, kill_process,
-    kill_process_group, test_kill_process_group, wait,
+    Pid, Signal, WaitOptions, WaitStatus, kill_process_group, test_kill_process_group, wait,
 };
 use tokio::signal::unix;
 
@@ -147,9 +146,7 @@ impl Child {
             return Stop::Settled;
         }
         terminal.take_back(self.pid);
-        // The job may be a pipeline or a script. The handler of this process ignores the signal.
-        kill_current_process_group(Signal::TSTP).ok();
-        kill_process(getpid(), Signal::STOP).ok();
+        terminal.suspend();
         Stop::Suspended
     }
 

@@ -6,7 +6,9 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileTypeExt;
 
 use nix::sys::signal::{SigSet, SigmaskHow, Signal};
-use rustix::process::{Pid, getpgid, getpgrp, getppid, getsid};
+use rustix::process::{
+    self, Pid, getpgid, getpgrp, getpid, getppid, getsid, kill_current_process_group, kill_process,
+};
 use rustix::termios::{tcgetpgrp, tcsetpgrp};
 
 /// The controlling terminal of this process.
@@ -38,12 +40,9 @@ impl Terminal {
     /// Hands the terminal to a group.
     pub(super) fn give(&self, group: Pid) {
         // A group without the terminal may not hand it over, and is stopped by this signal.
-        let stop = SigSet::from(Signal::SIGTTOU);
-        let Ok(mask) = stop.thread_swap_mask(SigmaskHow::SIG_BLOCK) else {
-            return;
-        };
-        tcsetpgrp(&self.0, group).ok();
-        mask.thread_set_mask().ok();
+        without(Signal::SIGTTOU, || {
+            tcsetpgrp(&self.0, group).ok();
+        });
     }
 
     /// Takes the terminal back from a group, unless another one has it by now.
@@ -51,6 +50,15 @@ impl Terminal {
         if self.is_held_by(group) {
             self.give(getpgrp());
         }
+    }
+
+    /// Stops the job of this process, which may be a pipeline or a script, until it is continued.
+    pub(super) fn suspend(&self) {
+        // This process catches the signal. Its own copy stays pending, and is discarded by SIGCONT.
+        without(Signal::SIGTSTP, || {
+            kill_current_process_group(process::Signal::TSTP).ok();
+            kill_process(getpid(), process::Signal::STOP).ok();
+        });
     }
 
     /// Whether the group of this process may stop: a process outside of it, in the same session, can
@@ -67,6 +75,15 @@ impl Terminal {
             parent = parent_of(pid);
         }
         false
+    }
+}
+
+/// Acts while a signal is blocked.
+fn without(signal: Signal, act: impl FnOnce()) {
+    let blocked = SigSet::from(signal).thread_swap_mask(SigmaskHow::SIG_BLOCK);
+    if let Ok(mask) = blocked {
+        act();
+        mask.thread_set_mask().ok();
     }
 }
 

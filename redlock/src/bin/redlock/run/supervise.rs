@@ -65,7 +65,6 @@ impl<'a> Supervision<'a> {
                     Change::Ended(code) => return Ok(code),
                     Change::Stopped(signal) => {
                         if self.child.on_stop(signal) == Stop::Suspended {
-                            signals.ignore_own_stop();
                             self.resume().await?;
                         }
                     }
