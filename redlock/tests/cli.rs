@@ -14,6 +14,8 @@ mod locks;
 mod loss;
 #[path = "cli/manual.rs"]
 mod manual;
+#[path = "cli/messages.rs"]
+mod messages;
 #[path = "cli/nodes.rs"]
 mod nodes;
 #[path = "cli/orphans.rs"]

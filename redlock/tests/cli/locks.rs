@@ -99,6 +99,7 @@ fn status_reports_held_free_and_unknown() {
     let ran = Ran::on(&servers, ["status", "a"]).expect(0);
     let mut lines = ran.out.lines();
     assert_eq!(lines.next(), Some(format!("held by {key}").as_str()));
+    assert!(lines.next().unwrap().starts_with("label "), "{ran:?}");
     assert!(lines.next().unwrap().starts_with("token "), "{ran:?}");
     assert!(lines.next().unwrap().starts_with("remaining "), "{ran:?}");
     for server in &servers {

@@ -7,10 +7,10 @@ use redlock::{Broken, Redlock, UnlockError};
 use serde_json::{Value, json};
 
 use crate::args::{BreakArgs, NodeArgs};
-use crate::console::Console;
 use crate::console::times::{milliseconds, shown};
+use crate::console::{Console, on_one_line};
 use crate::failure::{Failure, NOT_OBTAINED};
-use crate::nodes::{build_without_ttl, shut_down};
+use crate::nodes::shut_down;
 use crate::status::describe;
 
 /// Deletes a lock, whoever holds it.
@@ -19,7 +19,7 @@ pub(crate) async fn break_lock(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let manager = build_without_ttl(nodes.builder()?)?;
+    let manager = nodes.build_without_ttl(nodes.builder()?)?;
     let asks = !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
     if asks && !is_confirmed(&manager, &args.name).await {
         return Ok(NOT_OBTAINED);
@@ -66,6 +66,9 @@ fn text(broken: &Broken) -> String {
             format!("broken: was held by {}\n", ids.join(", "))
         }
     };
+    if let Some(label) = broken.label() {
+        _ = writeln!(text, "label {}", on_one_line(label));
+    }
     if let Some(token) = broken.token() {
         _ = writeln!(text, "token {token}");
     }
@@ -88,6 +91,7 @@ fn json(name: &str, broken: &Broken) -> Value {
         "outcome": if broken.was_held() { "broken" } else { "free" },
         "name": name,
         "keys": keys.map(ToString::to_string).collect::<Vec<_>>(),
+        "label": broken.label(),
         "token": broken.token().map(u64::from),
         "remaining_ms": broken.remaining().map(milliseconds),
         "nodes": nodes,

@@ -7,7 +7,6 @@ use crate::args::{ExtendArgs, NodeArgs};
 use crate::console::Console;
 use crate::console::times::{deadline, milliseconds};
 use crate::failure::Failure;
-use crate::nodes::build_without_ttl;
 
 /// Extends a lock by its key.
 pub(crate) async fn extend(
@@ -15,7 +14,7 @@ pub(crate) async fn extend(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let manager = build_without_ttl(nodes.builder_or_localhost(console)?)?;
+    let manager = nodes.build_without_ttl(nodes.builder_or_localhost(console)?)?;
     let Ok(id) = args.key.parse::<LeaseId>();
     let remaining = manager.extend(&args.name, id, args.validity).await?;
     console.print("ok");

@@ -4,6 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use redlock::LockGuard;
+use rustix::process::{getpid, getppid};
 use serde_json::json;
 
 use crate::acquire::{Acquired, acquire};
@@ -11,6 +12,7 @@ use crate::args::{LockArgs, NodeArgs};
 use crate::console::Console;
 use crate::console::times::{deadline, milliseconds};
 use crate::failure::Failure;
+use crate::label;
 use crate::nodes::{set, shut_down};
 use crate::signals::Signals;
 use crate::warnings;
@@ -21,8 +23,17 @@ pub(crate) async fn lock(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
+    if nodes.ttl.is_some() {
+        return Err(Failure::usage(
+            "--ttl: lock takes the validity behind the name",
+        ));
+    }
     let mut builder = nodes.builder_or_localhost(console)?;
     builder = builder.ttl(args.validity).auto_extend(false);
+    if !nodes.has_label() {
+        // This process ends at once. The lock is that of the script which has started it.
+        builder = builder.label(label::of(getppid().unwrap_or_else(getpid), None));
+    }
     if nodes.retry_count.is_none() && set("REDLOCK_RETRY_COUNT").is_none() {
         builder = builder.retry_count(1 + RETRIES);
     }
@@ -30,7 +41,7 @@ pub(crate) async fn lock(
     let acquired = acquire(
         builder,
         &args.name,
-        Duration::MAX,
+        nodes.wait().unwrap_or(Duration::MAX),
         Duration::ZERO,
         &mut signals,
     )

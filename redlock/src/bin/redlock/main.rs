@@ -15,6 +15,7 @@ mod console;
 mod events;
 mod extend;
 mod failure;
+mod label;
 mod lock;
 mod manual;
 mod nodes;

@@ -67,6 +67,9 @@ impl NodeArgs {
         }
         set!(
             key_prefix,
+            label,
+            ttl,
+            max_hold,
             node_timeout,
             max_ttl,
             retry_delay,
@@ -84,17 +87,32 @@ impl NodeArgs {
     }
 }
 
+impl NodeArgs {
+    /// Builds a manager for a verb that acquires nothing. The ttl then only bounds how long to wait for
+    /// nodes, so one beyond the maximum is no mistake.
+    pub(crate) fn build_without_ttl(
+        &self,
+        builder: RedlockBuilder,
+    ) -> Result<Redlock, ConfigError> {
+        let max_ttl = self.max_ttl.or_else(|| duration("REDLOCK_MAX_TTL"));
+        builder.ttl(max_ttl.unwrap_or(TTL).min(TTL)).build()
+    }
+
+    /// Returns the wait that is configured.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        self.wait.or_else(|| duration("REDLOCK_WAIT"))
+    }
+
+    /// Whether a label is configured, or none by an empty one.
+    pub(crate) fn has_label(&self) -> bool {
+        self.label.is_some() || is_set("REDLOCK_LABEL")
+    }
+}
+
 /// Returns the number of attempts with so many retries. A negative number is no limit.
 fn attempts(retries: i64) -> u32 {
     let retries = u32::try_from(retries).unwrap_or(u32::MAX);
     retries.saturating_add(1)
-}
-
-/// Builds a manager for a verb that acquires nothing. The ttl then only bounds how long to wait for
-/// nodes, so one beyond the maximum is no mistake.
-pub(crate) fn build_without_ttl(builder: RedlockBuilder) -> Result<Redlock, ConfigError> {
-    let max_ttl = duration("REDLOCK_MAX_TTL").unwrap_or(TTL);
-    builder.ttl(TTL.min(max_ttl)).build()
 }
 
 /// Returns the duration in a variable, unless it is not set or blank. An invalid one is an error of

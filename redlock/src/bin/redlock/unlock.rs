@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::args::{NodeArgs, UnlockArgs};
 use crate::console::Console;
 use crate::failure::Failure;
-use crate::nodes::{build_without_ttl, grace_after, shut_down_within};
+use crate::nodes::{grace_after, shut_down_within};
 
 /// Releases a lock by its key.
 pub(crate) async fn unlock(
@@ -19,7 +19,7 @@ pub(crate) async fn unlock(
     console: &Console,
 ) -> Result<u8, Failure> {
     // Not connected first, which would need a quorum: a release on a minority is still useful.
-    let manager = build_without_ttl(nodes.builder_or_localhost(console)?)?;
+    let manager = nodes.build_without_ttl(nodes.builder_or_localhost(console)?)?;
     let Ok(id) = args.key.parse::<LeaseId>();
     let start = Instant::now();
     let outcome = manager.unlock(&args.name, id).await;

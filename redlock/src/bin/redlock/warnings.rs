@@ -5,6 +5,32 @@ use std::time::Duration;
 use redlock::NodeReport;
 use redlock::node::NodeHealth;
 
+use crate::console::Console;
+
+/// Warnings on stderr, each of them once.
+#[derive(Debug)]
+pub(crate) struct Warnings<'a> {
+    console: &'a Console,
+    shown: Vec<String>,
+}
+
+impl<'a> Warnings<'a> {
+    pub(crate) fn new(console: &'a Console) -> Self {
+        let shown = Vec::new();
+        Self { console, shown }
+    }
+
+    /// Shows those that were not shown before.
+    pub(crate) fn show(&mut self, warnings: impl IntoIterator<Item = String>) {
+        for warning in warnings {
+            if !self.shown.contains(&warning) {
+                self.console.warn(&warning);
+                self.shown.push(warning);
+            }
+        }
+    }
+}
+
 /// Returns one line for each matter of concern, in plain sentences.
 pub(crate) fn about_nodes(nodes: &[NodeReport]) -> Vec<String> {
     let number = about_number(nodes.len()).into_iter();

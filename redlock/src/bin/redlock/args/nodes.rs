@@ -29,6 +29,29 @@ pub(crate) struct NodeArgs {
     #[arg(long, value_name = "TEXT", global = true)]
     pub(crate) key_prefix: Option<String>,
 
+    /// How long the nodes keep a lock that is not extended, because redlock died [default: 30s]
+    ///
+    /// At most the longest ttl. [environment: REDLOCK_TTL]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = duration)]
+    pub(crate) ttl: Option<Duration>,
+
+    /// How long to wait for a lock; 0 to try once [default: 10s; `lock` counts its retries]
+    /// [environment: REDLOCK_WAIT]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = duration)]
+    pub(crate) wait: Option<Duration>,
+
+    /// Longest time to hold a lock, however often it is extended
+    /// [environment: REDLOCK_MAX_HOLD]
+    #[arg(long, value_name = "DURATION", global = true, value_parser = duration)]
+    pub(crate) max_hold: Option<Duration>,
+
+    /// Text that shows who holds a lock, or an empty one for none; at most 128 bytes
+    ///
+    /// The default names the user, the machine, the process and the command. All users of the nodes can
+    /// see it. [environment: REDLOCK_LABEL]
+    #[arg(long, value_name = "TEXT", global = true)]
+    pub(crate) label: Option<String>,
+
     /// How long to wait for one node's response, such as 200ms; the default depends on the ttl
     /// [environment: REDLOCK_NODE_TIMEOUT]
     #[arg(long, value_name = "DURATION", global = true, value_parser = duration)]

@@ -31,21 +31,6 @@ use crate::args::values::duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = RUN_EXIT_CODES)]
 pub(crate) struct RunArgs {
-    /// How long the nodes keep the lock if redlock dies; at most REDLOCK_MAX_TTL, or 60s
-    ///
-    /// [default: the duration in REDLOCK_TTL, or 30s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) ttl: Option<Duration>,
-
-    /// How long to wait for the lock; 0 to try once
-    ///
-    /// Contenders that start at the same moment may each get some of the nodes. Then they try again,
-    /// until one of them has the lock.
-    ///
-    /// [default: the duration in REDLOCK_WAIT, or 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) wait: Option<Duration>,
-
     /// Shortest time to hold the lock, even if the command ends sooner; at most REDLOCK_MAX_TTL, or
     /// 60s
     ///

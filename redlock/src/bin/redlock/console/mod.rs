@@ -17,6 +17,7 @@ use crate::failure::Failure;
 #[derive(Debug)]
 pub(crate) struct Console {
     quiet: bool,
+    verbose: bool,
     json: bool,
 }
 
@@ -24,13 +25,18 @@ impl Console {
     pub(crate) fn new(args: &OutputArgs) -> Self {
         Self {
             quiet: args.quiet,
+            verbose: args.verbose > 0,
             json: args.json,
         }
     }
 
     /// Creates the console of a process that has no result of its own.
     pub(crate) fn of_errors(quiet: bool) -> Self {
-        Self { quiet, json: false }
+        Self {
+            quiet,
+            verbose: false,
+            json: false,
+        }
     }
 
     /// Whether messages are silenced.
@@ -116,6 +122,13 @@ impl Console {
         stderr.flush().ok();
     }
 
+    /// Prints what has happened to stderr, with `--verbose`.
+    pub(crate) fn note(&self, event: impl FnOnce() -> String) {
+        if self.verbose {
+            self.print(&format!("redlock: {}", event()));
+        }
+    }
+
     /// Prints a warning to stderr.
     pub(crate) fn warn(&self, warning: &str) {
         self.print(&format!("redlock: warning: {warning}"));
@@ -154,6 +167,11 @@ pub(crate) fn line_of(json: &Value) -> String {
     }
     line.push('\n');
     line
+}
+
+/// Escapes all control characters of a text that others have chosen, so that it stays on its line.
+pub(crate) fn on_one_line(text: &str) -> String {
+    without_control(text).replace('\n', "\\n")
 }
 
 /// Escapes control characters other than line breaks. Servers and their other clients choose parts of

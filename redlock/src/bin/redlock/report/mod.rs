@@ -12,12 +12,11 @@ use crate::args::NodeArgs;
 use crate::console::Console;
 use crate::console::tone::{Tone, Toned};
 use crate::failure::{ATTENTION, Failure, NO_QUORUM};
-use crate::nodes::build_without_ttl;
 use crate::warnings;
 
 /// Prints the health of every node, and what needs attention.
 pub(crate) async fn nodes(nodes: &NodeArgs, console: &Console) -> Result<u8, Failure> {
-    let manager = build_without_ttl(nodes.builder()?)?;
+    let manager = nodes.build_without_ttl(nodes.builder()?)?;
     let reports = reports(&manager).await;
     let survey = Survey::new(reports, manager.needed_nodes());
     // A closed stdout is no failure: the exit code carries the verdict too.

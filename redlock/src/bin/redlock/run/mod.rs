@@ -2,9 +2,11 @@
 
 mod supervise;
 
+use std::ffi::OsString;
 use std::time::{Duration, Instant};
 
 use redlock::LockGuard;
+use rustix::process::getpid;
 
 use self::supervise::Supervision;
 use crate::acquire::{Acquired, acquire_at_once};
@@ -12,9 +14,10 @@ use crate::args::{NodeArgs, OnBusy, RUN_USAGE, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
 use crate::failure::{Failure, FailureKind, interrupted};
-use crate::nodes::{duration, grace_after, shut_down_within};
+use crate::label;
+use crate::nodes::{grace_after, shut_down_within};
 use crate::signals::Signals;
-use crate::warnings;
+use crate::warnings::{self, Warnings};
 
 /// Runs a command while a lock is held, and returns its exit code or that of the failure.
 pub(crate) async fn run(
@@ -34,30 +37,36 @@ pub(crate) async fn run(
 
 async fn run_locked(args: &RunArgs, nodes: &NodeArgs, console: &Console) -> Result<u8, Failure> {
     let mut builder = nodes.builder()?.auto_extend(true);
-    if let Some(ttl) = args.ttl {
-        builder = builder.ttl(ttl);
+    if !nodes.has_label() {
+        let program = args.command.first().map(OsString::as_os_str);
+        builder = builder.label(label::of(getpid(), program));
     }
     let mut signals = Signals::listen()?;
-    let wait = args.wait.or_else(|| duration("REDLOCK_WAIT"));
-    let (wait, hold) = (wait.unwrap_or(WAIT), args.hold_at_least);
+    let begin = Instant::now();
+    let (wait, hold) = (nodes.wait().unwrap_or(WAIT), args.hold_at_least);
     let acquired = acquire_at_once(builder, &args.name, wait, hold, &mut signals).await;
     let Acquired { manager, guard } = acquired?;
-    let ttl = args.ttl.or_else(|| duration("REDLOCK_TTL"));
-    let warnings = warnings::about_nodes(&manager.known_nodes());
-    for warning in warnings
-        .into_iter()
-        .chain(ttl.and_then(warnings::about_ttl))
-    {
-        console.warn(&warning);
-    }
+    console.note(|| acquired_line(&guard, begin.elapsed()));
+    let mut warnings = Warnings::new(console);
+    warnings.show(warnings::about_ttl(manager.ttl()));
+    warnings.show(warnings::about_nodes(&manager.known_nodes()));
     let outcome = run_under(&guard, args, console, &mut signals).await;
+    // A command may end before the slowest nodes have responded for the first time.
+    warnings.show(warnings::about_nodes(&manager.known_nodes()));
     let start = Instant::now();
     // The exit code stays that of the command. An unreleased lock ends with its ttl.
     if let Err(error) = guard.release().await {
         console.report(&Failure::system(error));
     }
     shut_down_within(&manager, grace_after(start.elapsed())).await;
+    console.note(|| format!("released {} after {:.1?}", args.name, begin.elapsed()));
     outcome
+}
+
+fn acquired_line(guard: &LockGuard, waited: Duration) -> String {
+    let token = guard.try_token();
+    let token = token.map_or_else(String::new, |it| format!(", token {it}"));
+    format!("acquired {} after {waited:.1?}{token}", guard.resource())
 }
 
 async fn run_under(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use redlock::node::Record;
 use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 
+use crate::console::on_one_line;
 use crate::console::times::shown;
 
 /// Describes the lock, and what each node has.
@@ -17,6 +18,9 @@ pub(crate) fn describe(status: &Status) -> String {
         (LockState::NotALock, _) => "not a lock: the key has another type\n".to_owned(),
         _ => "unknown: too few nodes with a vote responded\n".to_owned(),
     };
+    if let Some(label) = status.label() {
+        _ = writeln!(text, "label {}", on_one_line(label));
+    }
     if let Some(token) = status.token() {
         _ = writeln!(text, "token {token}");
     }

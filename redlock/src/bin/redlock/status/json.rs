@@ -14,6 +14,7 @@ pub(super) fn line(Lock { name, status }: &Lock<'_>) -> String {
         "outcome": word(status.state()),
         "name": name,
         "key": status.lease_id().map(ToString::to_string),
+        "label": status.label(),
         "token": status.token().map(u64::from),
         "remaining_ms": status.remaining().map(milliseconds),
         "waiting": status.waiters(),

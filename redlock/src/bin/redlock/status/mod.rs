@@ -13,7 +13,6 @@ use redlock::{LockState, Redlock, Status};
 use crate::args::{NodeArgs, StatusArgs};
 use crate::console::Console;
 use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED, TAKEN};
-use crate::nodes::build_without_ttl;
 
 /// Prints who holds the locks, once or until a signal.
 pub(crate) async fn status(
@@ -21,7 +20,7 @@ pub(crate) async fn status(
     nodes: &NodeArgs,
     console: &Console,
 ) -> Result<u8, Failure> {
-    let manager = build_without_ttl(nodes.builder()?)?;
+    let manager = nodes.build_without_ttl(nodes.builder()?)?;
     if args.watch {
         return watch::watch(&manager, args, console).await;
     }

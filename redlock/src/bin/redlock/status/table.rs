@@ -3,6 +3,7 @@
 use redlock::{LockState, NodeErrorKind, NodeStatus, Status};
 
 use super::{Lock, json};
+use crate::console::on_one_line;
 use crate::console::table::Table;
 use crate::console::times::shown;
 
@@ -32,13 +33,17 @@ fn row(name: &str, status: &Status) -> Vec<String> {
         left,
         status.token().map(|it| it.to_string()).unwrap_or_default(),
         status.waiters().to_string(),
-        status
-            .lease_id()
-            .map(ToString::to_string)
-            .unwrap_or_default(),
+        holder(status),
     ];
     row.extend(status.nodes().iter().map(|node| on_node(node, status)));
     row
+}
+
+/// Returns the label of the holder, or its key.
+fn holder(status: &Status) -> String {
+    let key = || status.lease_id().map(ToString::to_string);
+    let label = status.label().map(on_one_line);
+    label.or_else(key).unwrap_or_default()
 }
 
 /// Returns what a node has, in a word.
