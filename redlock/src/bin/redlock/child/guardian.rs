@@ -22,7 +22,8 @@ pub(super) struct Guardian {
 }
 
 impl Guardian {
-    pub(super) fn spawn() -> io::Result<Self> {
+    /// Starts a guardian that ends the group, and what has left it with the lease id in its environment.
+    pub(super) fn spawn(group: Pid, lease: &LeaseId) -> io::Result<Self> {
         let mut guardian = launch::this_program(VERB)
             .stdin(Stdio::piped())
             // It must not keep a pipe open that others read to its end.
@@ -31,18 +32,14 @@ impl Guardian {
             .process_group(0)
             .spawn()?;
         let pid = Pid::from_child(&guardian);
-        let pipe = guardian.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        let mut pipe = guardian.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
+        // Without a guardian, the command only ends with redlock itself.
+        writeln!(pipe, "{group} {lease}").ok();
         Ok(Self { pid, pipe })
     }
 
     pub(super) fn pid(&self) -> Pid {
         self.pid
-    }
-
-    /// Names the group to end, and the lease id in the environment of those that have left it.
-    pub(super) fn watch(&mut self, group: Pid, lease: &LeaseId) {
-        // Without a guardian, the command only ends with redlock itself.
-        writeln!(self.pipe, "{group} {lease}").ok();
     }
 
     /// Lets the command go on.

@@ -38,6 +38,9 @@ pub(crate) struct Child {
     /// The signal that has stopped the command, until it is returned.
     news: Option<i32>,
     is_stopped: bool,
+    /// The signal of a stop that is to be handled again, and how often it was.
+    retry: Option<i32>,
+    tries: u32,
     /// Whether the group has ended. Its id may then belong to others.
     is_group_gone: bool,
     descendants: Descendants,
@@ -82,18 +85,24 @@ impl Child {
         let failed = |error| Failure::system(format!("cannot start the command: {error}"));
         let changes = unix::signal(unix::SignalKind::child()).map_err(failed)?;
         let mut descendants = Descendants::adopt();
-        let mut guardian = Guardian::spawn().map_err(failed)?;
-        descendants.ignore(guardian.pid());
         let terminal = Terminal::open();
         let is_eager = terminal.as_ref().is_some_and(Terminal::is_for_one_command);
         let is_given = is_eager && terminal.as_ref().is_some_and(Terminal::is_foreground);
         let pid = launch::spawn(run, is_quiet, is_given, guard).map_err(failed)?;
-        guardian.watch(pid, guard.lease_id());
+        // After the command, which does not wait for it. Until then, only the command itself is killed
+        // with redlock.
+        let guardian = Guardian::spawn(pid, guard.lease_id()).inspect_err(|_| {
+            kill_process_group(pid, Signal::KILL).ok();
+        });
+        let guardian = guardian.map_err(failed)?;
+        descendants.ignore(guardian.pid());
         Ok(Self {
             pid,
             code: None,
             news: None,
             is_stopped: false,
+            retry: None,
+            tries: 0,
             is_group_gone: false,
             descendants,
             terminal,
@@ -117,6 +126,9 @@ impl Child {
                 return Change::Ended(code);
             }
             self.next_signal().await;
+            if let Some(signal) = self.retry.take() {
+                return Change::Stopped(signal);
+            }
         }
     }
 
@@ -135,9 +147,16 @@ impl Child {
         let needs_terminal = signal == Signal::TTIN.as_raw() || signal == Signal::TTOU.as_raw();
         let may_have_it = terminal.is_foreground() || terminal.is_held_by(self.pid);
         if needs_terminal && may_have_it {
+            self.tries = 0;
             self.resume_with(true);
             return Stop::Settled;
         }
+        if needs_terminal && self.waits_for_terminal(terminal) {
+            self.tries += 1;
+            self.retry = Some(signal);
+            return Stop::Settled;
+        }
+        self.tries = 0;
         if !terminal.can_suspend() {
             // Nobody would continue this process. The kernel ignores the key in such a group.
             if signal == Signal::TSTP.as_raw() {
@@ -148,6 +167,13 @@ impl Child {
         terminal.take_back(self.pid);
         terminal.suspend();
         Stop::Suspended
+    }
+
+    /// Whether the terminal will come back soon, because another command of the same pipeline has it.
+    /// One that has just ended is unknown until the terminal is taken back from it.
+    fn waits_for_terminal(&self, terminal: &Terminal) -> bool {
+        let is_job = terminal.is_held_by_job();
+        is_job.unwrap_or(self.tries < UNKNOWN_TRIES)
     }
 
     pub(crate) fn is_stopped(&self) -> bool {
@@ -242,6 +268,7 @@ impl Child {
         } else {
             self.is_stopped = false;
             self.news = None;
+            self.retry = None;
             self.code = Some(exit_code(status));
         }
     }
@@ -278,6 +305,9 @@ fn exit_code(status: WaitStatus) -> u8 {
 
 /// The polling interval for the end of a group.
 const INTERVAL: Duration = Duration::from_millis(20);
+
+/// How often to look for the terminal of an unknown group.
+const UNKNOWN_TRIES: u32 = 50;
 
 /// How long to try to kill.
 const UNKILLABLE: Duration = Duration::from_secs(10);

@@ -31,6 +31,14 @@ impl Terminal {
         tcgetpgrp(&self.0) == Ok(group)
     }
 
+    /// Whether a group has it that this job has started, such as the command of another redlock in
+    /// the same pipeline. `None` if the group is unknown.
+    pub(super) fn is_held_by_job(&self) -> Option<bool> {
+        let leader = tcgetpgrp(&self.0).ok()?;
+        let parent = parent_of(leader)?;
+        Some(getpgid(Some(parent)) == Ok(getpgrp()))
+    }
+
     /// Whether no other process of the job is likely to read from the terminal. A pager at the end of
     /// a pipeline does. A command in front of it gets the terminal when it asks for it.
     pub(super) fn is_for_one_command(&self) -> bool {
