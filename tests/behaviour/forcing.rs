@@ -83,6 +83,9 @@ async fn a_free_resource_stays_free() {
     assert_eq!(broken.before().state(), LockState::Free);
     assert_eq!(outcomes(&broken), [&ReleaseOutcome::Absent; 3]);
     assert_eq!(holding(&nodes), 0);
+    // Of a manager that has not identified the nodes yet.
+    let broken = manager(&nodes).force_release("a").await.unwrap();
+    assert_eq!(broken.before().state(), LockState::Free);
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use crate::manager::broken::{Broken, Outcomes, has, is_not_a_lock};
 use crate::manager::status::{LockState, Status};
 use crate::node::{Keys, Record};
 use crate::quorum::per_node::Selection;
+use crate::quorum::responses;
 use crate::resource::Resource;
 use crate::time::clock::Moment;
 use crate::time::validity;
@@ -33,7 +34,8 @@ impl Redlock {
     ///
     /// The nodes are then read again. A live holder may have [put back](crate::guide::guarantees) a key
     /// that was deleted just before: that is deleted too. After an `Ok`, the former holder has no quorum
-    /// any more.
+    /// any more. A holder that reaches nodes which do not respond here could regain one only by a command
+    /// that was on its way for longer than a node timeout.
     ///
     /// A guard of this manager is [lost](crate::LockGuard::lost) at once, with the reason
     /// [`ForceReleased`](LossReason::ForceReleased) and with all its resources. A guard elsewhere is lost
@@ -85,7 +87,7 @@ impl Redlock {
         let timeout = engine.node_timeout(self.config().ttl);
         let mut before = self.thorough_status(&engine, &resource).await;
         let mut ids = ids_to_break(&before);
-        if before.state() == LockState::Taken {
+        if before.state() != LockState::Held && !ids.is_empty() {
             // Rounds in progress look like this. They have won or lost within this time.
             sleep(&engine, timeout).await;
             before = self.thorough_status(&engine, &resource).await;
@@ -112,6 +114,20 @@ impl Redlock {
             return Err(UnlockError::NoQuorum { report });
         }
         Ok(broken)
+    }
+
+    /// Reads the state as [`status`](Self::status) does, but waits for all nodes that respond within the
+    /// node timeout.
+    async fn thorough_status(&self, engine: &Engine, resource: &Resource) -> Status {
+        let (responses, end) = self.inspect_nodes(engine, resource);
+        let deadlines = engine.deadlines();
+        let results = responses.until(deadlines, end, responses::all).await;
+        let status = self.judge(engine, &results);
+        if status.is_held() {
+            return status;
+        }
+        self.identified(engine).await;
+        self.judge(engine, &results)
     }
 
     /// Deletes the keys of these leases, again if a holder has put some back meanwhile.

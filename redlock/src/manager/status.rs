@@ -45,22 +45,13 @@ impl Redlock {
         let end = Moment::now().saturating_add(validity::grace(timeout));
         let results = responses.until(deadlines, end, responses::all).await;
         if status(&results).state == LockState::Free {
-            // A node whose identity is not known yet may have lost locks.
-            engine.deployment().usable(acquire.needed(), timeout).await;
+            self.identified(&engine).await;
         }
         status(&results)
     }
 
-    /// The same, but waits for all nodes that respond within the node timeout.
-    pub(super) async fn thorough_status(&self, engine: &Engine, resource: &Resource) -> Status {
-        let (responses, end) = self.inspect_nodes(engine, resource);
-        let deadlines = engine.deadlines();
-        let results = responses.until(deadlines, end, responses::all).await;
-        self.judge(engine, &results)
-    }
-
     /// Queries all nodes. Returns the moment until which they may respond.
-    fn inspect_nodes(
+    pub(super) fn inspect_nodes(
         &self,
         engine: &Engine,
         resource: &Resource,
@@ -72,7 +63,15 @@ impl Redlock {
         (responses, Moment::now().saturating_add(timeout))
     }
 
-    fn judge(&self, engine: &Engine, results: &NodeResults<Snapshot>) -> Status {
+    /// Waits until enough nodes are identified: the others may have lost locks.
+    pub(super) async fn identified(&self, engine: &Engine) {
+        let timeout = engine.node_timeout(self.config().ttl);
+        let needed = engine.acquire_quorum().needed();
+        engine.deployment().usable(needed, timeout).await;
+    }
+
+    /// Decides from the responses so far.
+    pub(super) fn judge(&self, engine: &Engine, results: &NodeResults<Snapshot>) -> Status {
         let (quorum, acquire) = (engine.quorum(), engine.acquire_quorum());
         let standings = engine.deployment().standings();
         let refusals = standings.iter().map(Standing::refusal).collect();
