@@ -28,7 +28,9 @@ async fn a_waiter_gets_the_lock_when_they_release_it(library: Library) {
         let (guard, locked) = granted.expect("the waiter is notified").unwrap();
         let delay = locked.saturating_duration_since(released);
         println!("{library:?}: {delay:?} after the release");
+        let ours = guard.lease_id().clone();
         guard.release().await.unwrap();
+        setup.is_on(0, "a", &ours).await;
     }
 }
 

@@ -24,7 +24,7 @@ pub(crate) struct Step {
     pub(crate) redlock_py: Expected,
 }
 
-/// What is expected of a command; `None` where the transcript has nothing to say.
+/// What is expected of a command; `None` where the transcript has no such line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Expected {
     pub(crate) out: Option<Vec<String>>,
