@@ -6,8 +6,9 @@
 //! 2. [`waiting`]: what happens while another owner holds the lock.
 //! 3. [`fencing`]: what a token is for, and what the protected system does with it.
 //! 4. [`operations`]: servers, rights, persistence, timeouts, monitoring and shutdown.
-//! 5. [`comparison`]: other libraries, migration, performance, and when to use something else.
-//! 6. [`testing`]: tests of your own code, without a server.
+//! 5. [`command`]: the command for shell scripts, cron jobs and operators.
+//! 6. [`comparison`]: other libraries, migration, performance, and when to use something else.
+//! 7. [`testing`]: tests of your own code, without a server.
 //!
 //! The modules contain no code. Options are documented at [`RedlockBuilder`](crate::RedlockBuilder),
 //! errors at [`LockError`](crate::LockError).
@@ -48,6 +49,11 @@ page!(
     operations,
     "operations.md",
     "Running it: servers, rights, persistence, timeouts, monitoring and shutdown."
+);
+page!(
+    command,
+    "command.md",
+    "The command: verbs, exit codes, jobs of several hosts, and watching."
 );
 page!(
     comparison,
