@@ -7,6 +7,7 @@
 //! - `profile`: allocations, polls, commands and instructions of one lock
 //! - `contended`: the cost of waiting for a lock, among tasks and among processes
 //! - `in_process`: the cost of a lock without servers
+//! - `run`: what the command `redlock run` adds to a child
 //!
 //! `cargo bench -p redlock-benches --bench uncontended` runs one of them. With `-- --quick` it
 //! takes a few seconds, but its figures are meaningless. The programs share these types:
