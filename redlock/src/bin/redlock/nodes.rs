@@ -156,7 +156,7 @@ const DEFAULT: &str = "redis://localhost:6379/0";
 const TTL: Duration = Duration::from_secs(30);
 
 /// Several round trips on loopback.
-const SHORTEST_GRACE: Duration = Duration::from_millis(2);
+const SHORTEST_GRACE: Duration = Duration::from_millis(1);
 
 /// Enough for many round trips, and hardly noticeable to the user.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(1);

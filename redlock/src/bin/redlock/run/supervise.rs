@@ -80,7 +80,8 @@ impl<'a> Supervision<'a> {
 
     /// How long before the end of the lock the command is told to end.
     fn notice(&self) -> Duration {
-        self.grace.min(self.ttl / 4)
+        // Without a grace period, there is still the time that it takes to kill.
+        self.grace.clamp(self.ttl / 100, self.ttl / 4)
     }
 
     /// Tries to extend the lock, for at most a quarter of the remaining time.
@@ -109,7 +110,10 @@ impl<'a> Supervision<'a> {
     async fn give_up(&mut self, error: Option<ExtendError>) -> Failure {
         let grace = match error {
             Some(ExtendError::Lost(_)) => self.grace,
-            _ => self.guard.remaining().saturating_sub(self.notice() / 10),
+            _ => {
+                let left = self.guard.remaining();
+                left.saturating_sub(self.notice() / 10).min(self.grace)
+            }
         };
         self.child.stop(grace).await;
         self.lost(error)
