@@ -31,6 +31,12 @@ impl Redlock {
         self.config().ttl
     }
 
+    /// The longest [ttl](crate::RedlockBuilder::max_ttl) that a request may have.
+    #[must_use]
+    pub fn max_ttl(&self) -> Duration {
+        self.config().max_ttl
+    }
+
     /// How long one node may take for a lock with the default ttl: the configured
     /// [node timeout](crate::RedlockBuilder::node_timeout), or one that is adapted to the slowest node.
     #[must_use]
@@ -64,6 +70,7 @@ mod tests {
         let redlock = builder.clone().build().unwrap();
         assert_eq!(redlock.configured_nodes().len(), 5);
         assert_eq!((redlock.needed_nodes(), redlock.ttl()), (3, 2 * second));
+        assert_eq!(redlock.max_ttl(), 60 * second);
         assert_eq!(redlock.node_timeout(), second / 2, "a quarter of the ttl");
         assert_eq!(redlock.key_prefix(), "a:");
         let durable = builder.token_durability(4).build().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! `lock` and `unlock` bracket the work of a script. `run` holds a lock while a command runs, and
 //! stops the command if the lock is lost. `status` shows who holds a lock. `nodes` shows the health of the
-//! nodes.
+//! nodes, and `check` tries a lock on each.
 
 #[cfg(not(unix))]
 compile_error!("the redlock command requires Unix signals and process groups");
@@ -10,11 +10,13 @@ compile_error!("the redlock command requires Unix signals and process groups");
 mod acquire;
 mod args;
 mod break_lock;
+mod check;
 mod child;
 mod console;
 mod events;
 mod extend;
 mod failure;
+mod histogram;
 mod label;
 mod lock;
 mod manual;
@@ -73,6 +75,7 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
         Verb::Status(status) => status::status(status, &args.nodes, console).await,
         Verb::Break(lock) => break_lock::break_lock(lock, &args.nodes, console).await,
         Verb::Nodes => report::nodes(&args.nodes, console).await,
+        Verb::Check(check) => check::check(check, &args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),
         Verb::Run(run) => run::run(run, &args.nodes, console).await,

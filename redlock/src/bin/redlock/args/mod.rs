@@ -1,6 +1,7 @@
 //! The command line of `redlock`.
 
 mod break_lock;
+mod check;
 mod completions;
 mod examples;
 mod extend;
@@ -22,6 +23,7 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
 pub(crate) use self::break_lock::BreakArgs;
+pub(crate) use self::check::CheckArgs;
 pub(crate) use self::completions::CompletionsArgs;
 use self::examples::EXAMPLES;
 pub(crate) use self::extend::ExtendArgs;
@@ -64,6 +66,7 @@ pub(crate) enum Verb {
     /// waiters are hinted when it is their turn, notified of changes only, or have to poll.
     #[command(after_help = NODES_EXIT_CODES)]
     Nodes,
+    Check(CheckArgs),
     Completions(CompletionsArgs),
     /// Print the manual page, for `man -l -`
     Man,

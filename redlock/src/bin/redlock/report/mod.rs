@@ -1,6 +1,6 @@
 //! The verb `redlock nodes`.
 
-mod json;
+pub(crate) mod json;
 mod table;
 
 use std::time::{Duration, Instant};
