@@ -2,6 +2,8 @@
 
 #![cfg(unix)]
 
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/check.rs"]
 mod check;
 #[path = "cli/codes.rs"]
@@ -176,10 +178,11 @@ fn options_stand_before_or_behind_the_verb() {
 
 #[test]
 fn without_nodes_only_the_verbs_of_the_seed_have_a_default() {
-    let verbs: [&[&str]; 4] = [
+    let verbs: [&[&str]; 5] = [
         &["status", "a"],
         &["nodes"],
         &["check"],
+        &["bench"],
         &["run", "--wait=0", "a", "--", "echo"],
     ];
     for verb in verbs {
@@ -225,7 +228,7 @@ fn a_file_names_the_nodes() {
 
 #[test]
 fn the_manual_and_the_completions_know_every_verb() {
-    let verbs = ["lock", "unlock", "status", "nodes", "check", "run"];
+    let verbs = ["lock", "unlock", "status", "nodes", "check", "bench", "run"];
     let manual = Ran::of(redlock([]).arg("man")).expect(0);
     for shell in ["bash", "zsh", "fish"] {
         let completions = Ran::of(redlock([]).args(["completions", shell])).expect(0);

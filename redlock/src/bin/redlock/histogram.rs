@@ -22,7 +22,6 @@ impl Histogram {
     }
 
     /// Adds the counts of another histogram.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `redlock bench`"))]
     pub(crate) fn add(&mut self, other: &Self) {
         for (count, more) in self.buckets.iter_mut().zip(&other.buckets) {
             *count += more;
@@ -54,7 +53,6 @@ impl Histogram {
 
     /// Returns the number of times in each power of two, from the first to the last that has any: the
     /// longest time of each, and its count.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for `redlock bench`"))]
     pub(crate) fn by_powers(&self) -> Vec<(Duration, u64)> {
         let powers = self.buckets.chunks(SUB_BUCKETS).enumerate();
         let counts: Vec<_> = powers

@@ -2,13 +2,14 @@
 //!
 //! `lock` and `unlock` bracket the work of a script. `run` holds a lock while a command runs, and
 //! stops the command if the lock is lost. `status` shows who holds a lock. `nodes` shows the health of the
-//! nodes, and `check` tries a lock on each.
+//! nodes, `check` tries a lock on each, and `bench` loads them.
 
 #[cfg(not(unix))]
 compile_error!("the redlock command requires Unix signals and process groups");
 
 mod acquire;
 mod args;
+mod bench;
 mod break_lock;
 mod check;
 mod child;
@@ -75,7 +76,8 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
         Verb::Status(status) => status::status(status, &args.nodes, console).await,
         Verb::Break(lock) => break_lock::break_lock(lock, &args.nodes, console).await,
         Verb::Nodes => report::nodes(&args.nodes, console).await,
-        Verb::Check(check) => check::check(check, &args.nodes, console).await,
+        Verb::Bench(bench) => bench::bench(bench, &args.nodes, console).await,
+        Verb::Check(_) => check::check(&args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),
         Verb::Run(run) => run::run(run, &args.nodes, console).await,

@@ -1,9 +1,5 @@
 //! The arguments of `redlock check`.
 
-use std::time::Duration;
-
-use crate::args::values::duration;
-
 /// Try a lock on every node, and say what is wrong
 ///
 /// Takes, contends for, extends, reads and releases a lock with a name of its own, on each node by
@@ -14,11 +10,7 @@ use crate::args::values::duration;
 /// without it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = CHECK_EXIT_CODES)]
-pub(crate) struct CheckArgs {
-    /// Ttl to judge the measured times by [default: 30s] [environment: REDLOCK_TTL]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(crate) ttl: Option<Duration>,
-}
+pub(crate) struct CheckArgs {}
 
 const CHECK_EXIT_CODES: &str = "\
 Exit codes:

@@ -1,5 +1,6 @@
 //! The command line of `redlock`.
 
+mod bench;
 mod break_lock;
 mod check;
 mod completions;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::bench::BenchArgs;
 pub(crate) use self::break_lock::BreakArgs;
 pub(crate) use self::check::CheckArgs;
 pub(crate) use self::completions::CompletionsArgs;
@@ -67,6 +69,7 @@ pub(crate) enum Verb {
     #[command(after_help = NODES_EXIT_CODES)]
     Nodes,
     Check(CheckArgs),
+    Bench(BenchArgs),
     Completions(CompletionsArgs),
     /// Print the manual page, for `man -l -`
     Man,

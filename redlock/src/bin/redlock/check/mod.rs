@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use redlock::{FencingToken, LockError, Redlock};
 use tokio::task::JoinHandle;
 
-use crate::args::{CheckArgs, NodeArgs};
+use crate::args::NodeArgs;
 use crate::check::findings::Findings;
 use crate::check::probe::{Probe, ProbeNames};
 use crate::console::Console;
@@ -25,15 +25,8 @@ use crate::report;
 use crate::signals::Signals;
 
 /// Tries a lock on every node and on a quorum, and prints what is wrong.
-pub(crate) async fn check(
-    args: &CheckArgs,
-    nodes: &NodeArgs,
-    console: &Console,
-) -> Result<u8, Failure> {
-    let mut builder = nodes.builder()?;
-    if let Some(ttl) = args.ttl {
-        builder = builder.ttl(ttl);
-    }
+pub(crate) async fn check(nodes: &NodeArgs, console: &Console) -> Result<u8, Failure> {
+    let builder = nodes.builder()?;
     let configured = builder.clone().build()?;
     // The counters of the probe are of no use later.
     let retention = configured.max_ttl().saturating_mul(2);
