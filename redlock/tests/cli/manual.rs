@@ -54,5 +54,6 @@ fn the_examples_of_the_readme_work() {
     let ran = run_lines(&servers, &lines.join("\n"));
     // The last one shows that the lock is free.
     assert_eq!(ran.code, 1, "{ran:?}");
-    assert!(ran.out.starts_with("reported\nreported\nfree\n"), "{ran:?}");
+    assert!(ran.out.starts_with("reported\nreported\nNODE "), "{ran:?}");
+    assert!(ran.out.contains("\nall is well\nfree\n"), "{ran:?}");
 }
