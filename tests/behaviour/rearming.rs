@@ -154,25 +154,35 @@ async fn a_release_follows_a_rearm_that_is_late() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_unlock_elsewhere_prevails_over_an_extension_in_between() {
-    let (nodes, redlock) = cluster::<3>();
-    // The other process cannot reach the third node, and is slow to reach the second.
-    let third = MemoryNode::new();
-    third.fault(Fault::Crash);
-    let unlocker = manager(&[nodes[0].clone(), nodes[1].clone(), third]);
-    let guard = redlock.lock("a").await.unwrap();
-    let id = guard.lease_id().clone();
-    nodes[1].fault(Fault::Delay(5 * MS));
-    let unlocking = tokio::spawn(async move {
-        let unlocked = unlocker.unlock("a", &id).await;
-        (unlocked, unlocker)
-    });
-    settle().await;
-    nodes[1].fault(None);
-    guard.extend(TTL).await.unwrap();
-    let (unlocked, _unlocker) = unlocking.await.unwrap();
-    unlocked.unwrap();
-    assert_eq!(guard.lost().await.reason(), LossReason::Gone);
+async fn an_unlock_elsewhere_prevails_over_extensions_in_between() {
+    // A labelled holder is notified of the first deletion, and one that has extended its lease too: it
+    // then finds the key gone twice.
+    for label in ["", "held"] {
+        let nodes = MemoryNode::cluster::<3>();
+        let builder = Redlock::builder().nodes(nodes.clone());
+        let redlock = builder.label(label).build().unwrap();
+        // The other process cannot reach the third node, and is slow to reach the second.
+        let third = MemoryNode::new();
+        third.fault(Fault::Crash);
+        let unlocker = manager(&[nodes[0].clone(), nodes[1].clone(), third]);
+        let guard = redlock.lock("a").await.unwrap();
+        let id = guard.lease_id().clone();
+        settle().await;
+        nodes[1].fault(Fault::Delay(5 * MS));
+        let unlocking = tokio::spawn(async move {
+            let unlocked = unlocker.unlock("a", &id).await;
+            (unlocked, unlocker)
+        });
+        settle().await;
+        nodes[1].fault(None);
+        for _ in 0..3 {
+            guard.extend(TTL).await.unwrap();
+        }
+        let (unlocked, _unlocker) = unlocking.await.unwrap();
+        unlocked.unwrap();
+        let lost = tokio::time::timeout(TTL, guard.lost()).await.unwrap();
+        assert_eq!(lost.reason(), LossReason::Gone);
+    }
 }
 
 #[tokio::test(start_paused = true)]

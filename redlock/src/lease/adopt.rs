@@ -216,7 +216,7 @@ impl ResponseSink<Extension> for FirstExtension {
                 (Phase::Acquiring | Phase::Held, Ok(Extension::NotHeld))
                     if state.holds.get(node).may_hold() =>
                 {
-                    let _counts = state.holds.lose(node, sent);
+                    let _counts = state.holds.lose(node, sent, Moment::now());
                     if state.phase == Phase::Acquiring {
                         state.tally.set(node, VoteState::Lost);
                     }

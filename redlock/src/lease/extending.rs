@@ -14,11 +14,11 @@ use crate::lease::deadline::DeadlineMove;
 use crate::lease::state::{Phase, RearmGrant, State};
 use crate::lease::watching::LeaseWatcher;
 use crate::node::{Extension, NodeResult, RecordCheck, ResponseSink, Watch};
-use crate::quorum::hold::Hold;
 use crate::quorum::per_node::Selection;
 use crate::quorum::responses::Responses;
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
+use crate::time::validity;
 
 /// One extension, sent to the nodes of a lease.
 pub(super) struct Extending {
@@ -59,6 +59,13 @@ struct Counted {
     rearm: Vec<usize>,
 }
 
+/// What is known of a node that does not have the keys.
+struct Miss {
+    loss: Option<Loss>,
+    /// The node timeout, within which an unlock elsewhere reaches the nodes.
+    timeout: Duration,
+}
+
 /// What follows from a response to an extension.
 #[derive(Default)]
 struct Effects {
@@ -67,8 +74,9 @@ struct Effects {
     deadline: DeadlineMove,
     /// Whether the node has lost the keys since the last response.
     is_first_miss: bool,
-    /// Whether a node that has come back still lacks the keys.
-    is_missing_at_return: bool,
+    /// When to extend early, because the node still lacks the keys and was not re-armed, and how far
+    /// from the extension before.
+    early: Option<(Moment, Duration)>,
     /// The nodes to re-arm.
     rearm: Vec<usize>,
     /// The record of the node, if its keys are to be restored.
@@ -128,9 +136,10 @@ impl ActiveLease {
         }
         // Before the state is locked: it locks too.
         let is_missing = *result == Ok(Extension::NotHeld);
-        let loss = is_missing
-            .then(|| self.engine.deployment().loss(node))
-            .flatten();
+        let miss = is_missing.then(|| Miss {
+            loss: self.engine.deployment().loss(node),
+            timeout: self.node_timeout(),
+        });
         let effects = {
             let mut state = self.lock();
             if state.phase != Phase::Held {
@@ -139,7 +148,7 @@ impl ActiveLease {
             if extending.reason.is_due() {
                 state.watching.extended(node, extending.sent);
             }
-            self.record(&mut state, node, result, extending, loss)
+            self.record(&mut state, node, result, extending, miss)
         };
         let counts = effects.counts;
         self.carry_out(node, effects, extending);
@@ -153,7 +162,7 @@ impl ActiveLease {
         node: usize,
         result: &NodeResult<Extension>,
         extending: &Extending,
-        loss: Option<Loss>,
+        miss: Option<Miss>,
     ) -> Effects {
         let (sent, outlast) = (extending.sent, self.outlast());
         let mut effects = Effects {
@@ -162,7 +171,8 @@ impl ActiveLease {
                 .responded(node, sent, result, extending.registers()),
             ..Effects::default()
         };
-        let was_gone = state.holds.get(node) == Hold::Gone;
+        let (loss, timeout) = miss.map_or((None, Duration::ZERO), |it| (it.loss, it.timeout));
+        let gone_at = state.holds.gone_at(node);
         match result {
             Ok(Extension::Confirmed) => {
                 let expiry = self.expiry(sent, extending.ttl);
@@ -178,7 +188,7 @@ impl ActiveLease {
                     effects.restore = loss.check;
                     return effects;
                 }
-                if !state.holds.lose(node, sent) {
+                if !state.holds.lose(node, sent, Moment::now()) {
                     return effects;
                 }
                 state.failures.record_not_held(node);
@@ -198,10 +208,17 @@ impl ActiveLease {
         effects.deadline = self.update_deadline(state);
         // A node that loses its keys at once, again and again, is left to the usual extensions.
         let is_miss = *result == Ok(Extension::NotHeld) && extending.reason != Reason::Rearmed;
-        effects.is_first_miss = is_miss && !was_gone;
-        effects.is_missing_at_return = is_miss && extending.reason == Reason::Returned;
+        effects.is_first_miss = is_miss && gone_at.is_none();
+        // An unlock elsewhere that began with this node may still be deleting the keys of the others.
+        let rearm_at = gone_at.and_then(|it| it.checked_add(timeout));
+        let is_due = rearm_at.is_some_and(|it| it <= sent);
+        if is_miss && !is_due {
+            effects.early = rearm_at.map(|at| (at, Duration::ZERO));
+        } else if is_miss && extending.reason == Reason::Returned {
+            effects.early = Some((sent, timeout));
+        }
+        let missing = (is_miss && is_due).then_some(node);
         let is_confirmed = *result == Ok(Extension::Confirmed);
-        let missing = (is_miss && was_gone).then_some(node);
         let quorum = self.engine.quorum().needed();
         let progress = extending.count(missing, is_confirmed, quorum);
         effects.rearm = progress.rearm;
@@ -222,8 +239,8 @@ impl ActiveLease {
             tracing::debug!(%resource, %node, "the node does not hold the lock any more");
             // After a node timeout, because an unlock elsewhere may be deleting the keys just now.
             self.extend_early(self.node_timeout(), Duration::ZERO);
-        } else if effects.is_missing_at_return {
-            self.extend_early(Duration::ZERO, self.node_timeout());
+        } else if let Some((at, gap)) = effects.early {
+            self.extend_early(validity::remaining(at, Moment::now()), gap);
         }
         for node in effects.rearm {
             self.rearm(node, extending.rearm_grant());

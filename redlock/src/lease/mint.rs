@@ -128,7 +128,8 @@ impl ActiveLease {
         if state.phase != Phase::Acquiring || state.fencing_token.is_some() {
             // The round was decided without this node, which keeps the key until its expiry. Unless
             // it reports that it does not.
-            if *result == Ok(Raised::NotHeld) && state.holds.lose(node, self.sent_at) {
+            if *result == Ok(Raised::NotHeld) && state.holds.lose(node, self.sent_at, Moment::now())
+            {
                 let moved = self.update_deadline(&mut state);
                 drop(state);
                 self.apply_deadline(moved);
@@ -144,7 +145,7 @@ impl ActiveLease {
             }
             Ok(Raised::NotHeld) => {
                 state.tally.set(node, VoteState::Lost);
-                let _counts = state.holds.lose(node, self.sent_at);
+                let _counts = state.holds.lose(node, self.sent_at, Moment::now());
             }
             Err(error) => {
                 let error = NodeError::new(error.kind(), error.message());

@@ -39,7 +39,7 @@ impl ActiveLease {
             let mut state = self.lock();
             let is_due = self.auto_extend && !ttl.is_zero();
             let is_held = state.deadline().is_some_and(|deadline| sent < deadline);
-            let is_gone = state.holds.get(node) == Hold::Gone;
+            let is_gone = state.holds.gone_at(node).is_some();
             if !is_due || !is_held || !is_gone || !state.holds.may_join(node, outlast) {
                 return;
             }
@@ -99,7 +99,7 @@ impl ActiveLease {
                 Ok(Rearmed::Armed) => state.holds.set(node, Hold::Unknown, now),
                 Err(error) if error.is_sent() => state.holds.set(node, Hold::Unknown, now),
                 // As before, where of several keys some may be there.
-                Ok(_) | Err(_) => state.holds.set(node, Hold::Gone, now),
+                Ok(_) | Err(_) => state.holds.set(node, Hold::Gone(now), now),
             }
             if state.phase != Phase::Held {
                 return;

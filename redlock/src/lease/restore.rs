@@ -76,7 +76,7 @@ impl ActiveLease {
                     state.failures.clear(node);
                 }
                 Ok(Rearmed::Busy { .. } | Rearmed::NotALock) => {
-                    state.holds.lose(node, sent);
+                    state.holds.lose(node, sent, Moment::now());
                 }
                 // The next extension finds out.
                 Err(error) => state.failures.record(node, error.clone()),

@@ -24,9 +24,9 @@ use crate::time::validity;
 pub(crate) enum Hold {
     /// No key: another owner has it, or no command arrived.
     Absent,
-    /// At least one key is missing, as the node reported. A command that was sent before, over a
-    /// connection that broke, may still set it.
-    Gone,
+    /// At least one key is missing, as the node reported at this moment for the first time. A command
+    /// that was sent before, over a connection that broke, may still set it.
+    Gone(Moment),
     /// A command that may set the keys is in flight, or has failed.
     Unknown,
     /// All keys are there until this moment at least.
@@ -136,14 +136,23 @@ impl Holds {
         }
     }
 
-    /// Records that an extension that was sent at `sent` did not find the keys. Returns whether it
-    /// counts.
-    pub(crate) fn lose(&mut self, node: usize, sent: Moment) -> bool {
+    /// Records at `now` that an extension that was sent at `sent` did not find the keys. Returns whether
+    /// it counts.
+    pub(crate) fn lose(&mut self, node: usize, sent: Moment, now: Moment) -> bool {
         if sent < self.0[node].since {
             return false;
         }
-        self.set(node, Hold::Gone, sent);
+        let gone_at = self.gone_at(node).unwrap_or(now);
+        self.set(node, Hold::Gone(gone_at), sent);
         true
+    }
+
+    /// Returns since when the node is known to lack a key.
+    pub(crate) fn gone_at(&self, node: usize) -> Option<Moment> {
+        match self.get(node) {
+            Hold::Gone(since) => Some(since),
+            _ => None,
+        }
     }
 
     /// The number of nodes that hold all keys.
@@ -205,7 +214,7 @@ mod tests {
         assert!(Hold::Until(now).may_hold());
         assert!(!Hold::Absent.may_hold());
         // A SET over a connection that broke may arrive after an extension did not find the key.
-        assert!(Hold::Gone.may_hold());
+        assert!(Hold::Gone(Moment::now()).may_hold());
     }
 
     #[test]
@@ -224,11 +233,11 @@ mod tests {
         let start = Moment::now();
         let (first, second, expiry) = (after(start, 1), after(start, 2), after(start, 90));
         let mut holds = held_elsewhere(start, expiry);
-        assert!(holds.lose(0, second));
+        assert!(holds.lose(0, second, second));
         assert!(!holds.confirm(0, first, expiry, start));
-        assert_eq!(holds.get(0), Hold::Gone);
+        assert!(holds.gone_at(0).is_some());
         assert!(holds.confirm(0, second, expiry, start));
-        assert!(!holds.lose(0, first));
+        assert!(!holds.lose(0, first, second));
         assert_eq!(holds.get(0), Hold::Until(expiry));
     }
 
@@ -237,9 +246,9 @@ mod tests {
         let start = Moment::now();
         let expiry = after(start, 90);
         let mut holds = Holds::unknown(2, start);
-        assert!(holds.lose(0, after(start, 1)));
+        assert!(holds.lose(0, after(start, 1), after(start, 1)));
         holds.vote(0, Hold::Absent, start);
-        assert_eq!(holds.get(0), Hold::Gone);
+        assert!(holds.gone_at(0).is_some());
         holds.vote(1, Hold::Until(expiry), start);
         assert_eq!(holds.get(1), Hold::Until(expiry));
     }
@@ -261,7 +270,7 @@ mod tests {
             holds.set(node, Hold::Until(after(start, millis)), start);
         }
         assert_eq!(holds.deadline(), Some(after(start, 10)));
-        assert!(holds.lose(0, start));
+        assert!(holds.lose(0, start, start));
         assert_eq!(holds.deadline(), None);
         holds.set(3, Hold::Absent, start);
         assert_eq!(holds.may_hold().iter().collect::<Vec<_>>(), [0, 1, 2, 4]);
