@@ -2,15 +2,13 @@
 //!
 //! Batches are pipelined: a batch never waits for the responses to the previous one.
 
-use std::future::Future;
+use std::collections::VecDeque;
+use std::mem;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use deadpool_redis::redis::Value;
-use tokio::sync::mpsc;
-use tokio::task::coop;
 use tokio::time::Instant;
 
 use crate::error::{NodeError, NodeErrorKind};
@@ -29,9 +27,10 @@ use crate::sync::Mutex;
 /// The state of the task of one session.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    queue: mpsc::UnboundedReceiver<Command>,
     /// Commands just taken from the queue. Empty between uses, but keeps its allocation.
-    inbox: Vec<Command>,
+    inbox: VecDeque<Command>,
+    /// Whether the session was dropped, and all its commands were taken.
+    queue_has_ended: bool,
     outbox: Outbox,
     connection: Connection,
     silence_limit: Duration,
@@ -44,7 +43,6 @@ impl Driver {
     pub(crate) fn new(
         server: Arc<Server>,
         shared: Arc<Shared>,
-        queue: mpsc::UnboundedReceiver<Command>,
         options: &SessionOptions,
         parting: &Arc<Mutex<Option<Parting>>>,
     ) -> Self {
@@ -53,8 +51,8 @@ impl Driver {
             connection: Connection::open(Arc::clone(&server)),
             outbox: Outbox::new(server, Arc::clone(&shared)),
             shared,
-            queue,
-            inbox: Vec::new(),
+            inbox: VecDeque::new(),
+            queue_has_ended: false,
             silence_limit: options.silence_limit,
             events: options.events.clone(),
         }
@@ -69,8 +67,9 @@ impl Driver {
             match event {
                 // The session was dropped and the queue is empty.
                 Event::Commands(0) if self.outbox.try_finish() => return,
-                Event::Commands(count) => {
-                    self.take_commands(count);
+                Event::Commands(0) => self.queue_has_ended = true,
+                Event::Commands(_) => {
+                    self.take_commands();
                     self.coalesce().await;
                 }
                 Event::Responses(responses) => self.on_responses(responses),
@@ -95,9 +94,9 @@ impl Driver {
 
     fn sources(&mut self) -> Sources<'_> {
         Sources {
-            is_draining: self.queue_has_ended() && !self.outbox.try_finish(),
+            is_draining: self.queue_has_ended && !self.outbox.try_finish(),
             repeat_at: self.outbox.next_repeat(),
-            queue: &mut self.queue,
+            queue: self.shared.queue(),
             inbox: &mut self.inbox,
             connection: &mut self.connection,
             in_flight: self.outbox.in_flight(),
@@ -115,24 +114,23 @@ impl Driver {
             return;
         }
         tokio::task::yield_now().await;
-        while self.inbox.len() < MAX_DRAINED
-            && let Ok(command) = self.queue.try_recv()
-        {
-            self.inbox.push(command);
-        }
-        self.take_commands(self.inbox.len());
+        self.shared.queue().take_more(&mut self.inbox, MAX_DRAINED);
+        self.take_commands();
     }
 
     /// Moves commands from the inbox to the pending requests, or fails them without a connection.
-    fn take_commands(&mut self, count: usize) {
-        self.shared.record_dequeued(count);
-        let mut inbox = std::mem::take(&mut self.inbox);
+    fn take_commands(&mut self) {
+        let mut inbox = mem::take(&mut self.inbox);
         let cause = self.connection.cause().cloned();
         for command in inbox.drain(..) {
             match &cause {
                 Some(cause) => self.outbox.refuse(command, cause),
                 None => self.outbox.push(command),
             }
+        }
+        if inbox.capacity() > 4 * MAX_DRAINED {
+            // After a burst.
+            inbox.shrink_to(MAX_DRAINED);
         }
         self.inbox = inbox;
     }
@@ -228,11 +226,6 @@ impl Driver {
     fn silence_ends(&self) -> Instant {
         self.outbox.silence_ends(self.silence_limit)
     }
-
-    /// Whether the session was dropped, and all its commands were taken.
-    fn queue_has_ended(&self) -> bool {
-        self.queue.is_closed() && self.queue.is_empty()
-    }
 }
 
 impl Drop for Driver {
@@ -244,12 +237,14 @@ impl Drop for Driver {
         // Held until the queue is closed and written, so that no release falls in between.
         let parting = Arc::clone(&self.parting);
         let mut parting = parting.lock();
-        let has_session = !self.queue.is_closed();
-        drain(&mut self.queue, |command| self.outbox.push(command));
+        let (has_session, queued) = self.shared.queue().close();
+        for command in mem::take(&mut self.inbox).into_iter().chain(queued) {
+            self.outbox.push(command);
+        }
         let server = Arc::clone(self.outbox.server());
         let remains = self.outbox.take_remains();
         let outbox = Outbox::new(Arc::clone(&server), Arc::clone(&self.shared));
-        let outbox = std::mem::replace(&mut self.outbox, outbox);
+        let outbox = mem::replace(&mut self.outbox, outbox);
         *parting = Parting::new(outbox, self.connection.take());
         if let Some(parting) = &mut *parting {
             if has_session {
@@ -273,52 +268,3 @@ impl Drop for Driver {
 /// node timeout.
 const MIN_PATIENCE: Duration = Duration::from_millis(50);
 const MAX_PATIENCE: Duration = Duration::from_millis(400);
-
-/// Closes a queue and takes all that it has accepted.
-fn drain<T>(queue: &mut mpsc::UnboundedReceiver<T>, mut take: impl FnMut(T)) {
-    queue.close();
-    let cx = &mut Context::from_waker(Waker::noop());
-    loop {
-        let next = coop::unconstrained(queue.recv());
-        match pin!(next).poll(cx) {
-            Poll::Ready(Some(item)) => take(item),
-            Poll::Ready(None) => return,
-            // Another thread is in the middle of a `send` that will succeed. `try_recv` does not wait
-            // for it.
-            Poll::Pending => std::thread::yield_now(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Barrier;
-    use std::thread;
-
-    use super::*;
-
-    /// A release that is accepted but not taken would be lost. Each turn closes the queue at another
-    /// moment of the sends.
-    #[test]
-    fn a_queue_that_closes_loses_nothing_that_it_has_accepted() {
-        for turn in 0..500 {
-            let (sender, mut queue) = mpsc::unbounded_channel();
-            let (start, mut taken) = (Barrier::new(3), 0);
-            let sent: u32 = thread::scope(|scope| {
-                let send = || {
-                    start.wait();
-                    let mut sent = 0;
-                    while sender.send(()).is_ok() {
-                        sent += 1;
-                    }
-                    sent
-                };
-                let threads = [scope.spawn(send), scope.spawn(send)];
-                start.wait();
-                drain(&mut queue, |()| taken += 1);
-                threads.map(|it| it.join().unwrap()).into_iter().sum()
-            });
-            assert_eq!(sent, taken, "turn {turn}");
-        }
-    }
-}

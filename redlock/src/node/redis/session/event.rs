@@ -1,10 +1,12 @@
 //! Events for which the task of a session wakes.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
 use deadpool_redis::redis::Value;
-use tokio::sync::mpsc;
+use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::error::NodeError;
@@ -12,13 +14,13 @@ use crate::node::Command;
 use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::protocol::batch::MAX_DRAINED;
 use crate::node::redis::session::in_flight::InFlight;
+use crate::node::redis::session::queue::Queue;
 use crate::node::redis::session::reconnect::{Connection, State};
-use crate::node::redis::wire::Wire;
 use crate::time::clock;
 use crate::time::clock::Moment;
 
 pub(crate) enum Event {
-    /// This many commands were moved to the inbox. 0: the queue is closed and empty.
+    /// This many commands were moved to the inbox. 0: the session was dropped, and the queue is empty.
     Commands(usize),
     /// The responses to the first batch in flight, or the error that ended the connection.
     Responses(Result<Vec<Value>, NodeError>),
@@ -34,50 +36,71 @@ pub(crate) enum Event {
 
 /// The sources of events.
 pub(crate) struct Sources<'a> {
-    pub(crate) queue: &'a mut mpsc::UnboundedReceiver<Command>,
+    pub(crate) queue: &'a Queue,
     /// Receives the commands from the queue.
-    pub(crate) inbox: &'a mut Vec<Command>,
+    pub(crate) inbox: &'a mut VecDeque<Command>,
     pub(crate) connection: &'a mut Connection,
     pub(crate) in_flight: &'a InFlight,
     /// When a release is due to be repeated.
     pub(crate) repeat_at: Option<Moment>,
-    /// Whether the queue has ended while work is left. The caller looks at the queue once for this: it
-    /// may end at any moment, and its end must not be missed.
+    /// Whether the queue was found to have ended while work is left.
     pub(crate) is_draining: bool,
 }
 
 impl Sources<'_> {
     /// Waits for the next event. `silence_timer` matters only while batches are in flight.
-    pub(crate) async fn next(self, silence_timer: Pin<&mut Sleep>) -> Event {
-        let is_receiving = match &self.connection.state {
-            State::Up(..) => self.in_flight.has_room(),
-            State::Down { cause, .. } => cause.is_some(),
-        } && !self.is_draining;
-        let has_in_flight = !self.in_flight.is_empty();
-        let (wire, connecting, repeat_at) = match &mut self.connection.state {
-            State::Up(wire) => (Some(wire), None, self.repeat_at),
-            State::Down { connecting, .. } => (None, Some(connecting), None),
-        };
-        let second = self.connection.second.as_mut();
-        let responses = wire.map(Wire::responses);
-        tokio::select! {
-            biased;
-            Some(responses) = optional(responses) => Event::Responses(responses),
-            count = self.queue.recv_many(self.inbox, MAX_DRAINED), if is_receiving => {
-                Event::Commands(count)
+    pub(crate) async fn next(mut self, mut silence_timer: Pin<&mut Sleep>) -> Event {
+        let is_up = matches!(self.connection.state, State::Up(_));
+        let repeat_at = self.repeat_at.filter(|_| is_up);
+        let mut repeat = pin!(repeat_at.map(clock::sleep_until));
+        poll_fn(|cx| {
+            if !coop::has_budget_remaining() {
+                // The other tasks first.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
             }
-            Some(outcome) = optional(connecting) => Event::Connected(Box::new(outcome)),
-            Some(outcome) = optional(second) => Event::Second(Box::new(outcome)),
-            () = silence_timer, if has_in_flight => Event::Silence,
-            Some(()) = optional(repeat_at.map(clock::sleep_until)) => Event::RepeatDue,
-        }
+            if let Poll::Ready(event) = self.poll(cx) {
+                return Poll::Ready(event);
+            }
+            if !self.in_flight.is_empty() && silence_timer.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Event::Silence);
+            }
+            match repeat.as_mut().as_pin_mut() {
+                Some(repeat) => repeat.poll(cx).map(|()| Event::RepeatDue),
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
-}
 
-/// Waits for a future, if there is one.
-async fn optional<F: Future>(future: Option<F>) -> Option<F::Output> {
-    match future {
-        Some(future) => Some(future.await),
-        None => None,
+    /// Polls all sources but the timers, in the order in which they matter.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut is_receiving = self.in_flight.has_room();
+        match &mut self.connection.state {
+            State::Up(wire) => {
+                if let Poll::Ready(responses) = wire.poll_responses(cx) {
+                    return Poll::Ready(Event::Responses(responses));
+                }
+            }
+            State::Down { cause, .. } => is_receiving = cause.is_some(),
+        }
+        if is_receiving
+            && !self.is_draining
+            && let Poll::Ready(count) = self.queue.poll_take(cx, self.inbox, MAX_DRAINED)
+        {
+            return Poll::Ready(Event::Commands(count));
+        }
+        if let State::Down { connecting, .. } = &mut self.connection.state
+            && let Poll::Ready(outcome) = connecting.as_mut().poll(cx)
+        {
+            return Poll::Ready(Event::Connected(Box::new(outcome)));
+        }
+        match &mut self.connection.second {
+            Some(second) => second
+                .as_mut()
+                .poll(cx)
+                .map(|it| Event::Second(Box::new(it))),
+            None => Poll::Pending,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod listening;
 mod outbox;
 mod parting;
 mod pending_releases;
+mod queue;
 mod reconnect;
 mod sending;
 pub(crate) mod server;
@@ -17,8 +18,6 @@ mod waiting_lists;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 use crate::node::redis::session::driver::Driver;
 use crate::node::redis::session::parting::Parting;
@@ -33,25 +32,21 @@ use crate::sync::Mutex;
 pub(crate) struct RedisSession {
     server: Arc<Server>,
     shared: Arc<Shared>,
-    /// The task ends after this is dropped, once its work is done.
-    queue: mpsc::UnboundedSender<Command>,
     /// The connection, once the runtime has ended.
     parting: Arc<Mutex<Option<Parting>>>,
 }
 
 impl RedisSession {
     pub(crate) fn start(server: &Arc<Server>, options: SessionOptions) -> Arc<Self> {
-        let (queue, commands) = mpsc::unbounded_channel();
-        let shared = Arc::new(Shared::new(server.name(), &queue));
+        let shared = Arc::new(Shared::new(server.name()));
         let (node, state) = (Arc::clone(server), Arc::clone(&shared));
         let parting = Arc::default();
-        let driver = Driver::new(node, state, commands, &options, &parting);
+        let driver = Driver::new(node, state, &options, &parting);
         options.spawn(driver.run());
         server.add_session(&shared);
         Arc::new(Self {
             server: Arc::clone(server),
             shared,
-            queue,
             parting,
         })
     }
@@ -59,7 +54,7 @@ impl RedisSession {
 
 impl Session for RedisSession {
     fn submit(&self, command: Command) {
-        let Some(command) = self.shared.submit_to(&self.queue, command) else {
+        let Some(command) = self.shared.submit(command) else {
             return;
         };
         // The runtime of this session has ended.
@@ -92,6 +87,16 @@ impl Session for RedisSession {
 
     fn round_trip(&self) -> Option<Duration> {
         self.shared.round_trip()
+    }
+}
+
+impl Drop for RedisSession {
+    /// Lets the task end, once its work is done.
+    fn drop(&mut self) {
+        // The task belongs to the parent of a forked process, and so may the lock of the queue.
+        if !self.shared.is_copy() {
+            self.shared.queue().end_session();
+        }
     }
 }
 

@@ -72,7 +72,7 @@ impl Server {
             self.sessions.lock().clone()
         };
         for session in sessions.iter().filter_map(Weak::upgrade) {
-            let _ended = session.submit(Command::Release(release.copy()));
+            let _ended = session.submit_for_another(Command::Release(release.copy()));
         }
         let ended = shared::ended();
         // Not as unsent: the release will be sent.

@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
-
-use tokio::sync::mpsc;
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::ready_connection::ReadyConnection;
 use crate::node::redis::connect::server_facts::ServerFacts;
+use crate::node::redis::session::queue::{NotQueued, Queue};
 use crate::node::{Command, NodeHealth, NodeReport};
 use crate::sync::Mutex;
 use crate::time::clock::Moment;
@@ -19,10 +18,7 @@ pub(crate) struct Shared {
     name: Arc<str>,
     /// The process that the session belongs to.
     process: u32,
-    /// The sender of the queue, while the session exists.
-    queue: mpsc::WeakUnboundedSender<Command>,
-    /// The number of commands in the queue.
-    queued: AtomicUsize,
+    queue: Queue,
     /// Whether the server pushes invalidations.
     notifies: AtomicBool,
     /// Whether a message has arrived on the session's channel over the current connection.
@@ -39,12 +35,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(name: &Arc<str>, queue: &mpsc::UnboundedSender<Command>) -> Self {
+    pub(crate) fn new(name: &Arc<str>) -> Self {
         Self {
             name: Arc::clone(name),
             process: std::process::id(),
-            queue: queue.downgrade(),
-            queued: AtomicUsize::new(0),
+            queue: Queue::new(),
             notifies: AtomicBool::new(false),
             heard: Arc::default(),
             round_trip: AtomicU64::new(0),
@@ -65,33 +60,23 @@ impl Shared {
         self.process != std::process::id()
     }
 
+    pub(crate) fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
     /// Queues a command of another session. Returns it if this session or its runtime has ended.
-    pub(crate) fn submit(&self, command: Command) -> Option<Command> {
-        match self.queue.upgrade() {
-            Some(queue) if !self.is_copy() => self.submit_to(&queue, command),
-            _ => Some(command),
+    pub(crate) fn submit_for_another(&self, command: Command) -> Option<Command> {
+        if self.is_copy() {
+            return Some(command);
         }
+        let limit = max_queued(&command);
+        unless_full(self.queue.push_while_open(command, limit), limit)
     }
 
     /// Queues a command of this session. Returns it if the runtime has ended.
-    pub(crate) fn submit_to(
-        &self,
-        queue: &mpsc::UnboundedSender<Command>,
-        command: Command,
-    ) -> Option<Command> {
+    pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         let limit = max_queued(&command);
-        if self.queued.load(Ordering::Relaxed) >= limit {
-            let message = format!("{limit} commands are queued for this node");
-            command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
-            return None;
-        }
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        queue.send(command).err().map(|unsent| unsent.0)
-    }
-
-    /// Records that `count` commands have left the queue.
-    pub(crate) fn record_dequeued(&self, count: usize) {
-        self.queued.fetch_sub(count, Ordering::Relaxed);
+        unless_full(self.queue.push(command, limit), limit)
     }
 
     /// Returns the smoothed round trip, after the first one.
@@ -190,6 +175,19 @@ impl Shared {
         drop(missing_rights);
         report.round_trip = self.round_trip();
         report
+    }
+}
+
+/// Fails a command for which there was no room. Returns one that nothing would send.
+fn unless_full(pushed: Result<(), NotQueued<Command>>, limit: usize) -> Option<Command> {
+    match pushed {
+        Ok(()) => None,
+        Err(NotQueued::Ended(command)) => Some(command),
+        Err(NotQueued::Full(command)) => {
+            let message = format!("{limit} commands are queued for this node");
+            command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
+            None
+        }
     }
 }
 

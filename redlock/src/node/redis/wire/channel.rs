@@ -10,6 +10,7 @@ use crate::error::NodeError;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::invalidation::Invalidations;
+use crate::node::redis::wire::gate::Gate;
 use crate::node::redis::wire::input::Input;
 use crate::node::redis::wire::socket::Socket;
 use crate::node::redis::wire::unsent::Unsent;
@@ -38,6 +39,8 @@ pub(crate) struct Channel {
     expected: VecDeque<usize>,
     input: Input,
     values: Vec<Value>,
+    /// Is open unless the socket is waited for.
+    gate: Gate,
     /// The error that the server sent last, if nothing has followed it.
     last_words: Option<ServerError>,
     /// The error of a write. What has arrived is read before the connection ends.
@@ -57,6 +60,7 @@ impl Channel {
             expected: VecDeque::new(),
             input: Input::default(),
             values: Vec::new(),
+            gate: Gate::default(),
             last_words: None,
             failed: None,
             end: None,
@@ -94,6 +98,10 @@ impl Channel {
         self.expected.push_back(count);
         self.sent = self.calls.bytes().len();
         self.clear_written();
+        if self.written < self.sent || has_ended {
+            // The rest is written behind it, or the end is found there.
+            self.gate.open();
+        }
         Ok(())
     }
 
@@ -136,6 +144,13 @@ impl Channel {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Vec<Value>, NodeError>> {
+        let mut gate = std::mem::take(&mut self.gate);
+        let polled = gate.poll(cx, |cx| self.poll_socket(cx));
+        self.gate = gate;
+        polled
+    }
+
+    fn poll_socket(&mut self, cx: &mut Context<'_>) -> Poll<Result<Vec<Value>, NodeError>> {
         loop {
             if let Some(values) = self.read_values() {
                 return Poll::Ready(Ok(values));

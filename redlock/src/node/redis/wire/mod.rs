@@ -7,6 +7,7 @@
 
 pub(crate) mod channel;
 mod frame;
+mod gate;
 mod input;
 pub(crate) mod library;
 mod scalar;
@@ -14,6 +15,7 @@ pub(crate) mod socket;
 pub(crate) mod unsent;
 
 use std::future::poll_fn;
+use std::task::{Context, Poll};
 
 use deadpool_redis::redis::Value;
 
@@ -62,19 +64,21 @@ impl Wire {
     }
 
     /// Waits for all responses to the first batch, or for the end of the connection. Handles pushes
-    /// meanwhile. Without a batch, waits for ever. Cancel safe.
-    pub(crate) async fn responses(&mut self) -> Result<Vec<Value>, NodeError> {
-        poll_fn(|cx| match self {
+    /// meanwhile. Without a batch, waits for ever.
+    pub(crate) fn poll_responses(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Vec<Value>, NodeError>> {
+        match self {
             Self::Channel(channel) => channel.poll_responses(cx),
             Self::Library(library) => library.poll_responses(cx),
-        })
-        .await
+        }
     }
 
     /// Sends the added commands and waits for their responses. No other batch may be in flight.
     pub(crate) async fn call(&mut self) -> Result<Vec<Value>, NodeError> {
         match self.send() {
-            Ok(()) => self.responses().await,
+            Ok(()) => poll_fn(|cx| self.poll_responses(cx)).await,
             Err(Unsent) => Err(NodeError::unsent(
                 NodeErrorKind::Disconnected,
                 "the connection has ended",

@@ -1,5 +1,6 @@
 //! Tests of a channel against a peer that reads and writes as the test says.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -44,12 +45,18 @@ fn send(wire: &mut Wire, commands: &[&str]) -> Result<Vec<u8>, Unsent> {
 }
 
 async fn is_silent(wire: &mut Wire) -> bool {
-    let waiting = timeout(Duration::from_millis(50), wire.responses());
+    let waiting = timeout(
+        Duration::from_millis(50),
+        poll_fn(|cx| wire.poll_responses(cx)),
+    );
     waiting.await.is_err()
 }
 
 async fn responses(wire: &mut Wire) -> Result<Vec<Value>, NodeError> {
-    let waiting = timeout(Duration::from_secs(60), wire.responses());
+    let waiting = timeout(
+        Duration::from_secs(60),
+        poll_fn(|cx| wire.poll_responses(cx)),
+    );
     waiting.await.expect("responses or an error")
 }
 
