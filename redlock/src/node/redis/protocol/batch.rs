@@ -158,10 +158,14 @@ impl Batch {
     fn collect(pending: &mut VecDeque<Request>, delete: Option<CompareDelete>) -> Self {
         let (mut batch, mut ordered_keys) = Self::with_room_for(pending, delete);
         let mut cost = 0;
-        while let Some(mut request) = pending.pop_front() {
+        // Each request is moved once, to its part.
+        while let Some(request) = pending.front_mut() {
             if !request.is_wanted() {
                 let error = NodeError::unsent(NodeErrorKind::Closed, "no longer wanted");
-                request.fail(&error);
+                pending
+                    .pop_front()
+                    .into_iter()
+                    .for_each(|it| it.fail(&error));
                 continue;
             }
             let is_simple_release = request.optimize_simple_release(delete);
@@ -175,38 +179,35 @@ impl Batch {
             let is_simple_extension = request.as_simple_extension().is_some();
             let would_overtake = !is_simple_release
                 && (may_conflict && batch.has_trailing_release_of(keys)
-                    || !is_simple_extension && batch.has_extension_before(&request, may_conflict));
+                    || !is_simple_extension && batch.has_extension_before(request, may_conflict));
             if is_full || would_overtake {
-                pending.push_front(request);
                 break;
             }
             if is_simple_release {
-                batch.push_release(request, may_conflict);
+                let trails = may_conflict && batch.has_ordered_request_of(keys);
+                let part = if trails {
+                    &mut batch.trailing
+                } else {
+                    &mut batch.leading
+                };
+                part.extend(pending.pop_front());
                 continue;
             }
             if let Some(ordered_keys) = &mut ordered_keys {
                 ordered_keys.add(keys);
             }
             if is_simple_extension {
-                batch.extensions.push(request);
+                batch.extensions.extend(pending.pop_front());
                 continue;
             }
-            batch.ordered.push(OrderedRequest {
+            let ordered = pending.pop_front().map(|request| OrderedRequest {
                 request,
                 tracking_responses: 0,
                 responses: 0,
             });
+            batch.ordered.extend(ordered);
         }
         batch
-    }
-
-    /// Places a simple release. `may_conflict`: whether an ordered request may have its key.
-    fn push_release(&mut self, release: Request, may_conflict: bool) {
-        if may_conflict && self.has_ordered_request_of(release.keys()) {
-            self.trailing.push(release);
-        } else {
-            self.leading.push(release);
-        }
     }
 
     /// Returns an empty batch with room for the first of `pending`. Also returns a filter for the
@@ -217,11 +218,16 @@ impl Batch {
     ) -> (Self, Option<KeyFilter>) {
         // Most batches have one or two requests. More room would be most of their memory.
         let count = pending.len().min(MAX_DRAINED);
-        let first = || pending.iter().take(count);
-        let is_release = |it: &&Request| it.command.as_release().is_some();
-        let releases = first().filter(is_release).count();
-        let is_extension = |it: &&Request| it.as_simple_extension().is_some();
-        let extensions = first().filter(is_extension).count();
+        let (mut releases, mut extensions) = (0, 0);
+        for request in pending.iter().take(count) {
+            match &request.command {
+                Command::Release(_) => releases += 1,
+                Command::Extend(_) => {
+                    extensions += usize::from(request.as_simple_extension().is_some());
+                }
+                _ => {}
+            }
+        }
         let batch = Self {
             leading: Vec::with_capacity(releases),
             ordered: Vec::with_capacity(count - releases - extensions),

@@ -35,6 +35,11 @@ impl ContendedKeys {
         }
     }
 
+    /// Whether no contenders are remembered at all.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.met_at.is_empty()
+    }
+
     /// Whether contenders were recently met at one of these keys.
     pub(crate) fn contains_any(&self, keys: &[Arc<[u8]>]) -> bool {
         if self.met_at.is_empty() {

@@ -19,7 +19,9 @@ impl Batch {
     ) {
         let mut responses = responses.into_iter();
         let calls = (self.releases_per_call, self.responses_per_call);
-        settle_releases(self.leading, calls, &mut responses, &mut on_settled);
+        if !self.leading.is_empty() {
+            settle_releases(self.leading, calls, &mut responses, &mut on_settled);
+        }
         for ordered in self.ordered {
             let mut request = ordered.request;
             if request.encoding == Encoding::Native {
@@ -65,16 +67,20 @@ impl Batch {
                 on_settled(Settled::Denied(rights));
             }
         }
-        let mut extensions = self.extensions.into_iter();
-        for count in self.extension_calls {
-            let shared = extensions.by_ref().take(count);
-            let response = responses.next().unwrap_or(Value::Nil);
-            settle_extensions(shared, response, identity, &mut on_settled);
+        if !self.extensions.is_empty() {
+            let mut extensions = self.extensions.into_iter();
+            for count in self.extension_calls {
+                let shared = extensions.by_ref().take(count);
+                let response = responses.next().unwrap_or(Value::Nil);
+                settle_extensions(shared, response, identity, &mut on_settled);
+            }
         }
         for group in self.watched {
             settle_watches(&group, &mut responses, &mut on_settled);
         }
-        settle_releases(self.trailing, calls, &mut responses, &mut on_settled);
+        if !self.trailing.is_empty() {
+            settle_releases(self.trailing, calls, &mut responses, &mut on_settled);
+        }
     }
 }
 

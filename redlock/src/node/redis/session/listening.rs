@@ -38,6 +38,11 @@ impl Listening {
         }
     }
 
+    /// Whether the commands are due.
+    pub(crate) fn is_due(&self) -> bool {
+        matches!(self.step, Step::Due { .. })
+    }
+
     /// Returns whether to subscribe, if the commands are due. They are sent once.
     pub(crate) fn take_due(&mut self) -> Option<bool> {
         let Step::Due { subscribes } = self.step else {

@@ -31,7 +31,7 @@ use crate::node::redis::connect::ready_connection::ReadyConnection;
 use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
-use crate::node::redis::protocol::request::{Request, Settled};
+use crate::node::redis::protocol::request::{Request, Settled, Waiters};
 use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::pending_releases::PendingReleases;
 use crate::node::redis::session::server::Server;
@@ -81,6 +81,13 @@ impl Outbox {
     pub(crate) fn push(&mut self, command: Command) {
         match command {
             Command::Ping(ping) if ping.after_releases => self.barriers.push(ping),
+            // Nearly all. Each further step would move the command once more.
+            command @ (Command::Acquire(_) | Command::Release(_)) if self.lists.are_quiet() => {
+                self.pending.push_back(Request::new(command));
+                if let Some(request) = self.pending.back() {
+                    self.lists.register(request);
+                }
+            }
             command => {
                 let request = self.lists.request(command, &self.dialect);
                 request.into_iter().for_each(|it| self.queue(it));
@@ -205,6 +212,7 @@ impl Outbox {
         }
         let (identity, mut displaced) = (std::mem::take(&mut self.identity), Vec::new());
         batch.settle(values, &identity, |settled| match settled {
+            Settled::Done => {}
             Settled::Displaced(command, cause) => displaced.push((command, cause)),
             settled => self.on_settled(settled),
         });
@@ -243,9 +251,13 @@ impl Outbox {
                 }
             }
             Settled::Released(release, waiters) => {
-                let hint = self.lists.on_released(&release, waiters);
-                self.pending.extend(hint);
-                self.pending_releases.on_released(release);
+                if waiters != Waiters::None {
+                    let hint = self.lists.on_released(&release, waiters);
+                    self.pending.extend(hint);
+                }
+                if self.pending_releases.is_affected() {
+                    self.pending_releases.on_released(release);
+                }
             }
         }
     }

@@ -205,6 +205,11 @@ impl PendingReleases {
         due
     }
 
+    /// Whether a release that is carried out has an effect on others.
+    pub(crate) fn is_affected(&self) -> bool {
+        self.retry_count > 0 || !self.unsettled.is_empty()
+    }
+
     /// Records that a release was carried out. Schedules a repeat if a command over a lost connection
     /// may still set its keys.
     pub(crate) fn on_released(&mut self, release: Release) {

@@ -21,6 +21,9 @@ pub(crate) enum Sent {
 impl Outbox {
     /// Sends the pending requests in batches. Never blocks.
     pub(crate) fn send(&mut self, wire: &mut Wire) -> Sent {
+        if self.pending.is_empty() && !self.lists.is_probe_due() {
+            return Sent::Done;
+        }
         let mut outcome = self.send_waiting_probe(wire);
         let mut dialect = self.dialect;
         dialect.waiting.can_join &= self.shared.hints();
@@ -55,7 +58,7 @@ impl Outbox {
 
     /// Sends the commands that find out how waiters are hinted, if they are due.
     fn send_waiting_probe(&mut self, wire: &mut Wire) -> Sent {
-        if !self.in_flight.has_room() {
+        if !self.lists.is_probe_due() || !self.in_flight.has_room() {
             return Sent::Done;
         }
         let Some(batch) = self.lists.probe(&self.dialect.waiting, wire.calls()) else {

@@ -93,6 +93,16 @@ impl WaitingLists {
         self.listening.on_identified(are_pushed);
     }
 
+    /// Whether it is due to find out how waiters are hinted.
+    pub(crate) fn is_probe_due(&self) -> bool {
+        self.listening.is_due()
+    }
+
+    /// Whether the request for a command of nearly any kind is the usual one: no contenders are known.
+    pub(crate) fn are_quiet(&self) -> bool {
+        self.contended_keys.is_empty()
+    }
+
     /// Returns the batch that finds out how waiters are hinted, if it is due, and adds its commands to
     /// `calls`.
     pub(crate) fn probe(&mut self, form: &WaitingForm, calls: &mut Calls) -> Option<Batch> {
