@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::lease_id::LeaseId;
+use crate::node::encoded::{Encoded, ReleaseWords};
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::Removal;
@@ -48,6 +49,7 @@ pub struct ReleaseTerms {
     /// The lease id that the keys hold again, with their expiry unchanged, instead of being deleted:
     /// that of the lease whose adoption failed.
     pub return_to: Option<LeaseId>,
+    pub(crate) words: Encoded<ReleaseWords>,
 }
 
 impl Release {
@@ -120,6 +122,7 @@ impl ReleaseTerms {
             gone_by,
             keep_until: None,
             return_to: None,
+            words: Encoded::default(),
         }
     }
 

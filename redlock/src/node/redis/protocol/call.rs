@@ -48,9 +48,7 @@ impl<'a> Call<'a> {
         match &mut self.0 {
             Form::Packed { bytes, words, .. } => {
                 *words += 1;
-                push_header(bytes, b'$', word.len());
-                word.append(bytes);
-                bytes.extend_from_slice(b"\r\n");
+                pack(bytes, word);
             }
             Form::Listed(command) => {
                 let mut bytes = Vec::with_capacity(word.len());
@@ -59,6 +57,35 @@ impl<'a> Call<'a> {
             }
         }
         self
+    }
+
+    /// Adds this number of words, as [`pack`] has packed them.
+    pub(super) fn packed_words(&mut self, packed: &[u8], count: usize) -> &mut Self {
+        match &mut self.0 {
+            Form::Packed { bytes, words, .. } => {
+                *words += count;
+                bytes.extend_from_slice(packed);
+            }
+            Form::Listed(command) => {
+                for word in unpack(packed) {
+                    command.arg(word);
+                }
+            }
+        }
+        self
+    }
+
+    /// Lets `write` append bytes behind a position, to copy them. They do not become part of the command.
+    pub(super) fn aside<T>(&mut self, write: impl FnOnce(&mut Vec<u8>, usize) -> T) -> T {
+        let mut none = Vec::new();
+        let bytes = match &mut self.0 {
+            Form::Packed { bytes, .. } => &mut **bytes,
+            Form::Listed(_) => &mut none,
+        };
+        let start = bytes.len();
+        let written = write(bytes, start);
+        bytes.truncate(start);
+        written
     }
 
     /// Adds several words, which are separated by spaces.
@@ -88,6 +115,26 @@ impl<'a> Call<'a> {
             }
         }
     }
+}
+
+/// Appends a word as it stands in a command.
+pub(super) fn pack(bytes: &mut Vec<u8>, word: impl Word) {
+    push_header(bytes, b'$', word.len());
+    word.append(bytes);
+    bytes.extend_from_slice(b"\r\n");
+}
+
+/// Returns the words that were packed one behind the other.
+fn unpack(packed: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = packed;
+    std::iter::from_fn(move || {
+        let header = rest.iter().position(|byte| *byte == b'\n')? + 1;
+        let length = std::str::from_utf8(rest.get(1..header - 2)?).ok()?;
+        let end = header + length.parse::<usize>().ok()?;
+        let word = rest.get(header..end)?;
+        rest = rest.get(end + 2..)?;
+        Some(word)
+    })
 }
 
 /// The header of a command of less than ten words, with the place of their number.
@@ -183,6 +230,26 @@ mod tests {
         let expected = command.get_packed_command();
         assert_eq!(bytes, [b"before", &*expected].concat());
         expected
+    }
+
+    #[test]
+    fn packed_words_are_the_words() {
+        let words = [&b""[..], b"a", b"b\r\nc", b"$1\r\n", &[b'd'; 12345]];
+        let mut together = Vec::new();
+        for word in words {
+            pack(&mut together, word);
+        }
+        assert!(unpack(&together).eq(words));
+        let one_by_one = packed(|call| {
+            call.arg("X");
+            for word in words {
+                call.arg(word);
+            }
+        });
+        let all = packed(|call| {
+            call.arg("X").packed_words(&together, words.len());
+        });
+        assert_eq!(all, one_by_one);
     }
 
     #[test]

@@ -66,11 +66,12 @@ impl Calls {
         let (start, before) = (self.packed.len(), self.count);
         let (bytes, count) = encoded.get_or(|| {
             encode(self);
-            let bytes = self.packed.drain(start..).as_slice().into();
-            (bytes, std::mem::replace(&mut self.count, before) - before)
+            (self.packed[start..].into(), self.count - before)
         });
-        self.packed.extend_from_slice(bytes);
-        self.count += count;
+        if self.packed.len() == start {
+            self.packed.extend_from_slice(bytes);
+            self.count += count;
+        }
     }
 
     /// Returns the number of commands that were added since the last call of this.

@@ -1,6 +1,7 @@
 //! The encoding of requests as commands of the server.
 
-use crate::node::redis::protocol::call::Call;
+use crate::node::encoded::ReleaseWords;
+use crate::node::redis::protocol::call::{Call, pack};
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
@@ -108,19 +109,41 @@ pub(crate) fn shared_release<'a>(
     waiting: WaitingForm,
     by_text: bool,
 ) {
-    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it.id.as_bytes())));
-    let list = OtherKey::list(waiting.lists_are_denied);
+    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it)));
     script::RELEASE.start(call, by_text, 2 * pairs.clone().count());
-    for (key, _) in pairs.clone() {
-        call.arg(&**key);
+    for (key, it) in pairs.clone() {
+        let words = words(call, key, it);
+        call.packed_words(words.key(), 1);
     }
-    for (key, _) in pairs.clone() {
-        call.arg(list.beside(key));
+    let words = pairs.filter_map(|(_, it)| it.words.get());
+    for it in words.clone() {
+        // In place of a list: see `OtherKey`.
+        let list = if waiting.lists_are_denied {
+            it.key()
+        } else {
+            it.list()
+        };
+        call.packed_words(list, 1);
     }
     call.arg(waiting.hinting.as_bytes()).arg(b"").arg(b"");
-    for (_, id) in pairs {
-        call.arg(id);
+    for it in words {
+        call.packed_words(it.id(), 1);
     }
+}
+
+/// Returns the words of the release of one key. Each of them is written to several nodes.
+fn words<'a>(call: &mut Call<'_>, key: &[u8], it: &'a Release) -> &'a ReleaseWords {
+    it.words.get_or(|| {
+        call.aside(|bytes, start| {
+            pack(bytes, key);
+            let key_end = bytes.len() - start;
+            pack(bytes, OtherKey::WaitingList.beside(key));
+            let ends = [key_end, bytes.len() - start];
+            pack(bytes, it.id.as_bytes());
+            let bytes = bytes[start..].into();
+            ReleaseWords { bytes, ends }
+        })
+    })
 }
 
 /// Encodes an acquire of one key as native commands: the key, its counter, the counter's expiry.
@@ -289,9 +312,18 @@ fn release(call: &mut Call<'_>, it: &Release, waiting: WaitingForm, by_text: boo
         return;
     }
     let (name, waited) = waiting.listed(it.requeue.as_ref());
+    let hinting = waiting.hinting.as_bytes();
+    if let (Some(key), false) = (it.keys.as_one(), waiting.lists_are_denied) {
+        let words = words(call, key, it);
+        script::RELEASE.start(call, by_text, 2);
+        call.packed_words(words.keys(), 2);
+        call.arg(hinting).arg(name).arg(waited);
+        call.packed_words(words.id(), 1);
+        return;
+    }
     let list = OtherKey::list(waiting.lists_are_denied);
     call_on(call, &script::RELEASE, by_text, &it.keys, &[list]);
-    call.arg(waiting.hinting.as_bytes())
+    call.arg(hinting)
         .arg(name)
         .arg(waited)
         .arg(it.id.as_bytes());

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{Cmd, Script};
 
-use crate::node::redis::protocol::call::Call;
+use crate::node::redis::protocol::call::{Call, pack};
 use crate::token::FencingToken;
 
 /// Loads a body by name, to be composed when the script is first used.
@@ -125,28 +125,29 @@ pub(crate) fn loads() -> impl Iterator<Item = Cmd> {
 #[derive(Debug)]
 pub(crate) struct LuaScript {
     text: String,
-    hash: String,
+    /// The beginning of a call by its hash, packed.
+    by_hash: Vec<u8>,
 }
 
 impl LuaScript {
     fn new(body: &str) -> Self {
         let mut text = String::with_capacity(2048);
         compose(body, &mut text);
-        Self {
-            hash: Script::new(&text).get_hash().to_owned(),
-            text,
-        }
+        let mut by_hash = Vec::new();
+        pack(&mut by_hash, "EVALSHA");
+        pack(&mut by_hash, Script::new(&text).get_hash());
+        Self { text, by_hash }
     }
 
     /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys, and the
     /// arguments.
     pub(crate) fn start(&self, call: &mut Call<'_>, by_text: bool, keys: usize) {
-        let (verb, script) = if by_text {
-            ("EVAL", &self.text)
+        if by_text {
+            call.arg("EVAL").arg(self.text.as_str());
         } else {
-            ("EVALSHA", &self.hash)
-        };
-        call.arg(verb).arg(script.as_str()).arg(keys);
+            call.packed_words(&self.by_hash, 2);
+        }
+        call.arg(keys);
     }
 }
 
