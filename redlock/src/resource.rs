@@ -73,8 +73,15 @@ impl Resource {
         if prefix.is_empty() {
             return Arc::clone(&self.0);
         }
-        // Both lengths are known, so that this is one allocation.
-        prefix.bytes().chain(self.0.iter().copied()).collect()
+        let (start, length) = (prefix.len(), prefix.len() + self.0.len());
+        let mut short = [0; 128];
+        let Some(key) = short.get_mut(..length) else {
+            return [prefix.as_bytes(), &self.0].concat().into();
+        };
+        // Nearly all: one allocation.
+        key[..start].copy_from_slice(prefix.as_bytes());
+        key[start..].copy_from_slice(&self.0);
+        Arc::from(&*key)
     }
 }
 

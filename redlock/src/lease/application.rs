@@ -13,16 +13,33 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
-use crate::node::{Acquire, AcquireTerms, Command, NodeResult, Responder, ResponseSink, Vote};
+use crate::node::{
+    Acquire, AcquireTerms, Command, NodeResult, Responder, ResponseSink, Vote, Waiter,
+};
 use crate::time::clock::Moment;
 
 /// An acquire that waits until its node is identified.
 struct Application(Weak<ActiveLease>);
 
 impl ActiveLease {
+    /// Sends the acquire to every node.
+    pub(super) fn apply_everywhere(self: &Arc<Self>, contention: &Contention) {
+        let (terms, waiter) = (self.terms(), contention.waiter(0));
+        for node in 0..self.engine.quorum().nodes() {
+            let waiter = waiter.as_ref().map(|waiter| waiter.at_node(node));
+            self.apply(node, contention, &terms, waiter);
+        }
+    }
+
     /// Sends the acquire to a node, now or once the node is identified. Fails the vote of a node
     /// that has none.
-    pub(super) fn apply(self: &Arc<Self>, node: usize, contention: &Contention) {
+    fn apply(
+        self: &Arc<Self>,
+        node: usize,
+        contention: &Contention,
+        terms: &Arc<AcquireTerms>,
+        waiter: Option<Waiter>,
+    ) {
         let applicant = || -> Arc<dyn Applicant> { Arc::new(Application(Arc::downgrade(self))) };
         let wakeup = contention.wakeup.as_ref();
         let watch = || wakeup.map(|wakeup| wakeup.watch(node));
@@ -41,8 +58,8 @@ impl ActiveLease {
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
-        let acquire = Acquire::with_terms(self.terms(), responder)
-            .waiter(contention.waiter(node))
+        let acquire = Acquire::with_terms(Arc::clone(terms), responder)
+            .waiter(waiter)
             .record(record);
         self.engine.submit(node, Command::Acquire(acquire));
     }
@@ -71,7 +88,8 @@ impl ActiveLease {
             state.contention.now = now;
             state.contention.clone()
         };
-        self.apply(node, &contention);
+        let waiter = contention.waiter(node);
+        self.apply(node, &contention, &self.terms(), waiter);
         self.release_behind(node);
     }
 

@@ -70,9 +70,7 @@ impl Round {
             let (resources, keys) = (resources.clone(), keys.clone());
             ActiveLease::new(engine, resources, keys, id, options, contention.clone())
         };
-        for node in 0..engine.quorum().nodes() {
-            lease.apply(node, &contention);
-        }
+        lease.apply_everywhere(&contention);
         Self {
             lease,
             timeout,

@@ -20,6 +20,14 @@ pub struct Waiter {
 }
 
 impl Waiter {
+    /// Returns the same waiter for the node at position `node`.
+    pub(crate) fn at_node(&self, node: usize) -> Self {
+        Self {
+            watch: self.watch.at_node(node),
+            waited: self.waited,
+        }
+    }
+
     /// Creates a waiter that has waited for this long.
     #[must_use]
     pub fn new(watch: Watch, waited: Duration) -> Self {

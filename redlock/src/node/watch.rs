@@ -42,6 +42,12 @@ impl Watch {
         Self { watcher, node }
     }
 
+    /// Returns a registration of the same watcher for the node at position `node`.
+    pub(crate) fn at_node(&self, node: usize) -> Self {
+        let watcher = Weak::clone(&self.watcher);
+        Self { watcher, node }
+    }
+
     /// Notifies the watcher that a key may be free. Returns `false` if the watcher is gone.
     pub fn notify(&self) -> bool {
         let Some(watcher) = self.watcher.upgrade() else {

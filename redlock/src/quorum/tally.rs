@@ -22,7 +22,7 @@ pub(crate) struct Tally {
 }
 
 /// What one node has reported.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Ballot {
     vote: VoteState,
     /// The counter of the node, as far as it is known.
@@ -32,9 +32,12 @@ struct Ballot {
 impl Tally {
     /// Creates a tally in which every vote is pending.
     pub(crate) fn pending(quorum: Quorum) -> Self {
-        let (vote, stamp) = (VoteState::Pending, None);
+        let pending = |_| Ballot {
+            vote: VoteState::Pending,
+            stamp: None,
+        };
         Self {
-            ballots: vec![Ballot { vote, stamp }; quorum.nodes()].into(),
+            ballots: (0..quorum.nodes()).map(pending).collect(),
             quorum,
             pending: quorum.nodes(),
             granted: 0,
