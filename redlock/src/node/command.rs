@@ -66,6 +66,7 @@ impl Command {
     }
 
     /// Returns the keys of the command, of which a ping has none.
+    #[inline]
     pub(crate) fn keys(&self) -> &[Arc<[u8]>] {
         match self {
             Self::Acquire(command) => command.keys.as_slice(),

@@ -57,7 +57,9 @@ use crate::node::redis::protocol::waiting::{Hinting, WaitingForm};
 use crate::node::watch::Watch;
 
 /// Requests that are sent together, in the order in which the server carries them out.
-#[derive(Debug)]
+///
+/// One that is settled is empty, and can be filled again: it keeps its memory.
+#[derive(Debug, Default)]
 pub(crate) struct Batch {
     /// Simple releases that precede requests for other keys, so that the next holder finds its key
     /// free.
@@ -101,24 +103,27 @@ pub(super) struct OrderedRequest {
 }
 
 impl Batch {
-    /// Takes a batch from `pending`, and adds its commands to `calls`.
+    /// Fills this empty batch from `pending`, and adds its commands to `calls`.
     ///
     /// The requests have the forms of the server's `dialect`. With `invalidations`, the server
     /// tracks the keys of requests that have a watch.
-    pub(crate) fn take_from(
+    pub(crate) fn fill(
+        &mut self,
         pending: &mut VecDeque<Request>,
         counter_ttls: &mut CounterTtls,
         dialect: Dialect,
         invalidations: Option<&Invalidations>,
         calls: &mut Calls,
-    ) -> Self {
-        let mut batch = Self::collect(pending, dialect.delete);
-        if dialect.delete.is_some() && dialect.waiting.hinting != Hinting::Off {
-            batch.responses_per_call = 2;
-        }
+    ) {
+        (self.releases_per_call, self.responses_per_call) = match dialect.delete {
+            None => (MAX_RELEASES_PER_SCRIPT, 1),
+            Some(_) if dialect.waiting.hinting == Hinting::Off => (1, 1),
+            Some(_) => (1, 2),
+        };
+        self.collect(pending, dialect.delete);
         counter_ttls.begin_batch();
-        batch.encode_releases(&batch.leading, calls, counter_ttls, dialect);
-        for ordered in &mut batch.ordered {
+        self.encode_releases(&self.leading, calls, counter_ttls, dialect);
+        for ordered in &mut self.ordered {
             let request = &ordered.request;
             let watch = request.watch().filter(|_| !request.is_extension());
             if let (Some(invalidations), Some(watch)) = (invalidations, watch) {
@@ -138,25 +143,28 @@ impl Batch {
             let request = &ordered.request;
             ordered.responses = request.encode(calls, counter_ttls, dialect);
         }
-        batch.encode_extensions(calls, counter_ttls, dialect);
-        if let Some(invalidations) = invalidations {
-            batch.encode_watches(invalidations, calls);
+        if !self.extensions.is_empty() {
+            self.encode_extensions(calls, counter_ttls, dialect);
         }
-        batch.encode_releases(&batch.trailing, calls, counter_ttls, dialect);
-        batch
+        if let Some(invalidations) = invalidations {
+            self.encode_watches(invalidations, calls);
+        }
+        self.encode_releases(&self.trailing, calls, counter_ttls, dialect);
     }
 
     /// Returns a batch that only finds out how waiters are hinted, and adds its commands to `calls`.
     pub(crate) fn probe_waiting(form: &WaitingForm, subscribes: bool, calls: &mut Calls) -> Self {
-        let (mut batch, _) = Self::with_room_for(&VecDeque::new(), None);
-        batch.waiting_probe = Some(subscribes);
         form.encode_probe(subscribes, calls);
-        batch
+        Self {
+            waiting_probe: Some(subscribes),
+            ..Self::default()
+        }
     }
 
     /// Takes requests from `pending` until the batch is full, and places each in its part.
-    fn collect(pending: &mut VecDeque<Request>, delete: Option<CompareDelete>) -> Self {
-        let (mut batch, mut ordered_keys) = Self::with_room_for(pending, delete);
+    fn collect(&mut self, pending: &mut VecDeque<Request>, delete: Option<CompareDelete>) {
+        // A filter for the keys of ordered requests. A conflict takes two requests.
+        let mut ordered_keys = (pending.len() > 1).then(KeyFilter::default);
         let mut cost = 0;
         // Each request is moved once, to its part.
         while let Some(request) = pending.front_mut() {
@@ -175,20 +183,20 @@ impl Batch {
                 .is_some_and(|ordered_keys| ordered_keys.may_contain(keys));
             cost += request.cost();
             // A request that is too expensive for any batch is sent alone.
-            let is_full = cost > MAX_COST && !batch.is_empty();
+            let is_full = cost > MAX_COST && !self.is_empty();
             let is_simple_extension = request.as_simple_extension().is_some();
             let would_overtake = !is_simple_release
-                && (may_conflict && batch.has_trailing_release_of(keys)
-                    || !is_simple_extension && batch.has_extension_before(request, may_conflict));
+                && (may_conflict && self.has_trailing_release_of(keys)
+                    || !is_simple_extension && self.has_extension_before(request, may_conflict));
             if is_full || would_overtake {
                 break;
             }
             if is_simple_release {
-                let trails = may_conflict && batch.has_ordered_request_of(keys);
+                let trails = may_conflict && self.has_ordered_request_of(keys);
                 let part = if trails {
-                    &mut batch.trailing
+                    &mut self.trailing
                 } else {
-                    &mut batch.leading
+                    &mut self.leading
                 };
                 part.extend(pending.pop_front());
                 continue;
@@ -197,7 +205,7 @@ impl Batch {
                 ordered_keys.add(keys);
             }
             if is_simple_extension {
-                batch.extensions.extend(pending.pop_front());
+                self.extensions.extend(pending.pop_front());
                 continue;
             }
             let ordered = pending.pop_front().map(|request| OrderedRequest {
@@ -205,48 +213,15 @@ impl Batch {
                 tracking_responses: 0,
                 responses: 0,
             });
-            batch.ordered.extend(ordered);
+            self.ordered.extend(ordered);
         }
-        batch
     }
 
-    /// Returns an empty batch with room for the first of `pending`. Also returns a filter for the
-    /// keys of ordered requests, unless no release can conflict with them.
-    fn with_room_for(
-        pending: &VecDeque<Request>,
-        delete: Option<CompareDelete>,
-    ) -> (Self, Option<KeyFilter>) {
-        // Most batches have one or two requests. More room would be most of their memory.
-        let count = pending.len().min(MAX_DRAINED);
-        let (mut releases, mut extensions) = (0, 0);
-        for request in pending.iter().take(count) {
-            match &request.command {
-                Command::Release(_) => releases += 1,
-                Command::Extend(_) => {
-                    extensions += usize::from(request.as_simple_extension().is_some());
-                }
-                _ => {}
-            }
-        }
-        let batch = Self {
-            leading: Vec::with_capacity(releases),
-            ordered: Vec::with_capacity(count - releases - extensions),
-            extensions: Vec::with_capacity(extensions),
-            extension_calls: Vec::new(),
-            trailing: Vec::new(),
-            releases_per_call: if delete.is_some() {
-                1
-            } else {
-                MAX_RELEASES_PER_SCRIPT
-            },
-            responses_per_call: 1,
-            watched: Vec::new(),
-            waiting_probe: None,
-        };
-        // A conflict takes a release or an extension, and another request.
-        let movable = releases + extensions;
-        let may_conflict = 0 < movable && count > 1 && extensions < count || count < pending.len();
-        (batch, may_conflict.then(KeyFilter::default))
+    /// Whether the batch has not much memory, so that it may be kept for the next requests.
+    pub(crate) fn is_small(&self) -> bool {
+        let parts = [&self.leading, &self.extensions, &self.trailing];
+        let most = parts.iter().map(|it| it.capacity()).max();
+        most.max(Some(self.ordered.capacity())) <= Some(MAX_DRAINED)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -18,6 +18,7 @@ impl Request {
     /// Reads the responses to the request, and sends the result to its caller.
     ///
     /// `identity` is the server's identity from the handshake.
+    #[inline]
     pub(crate) fn settle(
         self,
         responses: &mut impl Iterator<Item = Value>,
@@ -33,6 +34,7 @@ impl Request {
     }
 
     /// Settles a request whose first response decides whether it failed.
+    #[inline]
     pub(super) fn settle_command(
         self,
         responses: &mut impl Iterator<Item = Value>,

@@ -10,19 +10,20 @@ use crate::node::redis::protocol::request::{Encoding, Request, Settled};
 use crate::node::{Command, Identity, watch};
 
 impl Batch {
-    /// Sends the responses to their callers, and passes the state of each request to `on_settled`.
+    /// Sends the responses to their callers, and passes the state of each request to `on_settled`. The
+    /// batch is empty then, as are the responses.
     pub(crate) fn settle(
-        self,
-        responses: Vec<Value>,
+        &mut self,
+        responses: &mut Vec<Value>,
         identity: &Identity,
         mut on_settled: impl FnMut(Settled),
     ) {
-        let mut responses = responses.into_iter();
+        let mut responses = responses.drain(..);
         let calls = (self.releases_per_call, self.responses_per_call);
         if !self.leading.is_empty() {
-            settle_releases(self.leading, calls, &mut responses, &mut on_settled);
+            settle_releases(&mut self.leading, calls, &mut responses, &mut on_settled);
         }
-        for ordered in self.ordered {
+        for ordered in self.ordered.drain(..) {
             let mut request = ordered.request;
             if request.encoding == Encoding::Native {
                 // Nearly all: nothing is tracked, and no list is named.
@@ -68,18 +69,18 @@ impl Batch {
             }
         }
         if !self.extensions.is_empty() {
-            let mut extensions = self.extensions.into_iter();
-            for count in self.extension_calls {
+            let mut extensions = self.extensions.drain(..);
+            for count in self.extension_calls.drain(..) {
                 let shared = extensions.by_ref().take(count);
                 let response = responses.next().unwrap_or(Value::Nil);
                 settle_extensions(shared, response, identity, &mut on_settled);
             }
         }
-        for group in self.watched {
+        for group in self.watched.drain(..) {
             settle_watches(&group, &mut responses, &mut on_settled);
         }
         if !self.trailing.is_empty() {
-            settle_releases(self.trailing, calls, &mut responses, &mut on_settled);
+            settle_releases(&mut self.trailing, calls, &mut responses, &mut on_settled);
         }
     }
 }
@@ -157,12 +158,12 @@ fn fails_all(error: &ServerError) -> bool {
 
 /// Settles releases that were sent `per_call` to a call with this number of responses.
 fn settle_releases(
-    releases: Vec<Request>,
+    releases: &mut Vec<Request>,
     (per_call, count): (usize, usize),
     responses: &mut impl Iterator<Item = Value>,
     on_settled: &mut impl FnMut(Settled),
 ) {
-    let mut releases = releases.into_iter();
+    let mut releases = releases.drain(..);
     while releases.len() > 0 {
         let call = releases.by_ref().take(per_call);
         let response = responses.next().unwrap_or(Value::Nil);

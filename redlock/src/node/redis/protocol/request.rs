@@ -109,6 +109,7 @@ pub(crate) enum Waiters {
 
 impl Request {
     /// Chooses the first encoding of a command.
+    #[inline]
     pub(crate) fn new(command: Command) -> Self {
         let encoding = match &command {
             // Native commands cost the server a third of the script, and suffice when a grant is
@@ -223,6 +224,7 @@ impl Request {
     }
 
     /// Estimates the server's time for the command, in units of two microseconds.
+    #[inline]
     pub(crate) fn cost(&self) -> usize {
         let keys = self.keys().len();
         match (&self.command, self.encoding) {

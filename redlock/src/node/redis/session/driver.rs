@@ -200,13 +200,13 @@ impl Driver {
     }
 
     fn on_responses(&mut self, responses: Result<Vec<Value>, NodeError>) {
-        let values = match responses {
+        let mut values = match responses {
             Ok(values) => values,
             Err(cause) => return self.on_disconnected(cause),
         };
         self.connection.on_response();
-        let Some(cause) = self.outbox.settle(values) else {
-            self.connection.on_usable();
+        let Some(cause) = self.outbox.settle(&mut values) else {
+            self.connection.on_usable(values);
             return;
         };
         self.set_down(&cause);

@@ -11,7 +11,9 @@ use crate::node::redis::protocol::request::Request;
 #[derive(Default)]
 pub(crate) struct InFlight {
     /// Each with the time at which it was sent.
-    batches: VecDeque<(Batch, Instant)>,
+    batches: VecDeque<(Box<Batch>, Instant)>,
+    /// A batch that is settled, to be filled again.
+    spare: Option<Box<Batch>>,
     /// The number of batches of one command in a row.
     lone_batches: u32,
 }
@@ -19,7 +21,7 @@ pub(crate) struct InFlight {
 impl InFlight {
     /// Whether another batch can be sent.
     pub(crate) fn has_room(&self) -> bool {
-        let is_probe = |sent: &(Batch, Instant)| sent.0.waiting_probe.is_some();
+        let is_probe = |sent: &(Box<Batch>, Instant)| sent.0.waiting_probe.is_some();
         // Nothing may follow a probe before its responses: see `WaitingForm`.
         self.batches.len() < MAX_IN_FLIGHT && !self.batches.back().is_some_and(is_probe)
     }
@@ -28,8 +30,20 @@ impl InFlight {
         self.batches.is_empty()
     }
 
+    /// Returns an empty batch.
+    pub(crate) fn empty_batch(&mut self) -> Box<Batch> {
+        self.spare.take().unwrap_or_default()
+    }
+
+    /// Keeps a batch that is empty again.
+    pub(crate) fn recycle(&mut self, batch: Box<Batch>) {
+        if batch.is_small() {
+            self.spare = Some(batch);
+        }
+    }
+
     /// Adds a batch that was sent.
-    pub(crate) fn push(&mut self, batch: Batch, sent_at: Instant) {
+    pub(crate) fn push(&mut self, batch: Box<Batch>, sent_at: Instant) {
         self.lone_batches = if batch.len() == 1 {
             self.lone_batches.saturating_add(1)
         } else {
@@ -39,7 +53,7 @@ impl InFlight {
     }
 
     /// Removes the first batch, whose responses have arrived. Returns it with the time of sending.
-    pub(crate) fn pop(&mut self) -> Option<(Batch, Instant)> {
+    pub(crate) fn pop(&mut self) -> Option<(Box<Batch>, Instant)> {
         self.batches.pop_front()
     }
 
@@ -56,7 +70,7 @@ impl InFlight {
     /// Removes and returns all batches, in order.
     pub(crate) fn take(&mut self) -> impl Iterator<Item = Batch> + use<> {
         let batches = std::mem::take(&mut self.batches).into_iter();
-        batches.map(|(batch, _)| batch)
+        batches.map(|(batch, _)| *batch)
     }
 }
 

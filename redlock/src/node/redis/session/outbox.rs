@@ -201,14 +201,14 @@ impl Outbox {
 
     /// Settles the first batch in flight, to which these are the responses. Returns why the
     /// connection must end, if it must.
-    pub(crate) fn settle(&mut self, values: Vec<Value>) -> Option<NodeError> {
-        let (batch, sent_at) = self.in_flight.pop()?;
+    pub(crate) fn settle(&mut self, values: &mut Vec<Value>) -> Option<NodeError> {
+        let (mut batch, sent_at) = self.in_flight.pop()?;
         self.responded_at = Instant::now();
         self.shared
             .observe_round_trip(self.responded_at.saturating_duration_since(sent_at));
         if let Some(subscribes) = batch.waiting_probe {
             let form = &mut self.dialect.waiting;
-            return self.lists.settle_probe(form, subscribes, &values);
+            return self.lists.settle_probe(form, subscribes, values);
         }
         let (identity, mut displaced) = (std::mem::take(&mut self.identity), Vec::new());
         batch.settle(values, &identity, |settled| match settled {
@@ -217,6 +217,7 @@ impl Outbox {
             settled => self.on_settled(settled),
         });
         self.identity = identity;
+        self.in_flight.recycle(batch);
         let first = displaced.first().map(|(_, cause)| cause.clone());
         for (command, cause) in displaced {
             self.refuse(command, &cause);

@@ -5,6 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use deadpool_redis::redis::Value;
+
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::client::Client;
 use crate::node::redis::connect::handshake;
@@ -136,9 +138,13 @@ impl Connection {
         is_first
     }
 
-    /// Records that the server carries out commands as a master.
-    pub(crate) fn on_usable(&mut self) {
+    /// Records that the server carries out commands as a master. `values`: the memory of the responses,
+    /// for the next ones.
+    pub(crate) fn on_usable(&mut self, values: Vec<Value>) {
         self.displaced = 0;
+        if let State::Up(wire) = &mut self.state {
+            wire.recycle(values);
+        }
     }
 
     /// Reconnects at once, because the connection had ended while it was idle. Pending requests

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::node::redis::protocol::batch::Batch;
 use crate::node::redis::session::outbox::Outbox;
 use crate::node::redis::wire::Wire;
 
@@ -36,13 +35,15 @@ impl Outbox {
                 .notifies()
                 .then_some(self.server.invalidations());
             let (pending, ttls) = (&mut self.pending, &mut self.counter_ttls);
-            let batch = Batch::take_from(pending, ttls, dialect, invalidations, wire.calls());
+            let mut batch = self.in_flight.empty_batch();
+            batch.fill(pending, ttls, dialect, invalidations, wire.calls());
             if batch.is_empty() {
+                self.in_flight.recycle(batch);
                 continue;
             }
             let (sent_at, is_idle) = (Instant::now(), self.in_flight.is_empty());
             if wire.send().is_err() {
-                self.requeue(batch);
+                self.requeue(*batch);
                 return Sent::ConnectionEnded;
             }
             self.in_flight.push(batch, sent_at);
@@ -67,7 +68,7 @@ impl Outbox {
         if wire.send().is_err() {
             return Sent::ConnectionEnded;
         }
-        self.in_flight.push(batch, Instant::now());
+        self.in_flight.push(batch.into(), Instant::now());
         Sent::Done
     }
 }

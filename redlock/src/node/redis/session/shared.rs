@@ -74,6 +74,7 @@ impl Shared {
     }
 
     /// Queues a command of this session. Returns it if the runtime has ended.
+    #[inline]
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         let limit = max_queued(&command);
         unless_full(self.queue.push(command, limit), limit)

@@ -211,9 +211,17 @@ impl Channel {
         // A value that was not requested is ignored.
         if let Some(count) = self.expected.front() {
             if self.values.is_empty() {
-                self.values.reserve_exact(*count);
+                self.values.reserve(*count);
             }
             self.values.push(value);
+        }
+    }
+
+    /// Takes the memory of responses that were read, for the next ones.
+    pub(super) fn recycle(&mut self, mut values: Vec<Value>) {
+        values.clear();
+        if self.values.capacity() == 0 && values.capacity() <= MAX_VALUES {
+            self.values = values;
         }
     }
 
@@ -262,6 +270,9 @@ impl Channel {
         }
     }
 }
+
+/// The maximum room that is kept for the responses to the next batch.
+const MAX_VALUES: usize = 512;
 
 /// The maximum room that is kept for the next batches.
 const MAX_KEPT: usize = 64 * 1024;

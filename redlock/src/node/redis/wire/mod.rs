@@ -75,6 +75,13 @@ impl Wire {
         }
     }
 
+    /// Takes the memory of responses that were read.
+    pub(crate) fn recycle(&mut self, values: Vec<Value>) {
+        if let Self::Channel(channel) = self {
+            channel.recycle(values);
+        }
+    }
+
     /// Sends the added commands and waits for their responses. No other batch may be in flight.
     pub(crate) async fn call(&mut self) -> Result<Vec<Value>, NodeError> {
         match self.send() {

@@ -172,7 +172,8 @@ fn take(
     invalidations: Option<&Invalidations>,
 ) -> (Batch, Vec<String>, usize) {
     let (ttls, mut calls) = (&mut CounterTtls::default(), Calls::listed());
-    let batch = Batch::take_from(pending, ttls, dialect, invalidations, &mut calls);
+    let mut batch = Batch::default();
+    batch.fill(pending, ttls, dialect, invalidations, &mut calls);
     let count = calls.take_count();
     let pipeline = calls.take_pipeline();
     let commands = pipeline.cmd_iter().map(|command| {
@@ -185,13 +186,14 @@ fn take(
     (batch, commands.collect(), count)
 }
 
-fn settle(batch: Batch, responses: &[&str]) -> Vec<Settled> {
+fn settle(mut batch: Batch, responses: &[&str]) -> Vec<Settled> {
     let responses = responses.iter();
-    let responses: Vec<Value> = responses
+    let mut responses: Vec<Value> = responses
         .map(|text| parse_redis_value(text.as_bytes()).unwrap())
         .collect();
     let mut settled = Vec::new();
-    batch.settle(responses, &Identity::default(), |it| settled.push(it));
+    batch.settle(&mut responses, &Identity::default(), |it| settled.push(it));
+    assert!(batch.is_empty() && responses.is_empty());
     settled
 }
 
