@@ -124,6 +124,10 @@ impl Watches {
 
     /// Removes and returns the watches of `key`, each of which is notified once.
     pub(super) fn take(&mut self, key: &[u8]) -> Vec<Watch> {
+        if self.by_key.is_empty() {
+            // Without a hash.
+            return Vec::new();
+        }
         self.by_key.remove(key).unwrap_or_default()
     }
 

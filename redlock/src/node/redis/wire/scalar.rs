@@ -1,14 +1,15 @@
-//! The responses that nearly all commands of a lock receive.
+//! The responses that nearly all commands of a lock receive, and the message that a held one causes.
 
-use deadpool_redis::redis::Value;
+use deadpool_redis::redis::{PushKind, Value};
 
-/// Reads a complete value at the start of `bytes`, if it is a scalar or a list of scalars as they usually
-/// arrive. Returns it with its length.
+/// Reads a complete value at the start of `bytes`, if it is a scalar, a list of scalars or the
+/// invalidation of one key, as they usually arrive. Returns it with its length.
 ///
 /// Everything else, and everything that is not quite of this form, is left to the client library's parser.
 pub(super) fn read(bytes: &[u8]) -> Option<(Value, usize)> {
     match bytes.first()? {
         b'*' => list(bytes),
+        b'>' => invalidation(bytes),
         _ => scalar(bytes),
     }
 }
@@ -23,6 +24,19 @@ fn list(bytes: &[u8]) -> Option<(Value, usize)> {
         end += length;
     }
     Some((Value::Array(values), end))
+}
+
+/// Each extension of a lease causes one at each node.
+fn invalidation(bytes: &[u8]) -> Option<(Value, usize)> {
+    let (value, length) = scalar(bytes.strip_prefix(INVALIDATION)?)?;
+    if !matches!(value, Value::BulkString(_)) {
+        return None;
+    }
+    let push = Value::Push {
+        kind: PushKind::Invalidate,
+        data: vec![Value::Array(vec![value])],
+    };
+    Some((push, INVALIDATION.len() + length))
 }
 
 fn scalar(bytes: &[u8]) -> Option<(Value, usize)> {
@@ -58,6 +72,9 @@ fn integer(bytes: &[u8]) -> Option<(i64, usize)> {
     }
     None
 }
+
+/// The beginning of the invalidation of one key, which follows.
+const INVALIDATION: &[u8] = b">2\r\n$10\r\ninvalidate\r\n*1\r\n";
 
 /// The number of digits that always fit.
 const MAX_DIGITS: usize = 18;

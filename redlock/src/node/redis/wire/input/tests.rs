@@ -41,7 +41,7 @@ fn expected(mut bytes: &[u8]) -> Vec<Value> {
 
 /// Writes a random value. `depth`: how deep others may be within it.
 fn write_value(random: &mut impl Rng, depth: u32, out: &mut Vec<u8>) {
-    let kinds = if depth == 0 { 13 } else { 18 };
+    let kinds = if depth == 0 { 13 } else { 19 };
     let number = random.random_range(-3..300);
     let text: Vec<u8> = match random.random_range(0..4) {
         0 => b"\r\n$5\r\n".to_vec(),
@@ -69,12 +69,18 @@ fn write_value(random: &mut impl Rng, depth: u32, out: &mut Vec<u8>) {
             blob("!", b"ERR in a blob");
             blob("=", b"txt:some");
         }
+        13 => {
+            let start = ">2\r\n$10\r\ninvalidate\r\n*1\r\n";
+            out.extend(format!("{start}${}\r\n", text.len()).bytes());
+            out.extend_from_slice(&text);
+            out.extend_from_slice(b"\r\n");
+        }
         kind => {
             let count = random.random_range(0..6_usize);
             let (kind, values) = match kind {
-                13 | 14 => ('*', count),
-                15 => ('~', count),
-                16 => ('%', 2 * count),
+                14 | 15 => ('*', count),
+                16 => ('~', count),
+                17 => ('%', 2 * count),
                 _ => {
                     out.extend(format!(">{}\r\n+invalidate\r\n", count + 1).bytes());
                     (0..count).for_each(|_| write_value(random, depth - 1, out));
