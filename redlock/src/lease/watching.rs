@@ -23,26 +23,28 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use crate::node::{Extension, NodeResult, Watcher};
-use crate::quorum::per_node::Selection;
+use crate::quorum::per_node::{PerNode, Selection};
 use crate::time::clock::Moment;
 
 /// The extensions in flight and the registrations of one lease, by node.
+///
+/// Between two extensions, it takes little memory.
 #[derive(Debug, Default)]
 pub(super) struct Watching {
-    /// Empty until the first extension.
-    nodes: Box<[NodeWatch]>,
+    /// The number of keys whose next change each node will report. `None` until the first extension.
+    registered: Option<PerNode<u16>>,
+    /// What is open at each node; `None` while nothing is.
+    open: Option<Box<[Open]>>,
     watcher: Option<Arc<LeaseWatcher>>,
 }
 
-/// What is known of one node.
-#[derive(Clone, Copy, Debug, Default)]
-struct NodeWatch {
+/// What is open at one node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Open {
     /// When the latest extension was sent, until its response.
     in_flight: Option<Moment>,
     /// When the first extension without any response since was sent.
     silent_since: Option<Moment>,
-    /// The number of keys whose next change the node will report.
-    registered: usize,
     /// Whether a change was reported that an extension in flight does not explain.
     was_changed: bool,
     /// When the latest regular extension was sent, until its response.
@@ -69,11 +71,12 @@ impl Watching {
         sent: Moment,
         are_regular: bool,
     ) {
-        if self.nodes.is_empty() {
-            self.nodes = vec![NodeWatch::default(); count].into();
-        }
+        self.registered
+            .get_or_insert_with(|| PerNode::new(count, || 0));
+        let none = || vec![Open::default(); count].into();
+        let open = self.open.get_or_insert_with(none);
         for node in nodes.iter() {
-            let node = &mut self.nodes[node];
+            let node = &mut open[node];
             node.in_flight = Some(sent);
             node.silent_since.get_or_insert(sent);
             node.extending = are_regular.then_some(sent).or(node.extending);
@@ -83,15 +86,34 @@ impl Watching {
     /// Records that the regular extension that was sent at `sent` has its response, or never will have
     /// one.
     pub(super) fn extended(&mut self, node: usize, sent: Moment) {
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.extending = node.extending.filter(|latest| *latest > sent);
+        self.change(node, |open| {
+            open.extending = open.extending.filter(|latest| *latest > sent);
+        });
+    }
+
+    /// What is open at a node.
+    fn open(&self, node: usize) -> Open {
+        let open = self.open.as_ref();
+        open.map_or_else(Open::default, |open| open[node])
+    }
+
+    /// Changes what is open at a node, if anything is at any. Changes to nothing else matter: what is
+    /// not open cannot be completed.
+    fn change<T: Default>(&mut self, node: usize, change: impl FnOnce(&mut Open) -> T) -> T {
+        let Some(open) = &mut self.open else {
+            return T::default();
+        };
+        let changed = change(&mut open[node]);
+        if open.iter().all(|it| *it == Open::default()) {
+            self.open = None;
         }
+        changed
     }
 
     /// Whether the node owes the response to a regular extension that was sent within `limit`. An older
     /// one is most likely lost.
     pub(super) fn is_extending(&self, node: usize, now: Moment, limit: Duration) -> bool {
-        let sent = self.nodes.get(node).and_then(|node| node.extending);
+        let sent = self.open(node).extending;
         sent.is_some_and(|sent| now.saturating_since(sent) < limit)
     }
 
@@ -117,26 +139,28 @@ impl Watching {
         result: &NodeResult<Extension>,
         registers: usize,
     ) -> bool {
-        let Some(node) = self.nodes.get_mut(node) else {
+        if self.registered.is_none() {
             return false;
-        };
+        }
         // An extension that never left says nothing about the node, or about earlier ones in flight:
         // in an overload, their reports would cause checks, which add to it.
         if result.as_ref().is_err_and(|error| !error.is_sent()) {
             return false;
         }
-        node.silent_since = None;
-        // Responses arrive in order, unless a script had to be sent again.
-        node.in_flight = node.in_flight.filter(|latest| *latest > sent);
-        // Another one in flight changes the keys too, and its response shows what it has found.
-        let was_changed = std::mem::take(&mut node.was_changed) && node.in_flight.is_none();
+        let was_changed = self.change(node, |open| {
+            open.silent_since = None;
+            // Responses arrive in order, unless a script had to be sent again.
+            open.in_flight = open.in_flight.filter(|latest| *latest > sent);
+            // Another one in flight changes the keys too, and its response shows what it has found.
+            std::mem::take(&mut open.was_changed) && open.in_flight.is_none()
+        });
         match result {
             Ok(Extension::Confirmed) if registers > 0 => {
-                node.registered = registers;
+                self.set_registered(node, registers);
                 was_changed
             }
             Ok(Extension::NotHeld | Extension::Contested) => {
-                node.registered = 0;
+                self.set_registered(node, 0);
                 false
             }
             // The registrations are those of earlier extensions, if the connection is the same.
@@ -146,24 +170,31 @@ impl Watching {
 
     /// Records that the node reported a change of one key. Returns whether to check the keys now.
     pub(super) fn reported(&mut self, node: usize) -> bool {
-        let Some(node) = self.nodes.get_mut(node) else {
+        let Some(registered) = &mut self.registered else {
             return false;
         };
-        let was_registered = node.registered > 0;
-        node.registered = node.registered.saturating_sub(1);
+        let was_registered = registered[node] > 0;
+        registered[node] = registered[node].saturating_sub(1);
         // However late the response is: under load, checks would add to it.
-        if node.in_flight.is_some() {
+        if self.open(node).in_flight.is_some() {
             // The extension itself changes each key once. What changes them before it shows in its
             // response. Any further report is of a change behind it.
-            node.was_changed |= !was_registered;
+            self.change(node, |open| open.was_changed |= !was_registered);
             return false;
         }
         was_registered
     }
 
+    fn set_registered(&mut self, node: usize, keys: usize) {
+        if let Some(registered) = &mut self.registered {
+            // A lease has at most 1024.
+            registered[node] = u16::try_from(keys).unwrap_or(u16::MAX);
+        }
+    }
+
     /// Whether a node has not responded to an extension for at least `timeout`.
     pub(super) fn is_silent(&self, node: usize, now: Moment, timeout: Duration) -> bool {
-        let since = self.nodes.get(node).and_then(|node| node.silent_since);
+        let since = self.open(node).silent_since;
         since.is_some_and(|since| now.saturating_since(since) >= timeout)
     }
 }
@@ -203,6 +234,7 @@ mod tests {
         let mut watching = Watching::default();
         send(&mut watching, start);
         assert!(!watching.responded(0, start, &CONFIRMED, keys));
+        watching.extended(0, start);
         watching
     }
 
@@ -270,6 +302,21 @@ mod tests {
         assert!(!watching.reported(0));
         assert!(!watching.responded(0, after(start, 3), &CONFIRMED, 1));
         assert!(watching.reported(0));
+    }
+
+    #[test]
+    fn nothing_is_kept_open_once_all_nodes_have_responded() {
+        let start = Moment::now();
+        let mut watching = registered(start, 1);
+        assert!(watching.open.is_none());
+        send(&mut watching, after(start, 1));
+        assert!(watching.open.is_some());
+        let failed = Err(NodeError::new(NodeErrorKind::Server, ""));
+        assert!(!watching.responded(0, after(start, 1), &failed, 1));
+        assert!(watching.open.is_some(), "a regular one, not yet recorded");
+        watching.extended(0, after(start, 1));
+        assert!(watching.open.is_none());
+        assert!(watching.reported(0), "still registered");
     }
 
     #[test]
