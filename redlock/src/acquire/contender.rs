@@ -88,6 +88,11 @@ impl<'a> Contender<'a> {
         if is_first {
             return Ok(ticket);
         }
+        // Boxed, because its timer is large. A request that is the first does without.
+        Box::pin(self.wait_behind(ticket, now)).await
+    }
+
+    async fn wait_behind(&self, ticket: Ticket, now: Moment) -> Result<Ticket, LockError> {
         let _checked = self.engine.head_checks().wait();
         tokio::select! {
             biased;
@@ -138,17 +143,24 @@ impl<'a> Contender<'a> {
                     let Some(waits) = &mut waits else {
                         continue;
                     };
-                    let is_alive = || ticket.keep_alive(Moment::now());
-                    tokio::select! {
-                        biased;
-                        () = waits.wait(wait, self.last_start, is_alive) => {
-                            let is_over = waits.end_pause(Moment::now());
-                            history.pauses = history.pauses.saturating_add(is_over.into());
-                        }
-                        () = self.engine.shutdown_signal().closed() => return Err(LockError::Closed),
+                    // Boxed, as above.
+                    if !Box::pin(self.pause(waits, wait, &ticket)).await {
+                        return Err(LockError::Closed);
                     }
+                    let is_over = waits.end_pause(Moment::now());
+                    history.pauses = history.pauses.saturating_add(is_over.into());
                 }
             }
+        }
+    }
+
+    /// Waits for the next round. Returns whether there may be one.
+    async fn pause(&self, waits: &mut Waits<'_>, wait: Wait, ticket: &Ticket) -> bool {
+        let is_alive = || ticket.keep_alive(Moment::now());
+        tokio::select! {
+            biased;
+            () = waits.wait(wait, self.last_start, is_alive) => true,
+            () = self.engine.shutdown_signal().closed() => false,
         }
     }
 
@@ -160,7 +172,8 @@ impl<'a> Contender<'a> {
         let (streaks, jitter) = (self.engine.streaks(), self.engine.jitter());
         let pause = streaks.pause(&self.keys, Instant::now(), jitter);
         if !pause.is_zero() {
-            clock::sleep_until(self.until_last_start(Moment::now(), pause)).await;
+            let end = self.until_last_start(Moment::now(), pause);
+            Box::pin(clock::sleep_until(end)).await;
         }
     }
 

@@ -37,7 +37,8 @@ impl ActiveLease {
                 Some(Choice::Raise(token)) => {
                     // The first raise makes a quorum show its own counter.
                     shown.get_or_insert_with(|| self.shown_counter());
-                    self.raise(token, end).await;
+                    // Boxed, because it is rare, and part of the future of every request.
+                    Box::pin(self.raise(token, end)).await;
                 }
                 Some(Choice::Exhausted) => return self.fail_exhausted(),
             }

@@ -123,13 +123,17 @@ impl Round {
         let lease = &self.lease;
         lease.mint(end).await;
         if self.is_adoption {
-            lease.extend_adopted(end).await;
+            Box::pin(lease.extend_adopted(end)).await;
             return lease.try_finish(true) == Finish::Won;
         }
         match lease.try_finish(false) {
             Finish::Won => true,
             Finish::Lost => false,
-            Finish::Unchecked => lease.check_keys().await && lease.try_finish(true) == Finish::Won,
+            Finish::Unchecked => {
+                // Boxed, because it is rare, and part of the future of every request.
+                let are_there = Box::pin(lease.check_keys()).await;
+                are_there && lease.try_finish(true) == Finish::Won
+            }
         }
     }
 

@@ -214,8 +214,13 @@ impl Deployment {
         if is_decided(false) {
             return;
         }
-        let _decided = tokio::time::timeout(patience, self.until(|| is_decided(false))).await;
-        let _formed = tokio::time::timeout(FORMING_LIMIT, self.until(|| is_decided(true))).await;
+        // Boxed, because it is rare, and its timers are large.
+        Box::pin(async {
+            let _decided = tokio::time::timeout(patience, self.until(|| is_decided(false))).await;
+            let formed = tokio::time::timeout(FORMING_LIMIT, self.until(|| is_decided(true)));
+            let _formed = formed.await;
+        })
+        .await;
     }
 
     /// Waits until all nodes are identified, at most for `limit`. Cancel safe.
