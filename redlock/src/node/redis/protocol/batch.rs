@@ -177,43 +177,37 @@ impl Batch {
                 continue;
             }
             let is_simple_release = request.optimize_simple_release(delete);
+            let is_simple_extension = !is_simple_release && request.as_simple_extension().is_some();
             let keys = request.keys();
-            let may_conflict = ordered_keys
-                .as_ref()
-                .is_some_and(|ordered_keys| ordered_keys.may_contain(keys));
+            let may_conflict = match &mut ordered_keys {
+                Some(ordered_keys) if is_simple_release => ordered_keys.may_contain(keys),
+                // A request that is not taken ends the batch, and the use of the filter.
+                Some(ordered_keys) => ordered_keys.add(keys),
+                None => false,
+            };
             cost += request.cost();
             // A request that is too expensive for any batch is sent alone.
             let is_full = cost > MAX_COST && !self.is_empty();
-            let is_simple_extension = request.as_simple_extension().is_some();
             let would_overtake = !is_simple_release
                 && (may_conflict && self.has_trailing_release_of(keys)
                     || !is_simple_extension && self.has_extension_before(request, may_conflict));
             if is_full || would_overtake {
                 break;
             }
-            if is_simple_release {
-                let trails = may_conflict && self.has_ordered_request_of(keys);
-                let part = if trails {
-                    &mut self.trailing
-                } else {
-                    &mut self.leading
-                };
-                part.extend(pending.pop_front());
-                continue;
+            let trails = is_simple_release && may_conflict && self.has_ordered_request_of(keys);
+            let Some(request) = pending.pop_front() else {
+                break;
+            };
+            match (is_simple_release, is_simple_extension) {
+                (true, _) if trails => self.trailing.push(request),
+                (true, _) => self.leading.push(request),
+                (_, true) => self.extensions.push(request),
+                _ => self.ordered.push(OrderedRequest {
+                    request,
+                    tracking_responses: 0,
+                    responses: 0,
+                }),
             }
-            if let Some(ordered_keys) = &mut ordered_keys {
-                ordered_keys.add(keys);
-            }
-            if is_simple_extension {
-                self.extensions.extend(pending.pop_front());
-                continue;
-            }
-            let ordered = pending.pop_front().map(|request| OrderedRequest {
-                request,
-                tracking_responses: 0,
-                responses: 0,
-            });
-            self.ordered.extend(ordered);
         }
     }
 

@@ -7,14 +7,20 @@ use std::sync::Arc;
 pub(crate) struct KeyFilter([u64; 16]);
 
 impl KeyFilter {
-    pub(crate) fn add(&mut self, keys: &[Arc<[u8]>]) {
+    /// Adds `keys`. Returns whether one of them may have been in the set before. `false` is certain.
+    #[inline]
+    pub(crate) fn add(&mut self, keys: &[Arc<[u8]>]) -> bool {
+        let mut was_there = false;
         for key in keys {
             let (word, bit) = Self::position(key);
+            was_there |= self.0[word] & bit != 0;
             self.0[word] |= bit;
         }
+        was_there
     }
 
     /// Whether one of `keys` may be in the set. `false` is certain.
+    #[inline]
     pub(crate) fn may_contain(&self, keys: &[Arc<[u8]>]) -> bool {
         keys.iter().any(|key| {
             let (word, bit) = Self::position(key);
@@ -47,8 +53,9 @@ mod tests {
         let short = |number: usize| [Arc::<[u8]>::from(&number.to_le_bytes()[..2])];
         let mut filter = KeyFilter::default();
         for number in 0..16 {
-            filter.add(&key(number));
-            filter.add(&short(number));
+            let _was_there = filter.add(&key(number));
+            let _was_there = filter.add(&short(number));
+            assert!(filter.add(&key(number)), "added twice");
         }
         for number in 0..16 {
             assert!(filter.may_contain(&key(number)) && filter.may_contain(&short(number)));

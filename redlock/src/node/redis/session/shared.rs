@@ -70,14 +70,18 @@ impl Shared {
             return Some(command);
         }
         let limit = max_queued(&command);
-        unless_full(self.queue.push_while_open(command, limit), limit)
+        let pushed = self.queue.push_while_open(command, limit);
+        pushed.err().and_then(|it| unless_full(it, limit))
     }
 
     /// Queues a command of this session. Returns it if the runtime has ended.
     #[inline]
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         let limit = max_queued(&command);
-        unless_full(self.queue.push(command, limit), limit)
+        match self.queue.push(command, limit) {
+            Ok(()) => None,
+            Err(not_queued) => unless_full(not_queued, limit),
+        }
     }
 
     /// Returns the smoothed round trip, after the first one.
@@ -180,11 +184,11 @@ impl Shared {
 }
 
 /// Fails a command for which there was no room. Returns one that nothing would send.
-fn unless_full(pushed: Result<(), NotQueued<Command>>, limit: usize) -> Option<Command> {
-    match pushed {
-        Ok(()) => None,
-        Err(NotQueued::Ended(command)) => Some(command),
-        Err(NotQueued::Full(command)) => {
+#[cold]
+fn unless_full(not_queued: NotQueued<Command>, limit: usize) -> Option<Command> {
+    match not_queued {
+        NotQueued::Ended(command) => Some(command),
+        NotQueued::Full(command) => {
             let message = format!("{limit} commands are queued for this node");
             command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
             None

@@ -144,6 +144,9 @@ impl Channel {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Vec<Value>, NodeError>> {
+        if self.gate.is_closed(cx) {
+            return Poll::Pending;
+        }
         let mut gate = std::mem::take(&mut self.gate);
         let polled = gate.poll(cx, |cx| self.poll_socket(cx));
         self.gate = gate;

@@ -29,6 +29,15 @@ impl Gate {
         }
     }
 
+    /// Whether a poll would not reach the source.
+    #[inline]
+    pub(super) fn is_closed(&self, cx: &Context<'_>) -> bool {
+        self.0.as_ref().is_some_and(|it| {
+            let signal = &it.signal;
+            !signal.is_open.load(Ordering::Relaxed) && signal.task.will_wake(cx.waker())
+        })
+    }
+
     /// Polls the source by `poll`, unless it is still waiting.
     pub(super) fn poll<T>(
         &mut self,
