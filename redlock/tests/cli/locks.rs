@@ -222,7 +222,7 @@ async fn a_lock_whose_key_cannot_be_printed_is_released() {
     drop(reader);
     let args = ["lock", "a", "60000"];
     let output = command.args(args).stdout(writer).output();
-    assert_eq!(output.unwrap().status.code(), Some(1));
+    assert_eq!(output.unwrap().status.code(), Some(3));
     for server in &servers {
         let probe = server.probe();
         eventually("no key is left", TIMEOUT, || !probe.exists("a")).await;

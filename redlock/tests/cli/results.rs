@@ -64,7 +64,7 @@ fn a_failure_in_json_has_its_cause() {
     let busy = Ran::on(&servers, ["lock", "--retry-count=0", "a", "60s", "--json"]).expect(1);
     assert!(busy.err.starts_with("failed\n"), "{busy:?}");
     let busy = busy.json();
-    assert_eq!(busy["outcome"], "not-obtained");
+    assert_eq!(busy["outcome"], "busy");
     assert!(
         busy["error"].as_str().unwrap().starts_with("a is held by"),
         "{busy}"

@@ -49,10 +49,34 @@ fn ctrl_c_and_ctrl_backslash_reach_the_command_once() {
         assert_eq!(shell.wait_for("code="), "7");
         assert_eq!(shell.screen().matches(&format!("got {signal}")).count(), 1);
     }
-    enter(&mut shell, "", "echo begun; exec sleep 300");
+    shell.enter("$REDLOCK run a -- sh -c 'echo begun; exec sleep 300'");
     shell.wait_for("begun");
     shell.press_ctrl('c');
+    shell.enter("echo code=$?");
     assert_eq!(shell.wait_for("code="), "130");
+    Ran::on(&servers, ["status", "a"]).expect(1);
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn ctrl_c_ends_the_script_or_loop_around_a_command() {
+    let servers = Servers::start(3);
+    let mut shell = Shell::start(&servers);
+    let turns =
+        "for i in 1 2 3; do $REDLOCK run a -- sh -c \"echo begun $i; exec sleep 300\"; done";
+    for line in [turns, &format!("sh -c '{turns}; echo went on'")] {
+        shell.enter(line);
+        assert_eq!(shell.wait_for("begun "), "1");
+        shell.press_ctrl('c');
+        // Were the loop to go on, it would begin again before the shell reads this.
+        shell.enter("echo he''re");
+        shell.wait_for("here");
+    }
+    let screen = shell.screen();
+    assert!(
+        !screen.contains("begun 2") && !screen.contains("went on"),
+        "{screen}"
+    );
     Ran::on(&servers, ["status", "a"]).expect(1);
 }
 

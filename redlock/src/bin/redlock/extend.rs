@@ -33,7 +33,7 @@ pub(crate) async fn extend(
 impl From<ExtendError> for Failure {
     fn from(error: ExtendError) -> Self {
         match &error {
-            ExtendError::Lost(_) => Self::not_obtained(error),
+            ExtendError::Lost(_) => Self::lost(error),
             ExtendError::NoQuorum {
                 confirmed,
                 needed,

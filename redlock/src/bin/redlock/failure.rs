@@ -6,6 +6,8 @@ use redlock::{ConfigError, ConnectError, InvalidRequest, LockError, LockLost};
 use rustix::process::Signal;
 use serde_json::{Value, json};
 
+use crate::ending::Ending;
+
 /// A kind, a summary, and a line for each node concerned.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -23,7 +25,7 @@ pub(crate) enum FailureKind {
     NotObtained,
     /// Too few nodes carried out the request, or the operating system refused one.
     NoQuorum,
-    /// The lock was lost while the command ran.
+    /// The lock was lost: while the command of `run` ran, or before it was extended.
     Lost,
     /// A signal ended the wait for a lock.
     Interrupted(Signal),
@@ -100,13 +102,13 @@ impl Failure {
         self.kind
     }
 
-    /// The exit code of every verb but `run`.
-    pub(crate) fn code(&self) -> u8 {
+    /// The end of every verb but `run`.
+    pub(crate) fn ending(&self) -> Ending {
         match self.kind {
-            FailureKind::Usage => USAGE,
-            FailureKind::NotObtained => NOT_OBTAINED,
-            FailureKind::NoQuorum | FailureKind::Lost => NO_QUORUM,
-            FailureKind::Interrupted(signal) => interrupted(signal),
+            FailureKind::Usage => USAGE.into(),
+            FailureKind::NotObtained | FailureKind::Lost => NOT_OBTAINED.into(),
+            FailureKind::NoQuorum => NO_QUORUM.into(),
+            FailureKind::Interrupted(signal) => Ending::Signal(signal),
         }
     }
 
@@ -114,7 +116,7 @@ impl Failure {
     pub(crate) fn json(&self) -> Value {
         let outcome = match self.kind {
             FailureKind::Usage => "usage",
-            FailureKind::NotObtained => "not-obtained",
+            FailureKind::NotObtained => "busy",
             FailureKind::NoQuorum => "no-quorum",
             FailureKind::Lost => "lost",
             FailureKind::Interrupted(_) => "interrupted",
@@ -216,11 +218,6 @@ impl From<LockLost> for Failure {
     fn from(lost: LockLost) -> Self {
         Self::lost(lost)
     }
-}
-
-/// Returns the exit code of shells for a process that a signal has ended.
-pub(crate) fn interrupted(signal: Signal) -> u8 {
-    128 + u8::try_from(signal.as_raw()).unwrap_or_default()
 }
 
 /// Exit code: another process holds the lock, or `status` found it free.

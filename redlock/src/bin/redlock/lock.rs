@@ -57,7 +57,7 @@ pub(crate) async fn lock(
     if let Err(error) = print(&guard, console) {
         drop(guard);
         shut_down(&manager).await;
-        return Err(Failure::not_obtained(format!(
+        return Err(Failure::system(format!(
             "cannot print the key, so the lock was released: {error}"
         )));
     }

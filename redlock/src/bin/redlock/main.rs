@@ -14,10 +14,12 @@ mod break_lock;
 mod check;
 mod child;
 mod console;
+mod ending;
 mod events;
 mod extend;
 mod failure;
 mod histogram;
+mod itself;
 mod label;
 mod lock;
 mod manual;
@@ -33,10 +35,12 @@ use std::process::ExitCode;
 
 use self::args::{Args, Verb};
 use self::console::Console;
+use self::ending::Ending;
 use self::failure::Failure;
 
 fn main() -> ExitCode {
-    if let Some(code) = child::hidden_verb(std::env::args_os().skip(1)) {
+    let args = || std::env::args_os().skip(1);
+    if let Some(code) = child::hidden_verb(args()).or_else(|| ending::hidden_verb(args())) {
         return code;
     }
     let args = match args::parse() {
@@ -62,14 +66,14 @@ fn main() -> ExitCode {
     outcome
         .unwrap_or_else(|failure| {
             console.fail(&failure);
-            failure.code()
+            failure.ending()
         })
-        .into()
+        .take_place()
 }
 
-/// Carries out the verb and returns the exit code.
-async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
-    match &args.verb {
+/// Carries out the verb and returns how this process ends.
+async fn carry_out(args: &Args, console: &Console) -> Result<Ending, Failure> {
+    let code = match &args.verb {
         Verb::Lock(lock) => lock::lock(lock, &args.nodes, console).await,
         Verb::Unlock(unlock) => unlock::unlock(unlock, &args.nodes, console).await,
         Verb::Extend(extend) => extend::extend(extend, &args.nodes, console).await,
@@ -80,6 +84,7 @@ async fn carry_out(args: &Args, console: &Console) -> Result<u8, Failure> {
         Verb::Check(_) => check::check(&args.nodes, console).await,
         Verb::Completions(shell) => manual::completions(shell),
         Verb::Man => manual::man(),
-        Verb::Run(run) => run::run(run, &args.nodes, console).await,
-    }
+        Verb::Run(run) => return Ok(run::run(run, &args.nodes, console).await),
+    };
+    code.map(Ending::from)
 }

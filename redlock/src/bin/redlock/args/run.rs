@@ -89,14 +89,15 @@ const BUSY: u8 = 112;
 
 const RUN_EXIT_CODES: &str = "\
 Exit codes:
-  that of the command, or 128 plus the number of the signal that ended it
+  that of the command; redlock ends with the signal that ended it, which shells show as 128 plus
+  its number
   112  busy: another process still held the lock when the wait ended (--busy-exit-code)
   113  no quorum: too few usable nodes, or the key holds something that is not a lock
   114  lost: the lock was lost while the command ran
   115  usage: invalid arguments, variables or node addresses
   126  the command cannot be executed
   127  the command was not found
-  128 plus the number of a signal that ended the wait for the lock
+  128 plus the number of a signal that ended the wait for the lock, as shells show it
 
 Commands use none of 112 to 115 by accident: BSD programs exit with 64 to 78, Rust panics with
 101, timeout, env and xargs with 123 to 127, shells with 128 and above. flock exits with 1 for a

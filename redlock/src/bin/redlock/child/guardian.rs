@@ -12,7 +12,7 @@ use nix::sys::signal::SigSet;
 use redlock::LeaseId;
 use rustix::process::{Pid, Signal, getpid, kill_process, kill_process_group};
 
-use super::launch;
+use crate::itself;
 
 /// The guardian of a command.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Guardian {
 impl Guardian {
     /// Starts a guardian that ends the group, and what has left it with the lease id in its environment.
     pub(super) fn spawn(group: Pid, lease: &LeaseId) -> io::Result<Self> {
-        let mut guardian = launch::this_program(VERB)
+        let mut guardian = itself::with_verb(VERB)
             .stdin(Stdio::piped())
             // It must not keep a pipe open that others read to its end.
             .stdout(Stdio::null())

@@ -7,7 +7,6 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt;
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use redlock::LockGuard;
@@ -16,6 +15,7 @@ use rustix::process::{Pid, getpid, getppid};
 use super::terminal::Terminal;
 use crate::args::RunArgs;
 use crate::console::Console;
+use crate::itself;
 
 /// Starts a command in a group of its own, and returns its process id.
 pub(super) fn spawn(
@@ -24,7 +24,7 @@ pub(super) fn spawn(
     takes_terminal: bool,
     guard: &LockGuard,
 ) -> io::Result<Pid> {
-    let mut command = this_program(VERB);
+    let mut command = itself::with_verb(VERB);
     command
         .arg(getpid().to_string())
         .arg(if takes_terminal { TERMINAL } else { "-" })
@@ -42,20 +42,6 @@ pub(super) fn spawn(
         command.env_remove("REDLOCK_NODES");
     }
     Ok(Pid::from_child(&command.spawn()?))
-}
-
-/// Returns the command for a hidden verb of this program.
-pub(super) fn this_program(verb: &str) -> Command {
-    // Also leads to the program after an upgrade has replaced its file.
-    let itself = Path::new("/proc/self/exe");
-    let program = if itself.exists() {
-        itself.to_owned()
-    } else {
-        env::current_exe().unwrap_or_else(|_| "redlock".into())
-    };
-    let mut command = Command::new(program);
-    command.arg0("redlock").arg(verb);
-    command
 }
 
 /// Becomes the command. Returns an exit code only if that fails.

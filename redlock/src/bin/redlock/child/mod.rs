@@ -26,6 +26,7 @@ use self::descendants::Descendants;
 use self::guardian::Guardian;
 use self::terminal::Terminal;
 use crate::args::RunArgs;
+use crate::ending::Ending;
 use crate::failure::Failure;
 
 /// A command and its descendants. They are killed on drop.
@@ -33,8 +34,8 @@ use crate::failure::Failure;
 pub(crate) struct Child {
     /// The process id, which is also that of the group.
     pid: Pid,
-    /// The exit code, once the command itself has ended.
-    code: Option<u8>,
+    /// How the command itself has ended, once it has.
+    ending: Option<Ending>,
     /// The signal that has stopped the command, until it is returned.
     news: Option<i32>,
     is_stopped: bool,
@@ -57,8 +58,8 @@ pub(crate) struct Child {
 pub(crate) enum Change {
     /// A signal has stopped it.
     Stopped(i32),
-    /// It has ended with this exit code, and its descendants have ended too.
-    Ended(u8),
+    /// It has ended, and its descendants have ended too.
+    Ended(Ending),
 }
 
 /// What has become of a stopped command.
@@ -98,7 +99,7 @@ impl Child {
         descendants.ignore(guardian.pid());
         Ok(Self {
             pid,
-            code: None,
+            ending: None,
             news: None,
             is_stopped: false,
             retry: None,
@@ -120,10 +121,10 @@ impl Child {
             if let Some(signal) = self.news.take() {
                 return Change::Stopped(signal);
             }
-            if let Some(code) = self.code
+            if let Some(ending) = self.ending
                 && !(self.waits_for_descendants && self.has_survivors())
             {
-                return Change::Ended(code);
+                return Change::Ended(ending);
             }
             self.next_signal().await;
             if let Some(signal) = self.retry.take() {
@@ -228,8 +229,11 @@ impl Child {
 
     /// Ends the supervision: takes the terminal back, and lets what still runs go on.
     pub(crate) fn finish(self) {
-        if let Some(terminal) = &self.terminal {
-            terminal.take_back(self.pid);
+        if let Some(terminal) = &self.terminal
+            && terminal.take_back(self.pid)
+            && let Some(Ending::Signal(signal @ (Signal::INT | Signal::QUIT))) = self.ending
+        {
+            terminal.pass_key_on(signal);
         }
         self.guardian.dismiss();
     }
@@ -237,7 +241,7 @@ impl Child {
     async fn all_ended(&mut self) {
         loop {
             self.reap();
-            if self.code.is_some() && !self.has_survivors() {
+            if self.ending.is_some() && !self.has_survivors() {
                 return;
             }
             self.next_signal().await;
@@ -269,7 +273,7 @@ impl Child {
             self.is_stopped = false;
             self.news = None;
             self.retry = None;
-            self.code = Some(exit_code(status));
+            self.ending = Some(Ending::of(status));
         }
     }
 
@@ -277,7 +281,7 @@ impl Child {
     fn has_survivors(&mut self) -> bool {
         if !self.is_group_gone {
             let exists = matches!(test_kill_process_group(self.pid), Ok(()) | Err(Errno::PERM));
-            self.is_group_gone = !exists && self.code.is_some();
+            self.is_group_gone = !exists && self.ending.is_some();
         }
         !self.is_group_gone || self.descendants.exist()
     }
@@ -294,13 +298,6 @@ impl Child {
         self.signal_group(signal);
         self.descendants.signal_outside(self.pid, signal);
     }
-}
-
-/// Converts an exit status to an exit code as shells do.
-fn exit_code(status: WaitStatus) -> u8 {
-    let signal = || status.terminating_signal().map(|signal| 128 + signal);
-    let code = status.exit_status().or_else(signal).unwrap_or_default();
-    u8::try_from(code).unwrap_or(u8::MAX)
 }
 
 /// The polling interval for the end of a group.

@@ -53,11 +53,20 @@ impl Terminal {
         });
     }
 
-    /// Takes the terminal back from a group, unless another one has it by now.
-    pub(super) fn take_back(&self, group: Pid) {
-        if self.is_held_by(group) {
+    /// Takes the terminal back from a group, unless another one has it by now. Returns whether it did.
+    pub(super) fn take_back(&self, group: Pid) -> bool {
+        let is_taken = self.is_held_by(group);
+        if is_taken {
             self.give(getpgrp());
         }
+        is_taken
+    }
+
+    /// Sends the signal of a key to the job of this process, such as a script. The key has reached the
+    /// group with the terminal only, and has ended it.
+    pub(super) fn pass_key_on(&self, signal: process::Signal) {
+        // This process catches the signal.
+        kill_current_process_group(signal).ok();
     }
 
     /// Stops the job of this process, which may be a pipeline or a script, until it is continued.

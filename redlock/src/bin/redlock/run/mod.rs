@@ -13,29 +13,30 @@ use crate::acquire::{Acquired, acquire_at_once};
 use crate::args::{NodeArgs, OnBusy, RUN_USAGE, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
-use crate::failure::{Failure, FailureKind, interrupted};
+use crate::ending::Ending;
+use crate::failure::{Failure, FailureKind};
 use crate::label;
 use crate::nodes::{grace_after, shut_down_within};
 use crate::signals::Signals;
 use crate::warnings::{self, Warnings};
 
-/// Runs a command while a lock is held, and returns its exit code or that of the failure.
-pub(crate) async fn run(
+/// Runs a command while a lock is held, and ends as it did, or with the code of the failure.
+pub(crate) async fn run(args: &RunArgs, nodes: &NodeArgs, console: &Console) -> Ending {
+    let outcome = run_locked(args, nodes, console).await;
+    outcome.unwrap_or_else(|failure| {
+        if failure.is_busy() && args.on_busy == OnBusy::Skip {
+            return 0.into();
+        }
+        console.fail(&failure);
+        ending(failure.kind(), args.busy_exit_code)
+    })
+}
+
+async fn run_locked(
     args: &RunArgs,
     nodes: &NodeArgs,
     console: &Console,
-) -> Result<u8, Failure> {
-    let outcome = run_locked(args, nodes, console).await;
-    Ok(outcome.unwrap_or_else(|failure| {
-        if failure.is_busy() && args.on_busy == OnBusy::Skip {
-            return 0;
-        }
-        console.report(&failure);
-        exit_code(failure.kind(), args.busy_exit_code)
-    }))
-}
-
-async fn run_locked(args: &RunArgs, nodes: &NodeArgs, console: &Console) -> Result<u8, Failure> {
+) -> Result<Ending, Failure> {
     let mut builder = nodes.builder()?.auto_extend(true);
     if !nodes.has_label() {
         let program = args.command.first().map(OsString::as_os_str);
@@ -74,7 +75,7 @@ async fn run_under(
     args: &RunArgs,
     console: &Console,
     signals: &mut Signals,
-) -> Result<u8, Failure> {
+) -> Result<Ending, Failure> {
     signals.add_job_control()?;
     let mut child = Child::spawn(args, console.is_quiet(), guard)?;
     let outcome = Supervision::new(guard, &mut child, args.grace)
@@ -84,14 +85,14 @@ async fn run_under(
     outcome
 }
 
-/// Returns the exit code for a failure: one that no command uses by accident.
-fn exit_code(kind: FailureKind, busy: u8) -> u8 {
+/// Returns the end for a failure: with a code that no command uses by accident.
+fn ending(kind: FailureKind, busy: u8) -> Ending {
     match kind {
-        FailureKind::NotObtained => busy,
-        FailureKind::NoQuorum => 113,
-        FailureKind::Lost => 114,
-        FailureKind::Usage => RUN_USAGE,
-        FailureKind::Interrupted(signal) => interrupted(signal),
+        FailureKind::NotObtained => busy.into(),
+        FailureKind::NoQuorum => 113.into(),
+        FailureKind::Lost => 114.into(),
+        FailureKind::Usage => RUN_USAGE.into(),
+        FailureKind::Interrupted(signal) => Ending::Signal(signal),
     }
 }
 

@@ -21,6 +21,7 @@ use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
 use crate::child::{Change, Child, Stop};
+use crate::ending::Ending;
 use crate::failure::Failure;
 use crate::signals::Signals;
 
@@ -44,8 +45,8 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    /// Waits for the end of the command and returns its exit code. Stops it if the lock is lost.
-    pub(super) async fn run(mut self, signals: &mut Signals) -> Result<u8, Failure> {
+    /// Waits for the end of the command and returns it. Stops the command if the lock is lost.
+    pub(super) async fn run(mut self, signals: &mut Signals) -> Result<Ending, Failure> {
         let mut lost = pin!(self.guard.lost());
         loop {
             tokio::select! {
@@ -62,7 +63,7 @@ impl<'a> Supervision<'a> {
                     }
                 }
                 change = self.child.changed() => match change {
-                    Change::Ended(code) => return Ok(code),
+                    Change::Ended(ending) => return Ok(ending),
                     Change::Stopped(signal) => {
                         if self.child.on_stop(signal) == Stop::Suspended {
                             self.resume().await?;
