@@ -202,7 +202,9 @@ fn without_nodes_only_the_verbs_of_the_seed_have_a_default() {
 #[test]
 fn a_file_names_the_nodes() {
     let path = std::env::temp_dir().join(format!("redlock-cli-{}", std::process::id()));
-    std::fs::write(&path, NOWHERE.join("\n")).unwrap();
+    // As some editors write it, with a byte order mark.
+    let text = format!("\u{feff}# production\r\n\r\n{}\r\n", NOWHERE.join("\r\n"));
+    std::fs::write(&path, text).unwrap();
     let option = Ran::of(redlock([]).args(["status", "a", "--nodes-file"]).arg(&path));
     let variable = Ran::of(
         redlock([])

@@ -69,8 +69,20 @@ fn a_failure_in_json_has_its_cause() {
         busy["error"].as_str().unwrap().starts_with("a is held by"),
         "{busy}"
     );
-    let usage = Ran::on(&servers, ["lock", "a", "5", "--json"]).expect(2);
-    assert_eq!(usage.json()["outcome"], "usage");
+    for (verb, code) in [
+        (&["lock", "a", "5", "--json"][..], 2),
+        (&["--json", "lock", "a"], 2),
+        (&["--json", "run", "a"], 115),
+        (&["run", "--json", "a", "--ttl=1ms", "--", "true"], 115),
+    ] {
+        let usage = Ran::on(&servers, verb.iter().copied()).expect(code);
+        assert_eq!(usage.json()["outcome"], "usage");
+    }
+    let args = ["run", "--json", "--wait=0", "a", "--", "true"];
+    let busy = Ran::on(&servers, args).expect(112);
+    assert_eq!(busy.json()["outcome"], "busy");
+    let lost = Ran::on(&servers, ["extend", "a", "another", "9s", "--json"]).expect(1);
+    assert_eq!(lost.json()["outcome"], "lost");
     servers[0].kill();
     servers[1].kill();
     for verb in [
@@ -157,6 +169,13 @@ fn watch_prints_each_change_until_a_signal() {
     while outcome() != "held" {}
     Ran::on(&servers, ["unlock", "a", key.trim_end()]).expect(0);
     while outcome() != "free" {}
+    watching.signal(rustix::process::Signal::INT);
+    watching.finish().expect(1);
+
+    let args = ["status", "--watch", "--interval=50ms", "a", "two\nlines"];
+    let mut watching = Started::new(redlock_on(&servers).args(args));
+    assert_eq!(watching.line(), "a: free");
+    while watching.line() != "two\\nlines: free" {}
     watching.signal(rustix::process::Signal::INT);
     watching.finish().expect(1);
 }

@@ -158,3 +158,32 @@ fn a_background_job_gets_the_terminal_with_fg() {
     shell.wait_for("got a line");
     assert_eq!(shell.wait_for("code="), "0");
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn break_asks_at_the_terminal_about_the_holder_it_has_shown() {
+    let servers = Servers::start(3);
+    let mut shell = Shell::start(&servers);
+    let lock = || {
+        let ran = Ran::on(&servers, ["lock", "a", "60s"]).expect(0);
+        ran.out.trim_end().to_owned()
+    };
+    let key = lock();
+    shell.enter("$REDLOCK break --json a 2>/dev/null; echo code=$?");
+    assert_eq!(shell.wait_for("held by "), key);
+    shell.enter("n");
+    shell.wait_for(r#"{"outcome":"not-confirmed""#);
+    assert_eq!(shell.wait_for("code="), "1");
+    Ran::on(&servers, ["status", "a"]).expect(0);
+
+    shell.enter("$REDLOCK break a; echo code=$?");
+    assert_eq!(shell.wait_for("held by "), key);
+    Ran::on(&servers, ["unlock", "a", &key]).expect(0);
+    let next = lock();
+    shell.enter("y");
+    shell.wait_for("The holder has changed");
+    assert_eq!(shell.wait_for("held by "), next);
+    shell.enter("y");
+    assert_eq!(shell.wait_for("broken: was held by "), next);
+    assert_eq!(shell.wait_for("code="), "0");
+}

@@ -20,8 +20,11 @@ pub(crate) async fn break_lock(
     console: &Console,
 ) -> Result<u8, Failure> {
     let manager = nodes.build_without_ttl(nodes.builder()?)?;
-    let asks = !args.yes && io::stdin().is_terminal() && io::stderr().is_terminal();
+    let asks = !args.yes && io::stdin().is_terminal();
     if asks && !is_confirmed(&manager, &args.name).await {
+        console.print("not broken");
+        let json = || json!({ "outcome": "not-confirmed", "name": args.name });
+        console.result(String::new, json).ok();
         return Ok(NOT_OBTAINED);
     }
     let outcome = manager.force_release(&args.name).await;
@@ -47,9 +50,25 @@ pub(crate) async fn break_lock(
     outcome
 }
 
-/// Shows the lock on stderr, and asks whether to break it.
+/// Shows the lock at the terminal, and asks whether to break it.
+///
+/// Asks again if the lock has another holder by the time of the answer.
 async fn is_confirmed(manager: &Redlock, name: &str) -> bool {
-    let status = describe(&manager.status(name).await);
+    loop {
+        let shown = manager.status(name).await;
+        if !is_yes(&describe(&shown), name) {
+            return false;
+        }
+        if manager.status(name).await.lease_id() == shown.lease_id() {
+            return true;
+        }
+        Console::ask("The holder has changed meanwhile.\n");
+    }
+}
+
+/// Asks whether to break a lock.
+fn is_yes(status: &str, name: &str) -> bool {
+    let name = on_one_line(name);
     Console::ask(&format!("{status}Break the lock on {name}? [y/N] "));
     // Blocks the only thread: nothing else is to be done meanwhile.
     let mut answer = String::new();

@@ -72,6 +72,8 @@ pub(super) fn from_env(env: &Environment) -> Result<Vec<Arc<dyn Node>>, ConfigEr
 
 fn from_file(path: &Path) -> Result<Vec<Arc<dyn Node>>, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("cannot read it: {error}"))?;
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines = text.lines().map(str::trim);
     let urls: Vec<&str> = lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))

@@ -8,8 +8,8 @@ use clap::builder::NonEmptyStringValueParser;
 /// first, or make sure that what it writes to checks the fencing token. Tokens go on increasing. A key that
 /// holds something that is not a lock is left alone.
 ///
-/// On a terminal, the lock is shown and a confirmation is asked for. Exits with 1 if there was no lock, or
-/// the answer is no.
+/// If stdin is a terminal, the lock is shown there and a confirmation is asked for. Exits with 1 if there
+/// was no lock, or the answer is no.
 #[derive(Debug, clap::Args)]
 pub(crate) struct BreakArgs {
     /// Do not ask for a confirmation

@@ -37,6 +37,8 @@ use self::report::NODES_EXIT_CODES;
 pub(crate) use self::run::{OnBusy, RunArgs, USAGE as RUN_USAGE};
 pub(crate) use self::status::StatusArgs;
 pub(crate) use self::unlock::UnlockArgs;
+use crate::console::{Console, line_of};
+use crate::failure::Failure;
 
 /// Distributed locks on a quorum of independent Redis or Valkey servers.
 #[derive(Debug, Parser)]
@@ -96,6 +98,10 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
         } else {
             io::stdout().write_all(text.as_bytes()).ok();
         }
+        if error.use_stderr() && has_json(std::env::args_os()) {
+            let failure = Failure::usage(text.trim_end().trim_start_matches("error: "));
+            Console::print_result(&line_of(&failure.json())).ok();
+        }
         match u8::try_from(error.exit_code()) {
             Ok(0) => ExitCode::SUCCESS,
             _ if is_run(std::env::args_os()) => ExitCode::from(RUN_USAGE),
@@ -104,15 +110,31 @@ pub(crate) fn parse() -> Result<Args, ExitCode> {
     })
 }
 
-/// Whether the first verb among the arguments is `run`, which has exit codes of its own.
+/// Whether the verb is `run`, which has exit codes of its own.
 fn is_run(arguments: impl Iterator<Item = OsString>) -> bool {
-    let arguments = arguments.map(|it| it.to_string_lossy().into_owned());
-    let command = Args::command();
     let mut words = arguments.skip(1).take_while(|it| it != "--");
-    words
-        .find(|word| command.find_subcommand(word).is_some())
-        .as_deref()
-        == Some("run")
+    let command = Args::command();
+    let takes_value = |word: &str| {
+        let mut options = command.get_arguments();
+        let option = word.strip_prefix("--");
+        options.any(|it| it.get_long() == option && it.get_action().takes_values())
+    };
+    while let Some(word) = words.next() {
+        let word = word.to_string_lossy();
+        if command.find_subcommand(&*word).is_some() {
+            return word == "run";
+        }
+        if takes_value(&word) {
+            words.next();
+        }
+    }
+    false
+}
+
+/// Whether results are to be JSON. The parser does not say, as it has failed.
+fn has_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let mut words = arguments.take_while(|it| it != "--");
+    words.any(|word| word == "--json")
 }
 
 /// The version, and the features that the command was built with.
@@ -139,5 +161,25 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Args::command().debug_assert();
+    }
+
+    #[test]
+    fn the_value_of_an_option_is_no_verb() {
+        let is_run = |line: &str| is_run(line.split(' ').map(OsString::from));
+        for line in [
+            "redlock run",
+            "redlock -v --label lock run",
+            "redlock --label=lock run",
+        ] {
+            assert!(is_run(line), "{line}");
+        }
+        for line in [
+            "redlock",
+            "redlock lock run",
+            "redlock --label run lock",
+            "redlock -- run",
+        ] {
+            assert!(!is_run(line), "{line}");
+        }
     }
 }

@@ -5,6 +5,7 @@ pub(crate) mod times;
 pub(crate) mod tone;
 
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write as _};
 
 use serde_json::Value;
@@ -115,11 +116,13 @@ impl Console {
         }
     }
 
-    /// Prints a question to stderr, even with `--quiet`.
+    /// Prints a question to the terminal, even with `--quiet` or if stderr is a file.
     pub(crate) fn ask(question: &str) {
-        let mut stderr = io::stderr();
-        stderr.write_all(without_control(question).as_bytes()).ok();
-        stderr.flush().ok();
+        let question = without_control(question);
+        match File::options().write(true).open("/dev/tty") {
+            Ok(mut terminal) => terminal.write_all(question.as_bytes()).ok(),
+            Err(_) => io::stderr().write_all(question.as_bytes()).ok(),
+        };
     }
 
     /// Prints what has happened to stderr, with `--verbose`.

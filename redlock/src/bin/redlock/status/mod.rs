@@ -11,7 +11,7 @@ pub(crate) use self::describe::describe;
 use redlock::{LockState, Redlock, Status};
 
 use crate::args::{NodeArgs, StatusArgs};
-use crate::console::Console;
+use crate::console::{Console, on_one_line};
 use crate::failure::{Failure, NO_QUORUM, NOT_OBTAINED, TAKEN};
 
 /// Prints who holds the locks, once or until a signal.
@@ -60,6 +60,14 @@ fn print(locks: &[Lock<'_>], console: &Console) -> io::Result<()> {
         _ => table::table(locks),
     };
     Console::print_result(&text)
+}
+
+/// Prints one of several locks by itself.
+fn print_named(lock: &Lock<'_>, console: &Console) -> io::Result<()> {
+    if !console.is_json() {
+        Console::print_result(&format!("{}: ", on_one_line(lock.name)))?;
+    }
+    print(std::slice::from_ref(lock), console)
 }
 
 /// Returns the exit code: that of the state which a script has to worry about most.

@@ -28,7 +28,7 @@ fn row(name: &str, status: &Status) -> Vec<String> {
         None => String::new(),
     };
     let mut row = vec![
-        name.to_owned(),
+        on_one_line(name),
         json::word(status.state()).to_owned(),
         left,
         status.token().map(|it| it.to_string()).unwrap_or_default(),

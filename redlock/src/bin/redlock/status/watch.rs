@@ -5,7 +5,7 @@ use std::time::Duration;
 use redlock::Redlock;
 use tokio::time::MissedTickBehavior;
 
-use super::{Lock, code, look, print, table};
+use super::{Lock, code, look, print, print_named, table};
 use crate::args::StatusArgs;
 use crate::console::Console;
 use crate::failure::Failure;
@@ -42,7 +42,11 @@ pub(super) async fn watch(
         } else {
             let is_new = |lock: &Lock<'_>| last.iter().all(|it| !is_same(it, lock));
             for lock in locks.iter().filter(|it| is_new(it)) {
-                print(std::slice::from_ref(lock), console).map_err(Failure::stdout)?;
+                match args.names.len() {
+                    1 => print(std::slice::from_ref(lock), console),
+                    _ => print_named(lock, console),
+                }
+                .map_err(Failure::stdout)?;
             }
         }
         last = locks;
