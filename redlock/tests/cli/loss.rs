@@ -1,9 +1,10 @@
 //! The verb `run` when the lock is lost.
 
-use redlock_tests::Servers;
+use redlock_tests::{Servers, eventually};
 use rustix::process::Signal;
 
-use super::command::{Ran, Started, redlock_on};
+use super::command::{Ran, Started, TIMEOUT, redlock_on};
+use super::orphans::is_alive;
 
 /// Runs a script under the lock "a" with a ttl of 1 s, and returns it with the lock's key.
 fn start(servers: &Servers, grace: &str, script: &str) -> (Started, String) {
@@ -97,3 +98,16 @@ const LONG: &str = "20s";
 
 /// A grace for commands that do not end on their own.
 const SHORT: &str = "500ms";
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn a_full_stderr_does_not_delay_the_end_of_a_command() {
+    let servers = Servers::start(3);
+    // More than a pipe holds, and time to fill it. Nobody reads it.
+    let script = "head -c 1000000 /dev/zero >&2 & sleep 1; echo $$; exec sleep 300";
+    let run = ["-vv", "run", "--grace=1s", "a", "--", "sh", "-c", script];
+    let mut running = Started::new(redlock_on(&servers).args(run));
+    let command = running.line();
+    Ran::on(&servers, ["break", "a"]).expect(0);
+    eventually("stopped", TIMEOUT, || !is_alive(&command)).await;
+}

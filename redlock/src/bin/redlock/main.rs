@@ -35,6 +35,7 @@ use std::process::ExitCode;
 
 use self::args::{Args, Verb};
 use self::console::Console;
+use self::console::stderr::Stderr;
 use self::ending::Ending;
 use self::failure::Failure;
 
@@ -63,12 +64,12 @@ fn main() -> ExitCode {
             "cannot start the Tokio runtime: {error}"
         ))),
     };
-    outcome
-        .unwrap_or_else(|failure| {
-            console.fail(&failure);
-            failure.ending()
-        })
-        .take_place()
+    let ending = outcome.unwrap_or_else(|failure| {
+        console.fail(&failure);
+        failure.ending()
+    });
+    Stderr::finish();
+    ending.take_place()
 }
 
 /// Carries out the verb and returns how this process ends.

@@ -1,5 +1,6 @@
 //! Results on stdout, and messages on stderr.
 
+pub(crate) mod stderr;
 pub(crate) mod table;
 pub(crate) mod times;
 pub(crate) mod tone;
@@ -11,6 +12,7 @@ use std::io::{self, IsTerminal, Write as _};
 use serde_json::Value;
 
 use crate::args::OutputArgs;
+use crate::console::stderr::Stderr;
 use crate::console::tone::Toned;
 use crate::failure::Failure;
 
@@ -111,8 +113,9 @@ impl Console {
     /// Prints one line to stderr, unless `--quiet` is given.
     pub(crate) fn print(&self, line: &str) {
         if !self.quiet {
+            let line = format!("{}\n", without_control(line));
             // A closed stderr is no reason to stop the work.
-            writeln!(io::stderr(), "{}", without_control(line)).ok();
+            Stderr.write_all(line.as_bytes()).ok();
         }
     }
 

@@ -13,6 +13,7 @@ use crate::acquire::{Acquired, acquire_at_once};
 use crate::args::{NodeArgs, OnBusy, RUN_USAGE, RunArgs};
 use crate::child::Child;
 use crate::console::Console;
+use crate::console::stderr::Stderr;
 use crate::ending::Ending;
 use crate::failure::{Failure, FailureKind};
 use crate::label;
@@ -43,6 +44,7 @@ async fn run_locked(
         builder = builder.label(label::of(getpid(), program));
     }
     let mut signals = Signals::listen()?;
+    Stderr::detach();
     let begin = Instant::now();
     let (wait, hold) = (nodes.wait().unwrap_or(WAIT), args.hold_at_least);
     let acquired = acquire_at_once(builder, &args.name, wait, hold, &mut signals).await;
@@ -51,6 +53,8 @@ async fn run_locked(
     let mut warnings = Warnings::new(console);
     warnings.show(warnings::about_ttl(manager.ttl()));
     warnings.show(warnings::about_nodes(&manager.known_nodes()));
+    // So that the messages stand before those of the command.
+    Stderr::flush_within(MESSAGE_LIMIT);
     let outcome = run_under(&guard, args, console, &mut signals).await;
     // A command may end before the slowest nodes have responded for the first time.
     warnings.show(warnings::about_nodes(&manager.known_nodes()));
@@ -95,6 +99,9 @@ fn ending(kind: FailureKind, busy: u8) -> Ending {
         FailureKind::Interrupted(signal) => Ending::Signal(signal),
     }
 }
+
+/// How long a message may take to be written: the lock is held meanwhile.
+const MESSAGE_LIMIT: Duration = Duration::from_millis(20);
 
 /// How long to wait for the lock, unless it is configured.
 const WAIT: Duration = Duration::from_secs(10);
