@@ -1,9 +1,13 @@
 //! Extension of a lease by its id.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::deployment::Standing;
-use crate::error::{ExtendError, InvalidRequest, LockError, LockLost, LossReason};
+use crate::error::{
+    ExtendError, InvalidRequest, LockError, LockLost, LossReason, NodeError, NodeErrorKind,
+    NodeFailure,
+};
 use crate::guard::detached::Lease;
 use crate::lease_id::LeaseId;
 use crate::manager::Redlock;
@@ -128,7 +132,8 @@ impl Redlock {
                 Ok(validity::remaining(expiry, Moment::now()))
             }
             Verdict::Impossible => {
-                let lost = LockLost::new(resources.clone(), LossReason::Gone, failures());
+                let causes = against(&results, &self.node_set().names);
+                let lost = LockLost::new(resources.clone(), LossReason::Gone, causes);
                 Err(ExtendError::Lost(lost))
             }
             Verdict::Open => Err(ExtendError::NoQuorum {
@@ -139,4 +144,17 @@ impl Redlock {
             }),
         }
     }
+}
+
+/// The nodes that have refused. The decision did not wait for those that have not responded.
+fn against(results: &NodeResults<Extension>, names: &[Arc<str>]) -> Arc<[NodeFailure]> {
+    let refusals = results.iter().zip(names).filter_map(|(result, name)| {
+        let error = match result.as_ref()? {
+            Ok(Extension::NotHeld) => NodeError::new(NodeErrorKind::NotHeld, ""),
+            Ok(_) => return None,
+            Err(error) => error.clone(),
+        };
+        Some(NodeFailure::new(Arc::clone(name), error))
+    });
+    refusals.collect()
 }
