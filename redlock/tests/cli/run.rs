@@ -4,7 +4,7 @@ use std::process::Stdio;
 
 use redlock_tests::{Servers, eventually};
 
-use super::command::{Ran, Started, TIMEOUT, redlock_on};
+use super::command::{Ran, Started, TIMEOUT, redlock, redlock_on};
 
 /// Runs a script under the lock "a", with the default options.
 fn run_script(servers: &Servers, script: &str) -> Ran {
@@ -19,6 +19,29 @@ fn the_exit_code_of_the_command_is_passed_on() {
         let ran = run_script(&servers, script).expect(code);
         assert_eq!((ran.out.as_str(), ran.err.as_str()), ("", ""));
     }
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_command_that_waits_for_its_own_lock_learns_why() {
+    let servers = Servers::start(3);
+    let nodes = servers.urls().join(",");
+    let mut outer = redlock([]);
+    outer.env("REDLOCK_NODES", nodes).args(["run", "a", "--"]);
+    let inner = [
+        env!("CARGO_BIN_EXE_redlock"),
+        "run",
+        "--wait=0",
+        "a",
+        "--",
+        "true",
+    ];
+    let ran = Ran::of(outer.args(inner)).expect(112);
+    assert!(
+        ran.err
+            .contains("this process runs under a lock of that name"),
+        "{ran:?}"
+    );
 }
 
 #[tokio::test]

@@ -121,7 +121,7 @@ async fn acquire_from(
             // The attempt has taken a few round trips, and perhaps a long wait.
             let grace = grace_after(start.elapsed().min(LONG_ROUND_TRIP));
             shut_down_within(&manager, grace).await;
-            Err(failure)
+            Err(failure.explained_for(request.name))
         }
     }
 }

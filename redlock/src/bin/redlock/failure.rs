@@ -124,6 +124,15 @@ impl Failure {
         json!({ "outcome": outcome, "error": self.summary, "nodes": self.causes })
     }
 
+    /// Adds what may be the cause to a failure to acquire `name`: it is the lock of this very command.
+    pub(crate) fn explained_for(mut self, name: &str) -> Self {
+        let is_own = std::env::var("REDLOCK_RESOURCE").is_ok_and(|outer| outer == name);
+        if self.is_busy() && is_own {
+            self.summary.push_str(OWN);
+        }
+        self
+    }
+
     /// Whether another process holds the lock.
     pub(crate) fn is_busy(&self) -> bool {
         self.kind == FailureKind::NotObtained
@@ -219,6 +228,9 @@ impl From<LockLost> for Failure {
         Self::lost(lost)
     }
 }
+
+const OWN: &str =
+    ": this process runs under a lock of that name, which `redlock run` releases after it";
 
 /// Exit code: another process holds the lock, or `status` found it free.
 pub(crate) const NOT_OBTAINED: u8 = 1;
