@@ -37,7 +37,8 @@ impl Ending {
         let Some(number) = status.terminating_signal() else {
             return Self::Code(code_of(status.exit_status().unwrap_or_default()));
         };
-        Signal::from_named_raw(number).map_or(Self::Code(code_of(128 + number)), Self::Signal)
+        Signal::from_named_raw(number)
+            .map_or_else(|| Self::Code(code_of(128 + number)), Self::Signal)
     }
 
     /// The exit code, or that of shells for the signal.
