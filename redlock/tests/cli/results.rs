@@ -182,6 +182,19 @@ fn watch_prints_each_change_until_a_signal() {
 
 #[test]
 #[ignore = "starts redis-server: run ./tests/run"]
+fn watch_ends_with_its_reader() {
+    let servers = Servers::start(3);
+    // The reader leaves after the first line, and nothing changes afterwards.
+    let script = r#""$0" status --watch --interval=50ms a | head -n 1; echo ended"#;
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, env!("CARGO_BIN_EXE_redlock")]);
+    command.env("REDLOCK_NODES", servers.urls().join(","));
+    let ran = Ran::of(&mut command).expect(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("free\nended\n", ""));
+}
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
 fn break_deletes_any_lock_and_shows_what_it_was() {
     let servers = Servers::start(3);
     let locked = Ran::on(&servers, ["lock", "a", "60s", "--json"])

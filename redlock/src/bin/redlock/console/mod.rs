@@ -9,6 +9,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write as _};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde_json::Value;
 
 use crate::args::OutputArgs;
@@ -99,6 +100,16 @@ impl Console {
         write(&without_control(text))
     }
 
+    /// Whether stdout may still have a reader. A pipe says so without being written to.
+    pub(crate) fn has_reader() -> bool {
+        let stdout = io::stdout();
+        let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+        let now = Timespec::default();
+        let is_known = poll(&mut polled, Some(&now)).is_ok();
+        let [stdout] = polled;
+        !(is_known && stdout.revents().contains(PollFlags::ERR))
+    }
+
     /// Whether stdout is a terminal, where a text can stay in place and change.
     pub(crate) fn is_live(&self) -> bool {
         !self.json && io::stdout().is_terminal()
@@ -165,7 +176,7 @@ fn write(text: &str) -> io::Result<()> {
 pub(crate) fn line_of(json: &Value) -> String {
     let mut line = String::new();
     for character in json.to_string().chars() {
-        if character.is_control() {
+        if is_control(character) {
             _ = write!(line, "\\u{:04x}", u32::from(character));
         } else {
             line.push(character);
@@ -180,12 +191,21 @@ pub(crate) fn on_one_line(text: &str) -> String {
     without_control(text).replace('\n', "\\n")
 }
 
+/// Whether a character controls the terminal, or the direction of the text around it.
+fn is_control(character: char) -> bool {
+    let is_direction = matches!(
+        character,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
+    character.is_control() || is_direction
+}
+
 /// Escapes control characters other than line breaks. Servers and their other clients choose parts of
 /// what is printed, and must not control the terminal.
 pub(crate) fn without_control(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        if character.is_control() && character != '\n' {
+        if is_control(character) && character != '\n' {
             _ = write!(shown, "{}", character.escape_debug());
         } else {
             shown.push(character);
@@ -200,14 +220,14 @@ mod tests {
 
     #[test]
     fn a_server_cannot_control_the_terminal() {
-        let text = "ERR \u{1b}]0;title\u{7}\u{9b}31m\r\ttwo\nlines";
-        let shown = "ERR \\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\ttwo\nlines";
+        let text = "ERR \u{1b}]0;title\u{7}\u{9b}31m\r\ttwo\u{202e}\nlines";
+        let shown = "ERR \\u{1b}]0;title\\u{7}\\u{9b}31m\\r\\ttwo\\u{202e}\nlines";
         assert_eq!(without_control(text), shown);
         let json = serde_json::json!({ "error": text });
         let line = line_of(&json);
         let (last, before) = line.as_bytes().split_last().unwrap();
         assert_eq!(*last, b'\n');
-        assert!(!String::from_utf8_lossy(before).contains(char::is_control));
+        assert!(!String::from_utf8_lossy(before).contains(is_control));
         assert_eq!(serde_json::from_str::<Value>(&line).unwrap(), json);
     }
 }

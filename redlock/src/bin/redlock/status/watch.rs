@@ -1,5 +1,6 @@
 //! The states of locks, again and again.
 
+use std::io::{self, ErrorKind};
 use std::time::Duration;
 
 use redlock::Redlock;
@@ -37,20 +38,28 @@ pub(super) async fn watch(
             },
             locks = next => locks,
         };
-        if console.is_live() {
-            Console::redraw(&table::table(&locks)).map_err(Failure::stdout)?;
-        } else {
-            let is_new = |lock: &Lock<'_>| last.iter().all(|it| !is_same(it, lock));
-            for lock in locks.iter().filter(|it| is_new(it)) {
-                match args.names.len() {
-                    1 => print(std::slice::from_ref(lock), console),
-                    _ => print_named(lock, console),
-                }
-                .map_err(Failure::stdout)?;
+        match show(&locks, &last, console) {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+                return Err(Failure::stdout(error));
             }
+            Ok(()) if Console::has_reader() => last = locks,
+            // As after `| grep -m1 held`: the reader has seen enough.
+            _ => return Ok(code(&locks)),
         }
-        last = locks;
     }
+}
+
+/// Shows the table on a terminal. Elsewhere shows the locks that have changed since the last look.
+fn show(locks: &[Lock<'_>], last: &[Lock<'_>], console: &Console) -> io::Result<()> {
+    if console.is_live() {
+        return Console::redraw(&table::table(locks));
+    }
+    let is_new = |lock: &&Lock<'_>| last.iter().all(|it| !is_same(it, lock));
+    let mut changed = locks.iter().filter(is_new);
+    changed.try_for_each(|lock| match locks.len() {
+        1 => print(std::slice::from_ref(lock), console),
+        _ => print_named(lock, console),
+    })
 }
 
 /// Whether a lock has the holder that it had. The time left changes all the time.
