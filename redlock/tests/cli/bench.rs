@@ -73,7 +73,7 @@ fn a_load_that_is_interrupted_releases_everything() {
         std::thread::sleep(Duration::from_millis(5));
     }
     loading.signal(Signal::INT);
-    let ran = loading.finish().expect(130);
+    let ran = loading.finish().expect(-2);
     ran.says("With 64 tasks, these 3 nodes grant ");
     assert!(
         ran.err.ends_with("redlock: interrupted by signal 2\n"),
