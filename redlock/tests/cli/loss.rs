@@ -111,3 +111,16 @@ async fn a_full_stderr_does_not_delay_the_end_of_a_command() {
     Ran::on(&servers, ["break", "a"]).expect(0);
     eventually("stopped", TIMEOUT, || !is_alive(&command)).await;
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_lost_lock_is_not_reported_as_released() {
+    let servers = Servers::start(3);
+    let script = "echo $REDLOCK_LEASE_ID; exec sleep 300";
+    let run = ["-v", "run", "a", "--", "sh", "-c", script];
+    let mut running = Started::new(redlock_on(&servers).args(run));
+    let key = running.line();
+    Ran::on(&servers, ["unlock", "a", &key]).expect(0);
+    let ran = finish(running);
+    assert!(!ran.err.contains("redlock: released a"), "{ran:?}");
+}

@@ -60,11 +60,15 @@ async fn run_locked(
     warnings.show(warnings::about_nodes(&manager.known_nodes()));
     let start = Instant::now();
     // The exit code stays that of the command. An unreleased lock ends with its ttl.
-    if let Err(error) = guard.release().await {
-        console.report(&Failure::system(error));
+    match guard.release().await {
+        // A lock that was lost was released by others, or not at all.
+        Ok(_) if outcome.is_ok() => {
+            console.note(|| format!("released {} after {:.1?}", args.name, begin.elapsed()));
+        }
+        Ok(_) => {}
+        Err(error) => console.report(&Failure::system(error)),
     }
     shut_down_within(&manager, grace_after(start.elapsed())).await;
-    console.note(|| format!("released {} after {:.1?}", args.name, begin.elapsed()));
     outcome
 }
 
