@@ -28,7 +28,7 @@ fn assert_no_lock_is_left(servers: &Servers) {
 #[ignore = "starts redis-server: run ./tests/run"]
 fn a_load_is_announced_measured_and_summed_up() {
     let servers = Servers::start(3);
-    let ran = Ran::on(&servers, ["bench", "--tasks=8", "--seconds=1"]).expect(0);
+    let ran = Ran::on(&servers, ["bench", "--tasks=8", "--time=1s"]).expect(0);
     let announced = "redlock: 8 tasks take and release locks on 3 nodes for 1s: Ctrl-C ends it\n";
     assert_eq!(ran.err, announced);
     ran.says("#").says("p50 ").says("  p99 ");
@@ -41,7 +41,7 @@ fn a_load_is_announced_measured_and_summed_up() {
     assert!(last.contains(" A ttl of 30s is "), "{last}");
     assert_no_lock_is_left(&servers);
 
-    let args = ["bench", "--tasks=2", "--seconds=1", "--json", "--quiet"];
+    let args = ["bench", "--tasks=2", "--time=1s", "--json", "--quiet"];
     let ran = Ran::on(&servers, args).expect(0);
     assert_eq!(ran.err, "");
     let json = ran.json();
@@ -65,7 +65,7 @@ fn a_load_is_announced_measured_and_summed_up() {
 fn a_load_that_is_interrupted_releases_everything() {
     let servers = Servers::start(3);
     let mut command = redlock_on(&servers);
-    let loading = Started::new(command.args(["bench", "--seconds=60"]));
+    let loading = Started::new(command.args(["bench", "--time=1m"]));
     let until = std::time::Instant::now() + super::command::TIMEOUT;
     let is_loaded = || servers[0].probe().keys().len() > 64;
     while !is_loaded() {
@@ -88,10 +88,10 @@ fn a_load_on_dead_servers_fails() {
     let servers = Servers::start(3);
     servers[0].kill();
     servers[1].kill();
-    let ran = Ran::on(&servers, ["bench", "--seconds=1"]).expect(3);
+    let ran = Ran::on(&servers, ["bench", "--time=1s"]).expect(3);
     assert_eq!(ran.out, "");
     assert!(ran.err.contains("redlock: no quorum: "), "{ran:?}");
-    for args in [["bench", "--tasks=0"], ["bench", "--seconds=0"]] {
+    for args in [["bench", "--tasks=0"], ["bench", "--time=5"]] {
         Ran::on(&servers, args).expect(2);
     }
 }

@@ -141,3 +141,16 @@ fn lock_takes_its_validity_behind_the_name() {
     assert_eq!((ran.code, ran.out.as_str()), (2, ""), "{ran:?}");
     assert!(ran.err.starts_with("redlock: --ttl: "), "{ran:?}");
 }
+
+#[test]
+#[ignore = "starts redis-server: run ./tests/run"]
+fn a_wait_that_was_meant_in_seconds_is_a_line() {
+    let servers = Servers::start(3);
+    let ran = Ran::of(redlock_on(&servers).arg("--wait=10").args(RUN)).expect(0);
+    assert!(
+        ran.err.contains("redlock: warning: a wait of 10ms: "),
+        "{ran:?}"
+    );
+    let ran = Ran::of(redlock_on(&servers).arg("--wait=0").args(RUN)).expect(0);
+    assert_eq!(ran.err, "");
+}

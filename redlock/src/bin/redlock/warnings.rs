@@ -46,6 +46,12 @@ pub(crate) fn about_ttl(ttl: Duration) -> Option<String> {
     })
 }
 
+/// Returns what is wrong with a wait that is hardly meant: other commands count in seconds.
+pub(crate) fn about_wait(wait: Duration) -> Option<String> {
+    let is_meant = wait.is_zero() || wait >= SHORT / 10;
+    (!is_meant).then(|| format!("a wait of {wait:?}: a number without a unit is in milliseconds"))
+}
+
 /// Returns what is wrong with a number of nodes.
 fn about_number(nodes: usize) -> Option<String> {
     match nodes {

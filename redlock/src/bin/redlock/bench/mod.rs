@@ -42,7 +42,7 @@ pub(crate) async fn bench(
     let manager = manager.unwrap_or(configured);
     let nodes = manager.configured_nodes().len();
     let mut signals = Signals::listen()?;
-    let time = Duration::from_secs(args.seconds.into());
+    let time = args.time;
     console.print(&format!(
         "redlock: {} tasks take and release locks on {nodes} nodes for {}: Ctrl-C ends it",
         args.tasks,

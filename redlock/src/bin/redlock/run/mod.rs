@@ -52,12 +52,16 @@ async fn run_locked(
     console.note(|| acquired_line(&guard, begin.elapsed()));
     let mut warnings = Warnings::new(console);
     warnings.show(warnings::about_ttl(manager.ttl()));
+    warnings.show(warnings::about_wait(wait));
     warnings.show(warnings::about_nodes(&manager.known_nodes()));
     // So that the messages stand before those of the command.
     Stderr::flush_within(MESSAGE_LIMIT);
     let outcome = run_under(&guard, args, console, &mut signals).await;
-    // A command may end before the slowest nodes have responded for the first time.
-    warnings.show(warnings::about_nodes(&manager.known_nodes()));
+    // A command may end before the slowest nodes have responded for the first time. A failure names
+    // those that matter.
+    if outcome.is_ok() {
+        warnings.show(warnings::about_nodes(&manager.known_nodes()));
+    }
     let start = Instant::now();
     // The exit code stays that of the command. An unreleased lock ends with its ttl.
     match guard.release().await {
@@ -65,8 +69,8 @@ async fn run_locked(
         Ok(_) if outcome.is_ok() => {
             console.note(|| format!("released {} after {:.1?}", args.name, begin.elapsed()));
         }
-        Ok(_) => {}
-        Err(error) => console.report(&Failure::system(error)),
+        Err(error) if outcome.is_ok() => console.report(&Failure::system(error)),
+        _ => {}
     }
     shut_down_within(&manager, grace_after(start.elapsed())).await;
     outcome
