@@ -1,6 +1,6 @@
 //! The response to `INFO`: identity, version, persistence, and settings that weaken a lock.
 
-use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,36 +8,53 @@ use crate::error::quoted;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::{Fsync, Identity, NodeWarning, Persistence};
 
-/// The fields of `INFO`, by name.
+/// The fields of `INFO`. There are about two hundred, of which a few are read.
 #[derive(Debug)]
-pub(crate) struct ServerInfo(HashMap<String, String>);
+pub(crate) struct ServerInfo {
+    text: Box<str>,
+    /// The places of each name and its value in the text.
+    fields: Vec<(Range<usize>, Range<usize>)>,
+}
 
 impl ServerInfo {
     /// Reads lines of the form `name:value`. Headings and empty lines are skipped.
     pub(crate) fn parse(text: &str) -> Self {
-        let fields = text.lines().filter_map(|line| line.split_once(':'));
-        Self(
-            fields
-                .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-                .collect(),
-        )
+        let mut fields = Vec::with_capacity(256);
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            let name = line.find(':').map(|colon| start..start + colon);
+            let end = start + line.len();
+            fields.extend(name.map(|name| (name.clone(), name.end + 1..end)));
+            start = end;
+        }
+        Self {
+            text: text.into(),
+            fields,
+        }
+    }
+
+    /// Returns the value of a field.
+    fn get(&self, name: &str) -> Option<&str> {
+        let mut fields = self.fields.iter().rev();
+        let (_, value) = fields.find(|(it, _)| self.text[it.clone()] == *name)?;
+        Some(self.text[value.clone()].trim())
     }
 
     /// Returns the identity of the server process.
     pub(crate) fn identity(&self) -> Identity {
         Identity {
-            run_id: self.0.get("run_id").map(|id| id.as_str().into()),
+            run_id: self.get("run_id").map(Into::into),
         }
     }
 
     /// Returns the kind of the server.
     pub(crate) fn kind(&self) -> ServerKind {
-        ServerKind::from_info(|name| self.0.get(name).map(String::as_str))
+        ServerKind::from_info(|name| self.get(name))
     }
 
     /// Returns how long the server process has been running.
     pub(crate) fn uptime(&self) -> Option<Duration> {
-        let seconds = self.0.get("uptime_in_seconds")?.parse().ok()?;
+        let seconds = self.get("uptime_in_seconds")?.parse().ok()?;
         Some(Duration::from_secs(seconds))
     }
 
@@ -45,7 +62,7 @@ impl ServerInfo {
     ///
     /// A log that was just turned on is incomplete until its first rewrite has finished.
     pub(crate) fn keeps_every_write(&self) -> bool {
-        let has = |name: &str, value: &str| self.0.get(name).is_some_and(|it| it == value);
+        let has = |name: &str, value: &str| self.get(name) == Some(value);
         has("role", "master")
             && has("connected_slaves", "0")
             && has("aof_enabled", "1")
@@ -57,7 +74,7 @@ impl ServerInfo {
     /// Returns what the server writes to disk. `settings`: when its log is on disk, and whether it takes
     /// snapshots, if that is known.
     pub(crate) fn persistence(&self, settings: Option<DiskSettings>) -> Option<Persistence> {
-        let has_log = self.0.get("aof_enabled")? == "1";
+        let has_log = self.get("aof_enabled")? == "1";
         Some(match settings {
             settings if has_log => Persistence::Log(settings.and_then(|it| it.fsync)),
             Some(DiskSettings {
@@ -76,21 +93,21 @@ impl ServerInfo {
 
     /// Returns the policy by which the server evicts keys.
     pub(crate) fn eviction(&self) -> Option<Arc<str>> {
-        self.0.get("maxmemory_policy").map(|it| quoted(it.as_str()))
+        self.get("maxmemory_policy").map(quoted)
     }
 
     /// Returns the number of replicas that are connected.
     pub(crate) fn replicas(&self) -> Option<u32> {
-        self.0.get("connected_slaves")?.parse().ok()
+        self.get("connected_slaves")?.parse().ok()
     }
 
     /// Returns the name and version of the server.
     pub(crate) fn server(&self) -> Option<Arc<str>> {
         // Valkey also reports Redis version 7.2.4, for old clients.
-        if let Some(version) = self.0.get("valkey_version") {
+        if let Some(version) = self.get("valkey_version") {
             return Some(quoted(format!("valkey {version}")));
         }
-        let version = self.0.get("redis_version")?;
+        let version = self.get("redis_version")?;
         Some(quoted(format!("redis {version}")))
     }
 }
