@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::engine::deployment::Loss;
 use crate::lease::ActiveLease;
 use crate::lease::deadline::DeadlineMove;
+use crate::lease::progress::Progress;
 use crate::lease::state::{Phase, RearmGrant, State};
 use crate::lease::watching::LeaseWatcher;
 use crate::node::{Extension, NodeResult, RecordCheck, ResponseSink, Watch};
@@ -51,14 +52,6 @@ pub(super) enum Reason {
     Changed,
 }
 
-/// What one more response means for an extension.
-struct Counted {
-    /// Whether it completes a quorum of confirmations.
-    is_reached: bool,
-    /// The nodes to re-arm: those that still lack the keys, once a quorum of others has confirmed.
-    rearm: Vec<usize>,
-}
-
 /// What is known of a node that does not have the keys.
 struct Miss {
     loss: Option<Loss>,
@@ -85,14 +78,6 @@ struct Effects {
     has_recovered: bool,
     /// Whether the keys may have changed behind the extension.
     may_have_changed: bool,
-}
-
-/// The responses to one extension so far.
-#[derive(Default)]
-struct Progress {
-    confirmed: usize,
-    /// Nodes that still lack the keys, to be re-armed once a quorum of others has confirmed.
-    missing: Vec<usize>,
 }
 
 impl ActiveLease {
@@ -220,7 +205,10 @@ impl ActiveLease {
         let missing = (is_miss && is_due).then_some(node);
         let is_confirmed = *result == Ok(Extension::Confirmed);
         let quorum = self.engine.quorum().needed();
-        let progress = extending.count(missing, is_confirmed, quorum);
+        let progress = extending
+            .progress
+            .lock()
+            .count(missing, is_confirmed, quorum);
         effects.rearm = progress.rearm;
         effects.has_recovered = progress.is_reached && state.failures.confirmed(sent);
         effects
@@ -296,22 +284,6 @@ impl Extending {
     fn registers(&self) -> usize {
         let registers = self.watcher.is_some();
         usize::from(registers) * self.lease.keys.as_slice().len()
-    }
-
-    /// Counts a response.
-    fn count(&self, missing: Option<usize>, is_confirmed: bool, quorum: usize) -> Counted {
-        let mut progress = self.progress.lock();
-        progress.confirmed += usize::from(is_confirmed);
-        progress.missing.extend(missing);
-        let is_decided = progress.confirmed >= quorum;
-        Counted {
-            is_reached: is_confirmed && progress.confirmed == quorum,
-            rearm: if is_decided {
-                std::mem::take(&mut progress.missing)
-            } else {
-                Vec::new()
-            },
-        }
     }
 }
 

@@ -27,6 +27,7 @@ mod extending;
 mod failures;
 mod loss;
 mod mint;
+mod progress;
 mod rearm;
 mod release;
 mod restore;

@@ -3,8 +3,8 @@
 use crate::manager::builder::RedlockBuilder;
 
 impl RedlockBuilder {
-    /// The text that names the holder of this manager's locks: for whoever looks for the process that
-    /// holds one. Any text of at most 128 bytes.
+    /// The text that names the holder of this manager's locks: for an operator who looks for the
+    /// process that holds one. Any text of at most 128 bytes.
     ///
     /// [`Status::label`](crate::Status::label) and [`Broken::label`](crate::Broken::label) show it, and
     /// so does the error of a [busy](crate::LockError::Busy) lock to managers that have a label

@@ -1,4 +1,4 @@
-//! What a manager was configured with.
+//! The options of a manager, for tools that report them.
 
 use std::sync::Arc;
 use std::time::Duration;

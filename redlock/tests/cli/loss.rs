@@ -103,7 +103,7 @@ const SHORT: &str = "500ms";
 #[ignore = "starts redis-server: run ./tests/run"]
 async fn a_full_stderr_does_not_delay_the_end_of_a_command() {
     let servers = Servers::start(3);
-    // More than a pipe holds, and time to fill it. Nobody reads it.
+    // More than a pipe holds, and time to fill it. No process reads it.
     let script = "head -c 1000000 /dev/zero >&2 & sleep 1; echo $$; exec sleep 300";
     let run = ["-vv", "run", "--grace=1s", "a", "--", "sh", "-c", script];
     let mut running = Started::new(redlock_on(&servers).args(run));

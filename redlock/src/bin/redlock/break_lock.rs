@@ -13,7 +13,7 @@ use crate::failure::{Failure, NOT_OBTAINED};
 use crate::nodes::shut_down;
 use crate::status::describe;
 
-/// Deletes a lock, whoever holds it.
+/// Deletes the lock of any holder.
 pub(crate) async fn break_lock(
     args: &BreakArgs,
     nodes: &NodeArgs,

@@ -2,7 +2,7 @@
 
 use clap::builder::NonEmptyStringValueParser;
 
-/// Delete a lock, whoever holds it, and show what it was
+/// Delete the lock of any holder, and show what it was
 ///
 /// A holder that is alive notices only after a while, and until then works beside the next one: stop it
 /// first, or make sure that what it writes to checks the fencing token. Tokens go on increasing. A key that

@@ -18,7 +18,7 @@ pub(super) struct Load {
     name: Arc<str>,
 }
 
-/// Tasks that take and release locks until they are told to stop.
+/// Tasks that take and release locks until the load is stopped.
 pub(super) struct Tasks {
     is_over: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<Counts>>,

@@ -1,4 +1,4 @@
-//! What a check has found: every matter of concern, as a sentence.
+//! The findings of a check: every matter of concern, as a sentence.
 
 use std::time::Duration;
 

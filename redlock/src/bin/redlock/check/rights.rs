@@ -1,4 +1,4 @@
-//! What a missing right does to locks.
+//! The effects of a missing right on locks.
 
 use redlock::{NodeError, NodeErrorKind};
 

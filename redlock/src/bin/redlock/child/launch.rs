@@ -1,6 +1,6 @@
 //! The start of a command through redlock itself.
 //!
-//! What a process can only do to itself is done between two calls of `exec`: it asks to be killed with
+//! Some things a process can only do to itself. They are done between two calls of `exec`: it asks to be killed with
 //! its parent, and takes the terminal for its group. Then it becomes the command.
 
 use std::env;

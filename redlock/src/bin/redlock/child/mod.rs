@@ -159,7 +159,7 @@ impl Child {
         }
         self.tries = 0;
         if !terminal.can_suspend() {
-            // Nobody would continue this process. The kernel ignores the key in such a group.
+            // No process would continue this one. The kernel ignores the key in such a group.
             if signal == Signal::TSTP.as_raw() {
                 self.resume();
             }

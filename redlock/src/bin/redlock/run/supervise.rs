@@ -10,8 +10,8 @@
 //! 0                 others may acquire the lock
 //! ```
 //!
-//! The notice is the grace period, or a quarter of the ttl if that is shorter. A loss that nobody can
-//! foresee, such as a release by another process, is followed by SIGTERM and the whole grace period.
+//! The notice is the grace period, or a quarter of the ttl if that is shorter. A loss without
+//! a warning, such as a release by another process, is followed by SIGTERM and the whole grace period.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -79,7 +79,7 @@ impl<'a> Supervision<'a> {
         }
     }
 
-    /// How long before the end of the lock the command is told to end.
+    /// How long before the end of the lock the command receives SIGTERM.
     fn notice(&self) -> Duration {
         // Without a grace period, there is still the time that it takes to kill.
         self.grace.clamp(self.ttl / 100, self.ttl / 4)

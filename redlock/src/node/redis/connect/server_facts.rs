@@ -1,4 +1,4 @@
-//! What a handshake found out about a server, for the report of its node.
+//! The facts about a server that a handshake finds, for the report of its node.
 
 use std::sync::Arc;
 use std::time::Duration;
