@@ -2,6 +2,15 @@
 //!
 //! One task sleeps until the earliest entry of a queue. An entry costs no task and no timer of its
 //! own, so that 100,000 idle guards are one sleep.
+//!
+//! Most leases end long before their entry is due. The task therefore keeps sleeping until the moment of
+//! an entry that was removed, and is woken before that only for one that is earlier:
+//!
+//! ```text
+//! lease A    inserts 10.0 s ── removes it at 1 ms
+//! lease B      inserts 10.1 s ─────────────────────────────────────────── called
+//! task       sleeps until 10.0 s ────────── finds B, sleeps until 10.1 s ─┘
+//! ```
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -41,7 +50,7 @@ struct TimerQueue {
     /// Ordered by time. The number separates entries that are due at the same moment.
     due: BTreeMap<TimerKey, Weak<dyn Timed>>,
     count: u64,
-    /// The moment that the task waits for.
+    /// The moment that the task sleeps for. The entry of that moment may be removed.
     awaited: Option<Moment>,
     is_closed: bool,
 }
@@ -92,10 +101,7 @@ impl Timers {
             if queue.is_closed {
                 return None;
             }
-            queue.count += 1;
-            let key = (at, queue.count);
-            queue.due.insert(key, timed);
-            (key, queue.awaited.is_none_or(|awaited| at < awaited))
+            queue.insert(at, timed)
         };
         if is_earlier {
             self.earlier.notify_one();
@@ -107,23 +113,35 @@ impl Timers {
         self.lock().due.remove(&key);
     }
 
-    /// Removes the entries that are due and records the next moment.
-    fn take_due(&self) -> Vec<Arc<dyn Timed>> {
-        let mut queue = self.lock();
-        let now = Moment::now();
+    fn lock(&self) -> MutexGuard<'_, TimerQueue> {
+        self.queue.lock()
+    }
+}
+
+impl TimerQueue {
+    /// Inserts an entry. Returns its place, and whether it is earlier than what the task sleeps for.
+    fn insert(&mut self, at: Moment, timed: Weak<dyn Timed>) -> (TimerKey, bool) {
+        self.count += 1;
+        let key = (at, self.count);
+        self.due.insert(key, timed);
+        let is_earlier = self.awaited.is_none_or(|awaited| at < awaited);
+        if is_earlier {
+            self.awaited = Some(at);
+        }
+        (key, is_earlier)
+    }
+
+    /// Removes the entries that are due, and finds the next moment.
+    fn take_due(&mut self, now: Moment) -> Vec<Arc<dyn Timed>> {
         let mut due = Vec::new();
-        while let Some(entry) = queue.due.first_entry() {
+        while let Some(entry) = self.due.first_entry() {
             if entry.key().0 > now {
                 break;
             }
             due.extend(entry.remove().upgrade());
         }
-        queue.awaited = queue.due.first_key_value().map(|((at, _), _)| *at);
+        self.awaited = self.due.first_key_value().map(|((at, _), _)| *at);
         due
-    }
-
-    fn lock(&self) -> MutexGuard<'_, TimerQueue> {
-        self.queue.lock()
     }
 }
 
@@ -136,21 +154,25 @@ struct TimerTask {
 impl TimerTask {
     async fn run(self) {
         while self.timers.is_alive() {
-            for timed in self.timers.take_due() {
-                // All other leases rest on this task.
-                let called = catch_unwind(AssertUnwindSafe(|| timed.on_timer()));
-                if called.is_err() {
-                    tracing::error!("a timer has panicked; the others continue");
-                }
-            }
             let awaited = self.timers.lock().awaited;
             match awaited {
                 // Sleeps in ticks, so that a suspend of the machine is noticed within one.
                 Some(moment) => tokio::select! {
-                    () = clock::sleep_until(moment) => {}
+                    () = clock::sleep_until(moment) => self.call_due(),
                     () = self.timers.earlier.notified() => {}
                 },
                 None => self.timers.earlier.notified().await,
+            }
+        }
+    }
+
+    fn call_due(&self) {
+        let due = self.timers.lock().take_due(Moment::now());
+        for timed in due {
+            // All other leases rest on this task.
+            let called = catch_unwind(AssertUnwindSafe(|| timed.on_timer()));
+            if called.is_err() {
+                tracing::error!("a timer has panicked; the others continue");
             }
         }
     }
@@ -219,6 +241,34 @@ mod tests {
             assert_eq!(entry.called.load(Ordering::Relaxed), 1);
         }
         assert!(timers.is_alive());
+    }
+
+    /// A manager that locks and releases in turn would otherwise wake the task, and with it another
+    /// thread of the runtime, for each lock.
+    #[test]
+    fn the_task_is_woken_only_for_an_entry_earlier_than_what_it_sleeps_for() {
+        let (mut queue, start) = (TimerQueue::default(), Moment::now());
+        let after = |seconds| start.checked_add(Duration::from_secs(seconds)).unwrap();
+        let entry = Arc::<Counter>::default();
+        let insert = |queue: &mut TimerQueue, seconds| {
+            let timed: Weak<Counter> = Arc::downgrade(&entry);
+            queue.insert(after(seconds), timed)
+        };
+        let (first, is_earlier) = insert(&mut queue, 10);
+        assert!(is_earlier, "the task sleeps for nothing yet");
+        queue.due.remove(&first);
+        for seconds in [10, 11, 12] {
+            let (key, is_earlier) = insert(&mut queue, seconds);
+            assert!(!is_earlier, "it still sleeps until 10 s");
+            if seconds < 12 {
+                queue.due.remove(&key);
+            }
+        }
+        assert!(queue.take_due(after(10)).is_empty());
+        assert_eq!(queue.awaited, Some(after(12)));
+        assert!(insert(&mut queue, 9).1);
+        assert_eq!(queue.take_due(after(12)).len(), 2);
+        assert_eq!(queue.awaited, None);
     }
 
     #[tokio::test(start_paused = true)]
