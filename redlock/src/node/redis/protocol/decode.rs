@@ -1,5 +1,7 @@
 //! The responses to a request, read and sent to its caller.
 
+use std::sync::Arc;
+
 use deadpool_redis::redis::{ServerError, Value};
 
 use crate::error::{NodeError, NodeErrorKind};
@@ -27,10 +29,13 @@ impl Request {
         if let Command::Identify(_) = &self.command {
             return self.settle_identify(responses);
         }
-        if let Some(check) = self.command.record_check().cloned() {
-            return self.settle_checked(&check, responses, identity);
+        match self.command.record_check() {
+            None => self.settle_command(responses, identity),
+            Some(check) => {
+                let check = Arc::clone(check);
+                self.settle_checked(&check, responses, identity)
+            }
         }
-        self.settle_command(responses, identity)
     }
 
     /// Settles a request whose first response decides whether it failed.

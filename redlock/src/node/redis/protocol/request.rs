@@ -122,6 +122,17 @@ impl Request {
         Self { command, encoding }
     }
 
+    /// Whether the request stays as it is while no contenders are known: it adds none to a list, removes
+    /// none, and waits for nothing.
+    #[inline]
+    pub(crate) fn is_plain(&self) -> bool {
+        match &self.command {
+            Command::Acquire(_) => self.encoding == Encoding::Native,
+            Command::Release(_) => true,
+            _ => false,
+        }
+    }
+
     /// Chooses the encoding for keys that other processes wait for: a script, which respects and
     /// hints waiters.
     pub(crate) fn contended(mut self, delete: Option<CompareDelete>) -> Self {
@@ -226,15 +237,16 @@ impl Request {
     /// Estimates the server's time for the command, in units of two microseconds.
     #[inline]
     pub(crate) fn cost(&self) -> usize {
-        let keys = self.keys().len();
+        let keys = || self.keys().len();
         match (&self.command, self.encoding) {
             // `INFO` takes a server about as long as twenty scripts.
             (Command::Identify(_), _) => 64,
             (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
             (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
-            (Command::Release(_), _) => 1 + keys,
-            (Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_), _) => 1 + 4 * keys,
+            (Command::Release(it), _) => 1 + it.keys.as_slice().len(),
+            (Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_), _) => 1 + 4 * keys(),
             (Command::Extend(it), _) => {
+                let keys = keys();
                 let tracked = usize::from(it.watch.is_some()) * keys;
                 match self.as_simple_extension() {
                     // It most likely shares a call.
@@ -242,7 +254,7 @@ impl Request {
                     None => 1 + 2 * keys + tracked,
                 }
             }
-            _ => 1 + 2 * keys,
+            _ => 1 + 2 * keys(),
         }
     }
 

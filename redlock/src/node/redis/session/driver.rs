@@ -14,6 +14,7 @@ use tokio::time::Instant;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::protocol::batch::MAX_DRAINED;
+use crate::node::redis::protocol::request::Request;
 use crate::node::redis::session::event::{Event, Sources};
 use crate::node::redis::session::outbox::Outbox;
 use crate::node::redis::session::parting::Parting;
@@ -21,15 +22,15 @@ use crate::node::redis::session::reconnect::{Connection, State};
 use crate::node::redis::session::sending::Sent;
 use crate::node::redis::session::server::Server;
 use crate::node::redis::session::shared::Shared;
-use crate::node::{Command, NodeHealth, SessionEvents, SessionOptions};
+use crate::node::{NodeHealth, SessionEvents, SessionOptions};
 use crate::sync::Mutex;
 
 /// The state of the task of one session.
 pub(crate) struct Driver {
     shared: Arc<Shared>,
-    /// Commands just taken from the queue. Empty between uses, but keeps its allocation.
-    inbox: VecDeque<Command>,
-    /// Whether the session was dropped, and all its commands were taken.
+    /// Requests just taken from the queue. Empty between uses, but keeps its allocation.
+    inbox: VecDeque<Request>,
+    /// Whether the session was dropped, and all its requests were taken.
     queue_has_ended: bool,
     outbox: Outbox,
     connection: Connection,
@@ -66,10 +67,10 @@ impl Driver {
             let event = self.sources().next(silence_timer.as_mut()).await;
             match event {
                 // The session was dropped and the queue is empty.
-                Event::Commands(0) if self.outbox.try_finish() => return,
-                Event::Commands(0) => self.queue_has_ended = true,
-                Event::Commands(_) => {
-                    self.take_commands();
+                Event::Requests(0) if self.outbox.try_finish() => return,
+                Event::Requests(0) => self.queue_has_ended = true,
+                Event::Requests(_) => {
+                    self.take_requests();
                     self.coalesce().await;
                 }
                 Event::Responses(responses) => self.on_responses(responses),
@@ -115,24 +116,23 @@ impl Driver {
         }
         tokio::task::yield_now().await;
         self.shared.queue().take_more(&mut self.inbox, MAX_DRAINED);
-        self.take_commands();
+        self.take_requests();
     }
 
-    /// Moves commands from the inbox to the pending requests, or fails them without a connection.
-    fn take_commands(&mut self) {
-        let mut inbox = mem::take(&mut self.inbox);
-        let cause = self.connection.cause().cloned();
-        for command in inbox.drain(..) {
-            match &cause {
-                Some(cause) => self.outbox.refuse(command, cause),
-                None => self.outbox.push(command),
+    /// Moves requests from the inbox to the pending ones, or fails them without a connection.
+    fn take_requests(&mut self) {
+        match self.connection.cause() {
+            Some(cause) => {
+                for request in self.inbox.drain(..) {
+                    self.outbox.refuse(request.command, cause);
+                }
             }
+            None => self.outbox.accept(&mut self.inbox),
         }
-        if inbox.capacity() > 4 * MAX_DRAINED {
+        if self.inbox.capacity() > 4 * MAX_DRAINED {
             // After a burst.
-            inbox.shrink_to(MAX_DRAINED);
+            self.inbox.shrink_to(MAX_DRAINED);
         }
-        self.inbox = inbox;
     }
 
     /// Sends the pending requests. If the connection had ended while it was idle, reconnects at
@@ -238,8 +238,8 @@ impl Drop for Driver {
         let parting = Arc::clone(&self.parting);
         let mut parting = parting.lock();
         let (has_session, queued) = self.shared.queue().close();
-        for command in mem::take(&mut self.inbox).into_iter().chain(queued) {
-            self.outbox.push(command);
+        for mut requests in [mem::take(&mut self.inbox), queued] {
+            self.outbox.accept(&mut requests);
         }
         let server = Arc::clone(self.outbox.server());
         let remains = self.outbox.take_remains();

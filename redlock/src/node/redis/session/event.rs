@@ -10,9 +10,9 @@ use tokio::task::coop;
 use tokio::time::Sleep;
 
 use crate::error::NodeError;
-use crate::node::Command;
 use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::protocol::batch::MAX_DRAINED;
+use crate::node::redis::protocol::request::Request;
 use crate::node::redis::session::in_flight::InFlight;
 use crate::node::redis::session::queue::Queue;
 use crate::node::redis::session::reconnect::{Connection, State};
@@ -20,8 +20,8 @@ use crate::time::clock;
 use crate::time::clock::Moment;
 
 pub(crate) enum Event {
-    /// This many commands were moved to the inbox. 0: the session was dropped, and the queue is empty.
-    Commands(usize),
+    /// This many requests were moved to the inbox. 0: the session was dropped, and the queue is empty.
+    Requests(usize),
     /// The responses to the first batch in flight, or the error that ended the connection.
     Responses(Result<Vec<Value>, NodeError>),
     /// An attempt to connect has succeeded or failed.
@@ -37,8 +37,8 @@ pub(crate) enum Event {
 /// The sources of events.
 pub(crate) struct Sources<'a> {
     pub(crate) queue: &'a Queue,
-    /// Receives the commands from the queue.
-    pub(crate) inbox: &'a mut VecDeque<Command>,
+    /// Receives the requests from the queue.
+    pub(crate) inbox: &'a mut VecDeque<Request>,
     pub(crate) connection: &'a mut Connection,
     pub(crate) in_flight: &'a InFlight,
     /// When a release is due to be repeated.
@@ -88,7 +88,7 @@ impl Sources<'_> {
             && !self.is_draining
             && let Poll::Ready(count) = self.queue.poll_take(cx, self.inbox, MAX_DRAINED)
         {
-            return Poll::Ready(Event::Commands(count));
+            return Poll::Ready(Event::Requests(count));
         }
         if let State::Down { connecting, .. } = &mut self.connection.state
             && let Poll::Ready(outcome) = connecting.as_mut().poll(cx)

@@ -77,17 +77,22 @@ impl Outbox {
         }
     }
 
+    /// Adds the requests from the queue to the pending ones. `requests` is empty then.
+    pub(crate) fn accept(&mut self, requests: &mut VecDeque<Request>) {
+        if !self.lists.are_quiet() || !requests.iter().all(Request::is_plain) {
+            requests.drain(..).for_each(|it| self.push(it.command));
+        } else if self.pending.is_empty() {
+            // Nearly always. A request is large, and each further step would move it once more.
+            std::mem::swap(&mut self.pending, requests);
+        } else {
+            self.pending.append(requests);
+        }
+    }
+
     /// Adds a command to the pending requests.
     pub(crate) fn push(&mut self, command: Command) {
         match command {
             Command::Ping(ping) if ping.after_releases => self.barriers.push(ping),
-            // Nearly all. Each further step would move the command once more.
-            command @ (Command::Acquire(_) | Command::Release(_)) if self.lists.are_quiet() => {
-                self.pending.push_back(Request::new(command));
-                if let Some(request) = self.pending.back() {
-                    self.lists.register(request);
-                }
-            }
             command => {
                 let request = self.lists.request(command, &self.dialect);
                 request.into_iter().for_each(|it| self.queue(it));

@@ -1,17 +1,17 @@
-//! The queue of commands between a session and its task.
+//! The queue of requests between a session and its task.
 
 use std::collections::VecDeque;
 use std::mem;
 use std::task::{Context, Poll, Waker};
 
-use crate::node::Command;
+use crate::node::redis::protocol::request::Request;
 use crate::sync::Mutex;
 
-/// The queue of commands between a session and its task, in order.
+/// The queue of requests between a session and its task, in order.
 ///
 /// The task takes everything at once, most often by an exchange of two buffers. It is woken only by the
-/// first command of those that it will find.
-pub(crate) struct Queue<T = Command>(Mutex<State<T>>);
+/// first request of those that it will find.
+pub(crate) struct Queue<T = Request>(Mutex<State<T>>);
 
 struct State<T> {
     items: VecDeque<T>,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::connect::ready_connection::ReadyConnection;
 use crate::node::redis::connect::server_facts::ServerFacts;
+use crate::node::redis::protocol::request::Request;
 use crate::node::redis::session::queue::{NotQueued, Queue};
 use crate::node::{Command, NodeHealth, NodeReport};
 use crate::sync::Mutex;
@@ -70,7 +71,7 @@ impl Shared {
             return Some(command);
         }
         let limit = max_queued(&command);
-        let pushed = self.queue.push_while_open(command, limit);
+        let pushed = self.queue.push_while_open(Request::new(command), limit);
         pushed.err().and_then(|it| unless_full(it, limit))
     }
 
@@ -78,7 +79,7 @@ impl Shared {
     #[inline]
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         let limit = max_queued(&command);
-        match self.queue.push(command, limit) {
+        match self.queue.push(Request::new(command), limit) {
             Ok(()) => None,
             Err(not_queued) => unless_full(not_queued, limit),
         }
@@ -185,10 +186,10 @@ impl Shared {
 
 /// Fails a command for which there was no room. Returns one that nothing would send.
 #[cold]
-fn unless_full(not_queued: NotQueued<Command>, limit: usize) -> Option<Command> {
+fn unless_full(not_queued: NotQueued<Request>, limit: usize) -> Option<Command> {
     match not_queued {
-        NotQueued::Ended(command) => Some(command),
-        NotQueued::Full(command) => {
+        NotQueued::Ended(request) => Some(request.command),
+        NotQueued::Full(Request { command, .. }) => {
             let message = format!("{limit} commands are queued for this node");
             command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
             None

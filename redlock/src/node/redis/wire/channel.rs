@@ -204,8 +204,12 @@ impl Channel {
     }
 
     fn on_value(&mut self, value: Value) {
-        let Some(value) = self.unless_push(value) else {
-            return;
+        let value = match value {
+            Value::Push { kind, data } => match self.unless_push(kind, data) {
+                Some(response) => response,
+                None => return,
+            },
+            value => value,
         };
         self.last_words = match &value {
             Value::ServerError(error) => Some(error.clone()),
@@ -228,12 +232,9 @@ impl Channel {
         }
     }
 
-    /// Passes on what the server pushes. Returns values that are responses: in RESP3, that to a
+    /// Passes on what the server pushes. Returns the value if it is a response: in RESP3, that to a
     /// subscription is a push, too.
-    fn unless_push(&self, value: Value) -> Option<Value> {
-        let Value::Push { kind, data } = value else {
-            return Some(value);
-        };
+    fn unless_push(&self, kind: PushKind, data: Vec<Value>) -> Option<Value> {
         let push = PushInfo { kind, data };
         if let Some(pushes) = &self.pushes {
             pushes.on_push(&push);
