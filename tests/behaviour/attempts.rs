@@ -20,7 +20,7 @@ fn hinting(node: &MemoryNode, acquires: &Arc<AtomicUsize>) -> Hooked {
     Hooked::new(node, move |command| {
         if let Command::Acquire(acquire) = &command {
             acquires.fetch_add(1, Ordering::Relaxed);
-            if let Some(waiter) = acquire.waiter.clone() {
+            if let Some(waiter) = acquire.contender() {
                 tokio::spawn(async move {
                     tokio::time::sleep(30 * MS).await;
                     waiter.watch.hint();

@@ -41,15 +41,15 @@ struct UnhintedSession {
 }
 
 impl Session for UnhintedSession {
-    fn submit(&self, mut command: Command) {
-        match &mut command {
+    fn submit(&self, command: Command) {
+        let command = match command {
             Command::Acquire(it) => {
                 self.acquires.fetch_add(1, Ordering::Relaxed);
-                it.waiter = None;
+                Command::Acquire(it.waiter(None))
             }
-            Command::Release(it) => it.requeue = None,
-            _ => {}
-        }
+            Command::Release(it) => Command::Release(it.requeue(None)),
+            command => command,
+        };
         self.session.submit(command);
     }
 

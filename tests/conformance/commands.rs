@@ -150,7 +150,7 @@ impl Subject {
         watcher: Option<&Arc<CountingWatcher>>,
     ) -> Pending<Sight> {
         let (keys, watch) = (keys.into_keys(), watcher.map(|it| Watch::new(it, 0)));
-        self.submit(|responder| Command::Look(Look::new(keys, responder).watch(watch)))
+        self.submit(|responder| Command::Look(Look::new(keys, responder).watch(watch).into()))
     }
 }
 

@@ -149,7 +149,7 @@ impl Process {
     /// Stops waiting. Returns once the node has carried it out.
     pub(crate) async fn leave(&self, keys: impl IntoKeys) {
         let leave = Leave::new(keys.into_keys(), self.watch());
-        self.node.session.submit(Command::Leave(leave));
+        self.node.session.submit(Command::Leave(leave.into()));
         self.node.ping().get().await;
     }
 

@@ -183,7 +183,7 @@ impl<'a> Waits<'a> {
         for node in nodes {
             let responder = Responder::new(Arc::<Sights>::clone(&sights), *node);
             let look = Look::new(self.keys.clone(), responder).watch(self.wakeup.watch(*node));
-            self.engine.submit(*node, Command::Look(look));
+            self.engine.submit(*node, Command::Look(look.into()));
         }
     }
 }
@@ -192,7 +192,7 @@ impl Drop for Waits<'_> {
     fn drop(&mut self) {
         for node in self.wakeup.finish() {
             let leave = Leave::new(self.keys.clone(), self.wakeup.watch(node));
-            self.engine.submit(node, Command::Leave(leave));
+            self.engine.submit(node, Command::Leave(leave.into()));
         }
     }
 }

@@ -13,9 +13,7 @@ use crate::error::{NodeError, NodeErrorKind};
 use crate::lease::ActiveLease;
 use crate::lease::contention::Contention;
 use crate::lease::state::Phase;
-use crate::node::{
-    Acquire, AcquireTerms, Command, NodeResult, Responder, ResponseSink, Vote, Waiter,
-};
+use crate::node::{Acquire, AcquireTerms, Command, NodeResult, Responder, ResponseSink, Vote};
 use crate::time::clock::Moment;
 
 /// An acquire that waits until its node is identified.
@@ -24,22 +22,15 @@ struct Application(Weak<ActiveLease>);
 impl ActiveLease {
     /// Sends the acquire to every node.
     pub(super) fn apply_everywhere(self: &Arc<Self>, contention: &Contention) {
-        let (terms, waiter) = (self.terms(), contention.waiter(0));
+        let terms = self.terms();
         for node in 0..self.engine.quorum().nodes() {
-            let waiter = waiter.as_ref().map(|waiter| waiter.at_node(node));
-            self.apply(node, contention, &terms, waiter);
+            self.apply(node, contention, &terms);
         }
     }
 
     /// Sends the acquire to a node, now or once the node is identified. Fails the vote of a node
     /// that has none.
-    fn apply(
-        self: &Arc<Self>,
-        node: usize,
-        contention: &Contention,
-        terms: &Arc<AcquireTerms>,
-        waiter: Option<Waiter>,
-    ) {
+    fn apply(self: &Arc<Self>, node: usize, contention: &Contention, terms: &Arc<AcquireTerms>) {
         let applicant = || -> Arc<dyn Applicant> { Arc::new(Application(Arc::downgrade(self))) };
         let wakeup = contention.wakeup.as_ref();
         let watch = || wakeup.map(|wakeup| wakeup.watch(node));
@@ -58,19 +49,19 @@ impl ActiveLease {
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
-        let acquire = Acquire::with_terms(Arc::clone(terms), responder)
-            .waiter(waiter)
-            .record(record);
+        let acquire = Acquire::with_terms(Arc::clone(terms), responder).record(record);
         self.engine.submit(node, Command::Acquire(acquire));
     }
 
     /// What the acquires say, at every node.
     fn terms(&self) -> Arc<AcquireTerms> {
         let mut state = self.lock();
-        let is_contended = state.contention.is_contended;
+        let state = &mut *state;
+        let contention = &state.contention;
         let terms = state.terms.get_or_insert_with(|| {
             let terms = AcquireTerms::new(self.keys.clone(), self.id.clone(), self.ttl);
-            Arc::new(terms.contended(is_contended).fence(self.fence))
+            let terms = terms.contended(contention.is_contended).fence(self.fence);
+            Arc::new(terms.waiter(contention.waiter()))
         });
         Arc::clone(terms)
     }
@@ -86,10 +77,11 @@ impl ActiveLease {
             let now = Moment::now();
             state.keys_may_stay(self.gone_by(now, self.ttl));
             state.contention.now = now;
+            // The contender has waited for longer.
+            state.terms = None;
             state.contention.clone()
         };
-        let waiter = contention.waiter(node);
-        self.apply(node, &contention, &self.terms(), waiter);
+        self.apply(node, &contention, &self.terms());
         self.release_behind(node);
     }
 

@@ -27,9 +27,9 @@ impl Contention {
         }
     }
 
-    /// Returns the contender as the waiting list of a node knows it.
-    pub(super) fn waiter(&self, node: usize) -> Option<Waiter> {
+    /// Returns the contender as the waiting lists know it.
+    pub(super) fn waiter(&self) -> Option<Waiter> {
         let wakeup = self.wakeup.as_ref();
-        wakeup.map(|wakeup| wakeup.waiter(node, self.now))
+        wakeup.map(|wakeup| wakeup.waiter(0, self.now))
     }
 }

@@ -19,7 +19,7 @@ impl ActiveLease {
         if must_leave {
             let watch = Watch::of(Weak::clone(wakeup), node);
             let leave = Leave::new(self.keys.clone(), watch);
-            self.engine.submit(node, Command::Leave(leave));
+            self.engine.submit(node, Command::Leave(leave.into()));
         }
     }
 

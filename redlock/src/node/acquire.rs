@@ -21,10 +21,6 @@ use crate::node::waiter::Waiter;
 pub struct Acquire {
     /// What is acquired.
     pub terms: Arc<AcquireTerms>,
-    /// The contender, if it goes on waiting when it is refused.
-    ///
-    /// A hint: waiters also poll, so a node without waiting lists may ignore it.
-    pub waiter: Option<Waiter>,
     /// The identity record that must be there for a grant to count. If the node finds another one, or
     /// none, it responds with an error of the kind [`DataLost`](crate::NodeErrorKind::DataLost)
     /// instead of a grant.
@@ -34,6 +30,8 @@ pub struct Acquire {
     pub record: Option<Arc<RecordCheck>>,
     /// Receives the vote.
     pub responder: Responder<Vote>,
+    /// The position of the node. A responder that wraps this one does not know it.
+    node: usize,
 }
 
 /// What an [`Acquire`] acquires, at every node.
@@ -53,6 +51,8 @@ pub struct AcquireTerms {
     pub contended: bool,
     /// How the fencing counters move on a grant. `None` leaves them unchanged.
     pub fence: Option<Fence>,
+    /// The contender at any node: see [`Acquire::contender`].
+    waiter: Option<Waiter>,
     pub(crate) encoded: Encoded,
 }
 
@@ -69,8 +69,8 @@ impl Acquire {
     pub fn with_terms(terms: Arc<AcquireTerms>, responder: Responder<Vote>) -> Self {
         Self {
             terms,
-            waiter: None,
             record: None,
+            node: responder.node(),
             responder,
         }
     }
@@ -99,8 +99,21 @@ impl Acquire {
     /// Sets the contender, which goes on waiting when it is refused.
     #[must_use]
     pub fn waiter(mut self, waiter: impl Into<Option<Waiter>>) -> Self {
-        self.waiter = waiter.into();
+        let waiter = waiter.into();
+        if let Some(waiter) = &waiter {
+            self.node = waiter.watch.node();
+        }
+        self.change_terms().waiter = waiter;
         self
+    }
+
+    /// Returns the contender, if it goes on waiting when it is refused.
+    ///
+    /// A hint: waiters also poll, so a node without waiting lists may ignore it.
+    #[must_use]
+    pub fn contender(&self) -> Option<Waiter> {
+        let waiter = self.terms.waiter.as_ref();
+        waiter.map(|it| it.at_node(self.node))
     }
 
     /// Sets the identity record that must be there for a grant to count.
@@ -121,6 +134,7 @@ impl AcquireTerms {
             ttl,
             contended: false,
             fence: None,
+            waiter: None,
             encoded: Encoded::default(),
         }
     }
@@ -137,6 +151,18 @@ impl AcquireTerms {
     pub fn fence(mut self, fence: impl Into<Option<Fence>>) -> Self {
         (self.fence, self.encoded) = (fence.into(), Encoded::default());
         self
+    }
+
+    /// Sets the contender, which goes on waiting when it is refused.
+    #[must_use]
+    pub fn waiter(mut self, waiter: impl Into<Option<Waiter>>) -> Self {
+        (self.waiter, self.encoded) = (waiter.into(), Encoded::default());
+        self
+    }
+
+    /// Returns the contender, for any of the nodes.
+    pub(crate) fn contender(&self) -> Option<&Waiter> {
+        self.waiter.as_ref()
     }
 }
 

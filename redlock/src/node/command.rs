@@ -36,9 +36,9 @@ pub enum Command {
     /// Deletes keys that are ours.
     Release(Release),
     /// Removes a waiter from waiting lists.
-    Leave(Leave),
+    Leave(Box<Leave>),
     /// Reads whether keys are free.
-    Look(Look),
+    Look(Box<Look>),
     /// Reads a key without changing it.
     Inspect(Inspect),
     /// Reads the identity of the node and its record, and may change the record.

@@ -22,7 +22,9 @@ pub struct Release {
     pub terms: Arc<ReleaseTerms>,
     /// The contender of a lost round, which goes on waiting: it joins the waiting list once the next
     /// waiter was hinted.
-    pub requeue: Option<Waiter>,
+    ///
+    /// Boxed, because it is rare, and releases move through queues.
+    pub requeue: Option<Box<Waiter>>,
     /// Whether the hint is repeated until a waiter acquires the key, or none is left. The waiter that
     /// was hinted may hang.
     ///
@@ -79,7 +81,7 @@ impl Release {
     /// Sets the contender that goes on waiting.
     #[must_use]
     pub fn requeue(mut self, requeue: impl Into<Option<Waiter>>) -> Self {
-        self.requeue = requeue.into();
+        self.requeue = requeue.into().map(Box::new);
         self
     }
 

@@ -66,6 +66,11 @@ impl<T: 'static> Responder<T> {
         }
     }
 
+    /// The position of the node.
+    pub(crate) fn node(&self) -> usize {
+        self.node
+    }
+
     /// Whether the command should still be carried out.
     #[must_use]
     pub fn is_wanted(&self) -> bool {

@@ -48,6 +48,11 @@ impl Watch {
         Self { watcher, node }
     }
 
+    /// The position of the node.
+    pub(crate) fn node(&self) -> usize {
+        self.node
+    }
+
     /// Notifies the watcher that a key may be free. Returns `false` if the watcher is gone.
     pub fn notify(&self) -> bool {
         let Some(watcher) = self.watcher.upgrade() else {

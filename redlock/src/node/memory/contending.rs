@@ -9,8 +9,8 @@ use crate::time::clock::Moment;
 /// Carries out an acquire. Also returns the watches of the waiters to hint.
 pub(super) fn acquire(state: &mut State, it: &Acquire) -> (Vote, Vec<Watch>) {
     let now = state.store.now();
-    let waiter = it.waiter.as_ref();
-    let reserved = state.waiting.reserved(&it.keys, waiter, now);
+    let waiter = it.contender();
+    let reserved = state.waiting.reserved(&it.keys, waiter.as_ref(), now);
     let vote = match reserved {
         Some((_, left)) => state.store.refuse(&it.keys, left),
         None => state.store.acquire(&it.keys, &it.id, it.ttl, it.fence),
@@ -29,7 +29,7 @@ pub(super) fn acquire(state: &mut State, it: &Acquire) -> (Vote, Vec<Watch>) {
             let held = it.keys.iter().position(|key| state.store.is_held(key));
             let reserved = reserved.map(|(index, _)| index);
             let blocked = held.into_iter().chain(reserved).min().unwrap_or_default();
-            let (rank, passed_on) = state.waiting.join(&it.keys, blocked, waiter, now);
+            let (rank, passed_on) = state.waiting.join(&it.keys, blocked, &waiter, now);
             let vote = Vote::Busy {
                 remaining,
                 counter,

@@ -261,7 +261,7 @@ impl Probe {
 impl Drop for Probe {
     fn drop(&mut self) {
         self.session
-            .submit(Command::Leave(Leave::new(self.keys(), self.watch())));
+            .submit(Command::Leave(Leave::new(self.keys(), self.watch()).into()));
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn settle_acquire(
         (Encoding::Native, Value::Nil, _) => {
             // A contender that goes on waiting joins the waiting list. One that does not only needs
             // to know the holder's time.
-            let encoding = match it.waiter {
+            let encoding = match it.terms.contender() {
                 Some(_) => Encoding::Evalsha,
                 None => Encoding::Inspect,
             };

@@ -232,7 +232,7 @@ fn acquire(
         }
         None => call_on(call, &script::ACQUIRE, by_text, &it.keys, &[list]),
     }
-    let (name, waited) = waiting.listed(it.waiter.as_ref());
+    let (name, waited) = waiting.listed(it.terms.contender());
     call.arg(it.id.as_bytes())
         .arg(millis(it.ttl))
         .arg(waited)
@@ -311,7 +311,7 @@ fn release(call: &mut Call<'_>, it: &Release, waiting: WaitingForm, by_text: boo
         call.arg(it.id.as_bytes()).arg(millis(delay));
         return;
     }
-    let (name, waited) = waiting.listed(it.requeue.as_ref());
+    let (name, waited) = waiting.listed(it.requeue.as_deref());
     let hinting = waiting.hinting.as_bytes();
     if let (Some(key), false) = (it.keys.as_one(), waiting.lists_are_denied) {
         let words = words(call, key, it);

@@ -172,9 +172,9 @@ impl Request {
     }
 
     /// Returns the contender that the request may add to a waiting list.
-    pub(crate) fn waiter(&self) -> Option<&Waiter> {
+    pub(crate) fn waiter(&self) -> Option<Waiter> {
         match (&self.command, self.encoding) {
-            (Command::Acquire(it), Encoding::Evalsha | Encoding::Eval) => it.waiter.as_ref(),
+            (Command::Acquire(it), Encoding::Evalsha | Encoding::Eval) => it.contender(),
             _ => None,
         }
     }

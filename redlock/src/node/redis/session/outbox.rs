@@ -303,7 +303,7 @@ impl Outbox {
     /// Fails a command for which there is no connection. Its watch is notified at the next one.
     pub(crate) fn refuse(&mut self, command: Command, cause: &NodeError) {
         if let Some(acquire) = command.as_acquire()
-            && let Some(waiter) = &acquire.waiter
+            && let Some(waiter) = acquire.contender()
         {
             let keys = acquire.keys.as_slice();
             self.server.invalidations().register(keys, &waiter.watch);

@@ -56,8 +56,8 @@ impl WaitingLists {
     pub(crate) fn request(&self, command: Command, dialect: &Dialect) -> Option<Request> {
         let command = match command {
             Command::Leave(leave) => {
-                let leave = self.unless_succeeded(leave);
-                Command::Leave(leave.filter(|_| !dialect.waiting.lists_are_denied)?)
+                let leave = self.unless_succeeded(&leave);
+                Command::Leave(leave.filter(|_| !dialect.waiting.lists_are_denied)?.into())
             }
             command => command,
         };
@@ -70,14 +70,14 @@ impl WaitingLists {
 
     /// Removes from a leave the keys for which another contender of this session waits by now. The
     /// list knows both by the name of the session, so the leave would remove the other one.
-    fn unless_succeeded(&self, leave: Leave) -> Option<Leave> {
+    fn unless_succeeded(&self, leave: &Leave) -> Option<Leave> {
         let invalidations = self.server.invalidations();
         let keys = leave.keys.iter().filter(|key| {
             let is_succeeded = invalidations.is_succeeded(self.name, key, &leave.watch);
             !is_succeeded
         });
         let keys = Keys::try_from(keys.map(Arc::clone).collect::<Vec<_>>()).ok()?;
-        Some(Leave::new(keys, leave.watch))
+        Some(Leave::new(keys, leave.watch.clone()))
     }
 
     /// Registers the contender that a request may add to a list, so that hints reach it.
