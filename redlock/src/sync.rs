@@ -52,9 +52,9 @@ impl<T> Condition<T> {
     /// Waits until `is_met` returns true. It is called now, and each time the task is
     /// [notified](Locked::notify).
     ///
-    /// Cancel safe.
-    pub(crate) async fn until(&self, is_met: impl Fn(&T) -> bool) {
-        poll_fn(|cx| {
+    /// Cancel safe. Not an `async fn`, whose future would have room for each argument twice.
+    pub(crate) fn until(&self, is_met: impl Fn(&T) -> bool) -> impl Future<Output = ()> {
+        poll_fn(move |cx| {
             let mut slot = self.0.lock();
             if is_met(&slot.value) {
                 return Poll::Ready(());
@@ -62,7 +62,6 @@ impl<T> Condition<T> {
             slot.waker = Some(cx.waker().clone());
             Poll::Pending
         })
-        .await;
     }
 }
 

@@ -75,7 +75,7 @@ impl<'a> Contender<'a> {
     }
 
     /// Waits for the head of the local queue, for as long as the request may wait.
-    pub(super) async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
+    async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
         let (queue, config) = (self.engine.local_queue(), self.engine.config());
         let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
         let stall_limit = validity::stall_limit(config.silence_limit(), pause);
@@ -120,8 +120,9 @@ impl<'a> Contender<'a> {
         }
     }
 
-    /// Sends rounds to the nodes, decides and waits in between.
-    pub(super) async fn contend(&self, ticket: Ticket) -> Result<LockGuard, LockError> {
+    /// Waits in the local queue. Then sends rounds to the nodes, decides and waits in between.
+    pub(super) async fn contend(&self) -> Result<LockGuard, LockError> {
+        let ticket = self.wait_in_queue(self.began).await?;
         let mut history = RoundHistory::default();
         let mut waits = match self.options.wait {
             config::Wait::No => None,

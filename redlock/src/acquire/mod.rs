@@ -38,11 +38,7 @@ pub(crate) async fn acquire(
 ) -> Result<LockGuard, LockError> {
     let acquisition = Acquisition::begin(resources, Moment::now());
     let contender = Contender::new(engine, resources, options, acquisition.began());
-    let won = match contender.wait_in_queue(acquisition.began()).await {
-        Ok(ticket) => contender.contend(ticket).await,
-        Err(error) => Err(error),
-    };
-    let won = match won {
+    let won = match contender.contend().await {
         Err(error) if error.is_busy() && engine.config().label.is_some() => {
             // Boxed: the future of a request has no room for it.
             Err(Box::pin(holder::name(engine, error)).await)

@@ -98,15 +98,15 @@ impl Round {
     pub(crate) async fn outcome(mut self) -> Result<Arc<ActiveLease>, Refused> {
         let timeout = self.timeout;
         let end = self.lease.sent_at.saturating_add(timeout);
-        self.until(end, |tally| tally.verdict() != Verdict::Open)
-            .await;
+        let is_decided = |tally: &Tally| tally.verdict() != Verdict::Open;
+        let _decided = self.until(end, is_decided).await;
         self.is_won = self.finish(end).await;
         if !self.is_won {
             // Nodes that failed at once may have decided the round. The others get a moment more, so
             // that the error names the nodes that failed and not those that were merely slower.
             let grace = Moment::now().saturating_add(validity::grace(timeout));
             let is_explained = |tally: &Tally| tally.is_busy() || tally.is_complete();
-            self.until(grace.min(end), is_explained).await;
+            let _explained = self.until(grace.min(end), is_explained).await;
             self.is_won = self.finish(end).await;
         }
         if self.is_won {
@@ -138,9 +138,13 @@ impl Round {
     }
 
     /// Waits until the tally meets the condition, at most until `end`.
-    async fn until(&self, end: Moment, enough: impl Fn(&Tally) -> bool) {
-        let waiting = self.lease.state.until(|state| enough(&state.tally));
-        let _enough = self.lease.engine.deadlines().until(end, waiting).await;
+    fn until(
+        &self,
+        end: Moment,
+        enough: impl Fn(&Tally) -> bool,
+    ) -> impl Future<Output = Option<()>> {
+        let waiting = self.lease.state.until(move |state| enough(&state.tally));
+        self.lease.engine.deadlines().until(end, waiting)
     }
 }
 

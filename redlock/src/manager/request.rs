@@ -1,7 +1,7 @@
 //! A request for a lock, with its options.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -264,10 +264,13 @@ impl Future for LockRequest {
         let work = this.work.get_or_insert_with(|| {
             let manager = this.manager.clone().or_else(global::current);
             let (resources, overrides) = (this.resources.clone(), this.overrides.clone());
-            Box::pin(async move {
-                let manager = manager.ok_or(LockError::NoGlobal)?;
-                manager.acquire(&resources?, &overrides).await
-            })
+            match (manager, resources) {
+                (None, _) => Box::pin(ready(Err(LockError::NoGlobal))),
+                (_, Err(invalid)) => Box::pin(ready(Err(invalid.into()))),
+                (Some(manager), Ok(resources)) => {
+                    Box::pin(async move { manager.acquire(&resources, &overrides).await })
+                }
+            }
         });
         work.as_mut().poll(cx)
     }

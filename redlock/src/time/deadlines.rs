@@ -97,20 +97,11 @@ impl Deadlines {
     ///
     /// Cancel safe if `future` is.
     pub(crate) async fn until<F: Future>(&self, end: Moment, future: F) -> Option<F::Output> {
-        let future = pin!(future);
+        let mut future = pin!(future);
         if !self.is_local() {
             // Boxed, because it is rare, and its timer is large.
             return Box::pin(until_elsewhere(end, future)).await;
         }
-        self.until_here(end, future).await
-    }
-
-    /// Waits in the runtime of the task.
-    async fn until_here<F: Future>(
-        &self,
-        end: Moment,
-        mut future: Pin<&mut F>,
-    ) -> Option<F::Output> {
         let mut place = Place {
             deadlines: self,
             slot: None,
