@@ -44,6 +44,8 @@ struct RoundHistory {
     rounds: u32,
     /// Pauses that have run out. Hints, looks and the end of a lease lead to rounds before.
     pauses: u32,
+    /// Whether the contender has waited for anything, so that its beginning is long ago.
+    has_waited: bool,
 }
 
 /// The consequence of a refused round.
@@ -75,7 +77,8 @@ impl<'a> Contender<'a> {
     }
 
     /// Waits for the head of the local queue, for as long as the request may wait.
-    async fn wait_in_queue(&self, now: Moment) -> Result<Ticket, LockError> {
+    async fn wait_in_queue(&self, history: &mut RoundHistory) -> Result<Ticket, LockError> {
+        let now = self.began;
         let (queue, config) = (self.engine.local_queue(), self.engine.config());
         let pause = config.retry_delay.saturating_mul(POLL_FACTOR);
         let stall_limit = validity::stall_limit(config.silence_limit(), pause);
@@ -88,6 +91,7 @@ impl<'a> Contender<'a> {
         if is_first {
             return Ok(ticket);
         }
+        history.has_waited = true;
         // Boxed, because its timer is large. A request that is the first does without.
         Box::pin(self.wait_behind(ticket, now)).await
     }
@@ -122,13 +126,13 @@ impl<'a> Contender<'a> {
 
     /// Waits in the local queue. Then sends rounds to the nodes, decides and waits in between.
     pub(super) async fn contend(&self) -> Result<LockGuard, LockError> {
-        let ticket = self.wait_in_queue(self.began).await?;
         let mut history = RoundHistory::default();
+        let ticket = self.wait_in_queue(&mut history).await?;
         let mut waits = match self.options.wait {
             config::Wait::No => None,
             config::Wait::For(_) => Some(Waits::new(self.engine, &self.keys, self.began)),
         };
-        self.pause_after_streak().await;
+        self.pause_after_streak(&mut history).await;
         loop {
             // Shutdown may have come while the request waited.
             if self.engine.shutdown_signal().is_closed() {
@@ -166,13 +170,14 @@ impl<'a> Contender<'a> {
     }
 
     /// Lets others poll if this process has held the lock again and again, and no hints arrive.
-    async fn pause_after_streak(&self) {
+    async fn pause_after_streak(&self, history: &mut RoundHistory) {
         if matches!(self.options.wait, config::Wait::No) || self.engine.hints() {
             return;
         }
         let (streaks, jitter) = (self.engine.streaks(), self.engine.jitter());
         let pause = streaks.pause(&self.keys, Instant::now(), jitter);
         if !pause.is_zero() {
+            history.has_waited = true;
             let end = self.until_last_start(Moment::now(), pause);
             Box::pin(clock::sleep_until(end)).await;
         }
@@ -189,7 +194,13 @@ impl<'a> Contender<'a> {
         let engine = self.engine;
         let patience = engine.node_timeout(self.options.first_ttl());
         let needed = engine.acquire_quorum().needed();
-        engine.deployment().usable(needed, patience).await;
+        history.has_waited |= is_contended;
+        history.has_waited |= engine.deployment().usable(needed, patience).await;
+        let now = match history.has_waited {
+            true => Moment::now(),
+            // Just before the acquires, too. An earlier moment only makes the lease shorter.
+            false => self.began,
+        };
         let wakeup = waits.map(|waits| waits.wakeup());
         if let Some(wakeup) = wakeup {
             wakeup.clear();
@@ -201,6 +212,7 @@ impl<'a> Contender<'a> {
             keys,
             options,
             patience,
+            now,
             is_contended,
             wakeup,
         );

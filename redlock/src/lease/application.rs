@@ -49,7 +49,8 @@ impl ActiveLease {
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
-        let acquire = Acquire::with_terms(Arc::clone(terms), responder).record(record);
+        let mut acquire = Acquire::with_terms(Arc::clone(terms), responder);
+        acquire.record = record;
         self.engine.submit(node, Command::Acquire(acquire));
     }
 

@@ -90,10 +90,11 @@ impl ActiveLease {
         plan: &ReleasePlan,
         responder: Responder<Removal>,
     ) {
-        let requeue = plan.requeues.then(|| self.requeued(node)).flatten();
-        let release = Release::with_terms(Arc::clone(&plan.terms), responder)
-            .requeue(requeue)
-            .repeats_hint(plan.repeats_hint(node, &self.id));
+        let mut release = Release::with_terms(Arc::clone(&plan.terms), responder);
+        release.repeats_hint = plan.repeats_hint(node, &self.id);
+        if plan.requeues {
+            release.requeue = self.requeued(node).map(Box::new);
+        }
         self.engine.submit(node, Command::Release(release));
     }
 }

@@ -50,13 +50,14 @@ enum Finish {
 
 impl Round {
     /// Sends an acquire to all nodes at once, under a fresh lease id. They may take `timeout` to
-    /// respond. Nodes that refuse add `wakeup` to their waiting lists.
+    /// respond. Nodes that refuse add `wakeup` to their waiting lists. `now` was read just before.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resources: &Resources,
         keys: &Keys,
         options: &LockOptions,
         timeout: Duration,
+        now: Moment,
         is_contended: bool,
         wakeup: Option<&Arc<Wakeup>>,
     ) -> Self {
@@ -64,7 +65,7 @@ impl Round {
         let contention = Contention {
             is_contended,
             wakeup: wakeup.map(Arc::clone),
-            now: Moment::now(),
+            now,
         };
         let lease = {
             let (resources, keys) = (resources.clone(), keys.clone());

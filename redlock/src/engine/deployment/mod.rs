@@ -192,8 +192,8 @@ impl Deployment {
     /// Waits until `needed` nodes are admitted, or no more of them can be soon. Cancel safe.
     ///
     /// At most for `patience` as long as nodes have not responded. A deployment that is being formed
-    /// takes longer.
-    pub(crate) async fn usable(&self, needed: usize, patience: Duration) {
+    /// takes longer. Returns whether there was anything to wait for.
+    pub(crate) async fn usable(&self, needed: usize, patience: Duration) -> bool {
         let is_decided = |seen_only: bool| {
             if (0..self.admitted.len())
                 .filter_map(|it| self.fast_admission(it))
@@ -212,7 +212,7 @@ impl Deployment {
             admitted >= needed || admitted + awaited < needed
         };
         if is_decided(false) {
-            return;
+            return false;
         }
         // Boxed, because it is rare, and its timers are large.
         Box::pin(async {
@@ -221,6 +221,7 @@ impl Deployment {
             let _formed = formed.await;
         })
         .await;
+        true
     }
 
     /// Waits until all nodes are identified, at most for `limit`. Cancel safe.

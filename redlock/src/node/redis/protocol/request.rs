@@ -238,14 +238,18 @@ impl Request {
     #[inline]
     pub(crate) fn cost(&self) -> usize {
         let keys = || self.keys().len();
-        match (&self.command, self.encoding) {
+        match &self.command {
+            // Nearly all, therefore first.
+            Command::Acquire(it) if self.encoding == Encoding::Native => {
+                1 + usize::from(it.fence.is_some())
+            }
+            Command::Release(_) if matches!(self.encoding, Encoding::CompareDelete(_)) => 1,
+            Command::Release(it) => 1 + it.keys.as_slice().len(),
             // `INFO` takes a server about as long as twenty scripts.
-            (Command::Identify(_), _) => 64,
-            (Command::Ping(_), _) | (_, Encoding::CompareDelete(_)) => 1,
-            (Command::Acquire(it), Encoding::Native) => 1 + usize::from(it.fence.is_some()),
-            (Command::Release(it), _) => 1 + it.keys.as_slice().len(),
-            (Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_), _) => 1 + 4 * keys(),
-            (Command::Extend(it), _) => {
+            Command::Identify(_) => 64,
+            Command::Ping(_) => 1,
+            Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_) => 1 + 4 * keys(),
+            Command::Extend(it) => {
                 let keys = keys();
                 let tracked = usize::from(it.watch.is_some()) * keys;
                 match self.as_simple_extension() {
