@@ -14,7 +14,7 @@ use crate::engine::Engine;
 use crate::engine::alarm::Alarm;
 use crate::error::LockError;
 use crate::guard::LockGuard;
-use crate::lease::{ActiveLease, Refused, Round};
+use crate::lease::{ActiveLease, Contention, Refused, Round};
 use crate::node::Keys;
 use crate::quorum::tally::Tally;
 use crate::resource::Resources;
@@ -196,26 +196,22 @@ impl<'a> Contender<'a> {
         let needed = engine.acquire_quorum().needed();
         history.has_waited |= is_contended;
         history.has_waited |= engine.deployment().usable(needed, patience).await;
+        let wakeup = waits.map(|waits| Arc::clone(waits.wakeup()));
+        if let Some(wakeup) = &wakeup {
+            wakeup.clear();
+        }
         let now = match history.has_waited {
             true => Moment::now(),
             // Just before the acquires, too. An earlier moment only makes the lease shorter.
             false => self.began,
         };
-        let wakeup = waits.map(|waits| waits.wakeup());
-        if let Some(wakeup) = wakeup {
-            wakeup.clear();
-        }
-        let (resources, keys, options) = (self.resources, &self.keys, self.options);
-        let round = Round::start(
-            engine,
-            resources,
-            keys,
-            options,
-            patience,
-            now,
+        let contention = Contention {
             is_contended,
             wakeup,
-        );
+            now,
+        };
+        let (resources, keys, options) = (self.resources, &self.keys, self.options);
+        let round = Round::start(engine, resources, keys, options, patience, contention);
         round.outcome().await
     }
 

@@ -8,13 +8,13 @@ use crate::waiting::wakeup::Wakeup;
 
 /// What an acquire says about contention.
 #[derive(Clone, Debug)]
-pub(super) struct Contention {
+pub(crate) struct Contention {
     /// Whether other processes are known to contend.
-    pub(super) is_contended: bool,
+    pub(crate) is_contended: bool,
     /// The contender, if it goes on waiting when the round is lost.
-    pub(super) wakeup: Option<Arc<Wakeup>>,
+    pub(crate) wakeup: Option<Arc<Wakeup>>,
     /// The moment at which the acquire is sent.
-    pub(super) now: Moment,
+    pub(crate) now: Moment,
 }
 
 impl Contention {

@@ -43,6 +43,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+pub(crate) use self::contention::Contention;
 pub(crate) use self::release::ReleaseById;
 pub(crate) use self::round::{Refused, Round};
 use self::state::{End, Phase, ReleasePlan, State};
@@ -51,7 +52,6 @@ use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
-use crate::lease::contention::Contention;
 use crate::lease_id::LeaseId;
 use crate::node::{Fence, Keys, session_group};
 use crate::quorum;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use crate::config::LockOptions;
 use crate::engine::Engine;
 use crate::error::NodeError;
-use crate::lease::ActiveLease;
-use crate::lease::contention::Contention;
 use crate::lease::state::{End, Phase, State};
+use crate::lease::{ActiveLease, Contention};
 use crate::lease_id::LeaseId;
 use crate::node::session_group;
 use crate::node::{Command, Extend, Extension, Keys, NodeResult, ResponseSink, Stamp, Vote};
@@ -20,7 +19,6 @@ use crate::quorum::vote::VoteState;
 use crate::resource::Resources;
 use crate::time::clock::Moment;
 use crate::time::validity;
-use crate::waiting::wakeup::Wakeup;
 
 /// A round in progress. Dropping it abandons it: every grant, even one that arrives later, is
 /// released. What was adopted is returned.
@@ -50,23 +48,16 @@ enum Finish {
 
 impl Round {
     /// Sends an acquire to all nodes at once, under a fresh lease id. They may take `timeout` to
-    /// respond. Nodes that refuse add `wakeup` to their waiting lists. `now` was read just before.
+    /// respond. Nodes that refuse add the contender, if there is one, to their waiting lists.
     pub(crate) fn start(
         engine: &Arc<Engine>,
         resources: &Resources,
         keys: &Keys,
         options: &LockOptions,
         timeout: Duration,
-        now: Moment,
-        is_contended: bool,
-        wakeup: Option<&Arc<Wakeup>>,
+        contention: Contention,
     ) -> Self {
         let id = LeaseId::draw();
-        let contention = Contention {
-            is_contended,
-            wakeup: wakeup.map(Arc::clone),
-            now,
-        };
         let lease = {
             let (resources, keys) = (resources.clone(), keys.clone());
             ActiveLease::new(engine, resources, keys, id, options, contention.clone())

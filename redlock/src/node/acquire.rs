@@ -210,3 +210,47 @@ impl Fence {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::node::{NodeResult, ResponseSink, Watch, Watcher};
+
+    struct Sink;
+
+    impl ResponseSink<Vote> for Sink {
+        fn on_response(&self, _node: usize, _vote: NodeResult<Vote>) {}
+    }
+
+    #[derive(Default)]
+    struct Hints(Mutex<Vec<usize>>);
+
+    impl Watcher for Hints {
+        fn key_changed(&self, node: usize) {
+            self.0.lock().unwrap().push(node);
+        }
+    }
+
+    #[test]
+    fn each_node_hints_the_contender_as_itself_although_the_terms_are_shared() {
+        let hints = Arc::<Hints>::default();
+        let keys = Keys::from(Arc::<[u8]>::from(&b"a"[..]));
+        let waiter = Waiter::new(Watch::new(&hints, 0), Duration::ZERO);
+        let terms = AcquireTerms::new(keys, LeaseId::draw(), Duration::from_secs(1));
+        let terms = Arc::new(terms.waiter(waiter));
+        for node in [0, 3, 1] {
+            let responder = Responder::new(Arc::new(Sink), node);
+            let mut acquire = Acquire::with_terms(Arc::clone(&terms), responder);
+            // A node that wraps another one replaces the responder.
+            acquire.responder = Responder::ignored();
+            assert!(acquire.contender().unwrap().watch.hint());
+        }
+        let alone = Acquire::with_terms(terms, Responder::ignored());
+        let alone = alone.waiter(Waiter::new(Watch::new(&hints, 4), Duration::ZERO));
+        assert!(alone.contender().unwrap().watch.hint());
+        assert!(alone.waiter(None).contender().is_none());
+        assert_eq!(*hints.0.lock().unwrap(), [0, 3, 1, 4]);
+    }
+}
