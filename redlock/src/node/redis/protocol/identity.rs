@@ -7,11 +7,15 @@
 //! CLIENT CACHING YES, EXISTS record      where the server pushes: requests invalidations
 //! CLIENT CACHING YES, EXISTS …:push, SET causes one, to see whether it arrives
 //! INFO                                   run id, uptime, role, persistence
-//! CONFIG GET *appendfsync*               whether each write is on disk before its response
+//! CONFIG GET appendfsync                 whether each write is on disk before its response
+//! CONFIG GET no-appendfsync-on-rewrite   the same, while the log is rewritten
 //! CONFIG GET save                        whether there are snapshots, for reports
 //! PUBSUB NUMSUB __sentinel__:hello       whether a Sentinel may promote a replica
 //! EVALSHA identify                       time, record
 //! ```
+//!
+//! Each setting is named in a command of its own. One command with several names needs Redis 7, and a
+//! pattern is compared with all settings.
 
 use std::sync::Arc;
 
@@ -30,7 +34,8 @@ use crate::node::{Command, Fsync, Identified, Identify, Identity, NodeResult, Re
 pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
     for words in [
         "INFO",
-        "CONFIG GET *appendfsync*",
+        "CONFIG GET appendfsync",
+        "CONFIG GET no-appendfsync-on-rewrite",
         "CONFIG GET save",
         "PUBSUB NUMSUB __sentinel__:hello",
     ] {
@@ -47,7 +52,7 @@ pub(super) fn encode(it: &Identify, by_text: bool, calls: &mut Calls) -> usize {
                 .arg(change.run_id.as_deref().unwrap_or_default());
         }
     });
-    5
+    6
 }
 
 /// Encodes the reading of the record behind a command that relies on it. Returns the number of responses to expect.
@@ -93,7 +98,8 @@ impl Request {
     /// Settles the reading of an identity.
     pub(super) fn settle_identify(self, responses: &mut impl Iterator<Item = Value>) -> Settled {
         let mut next = || responses.next().unwrap_or(Value::Nil);
-        let (info, config, save) = (next(), fields(&next()), fields(&next()));
+        let (info, config) = (next(), [next(), next(), next()]);
+        let config: Vec<String> = config.iter().flat_map(fields).collect();
         let (sentinels, script) = (next(), next());
         let is_denied = matches!(&script, Value::ServerError(error) if error.code() == "NOPERM");
         if let (Value::ServerError(error), false) = (&script, is_denied) {
@@ -114,7 +120,7 @@ impl Request {
                     && has_no_subscriber(&sentinels);
                 identified.persistence = info.persistence(Some(DiskSettings {
                     fsync: fsync(&config),
-                    takes_snapshots: field(&save, "save").map(|points| !points.is_empty()),
+                    takes_snapshots: field(&config, "save").map(|points| !points.is_empty()),
                 }));
             }
             identified
