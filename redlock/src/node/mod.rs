@@ -128,7 +128,7 @@ pub trait Node: fmt::Debug + Send + Sync + 'static {
 ///   connection than the one that it had when the acquire was submitted. It reports the new
 ///   connection first, and then fails the acquire as
 ///   [`Reconnected`](crate::NodeErrorKind::Reconnected). The manager identifies the node again, and
-///   submits the acquire anew.
+///   submits the acquire anew. The session may fail an earlier [`Identify`] in the same way.
 /// - No lock is held while a [`Responder`] sends: the receiver may submit the next command.
 pub trait Session: fmt::Debug + Send + Sync + 'static {
     /// Queues a command. Never blocks. May be called on any thread, inside or outside a runtime.

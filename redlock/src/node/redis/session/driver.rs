@@ -172,9 +172,12 @@ impl Driver {
         self.shared.set_connected(&ready);
         self.outbox.on_connected(&ready);
         self.connection.set_up(ready.wire, ready.client);
-        if let Some(events) = &self.events {
+        if let Some(events) = self.events.clone() {
+            // Taken first, so that only what was submitted before the report is returned.
+            self.shared.queue().take_more(&mut self.inbox, MAX_DRAINED);
+            self.take_requests();
             events.connected();
-            self.outbox.return_acquires();
+            self.outbox.return_outdated();
         }
     }
 

@@ -191,14 +191,21 @@ impl Outbox {
         self.pending = first;
     }
 
-    /// Fails the acquires that are pending: they were requested of the server at the end of an earlier
-    /// connection. Their callers decide whether this one has a vote.
-    pub(crate) fn return_acquires(&mut self) {
-        let (acquires, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.pending)
+    /// Fails what a new connection has made outdated.
+    ///
+    /// Acquires that are pending were requested of the server at the end of an earlier connection. Their
+    /// callers decide whether this one has a vote. Identifications were submitted again when the connection
+    /// was reported, and the responses to the former ones would be ignored.
+    pub(crate) fn return_outdated(&mut self) {
+        let is_outdated = |request: &Request| {
+            let is_identify = matches!(request.command, Command::Identify(_));
+            is_identify || request.command.as_acquire().is_some()
+        };
+        let (outdated, others): (VecDeque<_>, VecDeque<_>) = std::mem::take(&mut self.pending)
             .into_iter()
-            .partition(|request| request.command.as_acquire().is_some());
+            .partition(is_outdated);
         self.pending = others;
-        for request in acquires {
+        for request in outdated {
             let error = NodeError::unsent(NodeErrorKind::Reconnected, "");
             request.fail(&error);
         }
