@@ -18,6 +18,7 @@
 //! - `latency`: distant servers
 //! - `batches`: commands that leave together
 //! - `idle`: connections that a middlebox forgets
+//! - `connecting`: what a new connection asks and loads
 //! - `kinds`: servers that cannot be nodes
 //! - `reports`: what is reported about servers
 //! - `adopters`: adopters of one lease, beside each other and beside its holder
@@ -47,6 +48,7 @@ mod aliases;
 mod batches;
 mod bystanders;
 mod common;
+mod connecting;
 mod deletions;
 mod ending;
 mod failing;

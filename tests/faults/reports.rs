@@ -128,6 +128,7 @@ async fn every_optional_right_that_is_missing_is_named() {
         "evalsha",
         "eval",
         "script|load",
+        "script|exists",
     ];
     for command in commands {
         let missing = missing_rights(&servers, &[&format!("-{command}")]).await;

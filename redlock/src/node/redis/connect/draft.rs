@@ -12,6 +12,7 @@ use crate::node::redis::connect::rights::Rights;
 use crate::node::redis::connect::server_facts::ServerFacts;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
 use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::script::LuaScript;
 use crate::node::redis::protocol::server_info::ServerInfo;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::waiting::WaitingForm;
@@ -33,6 +34,10 @@ pub(super) struct Draft {
     pub(super) received: Option<SystemTime>,
     pub(super) delete: Option<CompareDelete>,
     pub(super) rights: Rights,
+    /// Whether the server has loaded a script.
+    pub(super) loads_scripts: bool,
+    /// The scripts that it lacks, if it loads any.
+    pub(super) missing_scripts: Vec<&'static LuaScript>,
     /// The response to the `KILL` of the previous connection.
     pub(super) killed: Option<Value>,
     pub(super) supports_push: bool,

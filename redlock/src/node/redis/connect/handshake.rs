@@ -11,7 +11,8 @@
 //! HELLO 3                                the kind of the server, for users who may not run INFO
 //! CLIENT KILL ID 7 ADDR 127.0.0.1:40100  stops what the previous connection had in flight
 //! CLIENT TRACKING ON OPTIN               requests invalidations
-//! SCRIPT LOAD "local count = #KEYS …"    once for each script
+//! SCRIPT LOAD "local key …"              whether the user may load scripts
+//! SCRIPT EXISTS 0c1e… 6f94… …            which of the others the server has
 //! EVALSHA "6f94…" 0 redlock:probe        the rights that the end of a lock needs
 //! EVAL "local key …" 0 redlock:probe     the same, for users who may not run EVALSHA
 //! ```
@@ -19,7 +20,10 @@
 //! Without a previous connection there is no `KILL`. Without RESP3 there is no `TRACKING`, and `ROLE`
 //! takes the place of `HELLO`, which a proxy may not understand.
 //!
-//! Each command stands in [`steps`], next to the function that reads its response, so the number
+//! A second batch loads the scripts that the server lacks: it is new, or was restarted. If the server does
+//! not say which it has, it gets all.
+//!
+//! Each command stands in [`steps`] or [`loads`], next to the function that reads its response, so the number
 //! and the order of the responses cannot disagree with the commands.
 
 use std::time::{Duration, SystemTime};
@@ -34,10 +38,12 @@ use crate::node::redis::connect::draft::Draft;
 use crate::node::redis::connect::ready_connection::{FailedHandshake, ReadyConnection};
 use crate::node::redis::connect::rights::Rights;
 use crate::node::redis::protocol::compare_delete::CompareDelete;
+use crate::node::redis::protocol::script::LuaScript;
 use crate::node::redis::protocol::server_info::ServerInfo;
 use crate::node::redis::protocol::server_kind::ServerKind;
 use crate::node::redis::protocol::value::{text, time_micros};
 use crate::node::redis::protocol::{error, script};
+use crate::node::redis::wire::Wire;
 use crate::time::clock::Moment;
 
 /// Connects after `delay`.
@@ -72,32 +78,40 @@ async fn establish(
         supports_push,
     } = connector.connect().await?;
 
-    let mut reads = Vec::new();
-    for (command, read) in steps(previous.as_ref(), supports_push) {
-        wire.calls().add_command(&command);
-        reads.push(read);
+    let mut draft = Draft::default();
+    let first = steps(previous.as_ref(), supports_push);
+    carry_out(first, &mut wire, &mut draft).await?;
+    let is_refused = draft.refusal.is_some();
+    if !is_refused && !draft.missing_scripts.is_empty() {
+        let second = loads(&draft.missing_scripts);
+        carry_out(second, &mut wire, &mut draft).await?;
+    }
+    draft.into_ready(wire, previous.as_ref())
+}
+
+/// Sends the commands together, and reads their responses.
+async fn carry_out(steps: Vec<Step>, wire: &mut Wire, draft: &mut Draft) -> Result<(), NodeError> {
+    for (command, _) in &steps {
+        wire.calls().add_command(command);
     }
     let sent = Moment::now();
     let responses = wire
         .call()
         .await
         .map_err(|error| NodeError::unsent(NodeErrorKind::Unreachable, error.message()))?;
-    let mut draft = Draft {
-        round_trip: Moment::now().saturating_since(sent),
-        received: Some(SystemTime::now()),
-        ..Draft::default()
-    };
-    for (read, response) in reads.iter().zip(&responses) {
-        read(&mut draft, response);
+    draft.round_trip = Moment::now().saturating_since(sent);
+    draft.received = Some(SystemTime::now());
+    for ((_, read), response) in steps.iter().zip(&responses) {
+        read(draft, response);
         draft.missing_rights.extend(error::missing_right(response));
     }
-    draft.into_ready(wire, previous.as_ref())
+    Ok(())
 }
 
 /// A command of the handshake, and how its response is read.
 type Step = (Cmd, fn(&mut Draft, &Value));
 
-/// Returns the steps of a handshake, in order.
+/// Returns the steps of the first batch, in order.
 fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
     let mut steps: Vec<Step> = vec![
         (command("INFO"), |draft, it| {
@@ -138,9 +152,16 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
             draft.supports_push = matches!(it, Value::Okay);
         }));
     }
-    for load in script::loads() {
-        steps.push((load, |draft, it| draft.refuse(not_ready(it))));
-    }
+    steps.push((script::PROBE.load(), |draft, it| {
+        draft.refuse(not_ready(it));
+        draft.loads_scripts = !matches!(it, Value::ServerError(_));
+    }));
+    steps.push((script::query(), |draft, it| {
+        draft.refuse(not_ready(it));
+        if draft.loads_scripts {
+            draft.missing_scripts = script::missing(it);
+        }
+    }));
     steps.push((Rights::probe_by_hash(), |draft, it| {
         draft.rights.read_by_hash(it);
     }));
@@ -148,6 +169,13 @@ fn steps(previous: Option<&Client>, supports_push: bool) -> Vec<Step> {
         draft.rights.read_by_text(it);
     }));
     steps
+}
+
+/// Returns the steps of the second batch.
+fn loads(missing: &[&LuaScript]) -> Vec<Step> {
+    let load =
+        |script: &&LuaScript| -> Step { (script.load(), |draft, it| draft.refuse(not_ready(it))) };
+    missing.iter().map(load).collect()
 }
 
 fn command(words: &str) -> Cmd {
@@ -184,14 +212,18 @@ mod tests {
     use crate::node::Identity;
     use crate::node::redis::protocol::dialect::ScriptCalls;
 
-    /// Returns the commands of a handshake, and the draft after these responses, then `OK`s.
+    const OK: &str = "+OK\r\n";
+
+    /// Returns the commands of both batches, and the draft after these responses, then `OK`s.
     fn handshake(previous: Option<&Client>, responses: &[&str]) -> (Vec<String>, Draft) {
         let (mut commands, mut draft) = (Vec::new(), Draft::default());
-        for (index, (command, read)) in steps(previous, true).into_iter().enumerate() {
+        let all = loads(&script::missing(&Value::Nil));
+        let steps = steps(previous, true).into_iter().chain(all);
+        for (index, (command, read)) in steps.enumerate() {
             let packed = String::from_utf8(command.get_packed_command()).unwrap();
             let words: Vec<_> = packed.split("\r\n").skip(2).step_by(2).collect();
             commands.push(words.join(" "));
-            let response = responses.get(index).unwrap_or(&"+OK\r\n");
+            let response = responses.get(index).unwrap_or(&OK);
             read(&mut draft, &parse_redis_value(response.as_bytes()).unwrap());
         }
         (commands, draft)
@@ -216,13 +248,36 @@ mod tests {
         assert_eq!(commands[4], "HELLO 3");
         assert_eq!(commands[5], "CLIENT KILL ID 7 ADDR h:1");
         assert_eq!(commands[6], "CLIENT TRACKING ON OPTIN");
-        let (loads, probes) = commands[7..].split_at(commands.len() - 9);
-        assert!(loads.iter().all(|it| it.starts_with("SCRIPT LOAD")));
-        assert!(probes[0].starts_with("EVALSHA") && probes[1].starts_with("EVAL local"));
+        assert!(commands[7].starts_with("SCRIPT LOAD local key"));
+        assert!(commands[8].starts_with("SCRIPT EXISTS "));
+        assert!(commands[9].starts_with("EVALSHA") && commands[10].starts_with("EVAL local"));
+        assert!(
+            commands[11..]
+                .iter()
+                .all(|it| it.starts_with("SCRIPT LOAD"))
+        );
         assert_eq!(draft.client, Client::parse("id=8 addr=h:2", &server));
         assert_eq!(draft.killed, Some(Value::Int(0)));
         assert_eq!(draft.time, Some(5_000_006));
         assert!(draft.info.is_some() && draft.supports_push);
+    }
+
+    #[test]
+    fn scripts_are_loaded_where_some_are_missing_and_may_be_loaded() {
+        let (commands, _) = handshake(None, &[]);
+        let position = |start: &str| commands.iter().position(|it| it.starts_with(start));
+        let (load, query) = (position("SCRIPT LOAD"), position("SCRIPT EXISTS"));
+        let missing = |loaded: &str, found: &str| {
+            let mut responses = [OK; 27];
+            responses[load.unwrap()] = loaded;
+            responses[query.unwrap()] = found;
+            handshake(None, &responses).1.missing_scripts.len()
+        };
+        let found = |last: &str| format!("*15\r\n{}:{last}\r\n", ":1\r\n".repeat(14));
+        assert_eq!(missing("+6f94\r\n", &found("1")), 0);
+        assert_eq!(missing("+6f94\r\n", &found("0")), 1);
+        assert_eq!(missing("+6f94\r\n", "-NOPERM no permission\r\n"), 15);
+        assert_eq!(missing("-NOPERM no permission\r\n", &found("0")), 0);
     }
 
     #[test]
@@ -239,7 +294,7 @@ mod tests {
             ("-BUSY busy running a script\r\n", NodeErrorKind::Server),
         ];
         for (refusal, kind) in refusals {
-            let (_, draft) = handshake(None, &[refusal; 24]);
+            let (_, draft) = handshake(None, &[refusal; 27]);
             assert_eq!(draft.refusal().unwrap().kind(), kind);
             assert!(!draft.supports_push && draft.info.is_none());
         }
@@ -250,13 +305,14 @@ mod tests {
     #[test]
     fn only_the_rights_that_a_lock_needs_are_required() {
         let denied = "-NOPERM no permission\r\n";
-        let (_, draft) = handshake(None, &[denied; 24]);
+        let (_, draft) = handshake(None, &[denied; 27]);
         let refusal = draft.refusal().unwrap();
         assert_eq!(refusal.kind(), NodeErrorKind::Permission);
         assert!(refusal.message().contains("EVALSHA"), "{refusal}");
-        let mut responses = [denied; 24];
+        let mut responses = [denied; 27];
         let (commands, _) = handshake(None, &[]);
-        responses[commands.len() - 1] = "*0\r\n";
+        let by_text = commands.iter().position(|it| it.starts_with("EVAL "));
+        responses[by_text.unwrap()] = "*0\r\n";
         let (_, draft) = handshake(None, &responses);
         assert_eq!(draft.refusal(), None);
         assert_eq!(draft.rights.script_calls(), ScriptCalls::ByText);

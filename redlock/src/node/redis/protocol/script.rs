@@ -10,7 +10,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use deadpool_redis::redis::{Cmd, Script};
+use deadpool_redis::redis::{Cmd, Script, Value};
 
 use crate::node::redis::protocol::call::{Call, pack};
 use crate::token::FencingToken;
@@ -38,7 +38,7 @@ pub(crate) static INSPECT: LazyLock<LuaScript> = script!("inspect");
 pub(crate) static IDENTIFY: LazyLock<LuaScript> = script!("identify");
 pub(crate) static PROBE: LazyLock<LuaScript> = script!("probe");
 
-/// All scripts. A new connection loads them.
+/// All scripts. A new connection loads those that its server lacks.
 static ALL: [&LazyLock<LuaScript>; 15] = [
     &ACQUIRE,
     &ACQUIRE_FENCED,
@@ -112,19 +112,33 @@ const RESERVATION: Duration = Duration::from_millis(10);
 /// The number of waiters that a release skips because they are gone. It bounds the time of the script.
 const MAX_SKIPPED: u32 = 16;
 
-/// Returns one `SCRIPT LOAD` for each script.
-pub(crate) fn loads() -> impl Iterator<Item = Cmd> {
-    ALL.iter().map(|script| {
-        let mut load = Cmd::new();
-        load.arg("SCRIPT").arg("LOAD").arg(&script.text);
-        load
-    })
+/// Returns the command that asks which scripts the server has.
+pub(crate) fn query() -> Cmd {
+    let mut query = Cmd::new();
+    query.arg("SCRIPT").arg("EXISTS");
+    for script in ALL {
+        query.arg(&script.hash);
+    }
+    query
+}
+
+/// Returns the scripts that the server lacks by its response to [`query`]: all of them if it does not
+/// say.
+pub(crate) fn missing(response: &Value) -> Vec<&'static LuaScript> {
+    let found = match response {
+        Value::Array(found) if found.len() == ALL.len() => found.as_slice(),
+        _ => &[],
+    };
+    let is_missing = |index: &usize| found.get(*index) != Some(&Value::Int(1));
+    let missing = (0..ALL.len()).filter(is_missing);
+    missing.map(|index| &**ALL[index]).collect()
 }
 
 /// A script and its hash, computed once.
 #[derive(Debug)]
 pub(crate) struct LuaScript {
     text: String,
+    hash: String,
     /// The beginning of a call by its hash, packed.
     by_hash: Vec<u8>,
 }
@@ -139,10 +153,22 @@ impl LuaScript {
                 text = text.replace(name, value);
             }
         }
+        let hash = Script::new(&text).get_hash().to_owned();
         let mut by_hash = Vec::new();
         pack(&mut by_hash, "EVALSHA");
-        pack(&mut by_hash, Script::new(&text).get_hash());
-        Self { text, by_hash }
+        pack(&mut by_hash, hash.as_str());
+        Self {
+            text,
+            hash,
+            by_hash,
+        }
+    }
+
+    /// Returns the command that loads the script.
+    pub(crate) fn load(&self) -> Cmd {
+        let mut load = Cmd::new();
+        load.arg("SCRIPT").arg("LOAD").arg(&self.text);
+        load
     }
 
     /// Starts a call of the script, by its text or by its hash. The caller adds `keys` keys, and the
@@ -210,6 +236,21 @@ mod tests {
             for (name, _) in CONSTANTS.iter() {
                 assert!(!text.contains(name), "{name}:\n{text}");
             }
+        }
+    }
+
+    #[test]
+    fn only_what_the_server_lacks_is_missing() {
+        let has = |found: &dyn Fn(usize) -> i64| {
+            let found = (0..ALL.len()).map(|index| Value::Int(found(index)));
+            missing(&Value::Array(found.collect()))
+        };
+        assert!(has(&|_| 1).is_empty());
+        let one = has(&|index| i64::from(index != 2));
+        assert_eq!(one.len(), 1);
+        assert_eq!(one[0].hash, ALL[2].hash);
+        for odd in [Value::Nil, Value::Okay, Value::Array(vec![Value::Int(1)])] {
+            assert_eq!(missing(&odd).len(), ALL.len(), "{odd:?}");
         }
     }
 
