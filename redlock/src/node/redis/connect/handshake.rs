@@ -55,7 +55,10 @@ pub(crate) async fn connect(
     previous: Option<Client>,
     delay: Duration,
 ) -> Result<ReadyConnection, FailedHandshake> {
-    tokio::time::sleep(delay).await;
+    if !delay.is_zero() {
+        // A timer takes a millisecond at least.
+        tokio::time::sleep(delay).await;
+    }
     // Longer than one attempt to connect, which must not be cut short: a pool would start over each
     // time and never connect.
     let limit = CONNECT_TIMEOUT * 2;
