@@ -19,6 +19,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::error::{NodeError, NodeErrorKind};
 use crate::node::redis::session::driver::Driver;
 use crate::node::redis::session::parting::Parting;
 use crate::node::redis::session::server::Server;
@@ -54,6 +55,15 @@ impl RedisSession {
 
 impl Session for RedisSession {
     fn submit(&self, command: Command) {
+        if let Command::Ping(ping) = &command
+            && ping.after_releases
+            && self.shared.is_unused()
+            && !self.server.has_left_behind()
+        {
+            // A server that hangs would delay it until the attempt to connect ends.
+            let text = "no connection yet, and nothing to release";
+            return command.fail(NodeError::unsent(NodeErrorKind::Unreachable, text));
+        }
         let Some(command) = self.shared.submit(command) else {
             return;
         };
@@ -105,5 +115,57 @@ impl fmt::Debug for RedisSession {
         f.debug_struct("RedisSession")
             .field("node", self.server.name())
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use deadpool_redis::redis::IntoConnectionInfo;
+    use tokio::runtime::Handle;
+
+    use super::*;
+    use crate::lease_id::LeaseId;
+    use crate::node::redis::connect::connector::Connector;
+    use crate::node::redis::protocol::invalidation::Invalidations;
+    use crate::node::{Keys, Moment, Ping, Release, Responder};
+
+    /// Returns a server. Nothing connects to it: the task of a session runs once a test waits.
+    fn server() -> Arc<Server> {
+        let info = "redis://127.0.0.1:1".into_connection_info().unwrap();
+        let connector = Connector::resp2(&info).unwrap();
+        let server = Server::new("a".into(), connector, Invalidations::default());
+        Arc::new(server)
+    }
+
+    fn release() -> Release {
+        let (keys, id) = (Keys::from(Arc::from(&b"a"[..])), LeaseId::draw());
+        let gone_by = Moment::now().saturating_add(Duration::from_secs(60));
+        Release::new(keys, id, gone_by, Responder::ignored())
+    }
+
+    /// Whether a session responds at once to a ping behind all releases.
+    fn responds(session: &RedisSession) -> bool {
+        let has_responded = Arc::new(AtomicBool::new(false));
+        let responded = Arc::clone(&has_responded);
+        let responder = Responder::from_fn(move |_| responded.store(true, Ordering::Relaxed));
+        session.submit(Command::Ping(Ping::new(responder).after_releases()));
+        has_responded.load(Ordering::Relaxed)
+    }
+
+    #[tokio::test]
+    async fn only_a_session_with_releases_is_waited_for() {
+        let start = |server| RedisSession::start(server, SessionOptions::new(Handle::current()));
+        let server = server();
+        let first = start(&server);
+        assert!(responds(&first));
+        first.submit(Command::Release(release()));
+        assert!(!responds(&first));
+        let second = start(&server);
+        assert!(responds(&second));
+        server.leave_behind(release());
+        assert!(!responds(&second));
+        assert!(!responds(&start(&server)));
     }
 }

@@ -98,6 +98,10 @@ impl LeftBehind {
     pub(crate) fn add_unsettled(&mut self, unsettled: HashMap<LeaseId, Moment>) {
         self.unsettled.extend(unsettled);
     }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.releases.is_empty()
+    }
 }
 
 impl PendingReleases {

@@ -84,6 +84,11 @@ impl Server {
         self.left_behind.lock().add_unsettled(unsettled);
     }
 
+    /// Whether ended sessions have left releases.
+    pub(crate) fn has_left_behind(&self) -> bool {
+        !self.left_behind.lock().is_empty()
+    }
+
     pub(crate) fn take_left_behind(&self) -> LeftBehind {
         std::mem::take(&mut *self.left_behind.lock())
     }
