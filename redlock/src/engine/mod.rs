@@ -192,13 +192,39 @@ impl Engine {
         self.call(node, |session| session.submit(command));
     }
 
+    /// Submits a command to each of these nodes for which `command` returns one.
+    pub(crate) fn submit_each(
+        &self,
+        mut nodes: impl Iterator<Item = usize>,
+        command: impl Fn(usize) -> Option<Command>,
+    ) {
+        let mut current = None;
+        while catch_unwind(AssertUnwindSafe(|| {
+            for node in &mut nodes {
+                current = Some(node);
+                if let Some(command) = command(node) {
+                    self.sessions[node].submit(command);
+                }
+            }
+        }))
+        .is_err()
+        {
+            // The others receive theirs.
+            current.into_iter().for_each(|node| self.report_panic(node));
+        }
+    }
+
+    fn report_panic(&self, node: usize) {
+        tracing::error!(node = %self.names[node], "the session of the node has panicked");
+    }
+
     /// Calls a session. Returns `None` if it panics: it may be that of a node outside this crate. Its
     /// panic would end the task that extends all leases, or unwind out of the drop of a guard.
     fn call<T>(&self, node: usize, call: impl FnOnce(&dyn Session) -> T) -> Option<T> {
         let session = &*self.sessions[node];
         let called = catch_unwind(AssertUnwindSafe(|| call(session)));
         if called.is_err() {
-            tracing::error!(node = %self.names[node], "the session of the node has panicked");
+            self.report_panic(node);
         }
         called.ok()
     }
@@ -307,9 +333,8 @@ impl Engine {
         command: impl Fn(Responder<T>) -> Command,
     ) -> Arc<Responses<T>> {
         let responses = Responses::new(self.sessions.len());
-        for node in 0..self.sessions.len() {
-            self.submit(node, command(responses.responder(node)));
-        }
+        let command = |node| Some(command(responses.responder(node)));
+        self.submit_each(0..self.sessions.len(), command);
         responses
     }
 }

@@ -23,14 +23,19 @@ impl ActiveLease {
     /// Sends the acquire to every node.
     pub(super) fn apply_everywhere(self: &Arc<Self>, contention: &Contention) {
         let terms = self.terms();
-        for node in 0..self.engine.quorum().nodes() {
-            self.apply(node, contention, &terms);
-        }
+        let acquire = |node| self.application(node, contention, &terms);
+        let nodes = 0..self.engine.quorum().nodes();
+        self.engine.submit_each(nodes, acquire);
     }
 
-    /// Sends the acquire to a node, now or once the node is identified. Fails the vote of a node
-    /// that has none.
-    fn apply(self: &Arc<Self>, node: usize, contention: &Contention, terms: &Arc<AcquireTerms>) {
+    /// Returns the acquire for a node, if the node is identified. Otherwise the lease applies once it is.
+    /// Fails the vote of a node that has none.
+    fn application(
+        self: &Arc<Self>,
+        node: usize,
+        contention: &Contention,
+        terms: &Arc<AcquireTerms>,
+    ) -> Option<Command> {
         let applicant = || -> Arc<dyn Applicant> { Arc::new(Application(Arc::downgrade(self))) };
         let wakeup = contention.wakeup.as_ref();
         let watch = || wakeup.map(|wakeup| wakeup.watch(node));
@@ -39,19 +44,19 @@ impl ActiveLease {
             Standing::Admitted(admission) => (admission.version, admission.check.clone()),
             // Its session fails the acquire with the cause, or returns it once it has connected.
             Standing::Down => (Version::NONE, None),
-            Standing::Pending => return,
+            Standing::Pending => return None,
             Standing::Quarantined(..) | Standing::Refused(_) => {
                 if let Some(error) = standing.refusal() {
                     self.on_response(node, Err(error));
                 }
-                return;
+                return None;
             }
         };
         self.versions[node].set(version);
         let responder = Responder::new(Arc::<Self>::clone(self), node);
         let mut acquire = Acquire::with_terms(Arc::clone(terms), responder);
         acquire.record = record;
-        self.engine.submit(node, Command::Acquire(acquire));
+        Some(Command::Acquire(acquire))
     }
 
     /// What the acquires say, at every node.
@@ -82,7 +87,11 @@ impl ActiveLease {
             state.terms = None;
             state.contention.clone()
         };
-        self.apply(node, &contention, &self.terms());
+        let terms = self.terms();
+        let acquire = self.application(node, &contention, &terms);
+        if let Some(acquire) = acquire {
+            self.engine.submit(node, acquire);
+        }
         self.release_behind(node);
     }
 

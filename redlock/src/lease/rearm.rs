@@ -80,7 +80,8 @@ impl ActiveLease {
         if !plan.nodes.contains(node) {
             return;
         }
-        self.send_release(node, &plan, Responder::ignored());
+        let release = self.release_at(node, &plan, Responder::ignored());
+        self.engine.submit(node, release);
     }
 
     /// Records one node's response to a re-arm.

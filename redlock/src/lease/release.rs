@@ -45,9 +45,8 @@ impl ActiveLease {
 
     /// Queues a release at each node that may hold a key of the lease. Never blocks.
     pub(super) fn send_releases(&self, plan: &ReleasePlan) {
-        for node in plan.nodes.iter() {
-            self.send_release(node, plan, Responder::ignored());
-        }
+        let release = |node| Some(self.release_at(node, plan, Responder::ignored()));
+        self.engine.submit_each(plan.nodes.iter(), release);
     }
 
     /// Releases the lease and waits for the confirmation of a quorum, at most for the node timeout.
@@ -59,10 +58,11 @@ impl ActiveLease {
         let mut report = None;
         let mut send = |plan: &ReleasePlan| {
             let sent = Arc::new(Report::of(&self.engine, plan));
-            for node in plan.nodes.iter() {
+            let release = |node| {
                 let responder = Responder::new(Arc::<Report>::clone(&sent), node);
-                self.send_release(node, plan, responder);
-            }
+                Some(self.release_at(node, plan, responder))
+            };
+            self.engine.submit_each(plan.nodes.iter(), release);
             report = Some(sent);
         };
         if !self.end_with(End::Released, &mut send) {
@@ -84,18 +84,19 @@ impl ActiveLease {
         confirmed.map_err(ReleaseError::new)
     }
 
-    pub(super) fn send_release(
+    /// Returns the release for a node.
+    pub(super) fn release_at(
         &self,
         node: usize,
         plan: &ReleasePlan,
         responder: Responder<Removal>,
-    ) {
+    ) -> Command {
         let mut release = Release::with_terms(Arc::clone(&plan.terms), responder);
         release.repeats_hint = plan.repeats_hint(node, &self.id);
         if plan.requeues {
             release.requeue = self.requeued(node).map(Box::new);
         }
-        self.engine.submit(node, Command::Release(release));
+        Command::Release(release)
     }
 }
 
@@ -118,11 +119,11 @@ impl ReleaseById {
             is_kept: false,
             names: Arc::clone(engine.names()),
         });
-        for node in report.nodes.iter() {
+        engine.submit_each(report.nodes.iter(), |node| {
             let responder = Responder::new(Arc::<Report>::clone(&report), node);
             let release = Release::with_terms(Arc::clone(&terms), responder);
-            engine.submit(node, Command::Release(release));
-        }
+            Some(Command::Release(release))
+        });
         Self(report)
     }
 

@@ -104,6 +104,11 @@ impl<T> Queue<T> {
         self.0.lock().take(taken, most);
     }
 
+    /// Whether one of the items meets the condition.
+    pub(crate) fn has_any(&self, is_met: impl Fn(&T) -> bool) -> bool {
+        self.0.lock().items.iter().any(is_met)
+    }
+
     /// Records that the session was dropped, and wakes the task.
     pub(crate) fn end_session(&self) {
         let mut state = self.0.lock();

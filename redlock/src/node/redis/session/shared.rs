@@ -20,8 +20,6 @@ pub(crate) struct Shared {
     /// The process that the session belongs to.
     process: u32,
     queue: Queue,
-    /// Whether a command was submitted that leaves keys to release, or releases them.
-    is_in_use: AtomicBool,
     /// Whether the server pushes invalidations.
     notifies: AtomicBool,
     /// Whether a message has arrived on the session's channel over the current connection.
@@ -43,7 +41,6 @@ impl Shared {
             name: Arc::clone(name),
             process: std::process::id(),
             queue: Queue::new(),
-            is_in_use: AtomicBool::new(false),
             notifies: AtomicBool::new(false),
             heard: Arc::default(),
             round_trip: AtomicU64::new(0),
@@ -73,7 +70,6 @@ impl Shared {
         if self.is_copy() {
             return Some(command);
         }
-        self.note_use(&command);
         let limit = max_queued(&command);
         let pushed = self.queue.push_while_open(Request::new(command), limit);
         pushed.err().and_then(|it| unless_full(it, limit))
@@ -82,7 +78,6 @@ impl Shared {
     /// Queues a command of this session. Returns it if the runtime has ended.
     #[inline]
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
-        self.note_use(&command);
         let limit = max_queued(&command);
         match self.queue.push(Request::new(command), limit) {
             Ok(()) => None,
@@ -93,19 +88,12 @@ impl Shared {
     /// Whether the session waits for its first connection, and nothing was submitted that leaves keys to
     /// release.
     pub(crate) fn is_unused(&self) -> bool {
-        !self.is_in_use.load(Ordering::Relaxed)
-            && matches!(*self.health.lock(), NodeHealth::Connecting)
-    }
-
-    #[inline]
-    fn note_use(&self, command: &Command) {
-        let is_use = matches!(
-            command,
-            Command::Acquire(_) | Command::Rearm(_) | Command::Adopt(_) | Command::Release(_)
-        );
-        if is_use && !self.is_in_use.load(Ordering::Relaxed) {
-            self.is_in_use.store(true, Ordering::Relaxed);
-        }
+        let is_use = |request: &Request| {
+            let command = &request.command;
+            command.may_set().is_some() || command.as_release().is_some()
+        };
+        // Nothing is taken from the queue before.
+        matches!(*self.health.lock(), NodeHealth::Connecting) && !self.queue.has_any(is_use)
     }
 
     /// Returns the smoothed round trip, after the first one.
