@@ -74,7 +74,7 @@ struct WithholdingSession {
 impl Session for WithholdingSession {
     fn submit(&self, command: Command) {
         match command {
-            Command::Extend(extend) => self.extensions.lock().unwrap().push(*extend),
+            Command::Extend(extend) => self.extensions.lock().unwrap().push(extend),
             other => self.session.submit(other),
         }
     }

@@ -52,7 +52,7 @@ impl Subject {
         ttl: Duration,
     ) -> Pending<Extension> {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
-        self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder).into()))
+        self.submit(|responder| Command::Extend(Extend::new(keys, id, ttl, responder)))
     }
 
     /// Extends keys. The node notifies the watcher when one of them changes afterwards.
@@ -65,11 +65,7 @@ impl Subject {
         let (keys, id) = (keys.into_keys(), LeaseId::from(id));
         let watch = Watch::new(watcher, 0);
         self.submit(|responder| {
-            Command::Extend(
-                Extend::new(keys, id, RETENTION, responder)
-                    .watch(watch)
-                    .into(),
-            )
+            Command::Extend(Extend::new(keys, id, RETENTION, responder).watch(watch))
         })
     }
 

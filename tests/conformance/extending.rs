@@ -102,7 +102,7 @@ async fn extensions_keep_existing_counters() {
             let keys = key[..].into_keys();
             node.submit(|responder| {
                 let extend = Extend::new(keys, "1".into(), LONG, responder);
-                Command::Extend(extend.fence_retention(LONG).into())
+                Command::Extend(extend.fence_retention(LONG))
             })
         })
         .collect();

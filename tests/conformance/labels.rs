@@ -17,7 +17,7 @@ const LONG: Duration = Duration::from_secs(60);
 const GRANTED: Vote = Vote::Granted { stamp: None };
 
 fn labelled(extend: Extend, label: &str) -> Command {
-    Command::Extend(extend.label(Arc::<str>::from(label)).into())
+    Command::Extend(extend.label(Arc::<str>::from(label)))
 }
 
 fn extend(node: &Subject, keys: impl IntoKeys, id: &str, label: &str) -> Pending<Extension> {

@@ -29,7 +29,7 @@ use crate::lease::round::Round;
 use crate::lease::state::{End, Phase};
 use crate::lease_id::LeaseId;
 use crate::node::{
-    Adopt, Adopted, Command, Extend, Extension, NodeResult, Responder, ResponseSink,
+    Adopt, Adopted, Command, Extend, ExtendTerms, Extension, NodeResult, Responder, ResponseSink,
 };
 use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
@@ -93,12 +93,13 @@ impl ActiveLease {
             sent,
             responses: Responses::new(nodes),
         });
+        let (keys, id) = (self.keys.clone(), self.id.clone());
+        let terms = ExtendTerms::new(keys, id, self.ttl).fence_retention(self.fence_retention());
+        let terms = Arc::new(terms);
         for node in 0..nodes {
             let responder = Responder::new(Arc::<FirstExtension>::clone(&first), node);
-            let (keys, id) = (self.keys.clone(), self.id.clone());
-            let extend =
-                Extend::new(keys, id, self.ttl, responder).fence_retention(self.fence_retention());
-            self.engine.submit(node, Command::Extend(extend.into()));
+            let extend = Extend::with_terms(Arc::clone(&terms), responder);
+            self.engine.submit(node, Command::Extend(extend));
         }
         let quorum = self.engine.acquire_quorum();
         let is_decided = |results: &NodeResults<Extension>| {

@@ -28,7 +28,7 @@ use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
 use crate::lease::watching::WatchedLease;
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Extend, Extension, Keys, Responder};
+use crate::node::{Command, Extend, ExtendTerms, Extension, Keys, Responder};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
@@ -189,8 +189,9 @@ impl ActiveLease {
         nodes: &Selection,
     ) -> Arc<Responses<Extension>> {
         let extending = self.extending(ttl, reason, nodes);
+        let terms = self.extend_terms(extending.ttl);
         for node in nodes.iter() {
-            self.send_extension(node, &extending);
+            self.send_extension(node, &extending, &terms);
         }
         Arc::clone(&extending.responses)
     }
@@ -206,7 +207,8 @@ impl ActiveLease {
         };
         let only = Selection::of(self.engine.quorum().nodes(), |other| other == node);
         let extending = self.extending(ttl, reason, &only);
-        self.send_extension(node, &extending);
+        let terms = self.extend_terms(extending.ttl);
+        self.send_extension(node, &extending, &terms);
     }
 
     /// Sends the label of the holder to the nodes that have the keys, if there is one. It travels with an
@@ -237,14 +239,18 @@ impl ActiveLease {
         }
     }
 
-    fn send_extension(&self, node: usize, extending: &Arc<Extending>) {
-        let responder = Responder::new(Arc::<Extending>::clone(extending), node);
-        let (keys, id) = (self.keys.clone(), self.id.clone());
-        let extend = Extend::new(keys, id, extending.ttl, responder)
+    /// What every node extends.
+    fn extend_terms(&self, ttl: Duration) -> Arc<ExtendTerms> {
+        let terms = ExtendTerms::new(self.keys.clone(), self.id.clone(), ttl)
             .fence_retention(self.fence_retention())
-            .label(self.engine.config().label.clone())
-            .watch(extending.watch(node));
-        self.engine.submit(node, Command::Extend(extend.into()));
+            .label(self.engine.config().label.clone());
+        Arc::new(terms)
+    }
+
+    fn send_extension(&self, node: usize, extending: &Arc<Extending>, terms: &Arc<ExtendTerms>) {
+        let responder = Responder::new(Arc::<Extending>::clone(extending), node);
+        let extend = Extend::with_terms(Arc::clone(terms), responder).watch(extending.watch(node));
+        self.engine.submit(node, Command::Extend(extend));
         // The lease may have ended since it was found to be held. Its release is then ahead of the
         // extension, which would prolong keys that stay until the end of `hold_at_least`.
         self.release_behind(node);

@@ -10,7 +10,9 @@ use crate::lease::state::{End, Phase, State};
 use crate::lease::{ActiveLease, Contention};
 use crate::lease_id::LeaseId;
 use crate::node::session_group;
-use crate::node::{Command, Extend, Extension, Keys, NodeResult, ResponseSink, Stamp, Vote};
+use crate::node::{
+    Command, Extend, ExtendTerms, Extension, Keys, NodeResult, ResponseSink, Stamp, Vote,
+};
 use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
 use crate::quorum::responses::{NodeResults, Responses};
@@ -202,11 +204,11 @@ impl ActiveLease {
                 .collect()
         };
         let responses = Responses::new(self.engine.quorum().nodes());
+        let (keys, id) = (self.keys.clone(), self.id.clone());
+        let terms = Arc::new(ExtendTerms::new(keys, id, self.ttl));
         for node in &granted {
-            let responder = responses.responder(*node);
-            let (keys, id) = (self.keys.clone(), self.id.clone());
-            let check = Extend::new(keys, id, self.ttl, responder);
-            self.engine.submit(*node, Command::Extend(check.into()));
+            let check = Extend::with_terms(Arc::clone(&terms), responses.responder(*node));
+            self.engine.submit(*node, Command::Extend(check));
         }
         let needed = self.engine.acquire_quorum().needed();
         let confirmed = |results: &NodeResults<Extension>| {

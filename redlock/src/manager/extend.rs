@@ -11,7 +11,7 @@ use crate::error::{
 use crate::guard::detached::Lease;
 use crate::lease_id::LeaseId;
 use crate::manager::Redlock;
-use crate::node::{Command, Extend, Extension, Keys};
+use crate::node::{Command, Extend, ExtendTerms, Extension, Keys};
 use crate::quorum::responses::{self, NodeResults};
 use crate::quorum::{self, Quorum, Verdict};
 use crate::resource::{Resource, Resources};
@@ -104,9 +104,10 @@ impl Redlock {
         let retention = config.fencing.then(|| config.fence_retention());
         // Before anything is sent, so that no node's expiry can be earlier than assumed.
         let sent = Moment::now();
+        let terms = ExtendTerms::new(keys.clone(), id.clone(), ttl).fence_retention(retention);
+        let terms = Arc::new(terms);
         let responses = engine.broadcast(|responder| {
-            let extend = Extend::new(keys.clone(), id.clone(), ttl, responder);
-            Command::Extend(Box::new(extend.fence_retention(retention)))
+            Command::Extend(Extend::with_terms(Arc::clone(&terms), responder))
         });
         let quorum = Quorum::of(self.node_set().nodes.len());
         let end = sent.saturating_add(engine.node_timeout(ttl));

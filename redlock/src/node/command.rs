@@ -7,14 +7,14 @@ use crate::error::NodeError;
 use crate::lease_id::LeaseId;
 use crate::node::acquire::Acquire;
 use crate::node::adopt::Adopt;
+use crate::node::extend::Extend;
 use crate::node::identity::{Identify, RecordCheck};
 use crate::node::keys::Keys;
 use crate::node::rearm::Rearm;
 use crate::node::release::Release;
 use crate::node::responder::Responder;
-use crate::node::response::{Extension, Identity, Raised, Snapshot};
+use crate::node::response::{Identity, Raised, Snapshot};
 use crate::node::waiter::{Leave, Look};
-use crate::node::watch::Watch;
 
 /// A command, together with the responder that receives its result.
 ///
@@ -26,7 +26,7 @@ pub enum Command {
     /// Sets keys that do not exist.
     Acquire(Acquire),
     /// Postpones the expiry of keys that are ours.
-    Extend(Box<Extend>),
+    Extend(Extend),
     /// Moves the counters of keys that are ours to a fencing token.
     Raise(Box<Raise>),
     /// Puts the keys of a held lease back where they are missing.
@@ -154,68 +154,6 @@ pub(crate) struct MaySet<'a> {
     pub(crate) ttl: Duration,
     /// The lease to which the keys return.
     pub(crate) return_to: Option<&'a LeaseId>,
-}
-
-/// Postpones the expiry of keys that are ours.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct Extend {
-    /// The keys of one lease.
-    pub keys: Keys,
-    /// The value that every key must hold.
-    pub id: LeaseId,
-    /// The minimum time after which the keys expire, from now on.
-    pub ttl: Duration,
-    /// The minimum time for which existing counters are kept, from now on. `None` leaves them
-    /// unchanged.
-    pub fence_retention: Option<Duration>,
-    /// The label of the holder, to be kept beside each key for as long as the key holds the id. A node
-    /// that cannot do that extends without it.
-    pub label: Option<Arc<str>>,
-    /// The watch to notify when a key changes after this extension: it may be gone.
-    ///
-    /// A hint: the next extension finds a missing key too.
-    /// That extension is also a change. Each registration causes at most one notification for each key.
-    pub watch: Option<Watch>,
-    /// Receives the result.
-    pub responder: Responder<Extension>,
-}
-
-impl Extend {
-    /// Keeps `keys` for `ttl` from now on, and leaves counters unchanged.
-    #[must_use]
-    pub fn new(keys: Keys, id: LeaseId, ttl: Duration, responder: Responder<Extension>) -> Self {
-        Self {
-            keys,
-            id,
-            ttl,
-            fence_retention: None,
-            label: None,
-            watch: None,
-            responder,
-        }
-    }
-
-    /// Sets the label of the holder.
-    #[must_use]
-    pub fn label(mut self, label: impl Into<Option<Arc<str>>>) -> Self {
-        self.label = label.into();
-        self
-    }
-
-    /// Sets the minimum time for which counters are kept, from now on.
-    #[must_use]
-    pub fn fence_retention(mut self, retention: impl Into<Option<Duration>>) -> Self {
-        self.fence_retention = retention.into();
-        self
-    }
-
-    /// Sets the watch to notify when a key changes after this extension.
-    #[must_use]
-    pub fn watch(mut self, watch: impl Into<Option<Watch>>) -> Self {
-        self.watch = watch.into();
-        self
-    }
 }
 
 /// Moves the counters of keys that are ours to a fencing token.

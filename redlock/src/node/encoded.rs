@@ -12,10 +12,11 @@ pub(crate) struct Encoded<T = Packed>(OnceLock<T>);
 /// The bytes of an acquire, and the number of commands in them.
 pub(crate) type Packed = (ShortBytes<232>, usize);
 
-/// The words of a release. Several releases share a command, so each word is there by itself.
+/// The words of a command of one key. Several such commands share a call, so the words of each part are
+/// there by themselves.
 #[derive(Debug)]
-pub(crate) struct ReleaseWords {
-    /// The key, the key of its waiting list, and the id, one behind the other.
+pub(crate) struct Words {
+    /// The key, the key beside it, and the arguments, one behind the other.
     pub(crate) bytes: ShortBytes<128>,
     /// The ends of the first two.
     pub(crate) ends: [usize; 2],
@@ -52,12 +53,13 @@ impl<T> Clone for Encoded<T> {
     }
 }
 
-impl ReleaseWords {
+impl Words {
     pub(crate) fn key(&self) -> &[u8] {
         &self.bytes[..self.ends[0]]
     }
 
-    pub(crate) fn list(&self) -> &[u8] {
+    /// The key beside it, if it is a part of the command.
+    pub(crate) fn other(&self) -> &[u8] {
         &self.bytes[self.ends[0]..self.ends[1]]
     }
 
@@ -66,7 +68,7 @@ impl ReleaseWords {
         &self.bytes[..self.ends[1]]
     }
 
-    pub(crate) fn id(&self) -> &[u8] {
+    pub(crate) fn arguments(&self) -> &[u8] {
         &self.bytes[self.ends[1]..]
     }
 }

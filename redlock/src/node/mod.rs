@@ -10,6 +10,7 @@ mod acquire;
 mod adopt;
 pub(crate) mod command;
 mod encoded;
+mod extend;
 mod facts;
 mod health;
 pub(crate) mod identity;
@@ -32,7 +33,8 @@ use std::time::Duration;
 
 pub use self::acquire::{Acquire, AcquireTerms, Fence};
 pub use self::adopt::Adopt;
-pub use self::command::{Command, Extend, Inspect, Ping, Raise};
+pub use self::command::{Command, Inspect, Ping, Raise};
+pub use self::extend::{Extend, ExtendTerms};
 pub(crate) use self::facts::CLOCK_LIMIT;
 pub use self::facts::{ClockOffset, Fsync, NodeDeployment, NodeRole, Persistence};
 pub use self::health::{NodeHealth, NodeReport, NodeWarning};
@@ -85,7 +87,7 @@ pub use crate::time::clock::Moment;
 ///   10 ms, the node refuses all others. A waiter that is gone is skipped.
 /// - [`Leave`] removes a waiter. If it was the hinted one, the next waiter is hinted.
 ///
-/// A node may keep a [label](Extend::label) beside each key. It is a text for people, and decides nothing.
+/// A node may keep a [label](ExtendTerms::label) beside each key. It is a text for people, and decides nothing.
 ///
 /// A node keeps one [record](Identify) for the managers, as text that it does not interpret, and
 /// loses it when it loses keys. A node that reports its [losses](Identified::last_loss) needs no

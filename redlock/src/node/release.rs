@@ -4,7 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::lease_id::LeaseId;
-use crate::node::encoded::{Encoded, ReleaseWords};
+use crate::node::encoded::{Encoded, Words};
 use crate::node::keys::Keys;
 use crate::node::responder::Responder;
 use crate::node::response::Removal;
@@ -51,7 +51,7 @@ pub struct ReleaseTerms {
     /// The lease id that the keys hold again, with their expiry unchanged, instead of being deleted:
     /// that of the lease whose adoption failed.
     pub return_to: Option<LeaseId>,
-    pub(crate) words: Encoded<ReleaseWords>,
+    pub(crate) words: Encoded<Words>,
 }
 
 impl Release {

@@ -151,7 +151,7 @@ pub struct Record {
     pub id: Option<LeaseId>,
     /// The time until the key expires, or `None` if it never does.
     pub remaining: Option<Duration>,
-    /// The [label](crate::node::Extend::label) of the holder, if the node has one of this lease. Any
+    /// The [label](crate::node::ExtendTerms::label) of the holder, if the node has one of this lease. Any
     /// text: escape control characters where it is shown.
     pub label: Option<Arc<str>>,
 }

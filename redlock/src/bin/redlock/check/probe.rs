@@ -151,7 +151,7 @@ impl Probe {
         let (keys, id, watch) = (self.keys(), self.names.id(), self.watch());
         let extended = ask(&self.session, self.limit, |responder| {
             let extend = Extend::new(keys, id, PROBE_TTL, responder);
-            Command::Extend(extend.fence_retention(RETENTION).watch(watch).into())
+            Command::Extend(extend.fence_retention(RETENTION).watch(watch))
         });
         let extended = extended
             .await

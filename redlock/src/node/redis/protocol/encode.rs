@@ -1,10 +1,10 @@
 //! The encoding of requests as commands of the server.
 
-use crate::node::encoded::ReleaseWords;
-use crate::node::redis::protocol::call::{Call, pack};
+use crate::node::redis::protocol::call::Call;
 use crate::node::redis::protocol::calls::Calls;
 use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
+use crate::node::redis::protocol::encode_shared::{release_words, shared_extension};
 use crate::node::redis::protocol::encode_waiting::{encode_compare_delete, encode_look, leave};
 use crate::node::redis::protocol::identity;
 use crate::node::redis::protocol::other_key::OtherKey;
@@ -100,50 +100,6 @@ fn adopt(call: &mut Call<'_>, it: &Adopt, by_text: bool) {
     if let Some(fence) = &it.fence {
         call.arg(fence.proposal).arg(millis(fence.retention));
     }
-}
-
-/// Writes one call for several simple releases.
-pub(crate) fn shared_release<'a>(
-    call: &mut Call<'_>,
-    releases: impl Iterator<Item = &'a Release> + Clone,
-    waiting: WaitingForm,
-    by_text: bool,
-) {
-    let pairs = releases.filter_map(|it| Some((it.keys.as_one()?, it)));
-    script::RELEASE.start(call, by_text, 2 * pairs.clone().count());
-    for (key, it) in pairs.clone() {
-        let words = words(call, key, it);
-        call.packed_words(words.key(), 1);
-    }
-    let words = pairs.filter_map(|(_, it)| it.words.get());
-    for it in words.clone() {
-        // In place of a list: see `OtherKey`.
-        let list = if waiting.lists_are_denied {
-            it.key()
-        } else {
-            it.list()
-        };
-        call.packed_words(list, 1);
-    }
-    call.arg(waiting.hinting.as_bytes()).arg(b"").arg(b"");
-    for it in words {
-        call.packed_words(it.id(), 1);
-    }
-}
-
-/// Returns the words of the release of one key. Each of them is written to several nodes.
-fn words<'a>(call: &mut Call<'_>, key: &[u8], it: &'a Release) -> &'a ReleaseWords {
-    it.words.get_or(|| {
-        call.aside(|bytes, start| {
-            pack(bytes, key);
-            let key_end = bytes.len() - start;
-            pack(bytes, OtherKey::WaitingList.beside(key));
-            let ends = [key_end, bytes.len() - start];
-            pack(bytes, it.id.as_bytes());
-            let bytes = bytes[start..].into();
-            ReleaseWords { bytes, ends }
-        })
-    })
 }
 
 /// Encodes an acquire of one key as native commands: the key, its counter, the counter's expiry.
@@ -243,40 +199,6 @@ fn acquire(
     }
 }
 
-/// Writes one call for extensions of one key each, all with the same retention of counters, and with
-/// this label.
-pub(crate) fn shared_extension<'a>(
-    call: &mut Call<'_>,
-    extensions: impl Iterator<Item = &'a Extend> + Clone,
-    label: Option<&str>,
-    by_text: bool,
-) {
-    let keys = extensions.clone().filter_map(|it| it.keys.as_one());
-    let retention = extensions.clone().next().and_then(|it| it.fence_retention);
-    let groups = 1 + usize::from(retention.is_some());
-    script::EXTEND_EACH.start(call, by_text, groups * keys.clone().count());
-    for key in keys.clone() {
-        call.arg(&**key);
-    }
-    match retention {
-        Some(retention) => {
-            for key in keys {
-                call.arg(OtherKey::Counter.beside(key));
-            }
-            call.arg(millis(retention));
-        }
-        None => {
-            call.arg(b"");
-        }
-    }
-    for it in extensions {
-        call.arg(it.id.as_bytes()).arg(millis(it.ttl));
-    }
-    if let Some(label) = label {
-        call.arg(label);
-    }
-}
-
 fn extend(call: &mut Call<'_>, it: &Extend, label: Option<&str>, by_text: bool) {
     if it.keys.as_one().is_some() {
         // The script of those that share a call: sent by its text, it is there for all of them.
@@ -314,11 +236,11 @@ fn release(call: &mut Call<'_>, it: &Release, waiting: WaitingForm, by_text: boo
     let (name, waited) = waiting.listed(it.requeue.as_deref());
     let hinting = waiting.hinting.as_bytes();
     if let (Some(key), false) = (it.keys.as_one(), waiting.lists_are_denied) {
-        let words = words(call, key, it);
+        let words = release_words(call, key, it);
         script::RELEASE.start(call, by_text, 2);
         call.packed_words(words.keys(), 2);
         call.arg(hinting).arg(name).arg(waited);
-        call.packed_words(words.id(), 1);
+        call.packed_words(words.arguments(), 1);
         return;
     }
     let list = OtherKey::list(waiting.lists_are_denied);

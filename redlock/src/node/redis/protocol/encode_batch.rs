@@ -8,7 +8,7 @@ use crate::node::redis::protocol::counter_ttl::CounterTtls;
 use crate::node::redis::protocol::dialect::Dialect;
 use crate::node::redis::protocol::invalidation::Invalidations;
 use crate::node::redis::protocol::request::Request;
-use crate::node::redis::protocol::{encode, encode_waiting};
+use crate::node::redis::protocol::{encode_shared, encode_waiting};
 
 impl Batch {
     /// Encodes releases, which share calls.
@@ -26,7 +26,9 @@ impl Batch {
             }
             let releases = shared.iter().filter_map(|it| it.command.as_release());
             let by_text = dialect.scripts.by_text(false);
-            calls.add(|call| encode::shared_release(call, releases, dialect.waiting, by_text));
+            calls.add(|call| {
+                encode_shared::shared_release(call, releases, dialect.waiting, by_text)
+            });
         }
     }
 
@@ -54,7 +56,7 @@ impl Batch {
             }
             let label = shared_terms(&shared[0], dialect).and_then(|(_, label)| label);
             let extensions = shared.iter().filter_map(Request::as_simple_extension);
-            calls.add(|call| encode::shared_extension(call, extensions, label, by_text));
+            calls.add(|call| encode_shared::shared_extension(call, extensions, label, by_text));
         }
     }
 

@@ -12,6 +12,7 @@ pub(crate) mod decode_batch;
 pub(crate) mod dialect;
 pub(crate) mod encode;
 mod encode_batch;
+mod encode_shared;
 mod encode_waiting;
 pub(crate) mod error;
 pub(crate) mod identity;

@@ -228,7 +228,7 @@ impl Request {
     pub(crate) fn as_simple_extension(&self) -> Option<&Extend> {
         match &self.command {
             Command::Extend(it) if self.encoding == Encoding::Evalsha => {
-                it.keys.as_one().map(|_| &**it)
+                it.keys.as_one().map(|_| it)
             }
             _ => None,
         }

@@ -162,7 +162,7 @@ impl Watcher for Count {
 fn watched_extension(keys: Keys, watcher: &Arc<Count>) -> Request {
     let ttl = Duration::from_secs(1);
     let extend = Extend::new(keys, "1".into(), ttl, Responder::ignored());
-    Request::new(Command::Extend(extend.watch(Watch::new(watcher, 0)).into()))
+    Request::new(Command::Extend(extend.watch(Watch::new(watcher, 0))))
 }
 
 /// Takes a batch. Also returns the words of each command, and the number of responses to expect.

@@ -52,8 +52,8 @@ fn commands(keys: &Keys) -> Vec<Command> {
         Command::Release(release().keep_until(gone_by)),
         Command::Release(release().return_to(LeaseId::from("former"))),
         Command::Release(release().requeue(Waiter::new(watch(), SECOND))),
-        Command::Extend(extend().into()),
-        Command::Extend(extend().fence_retention(SECOND).into()),
+        Command::Extend(extend()),
+        Command::Extend(extend().fence_retention(SECOND)),
         Command::Raise(raise.into()),
         Command::Rearm(rearm().into()),
         Command::Rearm(rearm().fence((7, SECOND)).into()),
@@ -128,5 +128,27 @@ fn an_acquire_that_is_changed_is_encoded_as_it_is_now() {
             unreachable!("it is an acquire");
         };
         acquire = encoded;
+    }
+}
+
+/// The words of an extension are kept for other nodes.
+#[test]
+fn an_extension_that_is_changed_is_encoded_as_it_is_now() {
+    let new = || Extend::new(keys(&["a"]), "an id".into(), SECOND, Responder::ignored());
+    let packed = |request: &Request| {
+        let mut calls = Calls::packed();
+        request.encode(&mut calls, &mut CounterTtls::default(), Dialect::default());
+        std::mem::take(calls.bytes())
+    };
+    let mut changed = new();
+    for retention in [None, Some(SECOND), Some(2 * SECOND), None] {
+        changed = changed.fence_retention(retention);
+        let request = Request::new(Command::Extend(changed));
+        let fresh = Request::new(Command::Extend(new().fence_retention(retention)));
+        assert_eq!(packed(&request), packed(&fresh), "{retention:?}");
+        let Command::Extend(encoded) = request.command else {
+            unreachable!("it is an extension");
+        };
+        changed = encoded;
     }
 }

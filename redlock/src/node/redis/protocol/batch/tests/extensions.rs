@@ -13,7 +13,7 @@ fn extension(keys: Keys, retention: Option<u64>, results: &Results) -> Request {
     let responder = Responder::from_fn(move |result| results.lock().push(result));
     let extend = Extend::new(keys, "1".into(), Duration::from_secs(1), responder);
     let extend = extend.fence_retention(retention.map(Duration::from_millis));
-    Request::new(Command::Extend(extend.into()))
+    Request::new(Command::Extend(extend))
 }
 
 fn simple(name: &str) -> Request {
