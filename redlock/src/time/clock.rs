@@ -45,15 +45,17 @@ impl Moment {
         Self(NonZeroU64::new(nanos).unwrap_or(NonZeroU64::MIN))
     }
 
-    /// The moment `duration` later, or `None` if the clock cannot represent it.
+    /// The moment `duration` later, or `None` if no clock could represent it. All moments that are more
+    /// than five centuries away are the same.
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
-        self.0.checked_add(nanos(duration)?).map(Self)
+        (duration <= LONGEST).then(|| self.saturating_add(duration))
     }
 
     /// The moment `duration` later, or one that is farther away than any wait.
     pub(crate) fn saturating_add(self, duration: Duration) -> Self {
-        self.checked_add(duration).unwrap_or(Self(NonZeroU64::MAX))
+        let nanos = nanos(duration).unwrap_or(u64::MAX);
+        Self(self.0.saturating_add(nanos))
     }
 
     /// The moment `duration` earlier, or `None` if the clock cannot represent it.
@@ -186,6 +188,9 @@ fn signed(duration: Duration) -> i64 {
     let nanos = nanos(duration).and_then(|nanos| i64::try_from(nanos).ok());
     nanos.unwrap_or(i64::MAX)
 }
+
+/// The longest time that servers count, in milliseconds of a signed number.
+const LONGEST: Duration = Duration::from_millis(i64::MAX.unsigned_abs());
 
 const NANOS_PER_SECOND: u64 = 1_000_000_000;
 
@@ -329,6 +334,13 @@ mod tests {
     fn arithmetic_at_the_limits_of_the_clock_does_not_wrap() {
         let now = Moment::now();
         assert_eq!(now.checked_add(Duration::MAX), None);
+        let farthest = now.saturating_add(Duration::MAX);
+        assert_eq!(now.checked_add(LONGEST), Some(farthest));
+        assert!(farthest.timer().is_none_or(|it| it > Instant::now()));
+        assert_eq!(now.checked_sub(Duration::MAX), None);
+        let earlier = now.checked_sub(Duration::from_secs(1 << 29)).unwrap();
+        assert_eq!(now.saturating_since(earlier).as_secs(), 1 << 29);
+        assert_eq!(earlier.checked_add(Duration::from_secs(1 << 29)), Some(now));
         assert_eq!(
             now.saturating_since(now.checked_add(Duration::from_secs(1)).unwrap()),
             Duration::ZERO
