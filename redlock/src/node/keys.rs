@@ -62,6 +62,12 @@ impl Keys {
         self.hash
     }
 
+    /// Returns the hash of each key.
+    pub(crate) fn hashes(&self) -> impl Iterator<Item = u64> {
+        let rest = self.as_slice().iter().skip(1);
+        std::iter::once(self.hash).chain(rest.map(|key| hash(key)))
+    }
+
     /// Returns each key with its hash.
     pub(crate) fn hashed(&self) -> OneOrMany<HashedKey> {
         let first = self.keys.first();
@@ -172,6 +178,7 @@ mod tests {
         let other = Keys::from(key("c"));
         assert_eq!(map.get(other.hashed().first()), None);
         assert_eq!(keys.first_hash(), Keys::from(key("a")).first_hash());
+        assert!(keys.hashes().eq([hash(b"a"), hash(b"b")]));
         assert_ne!(keys.first_hash(), other.first_hash());
     }
 

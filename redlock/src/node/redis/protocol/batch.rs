@@ -76,7 +76,9 @@ pub(crate) struct Batch {
     pub(super) releases_per_call: usize,
     /// The number of responses to such a call.
     pub(super) responses_per_call: usize,
-    /// The watches of extensions in groups, the keys of which are tracked by one call.
+    /// The watches of extensions, in their order.
+    pub(super) watches: Vec<Watch>,
+    /// Their groups, the keys of which are tracked by one call.
     pub(super) watched: Vec<WatchGroup>,
     /// Whether the batch only finds out how waiters are hinted, and whether it subscribes.
     pub(crate) waiting_probe: Option<bool>,
@@ -85,7 +87,8 @@ pub(crate) struct Batch {
 /// Extensions whose keys are tracked by one call.
 #[derive(Debug, Default)]
 pub(super) struct WatchGroup {
-    pub(super) watches: Vec<Watch>,
+    /// The number of their watches.
+    pub(super) watches: usize,
     /// The number of their keys.
     pub(super) keys: usize,
     /// The number of responses to the call.
@@ -215,7 +218,8 @@ impl Batch {
     pub(crate) fn is_small(&self) -> bool {
         let parts = [&self.leading, &self.extensions, &self.trailing];
         let most = parts.iter().map(|it| it.capacity()).max();
-        most.max(Some(self.ordered.capacity())) <= Some(MAX_DRAINED)
+        let others = [self.ordered.capacity(), self.watches.capacity()];
+        most.max(others.into_iter().max()) <= Some(MAX_DRAINED)
     }
 
     pub(crate) fn is_empty(&self) -> bool {

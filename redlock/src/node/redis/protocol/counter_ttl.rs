@@ -57,8 +57,9 @@ impl CounterTtls {
 /// A ttl is longer than the retention by the retention divided by this.
 const SLACK_DIVISOR: u32 = 8;
 
-/// The maximum number of counters that are remembered, in about two megabytes.
-const MAX_COUNTERS: usize = 64 * 1024;
+/// The maximum number of counters that are remembered, in about one megabyte. A table of one more takes
+/// twice as much.
+const MAX_COUNTERS: usize = 56 * 1024;
 
 #[cfg(test)]
 mod tests {

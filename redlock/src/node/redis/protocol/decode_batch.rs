@@ -7,7 +7,7 @@ use deadpool_redis::redis::{ServerError, Value};
 use crate::node::redis::protocol::batch::{Batch, WatchGroup};
 use crate::node::redis::protocol::error;
 use crate::node::redis::protocol::request::{Encoding, Request, Settled};
-use crate::node::{Command, Identity, watch};
+use crate::node::{Command, Identity, Watch, watch};
 
 impl Batch {
     /// Sends the responses to their callers, and passes the state of each request to `on_settled`. The
@@ -76,9 +76,13 @@ impl Batch {
                 settle_extensions(shared, response, identity, &mut on_settled);
             }
         }
+        let mut watches = &self.watches[..];
         for group in self.watched.drain(..) {
-            settle_watches(&group, &mut responses, &mut on_settled);
+            let (of_group, rest) = watches.split_at(group.watches);
+            settle_watches(&group, of_group, &mut responses, &mut on_settled);
+            watches = rest;
         }
+        self.watches.clear();
         if !self.trailing.is_empty() {
             settle_releases(&mut self.trailing, calls, &mut responses, &mut on_settled);
         }
@@ -98,6 +102,7 @@ fn missing_right(response: &Value, is_identify: bool) -> Option<Arc<str>> {
 /// Reads the responses to the call that tracks the keys of extensions.
 fn settle_watches(
     group: &WatchGroup,
+    watches: &[Watch],
     responses: &mut impl Iterator<Item = Value>,
     on_settled: &mut impl FnMut(Settled),
 ) {
@@ -105,7 +110,7 @@ fn settle_watches(
     for response in responses.take(group.responses) {
         match response {
             // A key was deleted behind its extension, before it was tracked: no push reports that.
-            Value::Int(found) if found < keys => watch::notify_all(&group.watches),
+            Value::Int(found) if found < keys => watch::notify_all(watches),
             Value::ServerError(error) if error.code() == "CROSSSLOT" => {
                 on_settled(Settled::NotTogether);
             }

@@ -65,22 +65,25 @@ impl Batch {
         let ordered = self.ordered.iter().map(|ordered| &ordered.request);
         let mut extensions = ordered
             .chain(&self.extensions)
-            .filter(|request| request.is_extension())
-            .filter_map(|request| Some((request.keys(), request.watch()?)))
-            .peekable();
-        while extensions.peek().is_some() {
-            let group: Vec<_> = extensions
-                .by_ref()
-                .take(invalidations.group_size())
-                .collect();
-            invalidations.register_holders(&group);
-            let keys = group.iter().flat_map(|(keys, _)| *keys);
+            .filter_map(Request::as_watched_extension);
+        loop {
+            let group = extensions.clone().take(invalidations.group_size());
+            let before = self.watches.len();
+            self.watches
+                .extend(group.clone().map(|(_, watch)| watch.clone()));
+            let watches = self.watches.len() - before;
+            let Some(last) = watches.checked_sub(1) else {
+                return;
+            };
+            invalidations.register_holders(group.clone());
+            let keys = group.flat_map(|(keys, _)| keys.iter());
             let responses = encode_waiting::track(keys.clone(), calls);
             self.watched.push(WatchGroup {
-                watches: group.iter().map(|(_, watch)| (*watch).clone()).collect(),
+                watches,
                 keys: keys.count(),
                 responses,
             });
+            extensions.nth(last);
         }
     }
 }

@@ -1,12 +1,14 @@
 //! Messages that a server pushes, and the watches that they notify.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, MutexGuard};
 
 use deadpool_redis::redis::{PushInfo, PushKind, Value};
 use tokio::runtime::Handle;
 
+use crate::node::keys::{self, HashedMap, Keys};
 use crate::node::redis::protocol::waiting::SessionName;
 use crate::node::watch;
 use crate::node::watch::{Watch, Watches};
@@ -27,7 +29,11 @@ struct Tables {
     waiters: Watches,
     /// A registration lasts as long as its watcher. The invalidation that an extension causes
     /// arrives after the next registration was sent, and must not end it.
-    holders: HashMap<Arc<[u8]>, Watch>,
+    ///
+    /// By the hash of the key alone: there are many, and a server reports nearly all of them for nothing.
+    /// If two keys share a hash, their holder may check one of them in vain, and find out about the other
+    /// at its next extension.
+    holders: HashedMap<u64, Watch>,
     /// The contenders on waiting lists, by the key that is in their way or may be.
     contenders: HashMap<Arc<[u8]>, Contender>,
     /// The number of contenders at which those that are gone are removed.
@@ -89,17 +95,22 @@ impl Invalidations {
     }
 
     /// Adds the watches of holders of keys, each in place of any other holder's.
-    pub(crate) fn register_holders(&self, holders: &[(&[Arc<[u8]>], &Watch)]) {
+    pub(crate) fn register_holders<'a>(
+        &self,
+        holders: impl IntoIterator<Item = (&'a Keys, &'a Watch)>,
+    ) {
         let mut tables = self.lock();
         if tables.holders.len() >= tables.sweep_at {
             tables.holders.retain(|_, watch| watch.is_live());
             tables.sweep_at = (tables.holders.len() * 2).max(64);
         }
         for (keys, watch) in holders {
-            for key in *keys {
-                match tables.holders.get_mut(key) {
-                    Some(known) => known.clone_from(watch),
-                    None => drop(tables.holders.insert(Arc::clone(key), (*watch).clone())),
+            for hash in keys.hashes() {
+                match tables.holders.entry(hash) {
+                    // Nearly always: the extension before has registered it.
+                    Entry::Occupied(known) if known.get().is_same(watch) => {}
+                    Entry::Occupied(mut known) => known.get_mut().clone_from(watch),
+                    Entry::Vacant(place) => drop(place.insert(watch.clone())),
                 }
             }
         }
@@ -124,7 +135,7 @@ impl Invalidations {
             (PushKind::Invalidate, Some(Value::Array(keys))) => {
                 for key in keys {
                     if let Value::BulkString(key) = key {
-                        self.notify(key);
+                        self.on_changed(key);
                     }
                 }
             }
@@ -139,8 +150,11 @@ impl Invalidations {
                 }
             }
             // The connection ended and further invalidations are lost. Holders learn of the next
-            // connection in another way.
-            (PushKind::Disconnection, _) => self.notify_all(),
+            // connection in another way. The releases of some of them will not be reported.
+            (PushKind::Disconnection, _) => {
+                self.lock().sweep_at = 0;
+                self.notify_all();
+            }
             _ => {}
         }
     }
@@ -173,11 +187,12 @@ impl Invalidations {
         }
     }
 
-    /// Notifies the watches of one key.
-    fn notify(&self, key: &[u8]) {
+    /// Notifies the watches of one key, which has changed. Never blocks.
+    pub(crate) fn on_changed(&self, key: &[u8]) {
+        let hash = keys::hash(key);
         let (waiters, holder) = {
             let mut tables = self.lock();
-            (tables.waiters.take(key), tables.holders.get(key).cloned())
+            (tables.waiters.take(key), tables.holders.get(&hash).cloned())
         };
         watch::notify_all(&waiters);
         if let Some(holder) = holder
@@ -185,8 +200,8 @@ impl Invalidations {
         {
             // The release of a holder that is gone is the usual cause.
             let mut tables = self.lock();
-            if tables.holders.get(key).is_some_and(|it| !it.is_live()) {
-                tables.holders.remove(key);
+            if tables.holders.get(&hash).is_some_and(|it| !it.is_live()) {
+                tables.holders.remove(&hash);
             }
         }
     }
@@ -237,7 +252,8 @@ mod tests {
     }
 
     fn hold(invalidations: &Invalidations, name: &str, holder: &Arc<Count>) {
-        invalidations.register_holders(&[(&key(name), &Watch::new(holder, 0))]);
+        let [key] = key(name);
+        invalidations.register_holders([(&key.into(), &Watch::new(holder, 0))]);
     }
 
     fn push(kind: PushKind, keys: Option<&str>) -> PushInfo {
@@ -284,6 +300,7 @@ mod tests {
         hold(&invalidations, "a", &holder);
         drop(holder);
         invalidations.on_push(&push(PushKind::Invalidate, Some("a")));
-        assert!(!invalidations.lock().holders.contains_key(&b"a"[..]));
+        let hash = keys::hash(b"a");
+        assert!(!invalidations.lock().holders.contains_key(&hash));
     }
 }

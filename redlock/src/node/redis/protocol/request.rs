@@ -234,6 +234,14 @@ impl Request {
         }
     }
 
+    /// Returns the keys and the watch of an extension that registers for later changes.
+    pub(crate) fn as_watched_extension(&self) -> Option<(&Keys, &Watch)> {
+        match &self.command {
+            Command::Extend(it) => Some((&it.keys, self.watch()?)),
+            _ => None,
+        }
+    }
+
     /// Estimates the server's time for the command, in units of two microseconds.
     #[inline]
     pub(crate) fn cost(&self) -> usize {

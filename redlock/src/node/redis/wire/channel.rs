@@ -190,6 +190,11 @@ impl Channel {
     /// Reads the values that have arrived. Returns those of the first batch once they are complete.
     fn read_values(&mut self) -> Option<Vec<Value>> {
         while self.end.is_none() {
+            if let Some(pushes) = &self.pushes
+                && self.input.take_invalidation(|key| pushes.on_changed(key))
+            {
+                continue;
+            }
             match self.input.next() {
                 Ok(Some(value)) => self.on_value(value),
                 Ok(None) => return None,

@@ -41,6 +41,20 @@ impl Input {
         self.end += count;
     }
 
+    /// Removes the next value if it is the invalidation of one key, as it usually arrives, and calls
+    /// `on_changed` with the key. Returns whether it was one.
+    pub(super) fn take_invalidation(&mut self, on_changed: impl FnOnce(&[u8])) -> bool {
+        if !self.frame.is_new() {
+            return false;
+        }
+        let Some((key, length)) = scalar::invalidated(&self.bytes[self.start..self.end]) else {
+            return false;
+        };
+        on_changed(key);
+        self.start += length;
+        true
+    }
+
     /// Removes and returns the next value, once it is complete.
     pub(super) fn next(&mut self) -> RedisResult<Option<Value>> {
         let bytes = &self.bytes[self.start..self.end];

@@ -26,17 +26,21 @@ fn list(bytes: &[u8]) -> Option<(Value, usize)> {
     Some((Value::Array(values), end))
 }
 
-/// Each extension of a lease causes one at each node.
 fn invalidation(bytes: &[u8]) -> Option<(Value, usize)> {
-    let (value, length) = scalar(bytes.strip_prefix(INVALIDATION)?)?;
-    if !matches!(value, Value::BulkString(_)) {
-        return None;
-    }
+    let (key, length) = invalidated(bytes)?;
     let push = Value::Push {
         kind: PushKind::Invalidate,
-        data: vec![Value::Array(vec![value])],
+        data: vec![Value::Array(vec![Value::BulkString(key.to_vec())])],
     };
-    Some((push, INVALIDATION.len() + length))
+    Some((push, length))
+}
+
+/// Reads the invalidation of one key at the start of `bytes`. Returns the key with the length of the value.
+///
+/// Each extension of a lease causes one at each node.
+pub(super) fn invalidated(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    let (key, length) = text(bytes.strip_prefix(INVALIDATION)?)?;
+    Some((key, INVALIDATION.len() + length))
 }
 
 fn scalar(bytes: &[u8]) -> Option<(Value, usize)> {
@@ -45,15 +49,20 @@ fn scalar(bytes: &[u8]) -> Option<(Value, usize)> {
         b':' => integer(bytes).map(|(number, end)| (Value::Int(number), end)),
         b'_' if bytes.starts_with(b"_\r\n") => Some((Value::Nil, 3)),
         b'$' if bytes.starts_with(b"$-1\r\n") => Some((Value::Nil, 5)),
-        b'$' => {
-            let (length, start) = integer(bytes)?;
-            let end = start.checked_add(usize::try_from(length).ok()?)?;
-            let text = bytes.get(start..end)?;
-            let is_closed = bytes.get(end..end.checked_add(2)?)? == b"\r\n";
-            is_closed.then(|| (Value::BulkString(text.to_vec()), end + 2))
-        }
+        b'$' => text(bytes).map(|(text, end)| (Value::BulkString(text.to_vec()), end)),
         _ => None,
     }
+}
+
+fn text(bytes: &[u8]) -> Option<(&[u8], usize)> {
+    if bytes.first()? != &b'$' {
+        return None;
+    }
+    let (length, start) = integer(bytes)?;
+    let end = start.checked_add(usize::try_from(length).ok()?)?;
+    let text = bytes.get(start..end)?;
+    let is_closed = bytes.get(end..end.checked_add(2)?)? == b"\r\n";
+    is_closed.then_some((text, end + 2))
 }
 
 /// Reads the number in the first line, behind its type. Returns it with the length of the line.
