@@ -9,6 +9,7 @@ mod reports;
 mod server_clock;
 pub(crate) mod shutdown;
 pub(crate) mod timer;
+mod timer_queue;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;

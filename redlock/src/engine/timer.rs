@@ -12,8 +12,6 @@
 //! task       sleeps until 10.0 s ────────── finds B, sleeps until 10.1 s ─┘
 //! ```
 
-use std::collections::BTreeMap;
-use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, MutexGuard, Weak};
 use std::time::Duration;
@@ -22,18 +20,11 @@ use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use crate::engine::registry::Registry;
+use crate::engine::timer_queue::TimerQueue;
+pub(crate) use crate::engine::timer_queue::{Timed, TimerKey};
 use crate::sync::Mutex;
 use crate::time::clock;
 use crate::time::clock::Moment;
-
-/// An object that is called at a moment.
-pub(crate) trait Timed: fmt::Debug + Send + Sync {
-    /// Called when the moment has come. May insert the next one.
-    fn on_timer(self: Arc<Self>);
-
-    /// Called instead if the timer ends before.
-    fn on_close(self: Arc<Self>) {}
-}
 
 /// The queue of entries, served by a task on the engine's runtime.
 #[derive(Debug)]
@@ -44,19 +35,6 @@ pub(crate) struct Timers {
     /// The moment from which ticks are counted.
     started: Moment,
 }
-
-#[derive(Debug, Default)]
-struct TimerQueue {
-    /// Ordered by time. The number separates entries that are due at the same moment.
-    due: BTreeMap<TimerKey, Weak<dyn Timed>>,
-    count: u64,
-    /// The moment that the task sleeps for. The entry of that moment may be removed.
-    awaited: Option<Moment>,
-    is_closed: bool,
-}
-
-/// A place in the queue.
-pub(crate) type TimerKey = (Moment, u64);
 
 impl Timers {
     /// Starts the task. When it ends, with the runtime or the engine, it shuts down the leases of
@@ -110,38 +88,13 @@ impl Timers {
     }
 
     pub(crate) fn remove(&self, key: TimerKey) {
-        self.lock().due.remove(&key);
+        let removed = self.lock().remove(key);
+        // After unlocking: it may be the last reference.
+        drop(removed);
     }
 
     fn lock(&self) -> MutexGuard<'_, TimerQueue> {
         self.queue.lock()
-    }
-}
-
-impl TimerQueue {
-    /// Inserts an entry. Returns its place, and whether it is earlier than what the task sleeps for.
-    fn insert(&mut self, at: Moment, timed: Weak<dyn Timed>) -> (TimerKey, bool) {
-        self.count += 1;
-        let key = (at, self.count);
-        self.due.insert(key, timed);
-        let is_earlier = self.awaited.is_none_or(|awaited| at < awaited);
-        if is_earlier {
-            self.awaited = Some(at);
-        }
-        (key, is_earlier)
-    }
-
-    /// Removes the entries that are due, and finds the next moment.
-    fn take_due(&mut self, now: Moment) -> Vec<Arc<dyn Timed>> {
-        let mut due = Vec::new();
-        while let Some(entry) = self.due.first_entry() {
-            if entry.key().0 > now {
-                break;
-            }
-            due.extend(entry.remove().upgrade());
-        }
-        self.awaited = self.due.first_key_value().map(|((at, _), _)| *at);
-        due
     }
 }
 
@@ -184,10 +137,10 @@ impl Drop for TimerTask {
         let left = {
             let mut queue = self.timers.lock();
             queue.is_closed = true;
-            std::mem::take(&mut queue.due)
+            queue.take_all()
         };
         self.registry.shut_down_all();
-        for timed in left.values().filter_map(Weak::upgrade) {
+        for timed in left {
             timed.on_close();
         }
     }
@@ -256,12 +209,12 @@ mod tests {
         };
         let (first, is_earlier) = insert(&mut queue, 10);
         assert!(is_earlier, "the task sleeps for nothing yet");
-        queue.due.remove(&first);
+        drop(queue.remove(first));
         for seconds in [10, 11, 12] {
             let (key, is_earlier) = insert(&mut queue, seconds);
             assert!(!is_earlier, "it still sleeps until 10 s");
             if seconds < 12 {
-                queue.due.remove(&key);
+                drop(queue.remove(key));
             }
         }
         assert!(queue.take_due(after(10)).is_empty());

@@ -196,7 +196,7 @@ impl Deployment {
 
     /// Sets the timer.
     fn arm(&self, state: &mut State, wake_at: Option<Moment>) {
-        if state.timer.map(|(moment, _)| moment) == wake_at {
+        if state.timer.map(|timer| timer.at) == wake_at {
             return;
         }
         if let Some(old) = state.timer.take() {
