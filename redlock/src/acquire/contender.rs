@@ -240,7 +240,7 @@ impl<'a> Contender<'a> {
         let Some(waits) = waits.filter(|_| !is_last) else {
             return Decision::GiveUp(error);
         };
-        let status = HeadStatus::Refused(Arc::new((now, error.clone())));
+        let status = HeadStatus::Waiting(Some(Arc::new((now, error.clone()))));
         ticket.publish(&status, Some(now));
         if refused.is_busy() && !self.engine.hints() {
             self.engine.streaks().observe_busy(&self.keys);

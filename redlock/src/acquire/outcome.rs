@@ -83,7 +83,7 @@ pub(crate) fn behind_local_holder(
                 (busy, remaining) = (nodes, Some(left));
             }
         }
-        HeadStatus::Refused(refused) => {
+        HeadStatus::Waiting(Some(refused)) => {
             let (at, error) = &**refused;
             let LockError::Busy {
                 busy: nodes,
@@ -99,7 +99,7 @@ pub(crate) fn behind_local_holder(
             remaining = left.map(|left| left.saturating_sub(passed));
             (busy, is_minimum, is_local) = (*nodes, *may_be_more, *is_known);
         }
-        HeadStatus::None => {}
+        HeadStatus::Waiting(None) => {}
     }
     LockError::Busy {
         resource: resources.first().clone(),

@@ -57,7 +57,7 @@ struct Slots {
     leases: Vec<Option<Weak<dyn LiveLease>>>,
     /// A few bytes of the id in each slot, so that few leases are compared.
     tags: Vec<u64>,
-    free: Vec<usize>,
+    free: Vec<Slot>,
 }
 
 /// The number of leases that were admitted since a moment.
@@ -74,7 +74,7 @@ impl Slots {
 }
 
 /// The slot of a lease.
-pub(crate) type Slot = usize;
+pub(crate) type Slot = u32;
 
 impl Registry {
     pub(crate) fn new(runtime: &Handle) -> Arc<Self> {
@@ -91,14 +91,15 @@ impl Registry {
         let mut slots = self.slots.lock();
         match slots.free.pop() {
             Some(slot) => {
-                slots.leases[slot] = Some(lease);
-                slots.tags[slot] = tag(id);
+                slots.leases[slot as usize] = Some(lease);
+                slots.tags[slot as usize] = tag(id);
                 slot
             }
             None => {
                 slots.leases.push(Some(lease));
                 slots.tags.push(tag(id));
-                slots.leases.len() - 1
+                // Four billion leases would not fit into memory.
+                (slots.leases.len() - 1) as Slot
             }
         }
     }
@@ -106,7 +107,7 @@ impl Registry {
     pub(crate) fn remove(&self, slot: Slot) {
         let mut slots = self.slots.lock();
         // Dropped after unlocking: it may be the last reference to the lease.
-        let removed = slots.leases[slot].take();
+        let removed = slots.leases[slot as usize].take();
         if removed.is_some() {
             slots.free.push(slot);
         }
@@ -181,7 +182,7 @@ impl Registry {
     }
 
     /// Returns the live leases of the next slots, `None` after the last.
-    fn chunk(&self, next: &mut Slot) -> Option<Vec<Arc<dyn LiveLease>>> {
+    fn chunk(&self, next: &mut usize) -> Option<Vec<Arc<dyn LiveLease>>> {
         let slots = self.slots.lock();
         let rest = slots.leases.get(*next..)?;
         if rest.is_empty() {

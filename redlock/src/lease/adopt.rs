@@ -56,7 +56,7 @@ impl Round {
         let max_ttl = engine.config().max_ttl.max(lease.ttl);
         {
             let mut state = lease.lock();
-            state.adopted_from = Some(Box::new(from.clone()));
+            state.extras().adopted_from = Some(from.clone());
             state.keys_may_stay(lease.gone_by(lease.sent_at, max_ttl));
         }
         let decided_within = validity::adoption_limit(lease.node_timeout());
@@ -66,7 +66,7 @@ impl Round {
             let (keys, from, id) = (lease.keys.clone(), from.clone(), lease.id.clone());
             let adopt = Adopt::new(keys, from, id, max_ttl, responder)
                 .decided_within(decided_within)
-                .fence(lease.fence);
+                .fence(lease.fence());
             engine.submit(node, Command::Adopt(adopt.into()));
         }
         Self::of_adoption(lease)
@@ -80,7 +80,7 @@ impl ActiveLease {
         let sent = Moment::now();
         {
             let mut state = self.lock();
-            let is_minted = self.fence.is_none() || state.fencing_token.is_some();
+            let is_minted = self.proposal.is_none() || state.fencing_token.is_some();
             let is_open = state.phase == Phase::Acquiring && is_minted;
             if !is_open || state.tally.verdict() != Verdict::Reached {
                 return;

@@ -66,7 +66,7 @@ impl ActiveLease {
         let contention = &state.contention;
         let terms = state.terms.get_or_insert_with(|| {
             let terms = AcquireTerms::new(self.keys.clone(), self.id.clone(), self.ttl);
-            let terms = terms.contended(contention.is_contended).fence(self.fence);
+            let terms = terms.contended(contention.is_contended).fence(self.fence());
             Arc::new(terms.waiter(contention.waiter()))
         });
         Arc::clone(terms)
@@ -92,7 +92,7 @@ impl ActiveLease {
         if let Some(acquire) = acquire {
             self.engine.submit(node, acquire);
         }
-        self.release_behind(node);
+        self.release_behind([node]);
     }
 
     /// Applies again if the session has returned the acquire. Returns whether it has.

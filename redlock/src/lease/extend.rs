@@ -26,9 +26,8 @@ use crate::error::{ExtendError, InvalidRequest, LossReason};
 use crate::lease::ActiveLease;
 use crate::lease::extending::{Extending, Reason};
 use crate::lease::state::{Attempt, Phase, State};
-use crate::lease::watching::WatchedLease;
 use crate::lease_id::LeaseId;
-use crate::node::{Command, Extend, ExtendTerms, Extension, Keys, Responder};
+use crate::node::{Command, Extend, ExtendTerms, Extension, Keys, Responder, Watcher};
 use crate::quorum;
 use crate::quorum::Verdict;
 use crate::quorum::hold::Hold;
@@ -52,27 +51,29 @@ impl ActiveLease {
 
     /// Extends the lease if that is due, and ends it if it is over.
     fn extend_if_due(self: &Arc<Self>) {
-        if self.expire_if_due().is_some() {
-            return;
-        }
         let timeout = self.node_timeout();
-        let (attempt, refusal) = {
+        let (attempt, refusal, now) = {
             let mut state = self.lock();
-            if state.phase != Phase::Held {
-                return;
-            }
             let now = Moment::now();
+            // Without a deadline, the lease has ended or is about to.
+            let Some(deadline) = state.deadline() else {
+                return;
+            };
+            if now >= validity::act_before(deadline, self.ttl) {
+                drop(state);
+                return self.lose(LossReason::Expired);
+            }
             let is_due = self.auto_extend && now >= state.extend_at;
             let refusal = is_due.then(|| self.refusal(&mut state, timeout)).flatten();
             let attempt = is_due.then(|| self.next_attempt(&mut state, now, timeout));
             self.arm(&mut state);
-            (attempt.flatten(), refusal)
+            (attempt.flatten(), refusal, now)
         };
         if let Some(refusal) = refusal {
             self.log_refusal(&refusal);
         }
         if let Some((number, nodes)) = attempt {
-            self.send_extensions(self.ttl, Reason::Due(number), &nodes);
+            self.send_extensions(self.ttl, Reason::Due(number), &nodes, None, now);
         }
     }
 
@@ -97,8 +98,8 @@ impl ActiveLease {
         let is_recent = now.saturating_since(attempt.sent) < self.extend_interval();
         let is_in_progress = !state.is_early
             && is_recent
-            && attempt.confirmed < quorum.needed()
-            && attempt.confirmed + unanswered >= quorum.needed();
+            && attempt.confirmed() < quorum.needed()
+            && attempt.confirmed() + unanswered >= quorum.needed();
         if is_in_progress || nodes.len() == 0 {
             return None;
         }
@@ -118,8 +119,7 @@ impl ActiveLease {
         };
         let end = validity::act_before(deadline, self.ttl);
         let extension = self.auto_extend.then_some(state.extend_at);
-        let retries = state.retries.iter().map(|retry| retry.due);
-        let next = retries.chain(extension).fold(end, Moment::min);
+        let next = state.retries_due().chain(extension).fold(end, Moment::min);
         if let Some(old) = state.timer.take() {
             self.engine.timers().remove(old);
         }
@@ -159,7 +159,9 @@ impl ActiveLease {
         }
         let quorum = self.engine.quorum();
         let all = Selection::of(quorum.nodes(), |_| true);
-        let responses = self.send_extensions(ttl, Reason::Requested, &all);
+        let responses = Responses::new(quorum.nodes());
+        let collector = Some(Arc::clone(&responses));
+        self.send_extensions(ttl, Reason::Requested, &all, collector, Moment::now());
         let verdict = |results: &NodeResults<Extension>| {
             let responded = results.iter().flatten();
             let confirmed = responded
@@ -181,19 +183,26 @@ impl ActiveLease {
         Err(self.not_extended(&results))
     }
 
-    /// Sends an extension to these nodes.
+    /// Sends an extension to these nodes. `responses` collects their responses.
     fn send_extensions(
         self: &Arc<Self>,
         ttl: Duration,
         reason: Reason,
         nodes: &Selection,
-    ) -> Arc<Responses<Extension>> {
-        let extending = self.extending(ttl, reason, nodes);
+        responses: Option<Arc<Responses<Extension>>>,
+        now: Moment,
+    ) {
+        let extending = self.extending(ttl, reason, nodes, responses, now);
         let terms = self.extend_terms(extending.ttl);
         for node in nodes.iter() {
-            self.send_extension(node, &extending, &terms);
+            let responder = Responder::new(Arc::<Extending>::clone(&extending), node);
+            let extend =
+                Extend::with_terms(Arc::clone(&terms), responder).watch(extending.watch(node));
+            self.engine.submit(node, Command::Extend(extend));
         }
-        Arc::clone(&extending.responses)
+        // The lease may have ended since it was found to be held. Its release is then ahead of the
+        // extensions, which would prolong keys that stay until the end of `hold_at_least`.
+        self.release_behind(nodes.iter());
     }
 
     /// Extends the lease at one node. If a node that has come back lacks the keys, all nodes follow, so
@@ -206,9 +215,7 @@ impl ActiveLease {
             Duration::ZERO
         };
         let only = Selection::of(self.engine.quorum().nodes(), |other| other == node);
-        let extending = self.extending(ttl, reason, &only);
-        let terms = self.extend_terms(extending.ttl);
-        self.send_extension(node, &extending, &terms);
+        self.send_extensions(ttl, reason, &only, None, Moment::now());
     }
 
     /// Sends the label of the holder to the nodes that have the keys, if there is one. It travels with an
@@ -228,7 +235,7 @@ impl ActiveLease {
         } else {
             Duration::ZERO
         };
-        self.send_extensions(ttl, Reason::Labelled, &nodes);
+        self.send_extensions(ttl, Reason::Labelled, &nodes, None, Moment::now());
     }
 
     /// The same, to a node that has granted the keys late.
@@ -245,15 +252,6 @@ impl ActiveLease {
             .fence_retention(self.fence_retention())
             .label(self.engine.config().label.clone());
         Arc::new(terms)
-    }
-
-    fn send_extension(&self, node: usize, extending: &Arc<Extending>, terms: &Arc<ExtendTerms>) {
-        let responder = Responder::new(Arc::<Extending>::clone(extending), node);
-        let extend = Extend::with_terms(Arc::clone(terms), responder).watch(extending.watch(node));
-        self.engine.submit(node, Command::Extend(extend));
-        // The lease may have ended since it was found to be held. Its release is then ahead of the
-        // extension, which would prolong keys that stay until the end of `hold_at_least`.
-        self.release_behind(node);
     }
 
     /// Shortens a ttl to the end that `max_hold` sets.
@@ -321,21 +319,24 @@ impl LiveLease for ActiveLease {
     }
 }
 
-impl WatchedLease for ActiveLease {
+impl Watcher for ActiveLease {
     /// Extends the lease at the node. The response shows whether the keys are there.
-    fn on_key_changed(self: Arc<Self>, node: usize) {
+    fn key_changed(&self, node: usize) {
         {
             let mut state = self.lock();
             if state.phase != Phase::Held || !state.watching.reported(node) {
                 return;
             }
         }
+        let Some(lease) = self.itself.upgrade() else {
+            return;
+        };
         if !self.auto_extend || self.engine.registry().admits() {
-            self.extend_node(node, Reason::Changed);
+            lease.extend_node(node, Reason::Changed);
         } else {
             let part = validity::extension_spread(self.ttl);
             let delay = self.engine.jitter().up_to(part);
-            self.extend_early(delay, part.max(self.node_timeout()));
+            lease.extend_early(delay, part.max(self.node_timeout()));
         }
     }
 }

@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::engine::deployment::Loss;
+use crate::error::LossReason;
 use crate::lease::ActiveLease;
 use crate::lease::deadline::DeadlineMove;
 use crate::lease::progress::Progress;
 use crate::lease::state::{Phase, RearmGrant, State};
-use crate::lease::watching::LeaseWatcher;
 use crate::node::{Extension, NodeResult, RecordCheck, ResponseSink, Watch};
 use crate::quorum::per_node::Selection;
 use crate::quorum::responses::Responses;
@@ -29,10 +29,9 @@ pub(super) struct Extending {
     pub(super) ttl: Duration,
     /// The reason for the extension.
     reason: Reason,
-    /// The watcher to notify of later changes, if the extension registers it.
-    watcher: Option<Arc<LeaseWatcher>>,
     progress: Mutex<Progress>,
-    pub(super) responses: Arc<Responses<Extension>>,
+    /// The responses, if a caller waits for them.
+    responses: Option<Arc<Responses<Extension>>>,
 }
 
 /// The reason for an extension.
@@ -81,30 +80,29 @@ struct Effects {
 }
 
 impl ActiveLease {
-    /// An extension that is about to be sent to `nodes`.
+    /// An extension that is about to be sent to `nodes`. The moment `sent` was read just before.
     pub(super) fn extending(
         self: &Arc<Self>,
         ttl: Duration,
         reason: Reason,
         nodes: &Selection,
+        responses: Option<Arc<Responses<Extension>>>,
+        sent: Moment,
     ) -> Arc<Extending> {
-        let sent = Moment::now();
         let ttl = self.within_max_hold(ttl, sent);
         let count = self.engine.quorum().nodes();
-        let watcher = {
+        {
             let mut state = self.lock();
             state.keys_may_stay(self.gone_by(sent, ttl));
             state.watching.sent(nodes, count, sent, reason.is_due());
-            reason.registers().then(|| state.watching.watcher(self))
-        };
+        }
         Arc::new(Extending {
             lease: Arc::clone(self),
             sent,
             ttl,
             reason,
-            watcher,
             progress: Mutex::default(),
-            responses: Responses::new(count),
+            responses,
         })
     }
 
@@ -115,10 +113,6 @@ impl ActiveLease {
         result: &NodeResult<Extension>,
         extending: &Extending,
     ) -> bool {
-        // A lease that is over does not come back, even if no timer has noticed its end.
-        if self.remaining().is_zero() {
-            return false;
-        }
         // Before the state is locked: it locks too.
         let is_missing = *result == Ok(Extension::NotHeld);
         let miss = is_missing.then(|| Miss {
@@ -127,13 +121,20 @@ impl ActiveLease {
         });
         let effects = {
             let mut state = self.lock();
-            if state.phase != Phase::Held {
+            let now = Moment::now();
+            // A lease that is over does not come back, even if no timer has noticed its end.
+            let deadline = state.deadline();
+            if deadline.is_none_or(|end| validity::remaining(end, now).is_zero()) {
+                drop(state);
+                if deadline.is_some() {
+                    self.lose(LossReason::Expired);
+                }
                 return false;
             }
             if extending.reason.is_due() {
                 state.watching.extended(node, extending.sent);
             }
-            self.record(&mut state, node, result, extending, miss)
+            self.record(&mut state, node, result, extending, miss, now)
         };
         let counts = effects.counts;
         self.carry_out(node, effects, extending);
@@ -148,8 +149,9 @@ impl ActiveLease {
         result: &NodeResult<Extension>,
         extending: &Extending,
         miss: Option<Miss>,
+        now: Moment,
     ) -> Effects {
-        let (sent, outlast) = (extending.sent, self.outlast());
+        let (sent, outlast) = (extending.sent, self.outlast_from(now));
         let mut effects = Effects {
             may_have_changed: state
                 .watching
@@ -173,7 +175,7 @@ impl ActiveLease {
                     effects.restore = loss.check;
                     return effects;
                 }
-                if !state.holds.lose(node, sent, Moment::now()) {
+                if !state.holds.lose(node, sent, now) {
                     return effects;
                 }
                 state.failures.record_not_held(node);
@@ -183,7 +185,7 @@ impl ActiveLease {
             // before.
             Err(error) => {
                 // One that was not sent because it was too late shows that the node is silent.
-                if state.holds.decides(node, sent) && !extending.is_over() {
+                if state.holds.decides(node, sent) && !extending.is_over(now) {
                     state.failures.record(node, error.clone());
                 }
                 return effects;
@@ -247,7 +249,7 @@ impl ActiveLease {
             return;
         }
         state.attempt.confirmed += 1;
-        if state.attempt.confirmed == self.engine.quorum().needed() {
+        if state.attempt.confirmed() == self.engine.quorum().needed() {
             let delay = self.engine.jitter().before(self.extend_interval());
             let retry_at = state.extend_at;
             state.extend_at = self.extension_at(extending.sent, delay).unwrap_or(retry_at);
@@ -270,19 +272,19 @@ impl Extending {
     }
 
     /// Whether a confirmation no longer means anything.
-    fn is_over(&self) -> bool {
-        Moment::now().saturating_since(self.sent) >= self.ttl
+    fn is_over(&self, now: Moment) -> bool {
+        now.saturating_since(self.sent) >= self.ttl
     }
 
     /// The watch that the extension registers with a node, if it does.
     pub(super) fn watch(&self, node: usize) -> Option<Watch> {
-        let watcher = self.watcher.as_ref();
-        watcher.map(|watcher| Watch::new(watcher, node))
+        let registers = self.reason.registers();
+        registers.then(|| Watch::new(&self.lease, node))
     }
 
     /// The number of keys that the extension registers.
     fn registers(&self) -> usize {
-        let registers = self.watcher.is_some();
+        let registers = self.reason.registers();
         usize::from(registers) * self.lease.keys.as_slice().len()
     }
 }
@@ -306,6 +308,9 @@ impl ResponseSink<Extension> for Extending {
     fn on_response(&self, node: usize, result: NodeResult<Extension>) {
         let result = self.lease.unless_contested(node, result);
         let counts = self.lease.extended(node, &result, self);
+        let Some(responses) = &self.responses else {
+            return;
+        };
         // A confirmation that does not count must not satisfy the caller.
         let result = result.map(|extension| {
             if counts {
@@ -314,7 +319,7 @@ impl ResponseSink<Extension> for Extending {
                 Extension::NotHeld
             }
         });
-        self.responses.on_response(node, result);
+        responses.on_response(node, result);
     }
 
     fn on_dropped(&self, node: usize) {
@@ -326,6 +331,6 @@ impl ResponseSink<Extension> for Extending {
     /// Whether the lease is held, and would be longer.
     fn is_wanted(&self) -> bool {
         let is_held = self.lease.lock().phase == Phase::Held;
-        is_held && !(self.reason.is_due() && self.is_over())
+        is_held && !(self.reason.is_due() && self.is_over(Moment::now()))
     }
 }

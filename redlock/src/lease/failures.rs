@@ -1,24 +1,34 @@
 //! The last failure of each node, from its responses to extensions.
 
-use crate::error::{NodeError, NodeErrorKind};
+use std::sync::Arc;
+
+use crate::error::{NodeError, NodeErrorKind, NodeFailure};
 use crate::time::clock::Moment;
 
 /// The last failure of each node, and the attempts that a quorum did not confirm.
 #[derive(Debug)]
 pub(super) struct Failures {
-    /// Empty until the first failure: most leases never have one.
-    errors: Vec<Option<NodeError>>,
+    /// Boxed, because most leases never have one.
+    recorded: Option<Box<Recorded>>,
     /// When the latest extension that a quorum has confirmed was sent.
     confirmed: Moment,
     /// The number of attempts since that no quorum has confirmed.
     refused: u32,
 }
 
+#[derive(Debug, Default)]
+struct Recorded {
+    /// The last failure of each node.
+    errors: Vec<Option<NodeError>>,
+    /// The failures that led to the loss, once the lease is lost.
+    causes: Option<Arc<[NodeFailure]>>,
+}
+
 impl Failures {
     /// Begins with an acquisition that was sent at `sent`.
     pub(super) fn new(sent: Moment) -> Self {
         Self {
-            errors: Vec::new(),
+            recorded: None,
             confirmed: sent,
             refused: 0,
         }
@@ -26,10 +36,11 @@ impl Failures {
 
     /// Records that a command failed on a node.
     pub(super) fn record(&mut self, node: usize, error: NodeError) {
-        if self.errors.len() <= node {
-            self.errors.resize(node + 1, None);
+        let errors = &mut self.recorded.get_or_insert_default().errors;
+        if errors.len() <= node {
+            errors.resize(node + 1, None);
         }
-        self.errors[node] = Some(error);
+        errors[node] = Some(error);
     }
 
     /// Records that a node does not hold the keys.
@@ -43,13 +54,25 @@ impl Failures {
 
     /// Discards the failure of a node that has confirmed the lease.
     pub(super) fn clear(&mut self, node: usize) {
-        if let Some(error) = self.errors.get_mut(node) {
+        let errors = self.recorded.as_mut().map(|it| &mut it.errors);
+        if let Some(error) = errors.and_then(|it| it.get_mut(node)) {
             *error = None;
         }
     }
 
     pub(super) fn get(&self, node: usize) -> Option<&NodeError> {
-        self.errors.get(node)?.as_ref()
+        self.recorded.as_ref()?.errors.get(node)?.as_ref()
+    }
+
+    /// Keeps the failures that lead to the loss of the lease.
+    pub(super) fn set_causes(&mut self, causes: Arc<[NodeFailure]>) {
+        self.recorded.get_or_insert_default().causes = Some(causes);
+    }
+
+    /// The failures that led to the loss, of which there may be none.
+    pub(super) fn causes(&self) -> Arc<[NodeFailure]> {
+        let causes = self.recorded.as_ref().and_then(|it| it.causes.clone());
+        causes.unwrap_or_default()
     }
 
     /// Records that a quorum has confirmed an extension that was sent at `sent`. Returns whether

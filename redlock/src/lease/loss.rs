@@ -58,7 +58,7 @@ impl ActiveLease {
             return None;
         }
         let causes = self.causes(&state, timeout);
-        state.loss_causes = Some(Arc::clone(&causes));
+        state.failures.set_causes(Arc::clone(&causes));
         Some(causes)
     }
 

@@ -49,7 +49,7 @@ impl ActiveLease {
     fn choose(&self) -> Option<Choice> {
         let state = self.lock();
         let is_open = state.phase == Phase::Acquiring
-            && self.fence.is_some()
+            && self.proposal.is_some()
             && state.fencing_token.is_none()
             && state.tally.verdict() == Verdict::Reached;
         if !is_open {

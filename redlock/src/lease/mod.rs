@@ -27,6 +27,8 @@ mod extending;
 mod failures;
 mod loss;
 mod mint;
+mod open;
+mod place;
 mod progress;
 mod rearm;
 mod release;
@@ -54,7 +56,6 @@ use crate::engine::deployment::AtomicVersion;
 use crate::error::{LockLost, LossReason};
 use crate::lease_id::LeaseId;
 use crate::node::{Fence, Keys, session_group};
-use crate::quorum;
 use crate::quorum::per_node::PerNode;
 use crate::quorum::tally::Tally;
 use crate::resource::Resources;
@@ -62,9 +63,6 @@ use crate::sync::{Condition, Locked};
 use crate::time::clock::Moment;
 use crate::time::validity;
 use crate::token::FencingToken;
-use crate::waiting::head::{HeadStatus, Holder};
-use crate::waiting::queue::Ticket;
-use crate::waiting::wakeup::Wakeup;
 
 /// The claim of one lease id on its resources, at all nodes.
 pub(crate) struct ActiveLease {
@@ -80,17 +78,15 @@ pub(crate) struct ActiveLease {
     granted_until: Moment,
     /// The end that `max_hold` sets.
     hold_until: Option<Moment>,
-    /// The time from `sent_at` for which the keys stay even if the lease is released sooner.
-    hold_at_least: Option<Duration>,
-    /// The proposal for the counters; `None` without fencing.
-    fence: Option<Fence>,
+    /// The moment until which the keys stay even if the lease is released sooner.
+    kept_until: Option<Moment>,
+    /// The proposal for the counters, and whether it is likely accepted. `None` without fencing.
+    proposal: Option<(u64, bool)>,
     /// Never locked while a command is submitted or a task is woken: both may call back.
     state: Condition<State>,
     /// The version of each node's identity record under which the acquire was sent. Set before that,
     /// and read with the response.
     versions: PerNode<AtomicVersion>,
-    /// The contender of the round, if it goes on waiting when the round is lost.
-    wakeup: Option<Weak<Wakeup>>,
     itself: Weak<Self>,
 }
 
@@ -106,7 +102,6 @@ impl ActiveLease {
         let sent_at = contention.now;
         let ttl = options.first_ttl();
         let config = engine.config();
-        let wakeup = contention.wakeup.as_ref().map(Arc::downgrade);
         Arc::new_cyclic(|itself| Self {
             keys,
             resources,
@@ -115,8 +110,12 @@ impl ActiveLease {
             auto_extend: options.auto_extend,
             sent_at,
             granted_until: validity::expiry(sent_at, ttl, config.drift_factor),
-            fence: engine.fence(sent_at),
-            hold_at_least: options.hold_at_least,
+            proposal: engine
+                .fence(sent_at)
+                .map(|fence| (fence.proposal, fence.is_likely_accepted)),
+            kept_until: options
+                .hold_at_least
+                .map(|least| sent_at.saturating_add(least)),
             hold_until: options.max_hold.and_then(|most| sent_at.checked_add(most)),
             state: Condition::new(State::new(
                 Tally::pending(engine.acquire_quorum()),
@@ -124,7 +123,6 @@ impl ActiveLease {
                 validity::gone_by(sent_at, ttl, config.drift_factor),
                 contention,
             )),
-            wakeup,
             versions: AtomicVersion::none(engine.quorum().nodes()),
             engine: Arc::clone(engine),
             itself: Weak::clone(itself),
@@ -143,9 +141,23 @@ impl ActiveLease {
         self.engine.node_timeout(self.ttl)
     }
 
+    /// What the acquires do to the counters; `None` without fencing.
+    fn fence(&self) -> Option<Fence> {
+        let (proposal, is_likely) = self.proposal?;
+        let fence = Fence::new(proposal, self.engine.config().fence_retention());
+        Some(fence.likely_accepted(is_likely))
+    }
+
     /// The retention of the counters; `None` without fencing.
     fn fence_retention(&self) -> Option<Duration> {
-        self.fence.map(|fence| fence.retention)
+        self.proposal
+            .map(|_| self.engine.config().fence_retention())
+    }
+
+    /// The time from `sent_at` for which the keys stay even if the lease is released sooner.
+    fn hold_at_least(&self) -> Option<Duration> {
+        self.kept_until
+            .map(|until| until.saturating_since(self.sent_at))
     }
 
     /// The fencing token, once it is minted.
@@ -200,22 +212,8 @@ impl ActiveLease {
         let Phase::Ended(end) = state.phase else {
             return None;
         };
-        let causes = state.loss_causes.clone().unwrap_or_default();
+        let causes = state.failures.causes();
         Some(LockLost::new(self.resources.clone(), end.reason(), causes))
-    }
-
-    /// Keeps the head of the local queue until the lease ends. The next request in the queue then
-    /// contacts the nodes behind the release of this lease.
-    pub(crate) fn keep_ticket(self: &Arc<Self>, ticket: Ticket) {
-        let holder = Arc::downgrade(self);
-        ticket.publish(&HeadStatus::Held(holder), None);
-        let mut state = self.lock();
-        if state.phase == Phase::Held {
-            state.ticket = Some(ticket);
-        } else {
-            drop(state);
-            drop(ticket);
-        }
     }
 
     /// Ends the lease as lost, unless it has ended before, and releases its remaining keys.
@@ -271,7 +269,7 @@ impl ActiveLease {
     /// Ends the lease once and passes the plan of its releases to `carry_out`. Returns whether this
     /// call ended it.
     fn end_with(&self, end: End, carry_out: impl FnOnce(&ReleasePlan)) -> bool {
-        let (plan, slot, tokens, waker, ticket) = {
+        let (plan, slot, tokens, waker, place) = {
             let mut state = self.lock();
             if let Phase::Ended(_) = state.phase {
                 return false;
@@ -283,11 +281,11 @@ impl ActiveLease {
             }
             let slot = state.slot.take();
             let plan = self.release_plan(&state, end);
-            // Nodes keep a watcher only as long as the lease does.
+            // What is in flight and registered does not matter any more.
             state.watching = Watching::default();
             let tokens = [state.cancellation.take(), state.nearer.take()];
             let waker = state.take_waker();
-            (plan, slot, tokens, waker, state.ticket.take())
+            (plan, slot, tokens, waker, state.place.take())
         };
         // The releases are queued before any waiter is woken, so its next command follows them.
         carry_out(&plan);
@@ -295,11 +293,13 @@ impl ActiveLease {
         if let Some(slot) = slot {
             self.engine.registry().remove(slot);
         }
-        if ticket.is_some() && !self.engine.hints() {
-            let now = Instant::now();
-            self.engine.streaks().observe_release(&self.keys, now);
+        if let Some(place) = place {
+            if !self.engine.hints() {
+                let now = Instant::now();
+                self.engine.streaks().observe_release(&self.keys, now);
+            }
+            self.engine.local_queue().leave(&self.keys, place);
         }
-        drop(ticket);
         for token in tokens.into_iter().flatten() {
             token.cancel();
         }
@@ -316,17 +316,6 @@ impl ActiveLease {
 
     fn lock(&self) -> Locked<'_, State> {
         self.state.lock()
-    }
-}
-
-impl Holder for ActiveLease {
-    fn hold(&self) -> (u16, Duration) {
-        let held = self.lock().holds.held();
-        (quorum::nodes(held), self.time_left())
-    }
-
-    fn end_if_over(&self) -> bool {
-        !self.is_held()
     }
 }
 

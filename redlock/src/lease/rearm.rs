@@ -46,7 +46,7 @@ impl ActiveLease {
             // Until the response, only an extension sent well behind this command decides.
             let since = sent.checked_add(timeout).unwrap_or(sent);
             state.holds.set(node, Hold::Unknown, since);
-            state.rearming.push(node);
+            state.extras().rearming.push(node);
             state.keys_may_stay(self.gone_by(sent, ttl));
         }
         let sink = Arc::new(Rearming {
@@ -57,7 +57,7 @@ impl ActiveLease {
         let (keys, id) = (self.keys.clone(), self.id.clone());
         let rearm = Rearm::new(keys, id, ttl, responder).fence(self.rearm_fence());
         self.engine.submit(node, Command::Rearm(rearm.into()));
-        self.release_behind(node);
+        self.release_behind([node]);
     }
 
     /// The token to restore on the node, and its retention.
@@ -66,9 +66,9 @@ impl ActiveLease {
         self.fence_retention().map(|retention| (token, retention))
     }
 
-    /// Sends a release behind a command that was submitted while the lease ended. The release of the
-    /// lease may be ahead of it, and not every session drops what is no longer wanted.
-    pub(super) fn release_behind(&self, node: usize) {
+    /// Sends releases behind commands that were submitted while the lease ended. The release of the
+    /// lease may be ahead of them, and not every session drops what is no longer wanted.
+    pub(super) fn release_behind(&self, nodes: impl IntoIterator<Item = usize>) {
         let plan = {
             let state = self.lock();
             match state.phase {
@@ -77,11 +77,11 @@ impl ActiveLease {
             }
         };
         // A lease that was detached releases only what re-arms may set.
-        if !plan.nodes.contains(node) {
-            return;
+        let nodes = nodes.into_iter();
+        for node in nodes.filter(|node| plan.nodes.contains(*node)) {
+            let release = self.release_at(node, &plan, Responder::ignored());
+            self.engine.submit(node, release);
         }
-        let release = self.release_at(node, &plan, Responder::ignored());
-        self.engine.submit(node, release);
     }
 
     /// Records one node's response to a re-arm.
@@ -90,7 +90,7 @@ impl ActiveLease {
         let is_armed = {
             let mut state = self.lock();
             if !result.as_ref().is_err_and(NodeError::is_sent) {
-                state.rearming.retain(|other| *other != node);
+                state.extras().rearming.retain(|other| *other != node);
             }
             if let Hold::Until(_) = state.holds.get(node) {
                 // A later extension was faster and has decided.
@@ -133,7 +133,8 @@ impl ActiveLease {
         if due < grant.until {
             let refused = grant.refused.saturating_add(1);
             let grant = RearmGrant { refused, ..grant };
-            state.retries.push(RearmRetry { node, due, grant });
+            let retry = RearmRetry { node, due, grant };
+            state.extras().retries.push(retry);
             self.arm(state);
         }
     }
@@ -142,11 +143,12 @@ impl ActiveLease {
     pub(super) fn rearm_due(self: &Arc<Self>) {
         let due: Vec<RearmRetry> = {
             let mut state = self.lock();
+            if state.retries_due().next().is_none() {
+                return;
+            }
             let now = Moment::now();
-            let due = state.retries.iter().filter(|retry| retry.due <= now);
-            let due = due.copied().collect();
-            state.retries.retain(|retry| retry.due > now);
-            due
+            let retries = &mut state.extras().retries;
+            retries.extract_if(.., |retry| retry.due <= now).collect()
         };
         for retry in due {
             self.rearm(retry.node, retry.grant);

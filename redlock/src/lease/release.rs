@@ -20,14 +20,14 @@ use crate::time::validity;
 impl ActiveLease {
     /// Plans the releases that are due if the lease ends this way now.
     pub(super) fn release_plan(&self, state: &State, end: End) -> ReleasePlan {
-        let hold = self.hold_at_least.filter(|_| end.keeps());
+        let hold = self.hold_at_least().filter(|_| end.keeps());
         let keep_until = hold
             .and_then(|hold| self.sent_at.checked_add(hold))
             .filter(|keep_until| *keep_until > Moment::now());
         let kept = |hold| validity::gone_by(self.sent_at, hold, self.engine.config().drift_factor);
         let gone_by = hold.map_or(state.gone_by, |hold| state.gone_by.max(kept(hold)));
         let return_to = match end {
-            End::Abandoned => state.adopted_from.as_deref().cloned(),
+            End::Abandoned => state.adopted_from().cloned(),
             _ => None,
         };
         let terms = ReleaseTerms::new(self.keys.clone(), self.id.clone(), gone_by)

@@ -51,7 +51,7 @@ impl ActiveLease {
             .fence(self.rearm_fence())
             .record(record);
         self.engine.submit(node, Command::Rearm(rearm.into()));
-        self.release_behind(node);
+        self.release_behind([node]);
     }
 
     /// Records the response to a restoration.

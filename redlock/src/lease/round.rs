@@ -166,7 +166,7 @@ impl ActiveLease {
             && deadline >= enough
             && enough.is_some()
             // With fencing on, there is no guard without a token.
-            && (self.fence.is_none() || state.fencing_token.is_some());
+            && (self.proposal.is_none() || state.fencing_token.is_some());
         if is_won && !is_checked && !self.is_young(now) {
             return Finish::Unchecked;
         }
@@ -177,6 +177,7 @@ impl ActiveLease {
             state.terms = None;
             // Nodes that apply again now join without a waiter.
             state.contention.wakeup = None;
+            state.forget_contender();
             let live: Weak<Self> = Arc::downgrade(self);
             state.slot = Some(self.engine.registry().insert(&self.id, live));
             self.schedule_first(&mut state);
@@ -252,6 +253,7 @@ impl ActiveLease {
         }
         if state.phase == Phase::Held {
             state.holds_changed();
+            state.forget_contender();
         }
         if is_late {
             drop(state);
@@ -263,7 +265,10 @@ impl ActiveLease {
 
     /// The moment until which other nodes must hold the lease for another node to join it.
     pub(super) fn outlast(&self) -> Moment {
-        let now = Moment::now();
+        self.outlast_from(Moment::now())
+    }
+
+    pub(super) fn outlast_from(&self, now: Moment) -> Moment {
         let limit = validity::round_limit(self.engine.config().drift_factor);
         now.checked_add(limit).unwrap_or(now)
     }
@@ -274,7 +279,7 @@ impl ActiveLease {
             return;
         };
         let (Stamp::Moved(counter) | Stamp::Beyond(counter)) = stamp;
-        let proposal = self.fence.map(|fence| fence.proposal);
+        let proposal = self.proposal.map(|(proposal, _)| proposal);
         // A counter up to the proposal is nothing new.
         if proposal.is_none_or(|proposal| counter > proposal) {
             self.engine.observe_counter(counter);

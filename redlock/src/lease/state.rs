@@ -1,12 +1,12 @@
 //! The mutable state of a lease.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::registry::Slot;
 use crate::engine::timer::TimerKey;
-use crate::error::{LossReason, NodeFailure};
+use crate::error::LossReason;
 use crate::lease::contention::Contention;
 use crate::lease::failures::Failures;
 use crate::lease::watching::Watching;
@@ -17,7 +17,8 @@ use crate::quorum::per_node::Selection;
 use crate::quorum::tally::Tally;
 use crate::time::clock::Moment;
 use crate::token::FencingToken;
-use crate::waiting::queue::Ticket;
+use crate::waiting::queue::Place;
+use crate::waiting::wakeup::Wakeup;
 
 #[derive(Debug)]
 pub(super) struct State {
@@ -44,25 +45,33 @@ pub(super) struct State {
     pub(super) is_early: bool,
     /// The last failure of each node.
     pub(super) failures: Failures,
-    /// The failures that led to the loss, once the lease is lost.
-    pub(super) loss_causes: Option<Arc<[NodeFailure]>>,
     /// The extensions in flight, and the registrations with the nodes.
     pub(super) watching: Watching,
-    /// The nodes with a re-arm whose outcome is unknown.
-    pub(super) rearming: Vec<usize>,
-    /// Re-arms that met another owner, to be repeated.
-    pub(super) retries: Vec<RearmRetry>,
+    /// Boxed, because few leases have any.
+    extras: Option<Box<Extras>>,
     /// The deadline of the holds, recomputed whenever they change.
     deadline: Option<Moment>,
     /// What acquires say about contention, until the round is won.
     pub(super) contention: Contention,
+    /// The contender of the round, if it goes on waiting when the round is lost. It keeps the memory of
+    /// the contender, and is gone once the round was won and all nodes have voted.
+    pub(super) wakeup: Option<Weak<Wakeup>>,
     /// What the acquires say, until the round is won.
     pub(super) terms: Option<Arc<AcquireTerms>>,
     pub(super) fencing_token: Option<FencingToken>,
-    /// The lease whose keys are adopted, if they are. Boxed, because it is rare.
-    pub(super) adopted_from: Option<Box<LeaseId>>,
     /// The head of the local queue, kept while the lease is held.
-    pub(super) ticket: Option<Ticket>,
+    pub(super) place: Option<Place>,
+}
+
+/// What few leases have.
+#[derive(Debug, Default)]
+pub(super) struct Extras {
+    /// The lease whose keys are adopted, if they are.
+    pub(super) adopted_from: Option<LeaseId>,
+    /// The nodes with a re-arm whose outcome is unknown.
+    pub(super) rearming: Vec<usize>,
+    /// Re-arms that met another owner, to be repeated.
+    pub(super) retries: Vec<RearmRetry>,
 }
 
 /// The phase of a lease. It only moves forward.
@@ -164,7 +173,14 @@ pub(super) struct Attempt {
     pub(super) number: u32,
     /// The moment at which it was sent; before the first, that of the acquisition.
     pub(super) sent: Moment,
-    pub(super) confirmed: usize,
+    pub(super) confirmed: u32,
+}
+
+impl Attempt {
+    /// The number of nodes that have confirmed it.
+    pub(super) fn confirmed(&self) -> usize {
+        self.confirmed as usize
+    }
 }
 
 impl State {
@@ -192,22 +208,43 @@ impl State {
             },
             is_early: false,
             failures: Failures::new(sent_at),
-            loss_causes: None,
             watching: Watching::default(),
-            rearming: Vec::new(),
-            retries: Vec::new(),
+            extras: None,
             deadline: None,
+            wakeup: contention.wakeup.as_ref().map(Arc::downgrade),
             contention,
             terms: None,
             fencing_token: None,
-            adopted_from: None,
-            ticket: None,
+            place: None,
         }
     }
 
     /// The deadline: the moment after which the lease counts as expired. `None` unless it is held.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.deadline.filter(|_| self.phase == Phase::Held)
+    }
+
+    /// What few leases have, to be changed.
+    pub(super) fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// The lease whose keys are adopted, if they are.
+    pub(super) fn adopted_from(&self) -> Option<&LeaseId> {
+        self.extras.as_ref()?.adopted_from.as_ref()
+    }
+
+    /// The moments of the re-arms that are to be repeated.
+    pub(super) fn retries_due(&self) -> impl Iterator<Item = Moment> {
+        let retries = self.extras.iter().flat_map(|it| &it.retries);
+        retries.map(|retry| retry.due)
+    }
+
+    /// Forgets the contender of a round that was won, unless it may still be added to a waiting list.
+    pub(super) fn forget_contender(&mut self) {
+        if self.phase == Phase::Held && self.tally.is_complete() {
+            self.wakeup = None;
+        }
     }
 
     /// Records that keys may stay on a node until this moment.
@@ -218,8 +255,10 @@ impl State {
     /// The nodes where a re-arm in flight may set keys that are not counted on.
     pub(super) fn unsettled(&self) -> Selection {
         let is_counted = |node: usize| matches!(self.holds.get(node), Hold::Until(_));
+        let extras = self.extras.as_ref();
+        let is_rearming = |node| extras.is_some_and(|it| it.rearming.contains(&node));
         Selection::of(self.tally.quorum().nodes(), |node| {
-            self.rearming.contains(&node) && !is_counted(node)
+            is_rearming(node) && !is_counted(node)
         })
     }
 

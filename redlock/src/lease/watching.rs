@@ -18,11 +18,10 @@
 //! Only regular extensions register. The one that follows a report does not, so it cannot cause
 //! another: reports at most double the extensions, whatever the reason for them.
 
-use std::fmt;
-use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use crate::node::{Extension, NodeResult, Watcher};
+use crate::lease::open::{Open, OpenNodes};
+use crate::node::{Extension, NodeResult};
 use crate::quorum::per_node::{PerNode, Selection};
 use crate::time::clock::Moment;
 
@@ -34,32 +33,8 @@ pub(super) struct Watching {
     /// The number of keys whose next change each node will report. `None` until the first extension.
     registered: Option<PerNode<u16>>,
     /// What is open at each node; `None` while nothing is.
-    open: Option<Box<[Open]>>,
-    watcher: Option<Arc<LeaseWatcher>>,
+    open: Option<OpenNodes>,
 }
-
-/// What is open at one node.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Open {
-    /// When the latest extension was sent, until its response.
-    in_flight: Option<Moment>,
-    /// When the first extension without any response since was sent.
-    silent_since: Option<Moment>,
-    /// Whether a change was reported that an extension in flight does not explain.
-    was_changed: bool,
-    /// When the latest regular extension was sent, until its response.
-    extending: Option<Moment>,
-}
-
-/// A lease whose keys are watched.
-pub(super) trait WatchedLease: Send + Sync {
-    /// Called when a node reports a change of a key.
-    fn on_key_changed(self: Arc<Self>, node: usize);
-}
-
-/// The watcher of a lease. It ends with the lease, and is all that a node keeps of one that has
-/// ended.
-pub(super) struct LeaseWatcher(Weak<dyn WatchedLease>);
 
 impl Watching {
     /// Records extensions that are about to be sent to these of `count` nodes. `are_regular`: whether
@@ -73,14 +48,10 @@ impl Watching {
     ) {
         self.registered
             .get_or_insert_with(|| PerNode::new(count, || 0));
-        let none = || vec![Open::default(); count].into();
-        let open = self.open.get_or_insert_with(none);
-        for node in nodes.iter() {
-            let node = &mut open[node];
-            node.in_flight = Some(sent);
-            node.silent_since.get_or_insert(sent);
-            node.extending = are_regular.then_some(sent).or(node.extending);
-        }
+        let open = self
+            .open
+            .get_or_insert_with(|| OpenNodes::none(count, sent));
+        open.sent(nodes, count, sent, are_regular);
     }
 
     /// Records that the regular extension that was sent at `sent` has its response, or never will have
@@ -94,17 +65,17 @@ impl Watching {
     /// What is open at a node.
     fn open(&self, node: usize) -> Open {
         let open = self.open.as_ref();
-        open.map_or_else(Open::default, |open| open[node])
+        open.map_or_else(Open::default, |open| open.get(node))
     }
 
     /// Changes what is open at a node, if anything is at any. Changes to nothing else matter: what is
     /// not open cannot be completed.
     fn change<T: Default>(&mut self, node: usize, change: impl FnOnce(&mut Open) -> T) -> T {
-        let Some(open) = &mut self.open else {
+        let (Some(open), Some(registered)) = (&mut self.open, &self.registered) else {
             return T::default();
         };
-        let changed = change(&mut open[node]);
-        if open.iter().all(|it| *it == Open::default()) {
+        let changed = open.change(node, registered.len(), change);
+        if open.is_over() {
             self.open = None;
         }
         changed
@@ -115,18 +86,6 @@ impl Watching {
     pub(super) fn is_extending(&self, node: usize, now: Moment, limit: Duration) -> bool {
         let sent = self.open(node).extending;
         sent.is_some_and(|sent| now.saturating_since(sent) < limit)
-    }
-
-    /// Returns the watcher for the extensions that register.
-    pub(super) fn watcher<L: WatchedLease + 'static>(
-        &mut self,
-        lease: &Arc<L>,
-    ) -> Arc<LeaseWatcher> {
-        let watcher = self.watcher.get_or_insert_with(|| {
-            let lease: Weak<L> = Arc::downgrade(lease);
-            Arc::new(LeaseWatcher(lease))
-        });
-        Arc::clone(watcher)
     }
 
     /// Records the response to an extension. Returns whether the keys may have changed since.
@@ -196,20 +155,6 @@ impl Watching {
     pub(super) fn is_silent(&self, node: usize, now: Moment, timeout: Duration) -> bool {
         let since = self.open(node).silent_since;
         since.is_some_and(|since| now.saturating_since(since) >= timeout)
-    }
-}
-
-impl Watcher for LeaseWatcher {
-    fn key_changed(&self, node: usize) {
-        if let Some(lease) = self.0.upgrade() {
-            lease.on_key_changed(node);
-        }
-    }
-}
-
-impl fmt::Debug for LeaseWatcher {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LeaseWatcher").finish_non_exhaustive()
     }
 }
 

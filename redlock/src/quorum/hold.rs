@@ -39,10 +39,19 @@ pub(crate) struct Holds(PerNode<NodeHold>);
 
 #[derive(Clone, Copy, Debug)]
 struct NodeHold {
-    hold: Hold,
+    hold: PackedHold,
     /// Extensions that were sent before this moment do not decide.
     since: Moment,
 }
+
+/// A hold in half of its size. The highest bit is not part of the moment.
+///
+/// ```text
+/// 0 and a moment   until then          1 and a moment   gone since then
+/// 0 alone          absent              1 alone          unknown
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PackedHold(u64);
 
 impl Hold {
     /// Whether a key may be on the node, or may still be set there, so that a release must go there.
@@ -54,16 +63,17 @@ impl Hold {
 impl Holds {
     /// Returns the holds of a round whose commands are sent from `since` on.
     pub(crate) fn unknown(nodes: usize, since: Moment) -> Self {
-        let hold = Hold::Unknown;
+        let hold = PackedHold::from(Hold::Unknown);
         Self(PerNode::new(nodes, || NodeHold { hold, since }))
     }
 
     pub(crate) fn get(&self, node: usize) -> Hold {
-        self.0[node].hold
+        self.0[node].hold.unpack()
     }
 
     /// Sets a hold. Extensions that were sent before `since` no longer decide.
     pub(crate) fn set(&mut self, node: usize, hold: Hold, since: Moment) {
+        let hold = hold.into();
         self.0[node] = NodeHold { hold, since };
     }
 
@@ -71,8 +81,8 @@ impl Holds {
     /// later command has decided meanwhile.
     pub(crate) fn vote(&mut self, node: usize, hold: Hold, sent: Moment) {
         let current = &mut self.0[node];
-        if current.hold == Hold::Unknown && current.since <= sent {
-            current.hold = hold;
+        if current.hold == Hold::Unknown.into() && current.since <= sent {
+            current.hold = hold.into();
         }
     }
 
@@ -93,7 +103,7 @@ impl Holds {
     /// not find the others free while it can still be won.
     pub(crate) fn may_join(&self, node: usize, outlast: Moment) -> bool {
         let others = self.0.iter().enumerate().filter(|(other, it)| {
-            *other != node && matches!(it.hold, Hold::Until(expiry) if expiry >= outlast)
+            *other != node && it.hold.expiry().is_some_and(|expiry| expiry >= outlast)
         });
         others.count() >= Quorum::of(self.0.len()).needed()
     }
@@ -108,17 +118,14 @@ impl Holds {
         expiry: Moment,
         outlast: Moment,
     ) -> bool {
-        let is_new = !matches!(self.get(node), Hold::Until(_));
+        let is_new = self.0[node].hold.expiry().is_none();
         if !self.decides(node, sent) || is_new && !self.may_join(node, outlast) {
             return false;
         }
         let current = &mut self.0[node];
-        let expiry = match current.hold {
-            Hold::Until(before) => before.max(expiry),
-            _ => expiry,
-        };
+        let before = current.hold.expiry().unwrap_or(expiry);
         *current = NodeHold {
-            hold: Hold::Until(expiry),
+            hold: Hold::Until(before.max(expiry)).into(),
             since: sent,
         };
         true
@@ -128,9 +135,9 @@ impl Holds {
     /// longer decide.
     pub(crate) fn extend(&mut self, node: usize, sent: Moment, expiry: Moment) {
         let current = &mut self.0[node];
-        if let Hold::Until(before) = current.hold {
+        if let Some(before) = current.hold.expiry() {
             *current = NodeHold {
-                hold: Hold::Until(before.max(expiry)),
+                hold: Hold::Until(before.max(expiry)).into(),
                 since: sent.max(current.since),
             };
         }
@@ -158,15 +165,12 @@ impl Holds {
     /// The number of nodes that hold all keys.
     pub(crate) fn held(&self) -> usize {
         let holds = self.0.iter();
-        holds.filter(|it| matches!(it.hold, Hold::Until(_))).count()
+        holds.filter(|it| it.hold.expiry().is_some()).count()
     }
 
     /// The moment after which the lease counts as expired; `None` without a majority.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let expiries = self.0.iter().filter_map(|it| match it.hold {
-            Hold::Until(expiry) => Some(expiry),
-            _ => None,
-        });
+        let expiries = self.0.iter().filter_map(|it| it.hold.expiry());
         validity::deadline(expiries, Quorum::of(self.0.len()).needed())
     }
 
@@ -176,11 +180,71 @@ impl Holds {
     }
 }
 
+impl PackedHold {
+    fn unpack(self) -> Hold {
+        let moment = Moment::from_bits(self.0 & !OTHER);
+        match (moment, self.0 & OTHER) {
+            (Some(expiry), 0) => Hold::Until(expiry),
+            (Some(since), _) => Hold::Gone(since),
+            (None, 0) => Hold::Absent,
+            (None, _) => Hold::Unknown,
+        }
+    }
+
+    /// The moment until which all keys are there.
+    fn expiry(self) -> Option<Moment> {
+        match self.unpack() {
+            Hold::Until(expiry) => Some(expiry),
+            _ => None,
+        }
+    }
+}
+
+impl From<Hold> for PackedHold {
+    fn from(hold: Hold) -> Self {
+        // A moment of the next century is not later than that.
+        let short = |moment: Moment| moment.to_bits().min(!OTHER);
+        Self(match hold {
+            Hold::Absent => 0,
+            Hold::Gone(since) => OTHER | short(since),
+            Hold::Unknown => OTHER,
+            Hold::Until(expiry) => short(expiry),
+        })
+    }
+}
+
+/// The highest bit.
+const OTHER: u64 = 1 << 63;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
+
+    #[test]
+    fn a_packed_hold_is_the_hold() {
+        let (now, much) = (Moment::now(), Duration::from_secs(100 * 365 * 24 * 60 * 60));
+        let moments = [
+            now.checked_sub(much).unwrap(),
+            now,
+            now.saturating_add(much),
+        ];
+        let some = moments.map(|it| [Hold::Until(it), Hold::Gone(it)]);
+        for hold in some
+            .into_iter()
+            .flatten()
+            .chain([Hold::Absent, Hold::Unknown])
+        {
+            assert_eq!(PackedHold::from(hold).unpack(), hold);
+        }
+        let farthest = now.saturating_add(Duration::MAX);
+        let packed = PackedHold::from(Hold::Until(farthest)).expiry();
+        assert!(
+            packed.unwrap() > now.saturating_add(much),
+            "earlier, but not by much"
+        );
+    }
 
     fn after(start: Moment, millis: u64) -> Moment {
         start.checked_add(Duration::from_millis(millis)).unwrap()

@@ -12,14 +12,15 @@ pub(crate) mod vote;
 /// The number of configured nodes, and the number of votes that decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quorum {
-    nodes: usize,
-    needed: usize,
+    nodes: u16,
+    needed: u16,
 }
 
 impl Quorum {
     /// Returns the majority of the *configured* nodes. If only responding nodes counted, both sides
     /// of a partition would have a quorum.
     pub(crate) fn of(nodes: usize) -> Self {
+        let nodes = self::nodes(nodes);
         Self {
             nodes,
             needed: nodes / 2 + 1,
@@ -29,30 +30,30 @@ impl Quorum {
     /// Raises the number of votes that decides to `durability`, if that is more.
     pub(crate) fn at_least(self, durability: usize) -> Self {
         Self {
-            needed: self.needed.max(durability),
+            needed: self.needed.max(nodes(durability)),
             ..self
         }
     }
 
     /// The number of configured nodes.
     pub(crate) fn nodes(self) -> usize {
-        self.nodes
+        self.nodes.into()
     }
 
     /// The number of votes that decides. Any two sets of this many nodes have a node in common.
     pub(crate) fn needed(self) -> usize {
-        self.needed
+        self.needed.into()
     }
 
     /// The number of votes against that makes a quorum impossible. With an even number of nodes
     /// this is less than a majority, so that a tie is decided.
     pub(crate) fn blocking(self) -> usize {
-        self.nodes - self.needed() + 1
+        self.nodes() - self.needed() + 1
     }
 
     /// The smallest number of votes, for and against together, that can decide.
     pub(crate) fn least(self) -> usize {
-        self.needed.min(self.blocking())
+        self.needed().min(self.blocking())
     }
 
     /// Returns what is certain after `votes` for and `against` votes against.

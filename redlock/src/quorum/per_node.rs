@@ -11,15 +11,19 @@ pub(crate) struct PerNode<T>(Repr<T>);
 enum Repr<T> {
     /// The values of this many nodes, and some that count for nothing.
     Few(u8, [T; FEW]),
-    Many(Box<[T]>),
+    Many(Box<Many<T>>),
 }
+
+/// A pointer of two words would make most values larger.
+#[derive(Clone)]
+struct Many<T>(Box<[T]>);
 
 impl<T> PerNode<T> {
     /// Creates the values of `nodes` nodes. `value` may be called for more.
     pub(crate) fn new(nodes: usize, value: impl Fn() -> T) -> Self {
         Self(match u8::try_from(nodes) {
             Ok(count) if nodes <= FEW => Repr::Few(count, std::array::from_fn(|_| value())),
-            _ => Repr::Many((0..nodes).map(|_| value()).collect()),
+            _ => Repr::Many(Box::new(Many((0..nodes).map(|_| value()).collect()))),
         })
     }
 }
@@ -30,7 +34,7 @@ impl<T> Deref for PerNode<T> {
     fn deref(&self) -> &[T] {
         match &self.0 {
             Repr::Few(count, values) => &values[..usize::from(*count)],
-            Repr::Many(values) => values,
+            Repr::Many(values) => &values.0,
         }
     }
 }
@@ -39,7 +43,7 @@ impl<T> DerefMut for PerNode<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         match &mut self.0 {
             Repr::Few(count, values) => &mut values[..usize::from(*count)],
-            Repr::Many(values) => values,
+            Repr::Many(values) => &mut values.0,
         }
     }
 }

@@ -16,9 +16,9 @@ pub(crate) struct Tally {
     ballots: Box<[Ballot]>,
     quorum: Quorum,
     /// The number of pending votes.
-    pending: usize,
+    pending: u16,
     /// The number of nodes that granted the lease.
-    granted: usize,
+    granted: u16,
 }
 
 /// What one node has reported.
@@ -39,12 +39,12 @@ impl Tally {
         Self {
             ballots: (0..quorum.nodes()).map(pending).collect(),
             quorum,
-            pending: quorum.nodes(),
+            pending: quorum.nodes,
             granted: 0,
         }
     }
 
-    /// Takes the votes, once the round is over. Later ones change nothing.
+    /// Takes the votes, once the round is over. Later ones are counted, and change nothing else.
     pub(crate) fn take(&mut self) -> Self {
         Self {
             ballots: std::mem::take(&mut self.ballots),
@@ -58,6 +58,7 @@ impl Tally {
 
     pub(crate) fn set(&mut self, node: usize, vote: VoteState) {
         let Some(ballot) = self.ballots.get_mut(node) else {
+            self.pending = self.pending.saturating_sub(1);
             return;
         };
         let count = |vote: &VoteState| match vote {
@@ -102,8 +103,8 @@ impl Tally {
 
     /// Returns what is certain about the acquisition.
     pub(crate) fn verdict(&self) -> Verdict {
-        let against = self.quorum.nodes() - self.pending - self.granted;
-        self.quorum.verdict(self.granted, against)
+        let against = self.quorum.nodes - self.pending - self.granted;
+        self.quorum.verdict(self.granted(), against.into())
     }
 
     /// Whether every node has responded.
@@ -113,7 +114,7 @@ impl Tally {
 
     /// The number of nodes that granted the lease.
     pub(crate) fn granted(&self) -> usize {
-        self.granted
+        self.granted.into()
     }
 
     /// The number of nodes that granted the lease until `moment` at least.

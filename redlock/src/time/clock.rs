@@ -71,6 +71,16 @@ impl Moment {
         Duration::from_nanos(self.0.get().saturating_sub(earlier.0.get()))
     }
 
+    /// The moment as a number, which is not 0.
+    pub(crate) fn to_bits(self) -> u64 {
+        self.0.get()
+    }
+
+    /// The moment of a number, if it is not 0.
+    pub(crate) fn from_bits(bits: u64) -> Option<Self> {
+        NonZeroU64::new(bits).map(Self)
+    }
+
     /// The same point on Tokio's clock, for arming a timer; `None` if that cannot represent it. A suspend
     /// after this call makes the timer late: see [`sleep_until`].
     fn timer(self) -> Option<Instant> {

@@ -9,12 +9,11 @@ use crate::time::clock::Moment;
 /// What the head of a queue knows about its lock.
 #[derive(Clone, Debug)]
 pub(crate) enum HeadStatus {
-    /// Nothing yet.
-    None,
+    /// It does not hold the lock. The moment and the error of its last round, if it has had one. Shared,
+    /// because most heads have not.
+    Waiting(Option<Arc<(Moment, LockError)>>),
     /// It holds the lock.
     Held(Weak<dyn Holder>),
-    /// The moment and the error of its last round. Shared, because most heads have had no such round.
-    Refused(Arc<(Moment, LockError)>),
 }
 
 /// A holder, as the requests behind it see it.

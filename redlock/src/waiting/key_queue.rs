@@ -12,11 +12,17 @@ use crate::waiting::head::HeadStatus;
 #[derive(Debug)]
 pub(super) struct KeyQueue {
     head: Head,
+    /// Boxed, because most heads have none behind them.
+    behind: Option<Box<Behind>>,
+    pub(super) status: HeadStatus,
+}
+
+#[derive(Debug, Default)]
+struct Behind {
     /// The requests behind the head, and what wakes each.
     waiters: BTreeMap<u64, Option<Waker>>,
     /// The number of checks in a row that have found the head stalled.
     stalls: u32,
-    pub(super) status: HeadStatus,
 }
 
 #[derive(Debug)]
@@ -33,18 +39,19 @@ impl KeyQueue {
                 number,
                 stalled_from,
             },
-            waiters: BTreeMap::new(),
-            stalls: 0,
-            status: HeadStatus::None,
+            behind: None,
+            status: HeadStatus::Waiting(None),
         }
     }
 
     pub(super) fn join(&mut self, number: u64) {
-        self.waiters.insert(number, None);
+        let behind = self.behind.get_or_insert_default();
+        behind.waiters.insert(number, None);
     }
 
     pub(super) fn is_contended(&self) -> bool {
-        !self.waiters.is_empty()
+        let behind = self.behind.as_ref();
+        behind.is_some_and(|it| !it.waiters.is_empty())
     }
 
     pub(super) fn head(&self) -> u64 {
@@ -53,12 +60,14 @@ impl KeyQueue {
 
     /// Whether a request waits behind the head. One that was removed need not wait.
     pub(super) fn is_waiting(&self, number: u64) -> bool {
-        self.waiters.contains_key(&number)
+        let behind = self.behind.as_ref();
+        behind.is_some_and(|it| it.waiters.contains_key(&number))
     }
 
     /// Sets what wakes a request that waits.
     pub(super) fn wake_by(&mut self, number: u64, waker: &Waker) {
-        if let Some(current) = self.waiters.get_mut(&number) {
+        let waiters = self.behind.as_mut().map(|it| &mut it.waiters);
+        if let Some(current) = waiters.and_then(|it| it.get_mut(&number)) {
             match current {
                 Some(current) => current.clone_from(waker),
                 None => *current = Some(waker.clone()),
@@ -70,7 +79,9 @@ impl KeyQueue {
     pub(super) fn keep_alive(&mut self, number: u64, stalled_from: Moment) {
         if self.head.number == number {
             self.head.stalled_from = stalled_from;
-            self.stalls = 0;
+            if let Some(behind) = &mut self.behind {
+                behind.stalls = 0;
+            }
         }
     }
 
@@ -82,8 +93,9 @@ impl KeyQueue {
     /// Records that the head is stalled. Returns the number of requests to let go: twice as many each time.
     /// They are most likely those of one runtime that is not driven, and each of them would stall too.
     pub(super) fn stall(&mut self) -> usize {
-        let count = 1 << self.stalls.min(MAX_DOUBLINGS);
-        self.stalls = self.stalls.saturating_add(1);
+        let stalls = &mut self.behind.get_or_insert_default().stalls;
+        let count = 1 << (*stalls).min(MAX_DOUBLINGS);
+        *stalls = stalls.saturating_add(1);
         count
     }
 
@@ -94,11 +106,12 @@ impl KeyQueue {
         number: u64,
         now: impl FnOnce() -> Moment,
     ) -> Option<Option<Waker>> {
+        let behind = self.behind.as_mut();
         if self.head.number != number {
-            self.waiters.remove(&number);
+            behind.and_then(|it| it.waiters.remove(&number));
             return Some(None);
         }
-        let (number, waker) = self.waiters.pop_first()?;
+        let (number, waker) = behind?.waiters.pop_first()?;
         let now = now();
         self.head = Head {
             number,
@@ -106,7 +119,7 @@ impl KeyQueue {
             stalled_from: now.checked_add(2 * TICK).unwrap_or(now),
         };
         if matches!(self.status, HeadStatus::Held(_)) {
-            self.status = HeadStatus::None;
+            self.status = HeadStatus::Waiting(None);
         }
         Some(waker)
     }

@@ -17,6 +17,7 @@
 
 use std::collections::hash_map::Entry as Slot;
 use std::future::poll_fn;
+use std::num::NonZeroU64;
 use std::sync::{Arc, MutexGuard, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -45,10 +46,16 @@ struct State {
 pub(crate) struct Ticket {
     queues: Arc<LocalQueue>,
     keys: OneOrMany<HashedKey>,
+    /// Zero once it has become a [`Place`].
     number: u64,
     /// The time without a sign of life after which others may overtake.
     stall_limit: Duration,
 }
+
+/// The place of a holder, without what its lease has too. [`LocalQueue::leave`] leaves the queues.
+#[derive(Debug)]
+#[must_use = "the requests behind it wait until it has left the queues"]
+pub(crate) struct Place(NonZeroU64);
 
 impl LocalQueue {
     /// Joins the queues of all `keys` at once. The order is the same in all queues, so no two
@@ -110,6 +117,22 @@ impl LocalQueue {
                 return;
             }
         }
+    }
+
+    /// Leaves the queues of all `keys`, which are those of the ticket.
+    pub(crate) fn leave(&self, keys: &Keys, place: Place) {
+        self.leave_as(&keys.hashed(), place.0.get());
+    }
+
+    fn leave_as(&self, keys: &OneOrMany<HashedKey>, number: u64) {
+        let wakers: Vec<_> = {
+            let mut state = self.lock();
+            let keys = keys.iter();
+            keys.filter_map(|key| state.leave(key, number, Moment::now))
+                .collect()
+        };
+        // A request with several keys is woken for each of them, and checks all.
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn ticket(
@@ -180,7 +203,12 @@ impl Ticket {
         let mut blocked = queues.filter(|queue| queue.is_waiting(self.number));
         blocked
             .next()
-            .map_or(HeadStatus::None, |queue| queue.status.clone())
+            .map_or(HeadStatus::Waiting(None), |queue| queue.status.clone())
+    }
+
+    /// Keeps the place without the ticket.
+    pub(crate) fn into_place(mut self) -> Option<Place> {
+        NonZeroU64::new(std::mem::take(&mut self.number)).map(Place)
     }
 
     fn poll_first(&self, cx: &mut Context<'_>) -> Poll<()> {
@@ -207,14 +235,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        let wakers: Vec<_> = {
-            let mut state = self.queues.lock();
-            let keys = self.keys.iter();
-            keys.filter_map(|key| state.leave(key, self.number, Moment::now))
-                .collect()
-        };
-        // A request with several keys is woken for each of them, and checks all.
-        wakers.into_iter().for_each(Waker::wake);
+        if self.number != 0 {
+            self.queues.leave_as(&self.keys, self.number);
+        }
     }
 }
 

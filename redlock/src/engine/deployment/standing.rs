@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use crate::error::{NodeError, NodeErrorKind};
 use crate::node::{NodeHealth, RecordCheck};
@@ -103,22 +103,31 @@ impl Version {
     }
 }
 
-/// A version that is set by one thread and read by another.
+/// A version that is set by one thread and read by another. Each lease has one for each node, of half
+/// the size.
 #[derive(Debug)]
-pub(crate) struct AtomicVersion(AtomicU64);
+pub(crate) struct AtomicVersion(AtomicU32);
 
 impl AtomicVersion {
     /// Returns the versions of `nodes` nodes, [`NONE`](Version::NONE) for each.
     pub(crate) fn none(nodes: usize) -> PerNode<Self> {
-        PerNode::new(nodes, || Self(AtomicU64::new(0)))
+        PerNode::new(nodes, || Self(AtomicU32::new(0)))
     }
 
     pub(crate) fn set(&self, version: Version) {
-        self.0.store(version.0, Ordering::Release);
+        let short = match version {
+            Version::ANY => u32::MAX,
+            // One that is too large is none, on which no grant counts.
+            Version(number) => u32::try_from(number).unwrap_or(0) % u32::MAX,
+        };
+        self.0.store(short, Ordering::Release);
     }
 
     pub(crate) fn get(&self) -> Version {
-        Version(self.0.load(Ordering::Acquire))
+        match self.0.load(Ordering::Acquire) {
+            u32::MAX => Version::ANY,
+            short => Version(short.into()),
+        }
     }
 }
 
