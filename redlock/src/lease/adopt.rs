@@ -211,7 +211,7 @@ impl ResponseSink<Extension> for FirstExtension {
                     state.holds.set(node, Hold::Until(expiry), sent);
                 }
                 (Phase::Held, Ok(Extension::Confirmed)) => {
-                    let _counts = state.holds.confirm(node, sent, expiry, outlast);
+                    let _counts = state.holds.confirm(node, sent, expiry, || outlast);
                 }
                 // Not of a node that has refused the adoption: nothing is to be returned there.
                 (Phase::Acquiring | Phase::Held, Ok(Extension::NotHeld))

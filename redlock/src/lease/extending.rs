@@ -27,6 +27,8 @@ pub(super) struct Extending {
     /// The moment just before the first command was submitted. Confirmed ttls count from here.
     sent: Moment,
     pub(super) ttl: Duration,
+    /// The moment until which a node that confirms it keeps the keys.
+    expiry: Moment,
     /// The reason for the extension.
     reason: Reason,
     progress: Mutex<Progress>,
@@ -100,6 +102,7 @@ impl ActiveLease {
             lease: Arc::clone(self),
             sent,
             ttl,
+            expiry: self.expiry(sent, ttl),
             reason,
             progress: Mutex::default(),
             responses,
@@ -151,7 +154,7 @@ impl ActiveLease {
         miss: Option<Miss>,
         now: Moment,
     ) -> Effects {
-        let (sent, outlast) = (extending.sent, self.outlast_from(now));
+        let sent = extending.sent;
         let mut effects = Effects {
             may_have_changed: state
                 .watching
@@ -162,8 +165,8 @@ impl ActiveLease {
         let gone_at = state.holds.gone_at(node);
         match result {
             Ok(Extension::Confirmed) => {
-                let expiry = self.expiry(sent, extending.ttl);
-                if !state.holds.confirm(node, sent, expiry, outlast) {
+                let outlast = || self.outlast_from(now);
+                if !state.holds.confirm(node, sent, extending.expiry, outlast) {
                     return effects;
                 }
                 state.failures.clear(node);
@@ -251,12 +254,10 @@ impl ActiveLease {
         state.attempt.confirmed += 1;
         if state.attempt.confirmed() == self.engine.quorum().needed() {
             let delay = self.engine.jitter().before(self.extend_interval());
-            let retry_at = state.extend_at;
-            state.extend_at = self.extension_at(extending.sent, delay).unwrap_or(retry_at);
-            // Otherwise the timer finds out by itself.
-            if state.extend_at < retry_at {
-                self.arm(state);
-            }
+            let next = self.extension_at(extending.sent, delay);
+            state.extend_at = next.unwrap_or(state.extend_at);
+            // The timer of the retry would find out by itself, and read the lease from memory for it.
+            self.arm(state);
         }
     }
 }

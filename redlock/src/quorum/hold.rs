@@ -116,10 +116,10 @@ impl Holds {
         node: usize,
         sent: Moment,
         expiry: Moment,
-        outlast: Moment,
+        outlast: impl FnOnce() -> Moment,
     ) -> bool {
         let is_new = self.0[node].hold.expiry().is_none();
-        if !self.decides(node, sent) || is_new && !self.may_join(node, outlast) {
+        if !self.decides(node, sent) || is_new && !self.may_join(node, outlast()) {
             return false;
         }
         let current = &mut self.0[node];
@@ -264,11 +264,11 @@ mod tests {
         let start = Moment::now();
         let (round, expiry) = (after(start, 50), after(start, 90));
         let mut holds = held_elsewhere(start, expiry);
-        assert!(!holds.confirm(0, start, after(start, 99), after(start, 91)));
+        assert!(!holds.confirm(0, start, after(start, 99), || after(start, 91)));
         assert_eq!(holds.held(), 2);
-        assert!(holds.confirm(0, start, after(start, 99), round));
+        assert!(holds.confirm(0, start, after(start, 99), || round));
         // The others do not have to outlast it for a node that holds the lease.
-        assert!(holds.confirm(1, start, after(start, 99), after(start, 200)));
+        assert!(holds.confirm(1, start, after(start, 99), || after(start, 200)));
     }
 
     #[test]
@@ -286,9 +286,9 @@ mod tests {
         let start = Moment::now();
         let (sent, armed, expiry) = (after(start, 1), after(start, 2), after(start, 90));
         let mut holds = held_elsewhere(armed, expiry);
-        assert!(!holds.confirm(0, sent, expiry, start), "sent before");
+        assert!(!holds.confirm(0, sent, expiry, || start), "sent before");
         assert_eq!((holds.held(), holds.deadline()), (2, Some(expiry)));
-        assert!(holds.confirm(0, armed, expiry, start));
+        assert!(holds.confirm(0, armed, expiry, || start));
         assert_eq!((holds.held(), holds.deadline()), (3, Some(expiry)));
     }
 
@@ -298,9 +298,9 @@ mod tests {
         let (first, second, expiry) = (after(start, 1), after(start, 2), after(start, 90));
         let mut holds = held_elsewhere(start, expiry);
         assert!(holds.lose(0, second, second));
-        assert!(!holds.confirm(0, first, expiry, start));
+        assert!(!holds.confirm(0, first, expiry, || start));
         assert!(holds.gone_at(0).is_some());
-        assert!(holds.confirm(0, second, expiry, start));
+        assert!(holds.confirm(0, second, expiry, || start));
         assert!(!holds.lose(0, first, second));
         assert_eq!(holds.get(0), Hold::Until(expiry));
     }
@@ -322,7 +322,7 @@ mod tests {
         let start = Moment::now();
         let mut holds = Holds::unknown(1, start);
         holds.set(0, Hold::Until(after(start, 90)), start);
-        assert!(holds.confirm(0, start, after(start, 50), start));
+        assert!(holds.confirm(0, start, after(start, 50), || start));
         assert_eq!(holds.deadline(), Some(after(start, 90)));
     }
 

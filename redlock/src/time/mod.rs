@@ -3,4 +3,5 @@
 pub(crate) mod clock;
 pub(crate) mod deadlines;
 pub(crate) mod jitter;
+mod suspend;
 pub(crate) mod validity;

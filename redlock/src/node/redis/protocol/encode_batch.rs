@@ -27,7 +27,7 @@ impl Batch {
             let releases = shared.iter().filter_map(|it| it.command.as_release());
             let by_text = dialect.scripts.by_text(false);
             calls.add(|call| {
-                encode_shared::shared_release(call, releases, dialect.waiting, by_text)
+                encode_shared::shared_release(call, releases, dialect.waiting, by_text);
             });
         }
     }
