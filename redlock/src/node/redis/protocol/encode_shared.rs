@@ -75,15 +75,15 @@ pub(super) fn shared_extension<'a>(
 
 /// Returns the words of the release of one key.
 pub(super) fn release_words<'a>(call: &mut Call<'_>, key: &[u8], it: &'a Release) -> &'a Words {
-    let list = OtherKey::WaitingList.beside(key);
-    words(call, &it.words, key, Some(list), |bytes| {
+    let list = || Some(OtherKey::WaitingList.beside(key));
+    words(call, &it.words, key, list, |bytes| {
         pack(bytes, it.id.as_bytes());
     })
 }
 
 /// Returns the words of the extension of one key.
 fn extend_words<'a>(call: &mut Call<'_>, key: &[u8], it: &'a Extend) -> &'a Words {
-    let counter = it.fence_retention.map(|_| OtherKey::Counter.beside(key));
+    let counter = || it.fence_retention.map(|_| OtherKey::Counter.beside(key));
     words(call, &it.words, key, counter, |bytes| {
         pack(bytes, it.id.as_bytes());
         pack(bytes, millis(it.ttl));
@@ -92,18 +92,18 @@ fn extend_words<'a>(call: &mut Call<'_>, key: &[u8], it: &'a Extend) -> &'a Word
 
 /// Returns the words of a command of one key, with those that `arguments` appends. Each of them is written
 /// to several nodes.
-fn words<'a>(
+fn words<'a, 'k>(
     call: &mut Call<'_>,
     encoded: &'a Encoded<Words>,
-    key: &[u8],
-    other: Option<OtherName<'_>>,
+    key: &'k [u8],
+    other: impl FnOnce() -> Option<OtherName<'k>>,
     arguments: impl FnOnce(&mut Vec<u8>),
 ) -> &'a Words {
     encoded.get_or(|| {
         call.aside(|bytes, start| {
             pack(bytes, key);
             let key_end = bytes.len() - start;
-            if let Some(other) = other {
+            if let Some(other) = other() {
                 pack(bytes, other);
             }
             let ends = [key_end, bytes.len() - start];
