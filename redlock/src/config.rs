@@ -154,7 +154,11 @@ impl Config {
     }
 
     /// The time within which one node must respond to a command for a lease of `ttl`.
-    pub(crate) fn node_timeout(&self, ttl: Duration, round_trip: Option<Duration>) -> Duration {
+    pub(crate) fn node_timeout(
+        &self,
+        ttl: Duration,
+        round_trip: impl FnOnce() -> Option<Duration>,
+    ) -> Duration {
         self.node_timeout.map_or_else(
             || validity::node_timeout(ttl, round_trip),
             |fixed| validity::capped_node_timeout(fixed, ttl),
@@ -174,7 +178,7 @@ impl Config {
 
     /// How long a node may be silent while commands are in flight.
     pub(crate) fn silence_limit(&self) -> Duration {
-        validity::silence_limit(self.node_timeout(self.ttl, None))
+        validity::silence_limit(self.node_timeout(self.ttl, || None))
     }
 }
 

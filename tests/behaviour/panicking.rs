@@ -118,7 +118,9 @@ fn cluster() -> ([MemoryNode; 3], PanickingNode, Redlock) {
         panics: Arc::default(),
     };
     let builder = Redlock::builder().node(panicking.clone());
-    let redlock = builder.nodes(nodes[1..].to_vec()).build().unwrap();
+    let builder = builder.nodes(nodes[1..].to_vec());
+    // Short enough for the round trip to decide the node timeout, so that it is asked for.
+    let redlock = builder.ttl(TTL / 3).build().unwrap();
     (nodes, panicking, redlock)
 }
 

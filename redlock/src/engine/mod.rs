@@ -243,14 +243,21 @@ impl Engine {
 
     /// Whether hints reach waiters from a quorum of nodes, so that polling can be rare.
     pub(crate) fn hints(&self) -> bool {
-        let hinting = self.fold(0, |sum, it| sum + usize::from(it.hints()));
-        hinting >= self.quorum().needed()
+        self.are_quorum(|it| it.hints())
     }
 
     /// Whether a quorum of nodes notifies of changes.
     pub(crate) fn notifies(&self) -> bool {
-        let notifying = self.fold(0, |sum, it| sum + usize::from(it.notifies()));
-        notifying >= self.quorum().needed()
+        self.are_quorum(|it| it.notifies())
+    }
+
+    fn are_quorum(&self, is_one: impl Fn(&dyn Session) -> bool) -> bool {
+        let needed = self.quorum().needed();
+        let count = |sum: usize, it: &dyn Session| match sum >= needed {
+            true => sum,
+            false => sum + usize::from(is_one(it)),
+        };
+        self.fold(0, count) >= needed
     }
 
     /// The smoothed round trip of the slowest node that responds.
@@ -260,7 +267,8 @@ impl Engine {
 
     /// The node timeout for a lease of `ttl`, adapted to the slowest node.
     pub(crate) fn node_timeout(&self, ttl: Duration) -> Duration {
-        self.shared.config.node_timeout(ttl, self.round_trip())
+        let round_trip = || self.round_trip();
+        self.shared.config.node_timeout(ttl, round_trip)
     }
 
     /// The proposal for the counters in a new round; `None` without fencing.

@@ -33,11 +33,13 @@ impl ActiveLease {
         let terms = ReleaseTerms::new(self.keys.clone(), self.id.clone(), gone_by)
             .keep_until(keep_until)
             .return_to(return_to);
+        let nodes = match end {
+            End::Detached => state.unsettled(),
+            _ => state.holds.may_hold(),
+        };
         ReleasePlan {
-            nodes: match end {
-                End::Detached => state.unsettled(),
-                _ => state.holds.may_hold(),
-            },
+            repeating: ReleasePlan::repeating(&nodes, &self.id),
+            nodes,
             terms: Arc::new(terms),
             requeues: end == End::Abandoned,
         }
@@ -92,7 +94,7 @@ impl ActiveLease {
         responder: Responder<Removal>,
     ) -> Command {
         let mut release = Release::with_terms(Arc::clone(&plan.terms), responder);
-        release.repeats_hint = plan.repeats_hint(node, &self.id);
+        release.repeats_hint = plan.repeats_hint(node);
         if plan.requeues {
             release.requeue = self.requeued(node).map(Box::new);
         }

@@ -133,21 +133,25 @@ pub(super) struct ReleasePlan {
     pub(super) terms: Arc<ReleaseTerms>,
     /// Whether the contender goes on waiting, if it still does.
     pub(super) requeues: bool,
+    /// The nodes that repeat the hint of the release. Two do, in case one of them is down: which ones
+    /// depends on the lease.
+    pub(super) repeating: [Option<usize>; 2],
 }
 
 impl ReleasePlan {
-    /// Whether this node repeats the hint of the release. Two do, in case one of them is down: which
-    /// ones depends on the lease.
-    pub(super) fn repeats_hint(&self, node: usize, id: &LeaseId) -> bool {
-        let count = self.nodes.len();
+    /// Chooses the nodes that repeat the hint, among those of the plan.
+    pub(super) fn repeating(nodes: &Selection, id: &LeaseId) -> [Option<usize>; 2] {
         let first = usize::from(id.as_bytes().first().copied().unwrap_or_default());
-        let index = self.nodes.iter().position(|other| other == node);
-        index.is_none_or(|index| (index + first) % count < REPEATING_NODES)
+        let skipped = first % nodes.len().max(1);
+        let mut chosen = nodes.iter().chain(nodes.iter()).skip(skipped);
+        [chosen.next(), chosen.next()]
+    }
+
+    /// Whether this node repeats the hint of the release.
+    pub(super) fn repeats_hint(&self, node: usize) -> bool {
+        self.repeating.contains(&Some(node))
     }
 }
-
-/// The number of nodes that repeat the hint of a release.
-const REPEATING_NODES: usize = 2;
 
 /// A re-arm that is to be repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

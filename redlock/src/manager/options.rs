@@ -43,7 +43,7 @@ impl Redlock {
     pub fn node_timeout(&self) -> Duration {
         let ttl = self.config().ttl;
         self.engine().map_or_else(
-            |_| self.config().node_timeout(ttl, None),
+            |_| self.config().node_timeout(ttl, || None),
             |engine| engine.node_timeout(ttl),
         )
     }

@@ -109,10 +109,19 @@ pub(crate) fn min_validity(ttl: Duration) -> Duration {
 }
 
 /// Returns how long to wait for the response of one node. The lower bound gives a busy server time.
-/// The upper bound keeps one node from using up the lease.
-pub(crate) fn node_timeout(ttl: Duration, round_trip: Option<Duration>) -> Duration {
-    let timeout = (ttl / 20).max(round_trip.unwrap_or_default().saturating_mul(4));
-    let timeout = timeout.clamp(Duration::from_millis(50), Duration::from_secs(1));
+/// The upper bound keeps one node from using up the lease. The round trip is only asked for if it matters.
+pub(crate) fn node_timeout(
+    ttl: Duration,
+    round_trip: impl FnOnce() -> Option<Duration>,
+) -> Duration {
+    let (least, most) = (Duration::from_millis(50), Duration::from_secs(1));
+    let timeout = match ttl / 20 {
+        part if part >= most => most,
+        part => {
+            let round_trips = round_trip().unwrap_or_default().saturating_mul(4);
+            part.max(round_trips).clamp(least, most)
+        }
+    };
     capped_node_timeout(timeout, ttl)
 }
 
@@ -257,11 +266,11 @@ mod tests {
     #[test]
     fn the_node_timeout_stays_within_its_bounds() {
         let secs = Duration::from_secs;
-        assert_eq!(node_timeout(secs(10), None), MS * 500);
-        assert_eq!(node_timeout(secs(60), None), secs(1));
-        assert_eq!(node_timeout(MS * 500, None), MS * 50);
-        assert_eq!(node_timeout(MS * 100, None), MS * 25);
-        assert_eq!(node_timeout(secs(2), Some(MS * 60)), MS * 240);
+        assert_eq!(node_timeout(secs(10), || None), MS * 500);
+        assert_eq!(node_timeout(secs(60), || None), secs(1));
+        assert_eq!(node_timeout(MS * 500, || None), MS * 50);
+        assert_eq!(node_timeout(MS * 100, || None), MS * 25);
+        assert_eq!(node_timeout(secs(2), || Some(MS * 60)), MS * 240);
         assert_eq!(capped_node_timeout(secs(5), secs(10)), MS * 2_500);
     }
 
