@@ -180,7 +180,7 @@ impl Batch {
                 continue;
             }
             let is_simple_release = request.optimize_simple_release(delete);
-            let is_simple_extension = !is_simple_release && request.as_simple_extension().is_some();
+            let is_simple_extension = request.as_simple_extension().is_some();
             let keys = request.keys();
             let may_conflict = match &mut ordered_keys {
                 Some(ordered_keys) if is_simple_release => ordered_keys.may_contain(keys),
@@ -191,10 +191,12 @@ impl Batch {
             cost += request.cost();
             // A request that is too expensive for any batch is sent alone.
             let is_full = cost > MAX_COST && !self.is_empty();
-            let would_overtake = !is_simple_release
-                && (may_conflict && self.has_trailing_release_of(keys)
-                    || !is_simple_extension && self.has_extension_before(request, may_conflict));
-            if is_full || would_overtake {
+            let would_overtake = || {
+                may_conflict && self.has_trailing_release_of(keys)
+                    || !is_simple_extension && self.has_extension_before(request, may_conflict)
+            };
+            let may_overtake = !(self.trailing.is_empty() && self.extensions.is_empty());
+            if is_full || may_overtake && !is_simple_release && would_overtake() {
                 break;
             }
             let trails = is_simple_release && may_conflict && self.has_ordered_request_of(keys);

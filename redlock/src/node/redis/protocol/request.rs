@@ -208,16 +208,20 @@ impl Request {
 
     /// Chooses the cheapest encoding if this is a simple release: one that deletes a single key, lists
     /// no contender, and need not be sent alone. Returns whether it is.
+    #[inline]
     pub(crate) fn optimize_simple_release(&mut self, delete: Option<CompareDelete>) -> bool {
+        let Command::Release(it) = &self.command else {
+            return false;
+        };
         let may_change = matches!(
             self.encoding,
             Encoding::Evalsha | Encoding::CompareDelete(_)
         );
         let is_simple = may_change
-            && self.command.as_release().is_some_and(|it| {
-                let deletes = expiry_delay(it).is_none() && it.return_to.is_none();
-                deletes && it.keys.as_one().is_some() && it.requeue.is_none()
-            });
+            && it.requeue.is_none()
+            && it.keys.as_one().is_some()
+            && it.return_to.is_none()
+            && expiry_delay(it).is_none();
         if is_simple {
             self.encoding = delete.map_or(Encoding::Evalsha, Encoding::CompareDelete);
         }
@@ -225,6 +229,7 @@ impl Request {
     }
 
     /// Returns the extension, if it can share a call: it has a single key, and need not be sent alone.
+    #[inline]
     pub(crate) fn as_simple_extension(&self) -> Option<&Extend> {
         match &self.command {
             Command::Extend(it) if self.encoding == Encoding::Evalsha => {
@@ -320,6 +325,13 @@ impl Request {
             command: Command::Release(release),
             encoding: Encoding::Eval,
         })
+    }
+}
+
+impl From<Command> for Request {
+    #[inline]
+    fn from(command: Command) -> Self {
+        Self::new(command)
     }
 }
 

@@ -225,6 +225,8 @@ impl Outbox {
         let (identity, mut displaced) = (std::mem::take(&mut self.identity), Vec::new());
         batch.settle(values, &identity, |settled| match settled {
             Settled::Done => {}
+            // Nearly all releases.
+            Settled::Released(_, Waiters::None) if !self.pending_releases.is_affected() => {}
             Settled::Displaced(command, cause) => displaced.push((command, cause)),
             settled => self.on_settled(settled),
         });

@@ -44,21 +44,26 @@ impl<T> Queue<T> {
     }
 
     /// Adds an item, unless there are `limit` already.
-    pub(crate) fn push(&self, item: T, limit: usize) -> Result<(), NotQueued<T>> {
+    pub(crate) fn push<I: Into<T>>(&self, item: I, limit: usize) -> Result<(), NotQueued<I>> {
         self.push_if(|state| !state.is_closed, item, limit)
     }
 
     /// The same, while the session exists.
-    pub(crate) fn push_while_open(&self, item: T, limit: usize) -> Result<(), NotQueued<T>> {
+    pub(crate) fn push_while_open<I: Into<T>>(
+        &self,
+        item: I,
+        limit: usize,
+    ) -> Result<(), NotQueued<I>> {
         self.push_if(|state| state.has_session && !state.is_closed, item, limit)
     }
 
-    fn push_if(
+    #[inline]
+    fn push_if<I: Into<T>>(
         &self,
         takes: impl FnOnce(&State<T>) -> bool,
-        item: T,
+        item: I,
         limit: usize,
-    ) -> Result<(), NotQueued<T>> {
+    ) -> Result<(), NotQueued<I>> {
         let mut state = self.0.lock();
         if !takes(&state) {
             return Err(NotQueued::Ended(item));
@@ -66,7 +71,8 @@ impl<T> Queue<T> {
         if state.items.len() >= limit {
             return Err(NotQueued::Full(item));
         }
-        state.items.push_back(item);
+        // Large items are converted in their place.
+        state.items.push_back(item.into());
         let task = state.task.take();
         drop(state);
         if let Some(task) = task {
@@ -181,7 +187,7 @@ mod tests {
         let (queue, wakes) = (Queue::new(), Arc::<Wakes>::default());
         for round in 1..4 {
             assert!(take(&queue, &wakes, 10).is_pending());
-            for item in 0..3 {
+            for item in 0..3_u32 {
                 queue.push(item, MANY).unwrap();
             }
             assert_eq!(wakes.0.load(Ordering::Relaxed), round);
@@ -192,15 +198,15 @@ mod tests {
     #[test]
     fn items_are_taken_in_order_and_not_too_many() {
         let (queue, wakes) = (Queue::new(), Arc::<Wakes>::default());
-        for item in 0..9 {
+        for item in 0..9_u32 {
             queue.push(item, MANY).unwrap();
         }
         assert_eq!(take(&queue, &wakes, 4), Poll::Ready(vec![0, 1, 2, 3]));
         let mut taken = VecDeque::from([4]);
         queue.take_more(&mut taken, 3);
         assert_eq!(taken, [4, 4, 5]);
-        assert_eq!(queue.push(9, 3), Err(NotQueued::Full(9)));
-        assert_eq!(queue.push(9, 4), Ok(()));
+        assert_eq!(queue.push(9_u32, 3), Err(NotQueued::Full(9)));
+        assert_eq!(queue.push(9_u32, 4), Ok(()));
         assert_eq!(take(&queue, &wakes, 9), Poll::Ready(vec![6, 7, 8, 9]));
     }
 
@@ -210,7 +216,7 @@ mod tests {
         assert!(take(&queue, &wakes, 10).is_pending());
         queue.end_session();
         assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
-        assert_eq!(queue.push_while_open(1, MANY), Err(NotQueued::Ended(1)));
+        assert_eq!(queue.push_while_open(1_u32, MANY), Err(NotQueued::Ended(1)));
         assert_eq!(take(&queue, &wakes, 10), Poll::Ready(vec![]));
     }
 
@@ -219,7 +225,7 @@ mod tests {
     #[test]
     fn a_queue_that_closes_loses_nothing_that_it_has_accepted() {
         for turn in 0..500 {
-            let (queue, start) = (Queue::new(), Barrier::new(3));
+            let (queue, start) = (Queue::<()>::new(), Barrier::new(3));
             let (pushed, taken) = thread::scope(|scope| {
                 let push = || {
                     start.wait();

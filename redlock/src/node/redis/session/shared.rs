@@ -71,7 +71,7 @@ impl Shared {
             return Some(command);
         }
         let limit = max_queued(&command);
-        let pushed = self.queue.push_while_open(Request::new(command), limit);
+        let pushed = self.queue.push_while_open(command, limit);
         pushed.err().and_then(|it| unless_full(it, limit))
     }
 
@@ -79,7 +79,7 @@ impl Shared {
     #[inline]
     pub(crate) fn submit(&self, command: Command) -> Option<Command> {
         let limit = max_queued(&command);
-        match self.queue.push(Request::new(command), limit) {
+        match self.queue.push(command, limit) {
             Ok(()) => None,
             Err(not_queued) => unless_full(not_queued, limit),
         }
@@ -197,10 +197,10 @@ impl Shared {
 
 /// Fails a command for which there was no room. Returns one that nothing would send.
 #[cold]
-fn unless_full(not_queued: NotQueued<Request>, limit: usize) -> Option<Command> {
+fn unless_full(not_queued: NotQueued<Command>, limit: usize) -> Option<Command> {
     match not_queued {
-        NotQueued::Ended(request) => Some(request.command),
-        NotQueued::Full(Request { command, .. }) => {
+        NotQueued::Ended(command) => Some(command),
+        NotQueued::Full(command) => {
             let message = format!("{limit} commands are queued for this node");
             command.fail(NodeError::unsent(NodeErrorKind::Overloaded, message));
             None
