@@ -1,11 +1,18 @@
 //! The commands of a new connection: what it asks a server, and what it loads.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use redlock::Redlock;
+use redlock::node::{
+    Acquire, Command, Keys, NodeResult, Responder, ResponseSink, SessionEvents, SessionObserver,
+    SessionOptions, Vote,
+};
+use redlock::{LeaseId, Node, NodeErrorKind, RedisNode, Redlock};
 use redlock_tests::{Proxy, Server, Servers, eventually};
+use tokio::runtime::Handle;
 
-use crate::common::{SOON, fleet, fleet_without_quarantine, healthy, limited};
+use crate::common::{SECOND, SOON, fleet, fleet_without_quarantine, healthy, limited};
 
 /// Connects another manager and takes a lock. Returns the calls of each server meanwhile.
 async fn calls_of_another(servers: &Servers, urls: Vec<String>) -> Vec<BTreeMap<String, u64>> {
@@ -91,4 +98,52 @@ async fn a_user_who_may_not_ask_for_scripts_loads_all() {
         assert_eq!(count(&calls, "script|exists"), 0, "{calls:?}");
         assert!(count(&calls, "script|load") > 10, "{calls:?}");
     }
+}
+
+/// Counts the acquires that a session has returned, and those that it has responded to otherwise.
+#[derive(Default)]
+struct Returned {
+    returned: AtomicUsize,
+    others: AtomicUsize,
+}
+
+impl ResponseSink<Vote> for Returned {
+    fn on_response(&self, _node: usize, response: NodeResult<Vote>) {
+        let is_returned = response
+            .is_err_and(|error| error.kind() == NodeErrorKind::Reconnected && !error.is_sent());
+        let count = if is_returned {
+            &self.returned
+        } else {
+            &self.others
+        };
+        count.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl SessionObserver for Returned {
+    fn connected(&self, _node: usize) {}
+}
+
+#[tokio::test]
+#[ignore = "starts redis-server: run ./tests/run"]
+async fn every_acquire_from_before_a_connection_is_returned() {
+    const MANY: usize = 3000;
+    let server = Server::start();
+    let node = RedisNode::open(&server.url()).unwrap();
+    let count = Arc::<Returned>::default();
+    let options = SessionOptions::new(Handle::current()).events(SessionEvents::new(&count, 0));
+    let session = Node::open(&node, options);
+    // The task of the session runs once the test waits.
+    for index in 0..MANY {
+        let keys = Keys::from(Arc::<[u8]>::from(format!("{index}").into_bytes()));
+        let responder = Responder::new(Arc::<Returned>::clone(&count), 0);
+        let acquire = Acquire::new(keys, LeaseId::from("of the test"), SECOND, responder);
+        session.submit(Command::Acquire(acquire));
+    }
+    eventually("all have a response", SOON, || {
+        count.returned.load(Ordering::Relaxed) + count.others.load(Ordering::Relaxed) == MANY
+    })
+    .await;
+    assert_eq!(count.returned.load(Ordering::Relaxed), MANY);
+    assert!(server.probe().keys().is_empty());
 }

@@ -173,8 +173,9 @@ impl Driver {
         self.outbox.on_connected(&ready);
         self.connection.set_up(ready.wire, ready.client);
         if let Some(events) = self.events.clone() {
-            // Taken first, so that only what was submitted before the report is returned.
-            self.shared.queue().take_more(&mut self.inbox, MAX_DRAINED);
+            // Taken first, so that only what was submitted before the report is returned. All of it, because
+            // what stays in the queue would be sent over this connection.
+            self.shared.queue().take_more(&mut self.inbox, usize::MAX);
             self.take_requests();
             events.connected();
             self.outbox.return_outdated();
