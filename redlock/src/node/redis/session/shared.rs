@@ -92,8 +92,8 @@ impl Shared {
             let command = &request.command;
             command.may_set().is_some() || command.as_release().is_some()
         };
-        // Nothing is taken from the queue before.
-        matches!(*self.health.lock(), NodeHealth::Connecting) && !self.queue.has_any(is_use)
+        // In this order: if the session still waits, nothing was taken from the queue before the look at it.
+        !self.queue.has_any(is_use) && matches!(*self.health.lock(), NodeHealth::Connecting)
     }
 
     /// Returns the smoothed round trip, after the first one.
