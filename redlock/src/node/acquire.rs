@@ -64,7 +64,11 @@ impl Acquire {
         Self::with_terms(Arc::new(terms), responder)
     }
 
-    /// Acquires on terms that other nodes have received, too.
+    /// Acquires on terms that other nodes have received, too. The contender of the terms is that at the
+    /// node of `responder`.
+    ///
+    /// For a node that wraps another one, that is the wrong node: it replaces the
+    /// [`responder`](Self::responder) of the command that it has received.
     #[must_use]
     pub fn with_terms(terms: Arc<AcquireTerms>, responder: Responder<Vote>) -> Self {
         Self {
