@@ -111,3 +111,17 @@ async fn a_lock_that_changes_hands_does_not_use_up_attempts() {
     }
     workers.iter().for_each(tokio::task::JoinHandle::abort);
 }
+
+#[tokio::test(start_paused = true)]
+async fn attempts_that_take_a_thousand_years_leave_time_to_wait() {
+    let builder = Redlock::builder().node(MemoryNode::new());
+    let builder = builder.retry_count(u32::MAX).retry_delay(100 * SECOND);
+    let redlock = builder.wait(Duration::MAX).build().unwrap();
+    let held = redlock.lock("a").await.unwrap();
+    // Of this process, so it waits in the local queue.
+    let second = tokio::spawn(redlock.lock("a").into_future());
+    tokio::time::sleep(SECOND).await;
+    assert!(!second.is_finished());
+    held.release().await.unwrap();
+    drop(second.await.unwrap().unwrap());
+}

@@ -255,7 +255,7 @@ impl<'a> Contender<'a> {
     }
 
     fn until_last_start(&self, now: Moment, delay: Duration) -> Moment {
-        let next = now.checked_add(delay).unwrap_or(now);
+        let next = now.saturating_add(delay);
         self.last_start.map_or(next, |last| next.min(last))
     }
 

@@ -198,5 +198,5 @@ impl Drop for Waits<'_> {
 }
 
 fn later(now: Moment, delay: Duration) -> Moment {
-    now.checked_add(delay).unwrap_or(now)
+    now.saturating_add(delay)
 }

@@ -267,7 +267,7 @@ impl Extending {
     fn rearm_grant(&self) -> RearmGrant {
         let timeout = self.lease.node_timeout();
         RearmGrant {
-            until: self.sent.checked_add(timeout).unwrap_or(self.sent),
+            until: self.sent.saturating_add(timeout),
             refused: 0,
         }
     }

@@ -44,7 +44,7 @@ impl ActiveLease {
                 return;
             }
             // Until the response, only an extension sent well behind this command decides.
-            let since = sent.checked_add(timeout).unwrap_or(sent);
+            let since = sent.saturating_add(timeout);
             state.holds.set(node, Hold::Unknown, since);
             state.extras().rearming.push(node);
             state.keys_may_stay(self.gone_by(sent, ttl));

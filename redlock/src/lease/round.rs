@@ -270,7 +270,7 @@ impl ActiveLease {
 
     pub(super) fn outlast_from(&self, now: Moment) -> Moment {
         let limit = validity::round_limit(self.engine.config().drift_factor);
-        now.checked_add(limit).unwrap_or(now)
+        now.saturating_add(limit)
     }
 
     /// Adapts later proposals to the counter of a node.

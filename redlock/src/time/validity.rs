@@ -171,7 +171,7 @@ pub(crate) fn gone_by(sent: Moment, ttl: Duration, drift_factor: f64) -> Moment 
     let longest = ttl
         .saturating_add(drift(ttl, drift_factor))
         .saturating_add(GONE_MARGIN);
-    sent.checked_add(longest).unwrap_or(sent)
+    sent.saturating_add(longest)
 }
 
 /// Returns how long a head of the local queue may be silent before others overtake it. Longer than any

@@ -322,7 +322,7 @@ fn ends(holder: &Weak<dyn Holder>) -> bool {
 }
 
 fn later(now: Moment, stall_limit: Duration) -> Moment {
-    now.checked_add(stall_limit).unwrap_or(now)
+    now.saturating_add(stall_limit)
 }
 
 /// The number of heads that are checked while other requests cannot join.

@@ -105,9 +105,8 @@ impl Planner<'_> {
         for node in participants {
             let blank = self.memory.nodes[*node].blank_since;
             let since = blank.map_or(self.now, |(since, _)| since);
-            let ends = since.checked_add(self.longest());
-            self.wake_by(ends);
-            let ends = ends.unwrap_or(since);
+            let ends = since.saturating_add(self.longest());
+            self.wake_by(Some(ends));
             decisions[*node].standing = Standing::Quarantined(ends, Cause::MayBeLost);
         }
     }

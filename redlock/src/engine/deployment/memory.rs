@@ -165,7 +165,7 @@ impl NodeMemory {
         longest: Duration,
         now: Moment,
     ) -> Moment {
-        let after = |duration: Duration| now.checked_add(duration).unwrap_or(now);
+        let after = |duration: Duration| now.saturating_add(duration);
         let left = Duration::from_millis(until.saturating_sub(time));
         let known = self.quarantine.filter(|known| known.until == until);
         let limit = known.map_or_else(|| after(longest), |known| known.limit);
@@ -203,7 +203,7 @@ impl NodeMemory {
             let is_first = self.unverified.is_none();
             let uptime = sighting.identified.uptime.filter(|_| is_first);
             let left = longest.saturating_sub(uptime.unwrap_or_default());
-            let ends = now.checked_add(left).unwrap_or(now);
+            let ends = now.saturating_add(left);
             self.unverified = Some(process);
             self.quarantine = Some(Quarantine {
                 until: 0,
@@ -221,7 +221,7 @@ impl NodeMemory {
     /// Begins the quarantine of a node that has lost its data and cannot be verified.
     pub(super) fn lose_unverified(&mut self, sighting: &Sighting, longest: Duration) {
         self.unverified = Some(Process::of(sighting));
-        let ends = sighting.at.checked_add(longest).unwrap_or(sighting.at);
+        let ends = sighting.at.saturating_add(longest);
         self.quarantine = Some(Quarantine {
             until: 0,
             cause: Cause::Unverified,

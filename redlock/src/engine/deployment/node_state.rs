@@ -242,7 +242,7 @@ pub(super) struct Waiting {
 }
 
 fn after(moment: Moment, delay: Duration) -> Moment {
-    moment.checked_add(delay).unwrap_or(moment)
+    moment.saturating_add(delay)
 }
 
 /// How long a response may take.

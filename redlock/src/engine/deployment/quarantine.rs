@@ -26,7 +26,7 @@ impl Quarantine {
         }
         let (limit, more) = (self.limit, Duration::from_millis(to - from));
         self.until = to;
-        self.limit = limit.checked_add(more).unwrap_or(limit);
+        self.limit = limit.saturating_add(more);
         true
     }
 }

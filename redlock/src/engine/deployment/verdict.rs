@@ -141,7 +141,7 @@ impl Planner<'_> {
         let LastLoss::At(lost) = last_loss else {
             return admitted;
         };
-        let ends = lost.checked_add(self.longest()).unwrap_or(lost);
+        let ends = lost.saturating_add(self.longest());
         if !self.rules.is_quarantine_on || ends <= self.now {
             return admitted;
         }

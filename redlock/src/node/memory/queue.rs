@@ -62,7 +62,7 @@ impl CommandQueue {
         if is_silent(fault) {
             self.silent_since.get_or_insert(now);
         }
-        let due = now.checked_add(delay).unwrap_or(now);
+        let due = now.saturating_add(delay);
         self.waiting.push_back(Queued { due, command });
     }
 

@@ -71,7 +71,7 @@ impl Store {
             return busy(remaining, counter);
         }
         self.sweep(now);
-        let expires = now.checked_add(ttl).unwrap_or(now);
+        let expires = now.saturating_add(ttl);
         for key in keys {
             self.keys.insert(Arc::clone(key), Entry::new(id, expires));
         }
@@ -108,7 +108,7 @@ impl Store {
         if held != Extension::Confirmed {
             return held;
         }
-        let expires = now.checked_add(it.ttl).unwrap_or(now);
+        let expires = now.saturating_add(it.ttl);
         for key in keys {
             if let Some(entry) = self.keys.get_mut(key) {
                 entry.expires = entry.expires.max(expires);
@@ -163,7 +163,7 @@ impl Store {
             let remaining = Some(expires.saturating_since(now));
             return Rearmed::Busy { remaining };
         }
-        let expires = now.checked_add(ttl).unwrap_or(now);
+        let expires = now.saturating_add(ttl);
         for key in keys {
             if let Some(entry) = self.live_entry(key, now) {
                 entry.expires = entry.expires.max(expires);
@@ -237,7 +237,7 @@ impl Store {
     /// The moment on the node's own clock.
     pub(super) fn now(&self) -> Moment {
         let now = Moment::now();
-        now.checked_add(self.clock_offset).unwrap_or(now)
+        now.saturating_add(self.clock_offset)
     }
 
     /// Returns the counter of a key, if there is one.
@@ -265,7 +265,7 @@ impl Store {
 
     /// Sets the counters of `keys` to `value`, and keeps each for at least `retention`.
     fn set_counters(&mut self, keys: &Keys, value: u64, retention: Duration, now: Moment) {
-        let expires = now.checked_add(retention).unwrap_or(now);
+        let expires = now.saturating_add(retention);
         for key in keys {
             let counter = Counter { value, expires };
             let entry = self.counters.entry(Arc::clone(key)).or_insert(counter);

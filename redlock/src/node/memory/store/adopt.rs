@@ -15,7 +15,7 @@ impl Store {
         }
         let former = FormerOwner {
             id: it.from.clone(),
-            until: now.checked_add(it.decided_within).unwrap_or(now),
+            until: now.saturating_add(it.decided_within),
         };
         for key in &it.keys {
             if let Some(entry) = self.keys.get_mut(key) {
