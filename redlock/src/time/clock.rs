@@ -83,9 +83,9 @@ impl Moment {
     /// after this call makes the timer late: see [`sleep_until`].
     fn timer(self) -> Option<Instant> {
         let awake = self.0.get().saturating_sub(suspended());
-        let since_start = Duration::from_nanos(awake.saturating_sub(ORIGIN));
-        let instant = Start::get().awake.checked_add(since_start)?;
-        Some(Instant::from_std(instant))
+        let after = Duration::from_nanos(awake.saturating_sub(ORIGIN));
+        let before = Duration::from_nanos(ORIGIN.saturating_sub(awake));
+        Start::get().at(after, before).map(Instant::from_std)
     }
 }
 

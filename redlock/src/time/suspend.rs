@@ -10,7 +10,7 @@ use std::time::{Duration, Instant as Awake};
 
 /// Both clocks at the first reading, for the same moment.
 pub(super) struct Start {
-    pub(super) awake: Awake,
+    awake: Awake,
     /// In nanoseconds.
     continuous: u64,
 }
@@ -35,21 +35,26 @@ impl Start {
         signed(after)
     }
 
+    /// The reading of that clock so long after the start, or before it.
+    pub(super) fn at(&self, after: Duration, before: Duration) -> Option<Awake> {
+        self.awake.checked_add(after)?.checked_sub(before)
+    }
+
     /// The time by which the continuous clock is ahead of the other since the start, in nanoseconds.
     pub(super) fn apart(&self, continuous: u64, awake: i64) -> u64 {
-        let continuous = i64::try_from(continuous.saturating_sub(self.continuous));
-        let apart = continuous.unwrap_or(i64::MAX).saturating_sub(awake);
-        u64::try_from(apart).unwrap_or(0)
+        // Signed: this reading, too, may be from just before the start.
+        let since = continuous.wrapping_sub(self.continuous).cast_signed();
+        u64::try_from(since.saturating_sub(awake)).unwrap_or(0)
     }
 }
 
 /// How long this machine has been suspended since the first call, in nanoseconds and in steps: it changes
 /// only when the two clocks have moved apart by more than reading them one after the other explains.
 pub(super) fn suspended() -> u64 {
+    let start = Start::get();
     // Read the continuous clock first: a pause of this thread in between then makes the
     // difference too small, never too large, and cannot be taken for a suspend.
     let (continuous, awake) = (continuous(), Awake::now());
-    let start = Start::get();
     let apart = start.apart(continuous, start.until(awake));
     let known = SUSPENDED.load(Ordering::Relaxed);
     if apart > known.saturating_add(NOISE) {
@@ -187,6 +192,25 @@ mod tests {
         let apart = continuous.saturating_sub(awake.duration_since(start));
         assert_eq!(apart, Duration::from_secs(1));
         assert!(reads.get() <= 1000, "{}", reads.get());
+    }
+
+    #[test]
+    fn readings_from_before_the_start_count() {
+        let (awake, second) = (Awake::now(), NANOS_PER_SECOND);
+        let continuous = 7 * second;
+        let start = Start { awake, continuous };
+        for millis in [0, 1, 999, 5000] {
+            let earlier = Duration::from_millis(millis);
+            let Some(reading) = awake.checked_sub(earlier) else {
+                continue;
+            };
+            let since = start.until(reading);
+            assert_eq!(since, -signed(earlier));
+            assert_eq!(start.at(Duration::ZERO, earlier), Some(reading));
+            let same = continuous - nanos(earlier).unwrap();
+            assert_eq!(start.apart(same, since), 0, "not a suspend");
+            assert_eq!(start.apart(same + second, since), second);
+        }
     }
 
     #[test]
