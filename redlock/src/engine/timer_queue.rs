@@ -30,7 +30,7 @@ pub(super) struct TimerQueue {
 /// The entries of one moment.
 #[derive(Debug, Default)]
 struct Slots {
-    /// Tells the entries of one moment from those of the same moment later, once these are gone.
+    /// Distinguishes the entries of one moment from later ones of the same moment, once these are gone.
     number: u32,
     /// Most moments have one entry, or many.
     first: Option<Weak<dyn Timed>>,

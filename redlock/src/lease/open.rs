@@ -1,9 +1,9 @@
-//! What is open at each node: extensions without a response.
+//! Extensions without a response, by node.
 
 use crate::quorum::per_node::{PerNode, Selection};
 use crate::time::clock::Moment;
 
-/// What is open at one node.
+/// The extensions without a response at one node.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Open {
     /// When the latest extension was sent, until its response.
